@@ -1,0 +1,61 @@
+# Two commands on a fresh machine with Python 3.11+ and make:
+#   make demo    sets everything up and runs the samples
+#   make test    sets everything up and passes the tests
+# The rest: test-all (with the slow tests), bench, lint, samples (rebuilds the prebuilt programs), clean.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+JOBS    ?= 2
+PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc libc6-dev
+TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc
+TESTS   ?= tests
+
+.PHONY: demo test test-all bench lint samples clean
+.DEFAULT_GOAL := demo
+
+demo: $(VENV)/installed
+	@$(BIN)/python samples/demo.py
+
+test: $(VENV)/installed $(VENV)/tools
+	@$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
+
+test-all: $(VENV)/installed $(VENV)/tools
+	@$(BIN)/python -m pytest -n $(JOBS) -m "" $(TESTS)
+
+bench: $(VENV)/installed $(VENV)/tools
+	@$(BIN)/python -m bench $(KERNELS)
+
+lint: $(VENV)/installed
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+samples: $(VENV)/tools
+	@$(MAKE) --no-print-directory -C samples
+
+# Python: the package, editable, with what its tests need. A second call costs nothing.
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "xemu needs Python 3.11 or newer; name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
+	@test -x $(BIN)/python || { echo "Making a Python environment in $(VENV) …"; $(PYTHON) -m venv $(VENV); }
+	@echo "Installing xemu and what it needs …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+# What the tests compare with: QEMU's user mode and a cross compiler. Without them (and without root) tests say
+# what they lack; under CI they fail.
+$(VENV)/tools: | $(VENV)/installed
+	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -z "$$missing" ]; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    echo "Installing $(PACKAGES) …"; \
+	    { apt-get -qq update || true; } && \
+	    DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(PACKAGES) >$(VENV)/apt.log 2>&1 && touch $@ || \
+	    { tail -n 5 $(VENV)/apt.log >&2; echo "The packages could not be installed; tests that need$$missing will say so." >&2; }; \
+	else \
+	    echo "Not found:$$missing. On Debian or Ubuntu: sudo apt-get install $(PACKAGES)" >&2; \
+	    echo "The tests that need them will be skipped." >&2; \
+	fi
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,94 @@
+"""The budgets of design.md §9 that user mode touches: what was measured, and why where it falls short."""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bench.measure import Result
+
+# Written by hand, kept here because the page is generated: budget or kernel → why it is missed and what to do.
+WHY: Final[dict[str, str]] = {}
+SLOWER: Final[dict[str, str]] = {}
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A row: what, the measured value with its unit, the least and the aim, and whether lower is better."""
+
+    what: str
+    value: float | None
+    least: float
+    aim: float
+    unit: str
+    lower: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Return "aim reached", "reached", "missed" or "not measured"."""
+        if self.value is None:
+            return "not measured"
+        if self._meets(self.aim):
+            return "aim reached"
+        return "reached" if self._meets(self.least) else "missed"
+
+    def _meets(self, limit: float) -> bool:
+        return self.value is not None and (self.value <= limit if self.lower else self.value >= limit)
+
+    @property
+    def why(self) -> str:
+        """Return the explanation of a missed budget."""
+        return WHY.get(self.what, "") if self.verdict == "missed" else ""
+
+
+def geometric_mean(values: Iterable[float | None]) -> float | None:
+    """Return the geometric mean of the numbers that are known."""
+    known = [value for value in values if value]
+    return statistics.geometric_mean(known) if known else None
+
+
+def budgets(results: list[Result]) -> list[Budget]:
+    """Return the rows, in the order of design.md §9."""
+    by_name = {result.name: result for result in results}
+
+    def speed(group: str) -> float | None:
+        return geometric_mean(result.speed for result in results if result.group == group)
+
+    def ratio(name: str, of: str) -> float | None:
+        result = by_name.get(name)
+        seconds = getattr(result, of) if result else None
+        return seconds / result.qemu if result and result.qemu and seconds else None
+
+    hello = by_name.get("hello")
+    return [
+        Budget("hot integer code", speed("integer"), 1.5, 2, "× QEMU"),
+        Budget("hot floating-point and SIMD code", speed("floating point"), 3, 8, "× QEMU"),
+        Budget("indirect calls and returns", speed("indirect calls"), 1, 2, "× QEMU"),
+        Budget("interpreter alone, scaled to QEMU at 1,600 M insns/s", _interpreter(results), 350, 600, "M insns/s"),
+        Budget("cold code", ratio("cold", "xemu"), 0.5, 0.2, "× QEMU's time", lower=True),
+        Budget("a 2 s QEMU job (python3), empty cache", ratio("python3", "empty"), 3, 1.5, "× QEMU's time", lower=True),
+        Budget("a 2 s QEMU job (python3), warm cache", ratio("python3", "xemu"), 1, 0.5, "× QEMU's time", lower=True),
+        Budget("`xemu run hello`, warm cache, to exit", hello.xemu if hello else None, 0.35, 0.15, "s", lower=True),
+        Budget("shell loop of 200 × `/bin/true`", ratio("shell loop of 200 × /bin/true", "xemu"), 1, 0.5,
+               "× QEMU's time", lower=True),
+        Budget("a system call", _system_call(by_name), 5, 2, "µs", lower=True),
+        Budget("first run ever, to the first output", hello.empty if hello else None, 5, 2, "s", lower=True),
+        Budget("memory over the guest's own", hello.megabytes if hello else None, 200, 120, "MB", lower=True),
+    ]  # fmt: skip
+
+
+def _interpreter(results: list[Result]) -> float | None:
+    """Return instructions per second of --no-jit, as if QEMU ran 1,600 M a second on each kernel."""
+    known = [r for r in results if r.interpreter and r.insns and r.qemu and r.group == "integer"]
+    return geometric_mean(1600 * r.qemu / r.interpreter for r in known if r.qemu and r.interpreter)
+
+
+def _system_call(by_name: dict[str, Result]) -> float | None:
+    calls, hello = by_name.get("syscalls"), by_name.get("hello")
+    if not calls or not hello or calls.xemu is None or hello.xemu is None:
+        return None
+    return (calls.xemu - hello.xemu) / 500_000 * 1e6

@@ -1,0 +1,1 @@
+"""xemu's tests."""

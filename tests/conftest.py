@@ -1,0 +1,48 @@
+"""Fixtures of all tests, and the closing words of a run."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.programs import missing_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@pytest.fixture(scope="session")
+def need() -> Callable[..., str]:
+    """Return a function that finds a tool: `need("qemu-arm")` skips the test without it, under CI it fails."""
+
+    def find(*names: str) -> str:
+        if missing := missing_tools(*names):
+            give_up(f"{', '.join(missing)} not installed")
+        return shutil.which(names[0]) or names[0]
+
+    return find
+
+
+def give_up(reason: str) -> None:
+    """Skip this test, or fail it under CI, where nothing may be missing."""
+    if UNDER_CI:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say why tests were skipped, just above pytest's closing line."""
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    for reason, count in reasons.most_common():
+        terminalreporter.write_line(f"skipped {count}: {reason}")
+
+
+def _reason(report: pytest.TestReport) -> str:
+    text = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return text.removeprefix("Skipped: ").strip()

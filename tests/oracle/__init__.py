@@ -1,0 +1,1 @@
+"""Single ARM instructions, run by a reference emulator from exact states."""

@@ -1,0 +1,60 @@
+"""Say in words where two outcomes of one case differ."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from tests.oracle.machine import Case, Outcome
+
+
+def differences(expected: Outcome, got: Outcome) -> list[str]:
+    """Return one line per difference, "r3: 00000001, expected 00000002"; empty if the outcomes are equal.
+
+    Where an access faulted, registers and memory are not compared: QEMU may have done part of a load or store
+    of several registers, xemu has done none of it.
+    """
+    return [f"{what}: {_show(mine)}, expected {_show(theirs)}" for what, theirs, mine in _pairs(expected, got)]
+
+
+def _pairs(expected: Outcome, got: Outcome) -> Iterator[tuple[str, object, object]]:
+    for name in ("kind", "pc", "fault"):
+        if getattr(expected, name) != getattr(got, name):
+            yield name, getattr(expected, name), getattr(got, name)
+    if expected.kind == got.kind == "segv" and expected.pc == got.pc != expected.fault:
+        return
+    one, other = expected.state, got.state
+    for number, (theirs, mine) in enumerate(zip(one.r, other.r, strict=True)):
+        if theirs != mine:
+            yield f"r{number}", theirs, mine
+    for number, (theirs, mine) in enumerate(zip(one.d, other.d, strict=True)):
+        if theirs != mine:
+            yield f"d{number}", theirs, mine
+    for name in ("cpsr", "fpscr"):
+        if getattr(one, name) != getattr(other, name):
+            yield name, getattr(one, name), getattr(other, name)
+    for address in sorted(expected.memory.keys() | got.memory.keys()):
+        if expected.memory.get(address) != got.memory.get(address):
+            yield f"[{address:08x}]", expected.memory.get(address), got.memory.get(address)
+
+
+def _show(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:0{16 if value >> 32 else 8}x}"
+    return "unchanged" if value is None else str(value)
+
+
+def report(cases: Sequence[Case], expected: Sequence[Outcome], got: Sequence[Outcome], limit: int = 20) -> str:
+    """Return a text that lists the first `limit` cases that differ, with the state before; empty if none does."""
+    texts = []
+    for case, one, other in zip(cases, expected, got, strict=True):
+        if lines := differences(one, other):
+            r = " ".join(f"{value:08x}" for value in case.before.r)
+            head = f"{case}\n  before: r0-r14 {r} cpsr {case.before.cpsr:08x} fpscr {case.before.fpscr:08x}"
+            texts.append("\n  ".join([head, *lines]))
+    if not texts:
+        return ""
+    rest = [f"… and {len(texts) - limit} more"] if len(texts) > limit else []
+    return "\n".join([f"{len(texts)} of {len(cases)} cases differ", *texts[:limit], *rest])

@@ -1,0 +1,73 @@
+"""Cases for the rows of an instruction set: random encodings of each variant, random states."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Final
+
+from tests.oracle.generate import code_bytes, in_it_block, random_state
+from tests.oracle.machine import Case
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from xemu.core.isa import FixedWidthIsa, Variant
+
+TRIES: Final = 200
+NEAR: Final = {"imm8": 1024, "imm11": 2304, "imm6": 256, "imm5": 256}  # reach of T16 branches by their field
+ALWAYS: Final = 14
+
+
+def variant_encoding(variant: Variant, rng: random.Random) -> int | None:
+    """Return a random encoding of a variant, or None if none was found; A32 conditions are mostly "always"."""
+    isa = variant.row.isa
+    free = ~variant.mask & ((1 << isa.bits) - 1)
+    condition = variant.row.places.get("cond") if isa.predicate else None
+    for _ in range(TRIES):
+        word = variant.value & ((1 << isa.bits) - 1) | rng.getrandbits(isa.bits) & free
+        if condition and rng.random() < 0.7:
+            word = word & ~(15 << condition.shift) | ALWAYS << condition.shift
+        in_it = variant.splits.get("InIT", 0) << isa.bits
+        if variant.matches(word | in_it) and not (condition and word >> condition.shift & 15 == 15):
+            return word
+    return None
+
+
+def row_cases(
+    isas: Iterable[FixedWidthIsa],
+    rng: random.Random,
+    count: int,
+    *,
+    named: str = "",
+    accept: Callable[[Variant, int], bool] = lambda _variant, _word: True,
+) -> Iterator[Case]:
+    """Yield `count` cases for each variant whose row's name contains `named`. Notes name the variant."""
+    for isa in isas:
+        for variant in isa.variants:
+            if named in variant.name:
+                yield from _variant_cases(variant, rng, count, accept)
+
+
+def _variant_cases(
+    variant: Variant, rng: random.Random, count: int, accept: Callable[[Variant, int], bool]
+) -> Iterator[Case]:
+    isa = variant.row.isa
+    thumb = isa.name.startswith("t")
+    for _ in range(count):
+        word = variant_encoding(variant, rng)
+        if word is None or not accept(variant, word):
+            continue
+        code = code_bytes(word, isa.bits, thumb=thumb)
+        in_it = variant.splits.get("InIT", rng.getrandbits(1) if thumb else 0)
+        if thumb and in_it:
+            code = in_it_block(code, rng.randrange(14))
+        state = random_state(rng, vector=True)
+        yield Case(code, state, thumb, note=variant.name, room=_room(variant) if thumb else 0)
+
+
+def _room(variant: Variant) -> int:
+    """Return the filler that keeps short relative branches from meeting other cases."""
+    name = variant.row.function.__name__
+    if not name.startswith(("B_", "B", "CB")) or variant.row.isa.bits != 16:
+        return 0
+    return max((NEAR.get(field, 0) for field in variant.row.places), default=0)

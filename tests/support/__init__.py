@@ -1,0 +1,1 @@
+"""What several test files share: running programs, reading results, ELF files."""

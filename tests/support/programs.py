@@ -1,0 +1,75 @@
+"""Running guest programs under xemu, under QEMU's user mode and natively, and what they gave."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+SAMPLES: Final = ROOT / "samples" / "arm"
+XEMU: Final = (sys.executable, "-c", "import sys; from xemu.cli import main; sys.exit(main())")
+QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
+TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
+PLAIN: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TERM": "dumb", "TZ": "UTC"}
+KEPT: Final = ("XDG_CACHE_HOME", "HOME", "PYTHONPATH")  # what xemu itself may need from this environment
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a program wrote and its exit code (128 + N if signal N ended it)."""
+
+    stdout: bytes
+    code: int
+    stderr: bytes = b""
+
+    def same_as(self, other: Result) -> bool:
+        """Compare what a user of the program would see; standard error is the emulator's too."""
+        return (self.stdout, self.code) == (other.stdout, other.code)
+
+
+def missing_tools(*names: str) -> list[str]:
+    """Return those of the named tools that are not installed."""
+    return [name for name in names if not shutil.which(name)]
+
+
+def run(
+    command: Sequence[str | Path],
+    *,
+    stdin: bytes = b"",
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 120,
+) -> Result:
+    """Run a command in a plain environment and return what it gave. Raises subprocess.TimeoutExpired."""
+    environment = {**PLAIN, **{name: os.environ[name] for name in KEPT if name in os.environ}, **(env or {})}
+    done = subprocess.run(
+        [str(word) for word in command],
+        input=stdin,
+        capture_output=True,
+        cwd=cwd or ROOT,
+        env=environment,
+        timeout=timeout,
+        check=False,
+    )
+    code = done.returncode if done.returncode >= 0 else 128 - done.returncode
+    return Result(done.stdout, code, done.stderr)
+
+
+def xemu_command(
+    program: str | Path, *arguments: str | Path, sysroot: Path | None = None, options: Sequence[str] = ()
+) -> list[str | Path]:
+    """Return the command line that runs a guest program under xemu."""
+    return [*XEMU, "run", *options, *(("-L", sysroot) if sysroot else ()), program, *arguments]
+
+
+def qemu_command(program: str | Path, *arguments: str | Path, sysroot: Path | None = None) -> list[str | Path]:
+    """Return the command line that runs a guest program under QEMU."""
+    return [*QEMU, *(("-L", sysroot) if sysroot else ()), program, *arguments]

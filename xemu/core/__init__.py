@@ -1,0 +1,1 @@
+"""The translating core: the Bits language, its evaluator, and the native tiers. It knows no instruction set."""

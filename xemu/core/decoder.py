@@ -1,0 +1,111 @@
+"""Decode tables: a trie over fixed bits, as data that native code and Python walk alike.
+
+u32 words. An inner node is `shift | bits << 8`, followed by 2**bits indices of children. A leaf is `1 << 31 | count`,
+followed by candidates of five words: mask and value (64 bits each), then a variant's index, or `1 << 31 | n`: the word is
+excluded here, go on n candidates further. Candidates stand most specific first; the first that matches wins.
+"""
+
+from __future__ import annotations
+
+import struct
+from array import array
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xemu.core.isa import FixedWidthIsa, Variant
+
+LEAF = 1 << 31
+SMALL = 3               # a node with so few variants is a leaf
+MAX_BITS = 6
+
+
+def build(isa: FixedWidthIsa) -> bytes:
+    """Return the decode trie of an instruction set."""
+    words = array("I")
+    order = sorted(isa.variants, key=lambda v: -v.mask.bit_count())
+    width = isa.bits + sum(p.width for p in isa.extra_places.values())
+    _node(words, order, width, 0)
+    return words.tobytes()
+
+
+def _node(words: array[int], variants: list[Variant], width: int, used: int) -> int:
+    index = len(words)
+    window = _best_window(variants, width, used) if len(variants) > SMALL else None
+    if window is None:
+        _leaf(words, variants)
+        return index
+    shift, bits = window
+    words.append(shift | bits << 8)
+    words.extend([0] * (1 << bits))
+    mask = ((1 << bits) - 1) << shift
+    known: dict[tuple[int, ...], int] = {}
+    for k in range(1 << bits):
+        inside = [v for v in variants if (v.value ^ k << shift) & v.mask & mask == 0]
+        key = tuple(v.index for v in inside)
+        if key not in known:
+            known[key] = _node(words, inside, width, used | mask)
+        words[index + 1 + k] = known[key]
+    return index
+
+
+def _best_window(variants: list[Variant], width: int, used: int) -> tuple[int, int] | None:
+    """Return (shift, bits) of the field that splits these variants best, or None if none does."""
+    fixed = [0] * width
+    for v in variants:
+        m = v.mask & ~used
+        while m:
+            low = m & -m
+            fixed[low.bit_length() - 1] += 1
+            m ^= low
+    n = len(variants)
+    best, best_score = None, 0.0
+    for shift in range(width):
+        for bits in range(1, MAX_BITS + 1):
+            if shift + bits > width or used >> (shift + bits - 1) & 1:
+                break
+            window = fixed[shift:shift + bits]
+            if min(window) * 2 < n and bits > 1:
+                break
+            mask = ((1 << bits) - 1) << shift
+            values = {v.value & mask for v in variants if v.mask & mask == mask}
+            free = sum(1 for v in variants if v.mask & mask != mask)
+            score = len(values) / (1 + free * 0.7) / (1 + 0.05 * (1 << bits))
+            if len(values) + (1 if free else 0) >= 2 and score > best_score:  # noqa: PLR2004  it must tell two apart
+                best, best_score = (shift, bits), score
+    return best
+
+
+def _leaf(words: array[int], variants: list[Variant]) -> None:
+    items: list[tuple[int, int, int]] = []
+    for v in variants:
+        n = len(v.excludes)
+        items.extend((v.mask | m, v.value | x, LEAF | (n - i + 1)) for i, (m, x) in enumerate(v.excludes))
+        items.append((v.mask, v.value, v.index))
+    words.append(LEAF | len(items))
+    for mask, value, target in items:
+        words.extend((mask & 0xFFFFFFFF, mask >> 32, value & 0xFFFFFFFF, value >> 32, target))
+
+
+def walk(table: bytes, word: int) -> int | None:
+    """Return the variant index for a word, or None. (The same walk as the native decoder's.)"""
+    words = memoryview(table).cast("I")
+    index = 0
+    while words[index] < LEAF:
+        head = words[index]
+        index = words[index + 1 + (word >> (head & 255) & ((1 << (head >> 8)) - 1))]
+    count, i = words[index] & (LEAF - 1), 0
+    while i < count:
+        at = index + 1 + i * 5
+        mask = words[at] | words[at + 1] << 32
+        value = words[at + 2] | words[at + 3] << 32
+        if word & mask == value:
+            target = words[at + 4]
+            if target < LEAF:
+                return int(target)
+            i += target & (LEAF - 1)
+        else:
+            i += 1
+    return None
+
+
+__all__ = ["build", "struct", "walk"]

@@ -1,0 +1,492 @@
+"""The translator engine: it runs guest instructions in native code and says why it stopped.
+
+`run(budget)` executes exactly so many instructions, whichever tier runs them. Records change only here, between slices.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import struct
+import time
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from xemu.core import decoder, host
+from xemu.core.handlers import FAULT, HASH_MULTIPLIER, NEED_HANDLER, NEW_PAGE, NO_ROW, STOP, TRAP_BASE, TRAPS
+from xemu.core.library import Library
+from xemu.core.memory import CODE, EXEC, GuestFault
+from xemu.core.objects import CodeMemory
+from xemu.core.records import COLD_FLAGS, JUMP_CACHE, JUMP_ENTRIES, RECORD, STATE_BYTES, TARGET, Geometry
+from xemu.core.reference import StateBlock, execute
+from xemu.core.runtime import F_ALIGN, F_SLOW, PAGE_ENTRY, PAGE_HASH, RING
+from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS
+
+if TYPE_CHECKING:
+    from xemu.core.memory import AddressSpace
+    from xemu.core.runtime import IsaSet
+    from xemu.core.target import Target
+
+SLICE = 1 << 22          # instructions native code runs before the engine looks around
+MASK64 = (1 << 64) - 1
+CELL = {name: offset // 8 for name, offset in ENGINE_CELLS.items()}
+BLOCK_CHUNK = 16 << 20
+
+
+class ExitKind(Enum):
+    """Why `run` returned."""
+
+    BUDGET = "budget"
+    SYSCALL = "syscall"
+    UNDEFINED = "undefined"
+    BREAKPOINT = "breakpoint"
+    FAULT = "fault"
+    KICK = "kick"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An access the guest may not make. kind: MAPERR, ACCERR, ALIGN or BUS."""
+
+    address: int
+    access: int
+    kind: str
+
+
+@dataclass(frozen=True)
+class Exit:
+    """Where and why the guest stopped."""
+
+    kind: ExitKind
+    address: int
+    number: int = 0
+    fault: Fault | None = None
+
+
+@dataclass
+class Options:
+    """How the engine works: `jit` compiles hot code, `eager` at first sight, `tracing` keeps the trace hash."""
+
+    jit: bool = True
+    eager: bool = False
+    tracing: bool = False
+    worker: bool = True
+    cache: bool = True
+
+
+class CodePage:
+    """The records of one guest page in one context."""
+
+    __slots__ = ("address", "block", "context", "generation", "geometry", "invalidated")
+
+    def __init__(self, address: int, context: int, block: int, geometry: Geometry) -> None:
+        self.address, self.context, self.block, self.geometry = address, context, block, geometry
+        self.generation = self.invalidated = 0
+
+
+class EngineState(StateBlock):
+    """The registers of the guest thread that is running; pc and context included."""
+
+    def __init__(self, engine: Engine, address: int) -> None:
+        self.engine, self.address = engine, address
+        self.target = engine.target
+        size = engine.target.layout.size
+        super().__init__(engine.target.layout, memoryview((ctypes.c_uint8 * size).from_address(address)).cast("B"))
+        self._names = {}
+        for cell in engine.target.layout.cells.values():
+            for i, name in enumerate(cell.names):
+                self._names.setdefault(name, (cell, i))
+
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self.engine.pc
+
+    @pc.setter
+    def pc(self, value: int) -> None:
+        self.engine.set_position(value, self.context)
+
+    @property  # type: ignore[override]
+    def context(self) -> int:
+        """The context word."""
+        return self.engine.cells[CELL["ctx_key"]] >> 48
+
+    @context.setter
+    def context(self, word: int) -> None:
+        if word != self.context:
+            pc = self.engine.pc
+            self.engine.cells[CELL["ctx_key"]] = word << 48
+            self.engine.set_position(pc, word)
+
+    def read(self, name: str) -> int:
+        """Return a register by name (r0 … sp lr pc cpsr fpscr d0 …)."""
+        if name == "pc":
+            return self.engine.pc
+        special = self.target.read(self, name)
+        if special is not None:
+            return special
+        cell, index = self._names[name]
+        return self.get(cell, index)
+
+    def write(self, name: str, value: int) -> None:
+        """Change a register by name."""
+        if name == "pc":
+            self.pc = value & ((1 << self.target.address_bits) - 1)
+        elif not self.target.write(self, name, value):
+            cell, index = self._names[name]
+            self.set(cell, index, value & ((1 << cell.width) - 1))
+
+    def save(self) -> bytes:
+        """Return everything a guest thread has in registers."""
+        return struct.pack("<QQ", self.engine.pc, self.context) + bytes(self.buffer[ENGINE_BYTES:])
+
+    def load(self, data: bytes) -> None:
+        """Continue as another guest thread."""
+        pc, context = struct.unpack_from("<QQ", data)
+        self.buffer[ENGINE_BYTES:] = data[16:]
+        self.engine.cells[CELL["ctx_key"]] = context << 48
+        self.engine.set_position(pc, context)
+
+
+class SpaceMemory:
+    """The address space as the evaluator sees it."""
+
+    def __init__(self, space: AddressSpace) -> None:
+        self.space = space
+
+    @staticmethod
+    def _aligned(addr: int, align: int, access: int) -> None:
+        if align > 1 and addr & (align - 1):
+            raise AlignmentFaultError(addr, access)
+
+    def load(self, addr: int, size: int, align: int) -> int:
+        """Read."""
+        self._aligned(addr, align, 1)
+        return int.from_bytes(self.space.read(addr, size), "little")
+
+    def store(self, addr: int, size: int, align: int, value: int) -> None:
+        """Write."""
+        self._aligned(addr, align, 2)
+        self.space.write(addr, value.to_bytes(size, "little"))
+
+    def probe(self, addr: int, size: int, align: int, *, write: bool) -> None:
+        """Check a range."""
+        self._aligned(addr, align, 2 if write else 1)
+        self.space.view(addr, size, 2 if write else 1)
+
+
+class AlignmentFaultError(Exception):
+    """A misaligned access in the evaluator."""
+
+    def __init__(self, address: int, access: int) -> None:
+        super().__init__(address, access)
+        self.address, self.access = address, access
+
+
+class Engine:
+    """Runs one address space on the host."""
+
+    def __init__(self, target: Target, space: AddressSpace, options: Options | None = None) -> None:
+        self.target, self.space, self.options = target, space, options or Options()
+        self.exit_kinds = ExitKind
+        self.insns = 0
+        self.kicked = False
+        self.stats: dict[str, Any] = {"native": 0.0, "evaluated": 0, "regions": 0, "handlers": 0, "cache_hits": 0, "compile": 0.0}
+        self.code = CodeMemory()
+        self.block = host.reserve(STATE_BYTES)
+        self.cells = memoryview((ctypes.c_uint64 * (ENGINE_BYTES // 8)).from_address(self.block)).cast("B").cast("Q")
+        self.pages: dict[tuple[int, int], CodePage] = {}
+        self._blocks: dict[int, list[int]] = {}
+        self._block_next: dict[int, tuple[int, int]] = {}
+        self._templates: dict[str, bytes] = {}
+        self._table_size = 0
+        self.library = Library(self)
+        self._set_up()
+        self.state = EngineState(self, self.block)
+        self._memory = SpaceMemory(space)
+        self._pc = 0
+        self._record = 0
+        space.code_changed = self.code_changed
+
+    # -- construction --------------------------------------------------------------------------------------------
+    def _set_up(self) -> None:
+        """Fill the engine cells and allocate the tables."""
+        natives = self.library.natives
+        cells = self.cells
+        for name in ("stop", "jump", "resume", "trap"):
+            cells[CELL[name]] = natives[name]
+        cells[CELL["load"]] = cells[CELL["store"]] = natives["access"]
+        cells[CELL["memory"]], cells[CELL["flags"]] = self.space.base, self.space.flags_base
+        self.granules = host.reserve((self.space.limit >> 12) * 8 + 4096)
+        cells[CELL["granules"]] = self.granules
+        cells[CELL["jump_cache"]] = self.block + JUMP_CACHE
+        self._ring = (ctypes.c_uint64 * RING)()
+        cells[CELL["ring"]] = ctypes.addressof(self._ring)
+        cells[CELL["decode_tables"]] = self.library.tables
+        cells[CELL["fp_slow"]] = self.library.fp_table
+        self._new_page_table(4096)
+        self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(natives["enter"])
+
+    def _new_page_table(self, entries: int) -> None:
+        self._table_size = entries
+        self._table = host.reserve(entries * PAGE_ENTRY)
+        self._slots = memoryview((ctypes.c_uint64 * (entries * 4)).from_address(self._table)).cast("B").cast("Q")
+        self.cells[CELL["page_table"]] = self._table
+        self.cells[CELL["page_table_mask"]] = entries - 1
+        for page in self.pages.values():
+            self._enter_page(page)
+
+    def _enter_page(self, page: CodePage) -> None:
+        key = page.address | page.context << 48 | 1
+        slot = (key * PAGE_HASH & MASK64) >> 40
+        while True:
+            at = (slot & (self._table_size - 1)) * 4
+            if self._slots[at] in (0, key):
+                break
+            slot += 1
+        iset = self.target.iset(page.context)
+        self._slots[at:at + 4] = memoryview(struct.pack(
+            "<QQQQ", key, page.block, page.geometry.shift, self.library.natives[f"heat_{iset.name}"])).cast("B").cast("Q")
+
+    # -- position ------------------------------------------------------------------------------------------------
+    @property
+    def pc(self) -> int:
+        """Address of the next instruction."""
+        return self._pc
+
+    def set_position(self, pc: int, context: int) -> None:
+        """Continue at another address or in another context."""
+        self._pc, self._record = pc, 0
+        self.cells[CELL["ctx_key"]] = context << 48
+
+    def _locate(self, record: int) -> None:
+        """Remember the record native code stopped at."""
+        context = self.cells[CELL["ctx_key"]] >> 48
+        g = self.target.iset(context).geometry
+        mask = (1 << self.target.address_bits) - 1
+        self._pc = self.cells[CELL["page_va"]] + ((record & (g.block - 1)) >> g.shift) & mask
+        self._record = record
+
+    # -- pages ---------------------------------------------------------------------------------------------------
+    def _allocate_block(self, g: Geometry) -> int:
+        free = self._blocks.setdefault(g.block, [])
+        if free:
+            return free.pop()
+        at, end = self._block_next.get(g.block, (0, 0))
+        if at == end:
+            at = host.reserve(BLOCK_CHUNK, align=g.block)
+            end = at + BLOCK_CHUNK
+        self._block_next[g.block] = (at + g.block, end)
+        return at
+
+    def _template(self, iset: IsaSet) -> bytes:
+        """Return the hot part of a page nothing of which is decoded."""
+        text = self._templates.get(iset.name)
+        if text is None:
+            natives, g = self.library.natives, iset.geometry
+            record = struct.pack("<Q24x", natives[f"decode_{iset.name}"])
+            end = struct.pack("<Q24x", natives[f"page_end_{iset.name}"])
+            text = self._templates[iset.name] = record * g.count + end * 2
+        return text
+
+    def page(self, address: int, context: int) -> CodePage:
+        """Return the records of a page; raises GuestFault if it must not be executed."""
+        address &= ~4095
+        page = self.pages.get((address, context))
+        if page is None:
+            self.space.view(address, 1, EXEC)
+            iset = self.target.iset(context)
+            self.library.prepare(context)
+            page = CodePage(address, context, self._allocate_block(iset.geometry), iset.geometry)
+            ctypes.memmove(page.block, self._template(iset), len(self._template(iset)))
+            self.pages[address, context] = page
+            if len(self.pages) * 2 > self._table_size:
+                self._new_page_table(self._table_size * 2)
+            else:
+                self._enter_page(page)
+            self.space.flags[address >> 12] |= CODE
+        return page
+
+    def record(self, pc: int, context: int) -> int:
+        """Return the address of the record of an instruction; raises GuestFault."""
+        page = self.page(pc, context)
+        self.cells[CELL["page_va"]] = page.address
+        return page.block + ((pc & 4095) << page.geometry.shift)
+
+    def code_changed(self, address: int, length: int) -> None:
+        """Forget what was decoded from these bytes (mapping changes, writes by system calls)."""
+        first, last = address >> 12, (address + max(length, 1) - 1) >> 12
+        if last - first > len(self.pages):
+            doomed = [p for p in self.pages.values() if first <= p.address >> 12 <= last]
+        else:
+            contexts = {c for _, c in self.pages}
+            doomed = [p for n in range(first, last + 1) for c in contexts if (p := self.pages.get((n << 12, c)))]
+        if doomed:
+            self._drop(doomed)
+
+    def _drop(self, doomed: list[CodePage]) -> None:
+        """Remove pages from the tables."""
+        self._record = 0
+        for page in doomed:
+            del self.pages[page.address, page.context]
+            page.generation += 1
+            ctypes.memset(page.block, 0, page.geometry.block)
+            self._blocks.setdefault(page.geometry.block, []).append(page.block)
+            ctypes.memset(self.granules + (page.address >> 12) * 8, 0, 8)
+            self.space.flags[page.address >> 12] &= ~CODE & 0xFF
+            self._previous_page(page)
+        ctypes.memset(self._table, 0, self._table_size * PAGE_ENTRY)
+        for page in self.pages.values():
+            self._enter_page(page)
+            self.space.flags[page.address >> 12] |= CODE
+        ctypes.memset(self.block + JUMP_CACHE, 0, JUMP_ENTRIES * 16)
+        self.library.dropped(doomed)
+
+    def _previous_page(self, page: CodePage) -> None:
+        """An instruction that crossed into this page is decoded each time it runs: nothing to forget."""
+
+    def _code_written(self) -> None:
+        """Forget the decoded instructions of a page the guest has just stored to."""
+        address, size = self.cells[CELL["code_write"]] - 1, self.cells[CELL["code_write_size"]]
+        self.cells[CELL["code_write"]] = 0
+        self.code_changed(address, size)
+
+    # -- running -------------------------------------------------------------------------------------------------
+    def kick(self) -> None:
+        """Make `run` return at the next slice end."""
+        self.kicked = True
+
+    def run(self, budget: int) -> Exit:
+        """Execute at most `budget` instructions; return why it stopped."""
+        cells, end = self.cells, self.insns + budget
+        while self.insns < end:
+            if self.kicked:
+                self.kicked = False
+                return Exit(ExitKind.KICK, self._pc)
+            record = self._record
+            if not record:
+                try:
+                    record = self.record(self._pc, cells[CELL["ctx_key"]] >> 48)
+                except GuestFault as e:
+                    return self._fault(e.address, e.access)
+            size = min(end - self.insns, SLICE)
+            cells[CELL["insn_end"]] = self.insns + size
+            self._enter(self.block, record, size)
+            rest = cells[CELL["budget"]]
+            if cells[CELL["deferred"]]:
+                rest += cells[CELL["deferred"]]
+                cells[CELL["deferred"]] = 0
+            self.insns += size - rest
+            result = self._after()
+            if result is not None:
+                return result
+        return Exit(ExitKind.BUDGET, self._pc)
+
+    def _after(self) -> Exit | None:
+        """Handle what native code stopped for; None: go on."""
+        cells = self.cells
+        reason = cells[CELL["exit_reason"]]
+        if reason == NEW_PAGE:
+            self._pc, self._record = cells[CELL["exit_pc"]], 0
+            cells[CELL["ctx_key"]] = cells[CELL["exit_context"]]
+        else:
+            self._locate(cells[CELL["exit_record"]])
+        if cells[CELL["code_write"]]:
+            self._code_written()
+        if cells[CELL["ring_head"]]:
+            self._collect_hot()
+        self.library.poll()
+        if reason in (STOP, NEW_PAGE):
+            return None
+        if reason == NEED_HANDLER:
+            return self._missing_handler()
+        if reason == NO_ROW:
+            address = cells[CELL["exit_pc"]]
+            return self._fault(address, EXEC) if address != self._pc else Exit(ExitKind.UNDEFINED, self._pc)
+        if reason == FAULT:
+            return self._native_fault()
+        return self._trap(TRAPS[reason - TRAP_BASE], cells[CELL["exit_pc"]])
+
+    def _trap(self, kind: str, number: int) -> Exit:
+        if kind == "syscall" and self.options.tracing:
+            self._fold(self._pc)
+        if kind == "align":
+            return Exit(ExitKind.FAULT, self._pc, fault=Fault(number, 1, "ALIGN"))
+        return Exit(ExitKind(kind), self._pc, number)
+
+    def _fold(self, pc: int) -> None:
+        """Fold a system call into the trace hash, as branches are folded natively."""
+        h = self.cells[CELL["hash"]]
+        h = (h << 7 | h >> 57) & MASK64
+        self.cells[CELL["hash"]] = ((h ^ self.insns) * HASH_MULTIPLIER + pc) & MASK64
+
+    def _native_fault(self) -> Exit:
+        cells = self.cells
+        kind, address, access = cells[CELL["fault"]], cells[CELL["fault_address"]], cells[CELL["fault_access"]]
+        if kind == F_ALIGN:
+            return Exit(ExitKind.FAULT, self._pc, fault=Fault(address, access, "ALIGN"))
+        if kind == F_SLOW:
+            return self._fault(address, access)
+        return self._fault(address, access)
+
+    def _fault(self, address: int, access: int) -> Exit:
+        mapped = True
+        try:
+            self.space.view(address, 1, access)
+        except GuestFault as e:
+            mapped = e.mapped
+        return Exit(ExitKind.FAULT, self._pc, fault=Fault(address, access, "ACCERR" if mapped else "MAPERR"))
+
+    # -- the evaluator standing in ---------------------------------------------------------------------------------
+    def _missing_handler(self) -> Exit | None:
+        """Have the handler (and its neighbours) compiled; meanwhile the evaluator executes the instruction."""
+        context = self.cells[CELL["ctx_key"]] >> 48
+        if self.library.compile_around(self._pc, context):
+            return None
+        return self.evaluate_one()
+
+    def evaluate_one(self) -> Exit | None:
+        """Execute one instruction in the evaluator."""
+        context = self.cells[CELL["ctx_key"]] >> 48
+        pc = self._pc
+        decoded = self.library.decode(pc, context)
+        if decoded is None:
+            return Exit(ExitKind.UNDEFINED, pc)
+        self.stats["evaluated"] += 1
+        try:
+            outcome = self.library.evaluate(decoded, pc, context, self.state, self._memory)
+        except GuestFault as e:
+            return self._fault(e.address, e.access)
+        except AlignmentFaultError as e:
+            return Exit(ExitKind.FAULT, pc, fault=Fault(e.address, e.access, "ALIGN"))
+        if outcome.abort is not None:
+            return self._trap(outcome.abort[0], outcome.abort[1])
+        self.insns += 1
+        if self.options.tracing and outcome.taken:
+            self._fold(outcome.next_pc)
+        self.set_position(outcome.next_pc, context if outcome.context is None else outcome.context)
+        return self._trap(*outcome.trap) if outcome.trap else None
+
+    # -- regions -------------------------------------------------------------------------------------------------
+    def _collect_hot(self) -> None:
+        """Offer hot records to the compiler."""
+        head = self.cells[CELL["ring_head"]]
+        self.cells[CELL["ring_head"]] = 0
+        self.library.offer(list(self._ring[:head]))
+
+    # -- life of the process -----------------------------------------------------------------------------------------
+    def after_fork(self) -> None:
+        """Go on in the child of a host fork."""
+        self.library.after_fork()
+
+    def reset_space(self) -> None:
+        """Forget all decoded code (execve emptied the window)."""
+        self._drop(list(self.pages.values()))
+
+    @property
+    def trace_hash(self) -> int:
+        """The trace hash so far."""
+        return self.cells[CELL["hash"]]
+
+
+__all__ = ["COLD_FLAGS", "RECORD", "TARGET", "Engine", "Exit", "ExitKind", "Fault", "Options", "decoder", "execute", "time"]

@@ -1,0 +1,177 @@
+"""Floating-point operations of the language: the nodes rows build, and the pieces for writing more in `Bits`.
+
+The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away),
+3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. Exceptions (8 bits): 0 invalid, 1 division
+by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. What the operations mean: softfloat.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.bits import Bits, Lanes, cat, const, make, mux, ult, zext
+from xemu.core.softfloat import COMPARES, FORMATS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xemu.core.record import Recorder
+
+#: control words: round to nearest and nothing else; ARM's "standard FPSCR value" (flush to zero, default NaNs)
+DEFAULT, STANDARD = 0, 0b11000
+
+
+def fp_op(cpu: Recorder, name: str, fmt: Any, args: Sequence[Bits], ctl: Bits | int, rules: str = "arm",
+          lanes: int = 1, *, raises: bool = True) -> Bits:
+    """Build a floating-point operation and gather its exceptions. Names and formats: softfloat.lane.
+
+    A scalar comparison gives one bit, one on lanes gives lanes of ones or zeros. `raises` False leaves the exceptions
+    to another operation on the same operands.
+    """
+    width = result_width(name, fmt, lanes)
+    control = ctl if isinstance(ctl, Bits) else const(ctl, 8)
+    node = make("fp", width, (*args, control), (name, fmt, lanes, rules))
+    if raises:
+        cpu.raise_flags(node)
+    return node
+
+
+def result_width(name: str, fmt: Any, lanes: int = 1) -> int:
+    """Return the width of an operation's result."""
+    if name in COMPARES:
+        return 1 if lanes == 1 else FORMATS[fmt].width * lanes
+    if name in ("to_sint", "to_uint"):
+        return int(fmt[1]) * lanes
+    return FORMATS[fmt if isinstance(fmt, str) else fmt[1]].width * lanes
+
+
+def host(name: str, fmt: Any, args: Sequence[Bits], rounding: Bits | int) -> tuple[Bits, Bits]:
+    """Build the host's own IEEE operation in a rounding mode 0…3; return (value, the exceptions it raises).
+
+    Only for slow functions: which NaN comes out and when a result counts as tiny depends on the host.
+    """
+    mode = rounding if isinstance(rounding, Bits) else const(rounding, 2)
+    operands = (*args, zext(mode, 8))
+    return (make("hostfp", result_width(name, fmt), operands, (name, fmt)),
+            make("hostfpflags", 8, operands, (name, fmt)))
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of a scalar number, as values."""
+
+    bits: Bits
+    fmt: str
+
+    @property
+    def sign(self) -> Bits:
+        """Sign bit."""
+        return self.bits[self.bits.width - 1]
+
+    @property
+    def exponent(self) -> Bits:
+        """Biased exponent field."""
+        return self.bits[self.bits.width - 2:FORMATS[self.fmt].fraction]
+
+    @property
+    def fraction(self) -> Bits:
+        """Fraction field."""
+        return self.bits[FORMATS[self.fmt].fraction - 1:0]
+
+    @property
+    def magnitude(self) -> Bits:
+        """All but the sign, as wide as the number."""
+        return self.bits & (FORMATS[self.fmt].sign - 1)
+
+    @property
+    def is_nan(self) -> Bits:
+        """Is it a NaN?"""
+        return ult(const(FORMATS[self.fmt].infinity, self.bits.width), self.magnitude)
+
+    @property
+    def is_quiet(self) -> Bits:
+        """Is it a quiet NaN?"""
+        return ~ult(self.magnitude, FORMATS[self.fmt].infinity | FORMATS[self.fmt].quiet)
+
+    @property
+    def is_signalling(self) -> Bits:
+        """Is it a signalling NaN?"""
+        return self.is_nan & ~self.is_quiet
+
+    @property
+    def is_infinity(self) -> Bits:
+        """Is it an infinity?"""
+        return self.magnitude == FORMATS[self.fmt].infinity
+
+    @property
+    def is_zero(self) -> Bits:
+        """Is it a zero?"""
+        return self.magnitude == 0
+
+    @property
+    def is_denormal(self) -> Bits:
+        """Is it below the smallest normal number, but not zero?"""
+        return ult(self.magnitude - 1, (1 << FORMATS[self.fmt].fraction) - 1)
+
+    @property
+    def signed_zero(self) -> Bits:
+        """Zero with this number's sign."""
+        return self.bits & FORMATS[self.fmt].sign
+
+    def flushed(self, flush: Bits) -> Parts:
+        """Return the number, or zero with its sign if it is a denormal and `flush` is 1."""
+        return Parts(mux(flush & self.is_denormal, self.signed_zero, self.bits), self.fmt)
+
+
+@dataclass(frozen=True)
+class LaneParts:
+    """The same on lanes of one format: tests give lanes of ones or zeros."""
+
+    bits: Lanes
+    fmt: str
+
+    def _constant(self, value: int) -> Lanes:
+        return Lanes.splat(const(value, self.bits.size), self.bits.count)
+
+    @property
+    def magnitude(self) -> Lanes:
+        """All but the signs."""
+        return self.bits & (FORMATS[self.fmt].sign - 1)
+
+    @property
+    def is_nan(self) -> Lanes:
+        """Where is a NaN?"""
+        return self._constant(FORMATS[self.fmt].infinity).op("ult", self.magnitude)
+
+    @property
+    def is_signalling(self) -> Lanes:
+        """Where is a signalling NaN?"""
+        return self.is_nan & self.magnitude.op("ult", FORMATS[self.fmt].infinity | FORMATS[self.fmt].quiet)
+
+    @property
+    def is_denormal(self) -> Lanes:
+        """Where is a denormal?"""
+        return (self.magnitude - 1).op("ult", (1 << FORMATS[self.fmt].fraction) - 1)
+
+    @property
+    def order(self) -> Lanes:
+        """Signed integers that order like the numbers, -0 below +0."""
+        return self.bits ^ (self.bits.sar(self.bits.size - 1) >> 1)
+
+    def flushed(self) -> LaneParts:
+        """Return the numbers with denormals replaced by zeros of their sign."""
+        return LaneParts(pick(self.is_denormal, self.bits & FORMATS[self.fmt].sign, self.bits), self.fmt)
+
+
+def pick(mask: Lanes, x: Lanes, y: Lanes) -> Lanes:
+    """Return lanes of x where the mask's lane is ones, of y where it is zeros."""
+    return y ^ ((x ^ y) & mask)
+
+
+def exceptions(*, invalid: Bits | int = 0, divide_by_zero: Bits | int = 0, underflow: Bits | int = 0,
+               inexact: Bits | int = 0, input_denormal: Bits | int = 0, overflow: Bits | int = 0) -> Bits:
+    """Return exception bits joined into a word."""
+    bit = [b if isinstance(b, Bits) else const(b, 1)
+           for b in (input_denormal, const(0, 1), const(0, 1), inexact, underflow, overflow, divide_by_zero, invalid)]
+    return cat(*bit)

@@ -1,0 +1,92 @@
+"""Host memory calls: reserve a window, map into it, release parts of it.
+
+The only module that knows the host's `mmap` constants (Linux, the same on x86-64, AArch64 and POWER).
+Addresses are integers; every function raises OSError with the host's error number.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
+MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 1, 2, 0x10, 0x20, 0x4000
+MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
+MADV_DONTNEED, MADV_DONTDUMP = 4, 16
+FAILED = ctypes.c_void_p(-1).value
+HOST_PAGE = os.sysconf("SC_PAGESIZE")
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_size, _pointer, _int = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
+_mmap = _libc.mmap
+_mmap.restype, _mmap.argtypes = _pointer, (_pointer, _size, _int, _int, _int, ctypes.c_int64)
+_munmap = _libc.munmap
+_munmap.restype, _munmap.argtypes = _int, (_pointer, _size)
+_mremap = _libc.mremap
+_mremap.restype, _mremap.argtypes = _pointer, (_pointer, _size, _size, _int, _pointer)
+_madvise = _libc.madvise
+_madvise.restype, _madvise.argtypes = _int, (_pointer, _size, _int)
+_msync = _libc.msync
+_msync.restype, _msync.argtypes = _int, (_pointer, _size, _int)
+_mprotect = _libc.mprotect
+_mprotect.restype, _mprotect.argtypes = _int, (_pointer, _size, _int)
+
+
+def _fail() -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number))
+
+
+def mmap(address: int, length: int, prot: int, flags: int, fd: int = -1, offset: int = 0) -> int:
+    """Map memory and return its host address (address 0: anywhere)."""
+    result = _mmap(address, length, prot, flags, fd, offset)
+    if result is None or result == FAILED:
+        raise _fail()
+    return int(result)
+
+
+def reserve(address: int, length: int) -> int:
+    """Reserve inaccessible address space; at `address` if it is not 0, replacing what is there."""
+    fixed = MAP_FIXED if address else 0
+    flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed
+    return mmap(address, length, PROT_NONE, flags)
+
+
+def anonymous(address: int, length: int, *, shared: bool = False) -> int:
+    """Map zeroed readable and writable memory; at `address` if it is not 0."""
+    kind = MAP_SHARED if shared else MAP_PRIVATE | MAP_NORESERVE
+    fixed = MAP_FIXED if address else 0
+    return mmap(address, length, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | fixed)
+
+
+def unmap(address: int, length: int) -> None:
+    """Return memory to the host."""
+    if _munmap(address, length):
+        raise _fail()
+
+
+def remap(old: int, old_length: int, new_length: int, new: int = 0) -> int:
+    """Resize in place (`new` 0) or move to `new` a mapping."""
+    flags = MREMAP_MAYMOVE | MREMAP_FIXED if new else 0
+    result = _mremap(old, old_length, new_length, flags, new)
+    if result is None or result == FAILED:
+        raise _fail()
+    return int(result)
+
+
+def advise(address: int, length: int, advice: int) -> None:
+    """madvise(2)."""
+    if _madvise(address, length, advice):
+        raise _fail()
+
+
+def sync(address: int, length: int, flags: int) -> None:
+    """msync(2)."""
+    if _msync(address, length, flags):
+        raise _fail()
+
+
+def protect(address: int, length: int, prot: int) -> None:
+    """mprotect(2)."""
+    if _mprotect(address, length, prot):
+        raise _fail()

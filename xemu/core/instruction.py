@@ -1,0 +1,89 @@
+"""Whole instructions: a row with the condition and guard that wrap it, staged for each tier. Imports the rows' machinery."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING
+
+from xemu.core.bits import const, new_graph
+from xemu.core.handlers import handler_text
+from xemu.core.isa import Reg, Variant, stage
+from xemu.core.record import set_current
+from xemu.core.reference import Evaluation, Memory, Outcome, StateBlock, execute
+
+if TYPE_CHECKING:
+    from xemu.core.library import Decoded
+    from xemu.core.runtime import IsaSet
+    from xemu.core.target import Target
+
+ALWAYS = 14
+
+
+def condition_of(d: Decoded) -> int:
+    """Return the condition an instruction runs under (14: always)."""
+    if d.guard & 15:
+        return min(d.guard >> 4, ALWAYS)
+    row = d.variant.row
+    if row.isa.predicate and row.isa.predicate in row.places:
+        return min(d.word >> d.iset.condition_shift & 15, ALWAYS)
+    return ALWAYS
+
+
+def evaluate_instruction(target: Target, d: Decoded, pc: int, context: int, state: StateBlock, memory: Memory) -> Outcome:
+    """Execute one decoded instruction in the evaluator."""
+    layout, row = target.layout, d.variant.row
+    cond = condition_of(d)
+    passed, advanced = True, None
+    if cond != ALWAYS or d.guard & 15:
+        new_graph()
+        cpu = row.isa.cpu(layout, const(pc, target.address_bits), row.length, target.context(context))
+        set_current(cpu)
+        ev = Evaluation(state)
+        if cond != ALWAYS:
+            assert d.iset.condition is not None
+            passed = ev.value(d.iset.condition(cpu, cond)) == 1
+        if d.guard & 15:
+            assert d.iset.advance is not None
+            advanced = ev.value(d.iset.advance(cpu, cpu.read(layout.cells[d.iset.guard], 0)))
+        set_current(None)
+    if passed:
+        staged = stage(d.variant, d.word, pc, target.context(context), layout, address_bits=target.address_bits)
+        outcome = execute(staged, state, memory, pc)
+        if outcome.abort is not None:
+            return outcome
+    else:
+        outcome = Outcome(pc + row.length & ((1 << target.address_bits) - 1))
+    if advanced is not None:
+        state.set(layout.cells[d.iset.guard], 0, advanced)
+    return outcome
+
+
+def handler_module(variants: list[Variant], target: Target, context: int, iset: IsaSet, *, tracing: bool) -> tuple[str, dict[int, bytes]]:
+    """Return the text of a module with the handlers of `variants`, and for each what its decode entry holds."""
+    text: list[str] = []
+    declared: set[str] = set()
+    infos: dict[int, bytes] = {}
+    for v in variants:
+        h = handler_text(v, target.context(context), target.layout, iset.geometry, tracing=tracing, address_bits=target.address_bits)
+        text.append(h.text)
+        declared |= h.declarations
+        infos[v.index] = struct.pack("<4B8s4x", int(is_predicated(v)), v.row.length, h.branch_offset, int(h.call), pc_fields(v))
+    return "\n".join(text + sorted(declared)) + "\n", infos
+
+
+def is_predicated(v: Variant) -> bool:
+    """Return whether the instruction's condition field wraps it."""
+    return bool(v.row.isa.predicate) and v.row.isa.predicate in v.row.places
+
+
+def pc_fields(v: Variant) -> bytes:
+    """Return the places of four-bit register fields that read as the program counter when they are 15."""
+    places = []
+    for name in v.row.parameters:
+        spec = v.row.field(name)
+        if isinstance(spec, Reg) and spec.prefix and not spec.of and name not in v.never:
+            (_, place), = v.row.raw_places(name)
+            full = ((1 << place.width) - 1) << place.shift
+            if place.width == 4 and v.mask & full != full:  # noqa: PLR2004  shorter fields cannot be 15
+                places.append(place.shift)
+    return bytes(places[:8]).ljust(8, b"\xff")

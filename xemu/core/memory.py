@@ -1,0 +1,483 @@
+"""The guest's memory in user mode and on machines without MMU: a window of host memory and a flag byte per page.
+
+Guest address A is host address `space.base + A`. Guest protection lives only in the flag table, which
+native code checks before each access; the host maps what it holds readable and writable. Lengths and
+addresses are bytes; addresses given to `map`, `unmap` and `protect` are page aligned.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from bisect import bisect_left, bisect_right
+from errno import EACCES, EINVAL, ENOMEM
+from typing import TYPE_CHECKING
+
+from xemu.core import hostmem
+from xemu.errors import XemuError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PAGE = 4096
+PAGE_SHIFT = 12
+READ, WRITE, EXEC, SLOW, CODE, CLEAN, SHARED = 1, 2, 4, 8, 16, 32, 64
+PROTECTION = READ | WRITE | EXEC
+
+# _REFUSED[access] maps a flag byte to 1 where that access is not allowed.
+_REFUSED = {
+    access: bytes(int(flag & access != access) for flag in range(256))
+    for access in (0, READ, WRITE, EXEC, READ | WRITE)
+}
+_IS_CODE = bytes(int(flag & CODE != 0) for flag in range(256))
+_ACCESS_NAMES = {READ: "read", WRITE: "write", EXEC: "execute", READ | WRITE: "read and write"}
+
+
+class GuestFault(Exception):  # noqa: N818 - what the guest did, not an error of ours
+    """An access by address that the guest's memory does not allow."""
+
+    def __init__(self, address: int, access: int, *, mapped: bool) -> None:
+        """Keep the first bad address, the access (READ, WRITE, EXEC) and whether a page is there."""
+        super().__init__(address, access, mapped)
+        self.address = address
+        self.access = access
+        self.mapped = mapped
+
+    def __str__(self) -> str:
+        """Say what happened."""
+        why = "not allowed" if self.mapped else "not mapped"
+        return f"{_ACCESS_NAMES.get(self.access, 'access')} at {self.address:#x}: {why}"
+
+
+class Area:
+    """One mapping, as a line of /proc/self/maps shows it."""
+
+    __slots__ = ("end", "inode", "may_write", "offset", "path", "prot", "shared", "start")
+
+    def __init__(  # noqa: PLR0913 - a plain record
+        self,
+        start: int,
+        end: int,
+        prot: int,
+        *,
+        shared: bool = False,
+        path: str = "",
+        offset: int = 0,
+        inode: tuple[int, int] = (0, 0),
+        may_write: bool = True,
+    ) -> None:
+        """Describe the bytes from `start` up to `end`; `may_write`: the host allows writing them."""
+        self.start = start
+        self.end = end
+        self.prot = prot
+        self.shared = shared
+        self.path = path
+        self.offset = offset
+        self.inode = inode
+        self.may_write = may_write
+
+    def part(self, start: int, end: int) -> Area:
+        """Return the piece between two addresses inside this area."""
+        offset = self.offset + start - self.start if self.inode != (0, 0) else 0
+        return Area(start, end, self.prot, shared=self.shared, path=self.path, offset=offset,
+                    inode=self.inode, may_write=self.may_write)  # fmt: skip
+
+    def joins(self, after: Area) -> bool:
+        """Tell whether `after` continues this area."""
+        if self.end != after.start or self.prot != after.prot or self.shared != after.shared:
+            return False
+        if self.path != after.path or self.inode != after.inode or self.may_write != after.may_write:
+            return False
+        if self.inode == (0, 0):
+            return not self.shared
+        return self.offset + self.end - self.start == after.offset
+
+    def __repr__(self) -> str:
+        """Look like a line of /proc/self/maps."""
+        rwx = "".join(c if self.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
+        kind = "s" if self.shared else "p"
+        return f"{self.start:08x}-{self.end:08x} {rwx}{kind} {self.offset:08x} {self.path}"
+
+
+def _nothing(_address: int, _length: int) -> None:
+    pass
+
+
+class AddressSpace:
+    """A guest's memory; see the module text."""
+
+    def __init__(self, bits: int = 32) -> None:
+        """Reserve a window of 2**bits bytes with a guard page on either side."""
+        if hostmem.HOST_PAGE > PAGE:
+            raise XemuError(f"this host has pages of {hostmem.HOST_PAGE} bytes; xemu needs 4096")
+        self.bits = bits
+        self.limit = 1 << bits
+        try:
+            self._reservation = hostmem.reserve(0, self.limit + 2 * PAGE)
+        except OSError as error:
+            message = f"the host refuses to reserve 2**{bits} bytes ({error.strerror}); see ulimit -v"
+            raise XemuError(message) from None
+        self.base = self._reservation + PAGE
+        self.pages = self.limit >> PAGE_SHIFT
+        self.flags_base = hostmem.anonymous(0, self.pages + PAGE)    # one page more: native code looks one ahead
+        self.flags = _memory(self.flags_base, self.pages)
+        self.mem = _memory(self.base, self.limit)
+        self.code_changed: Callable[[int, int], None] = _nothing
+        self._areas: list[Area] = []
+        self._starts: list[int] = []
+
+    def close(self) -> None:
+        """Give the window back; the object must not be used afterwards."""
+        self.mem.release()
+        self.flags.release()
+        hostmem.unmap(self._reservation, self.limit + 2 * PAGE)
+        hostmem.unmap(self.flags_base, self.pages + PAGE)
+
+    # --- mappings -------------------------------------------------------------------------------
+
+    def map(  # noqa: PLR0913 - mirrors mmap(2)
+        self,
+        addr: int,
+        length: int,
+        prot: int,
+        *,
+        fd: int = -1,
+        offset: int = 0,
+        shared: bool = False,
+        path: str = "",
+    ) -> None:
+        """Map memory or a file at a fixed place, replacing what was there; OSError as mmap(2).
+
+        `path` is what /proc/self/maps shows; for files it is asked from the host when left out.
+        """
+        length = self._whole_pages(addr, length)
+        if fd < 0:
+            self._forget_code(addr, length)
+            hostmem.anonymous(self.base + addr, length, shared=shared)
+            area = Area(addr, addr + length, prot, shared=shared, path=path)
+        else:
+            area = self._map_file(addr, length, prot, fd, offset, shared=shared, path=path)
+        self._remove_areas(addr, addr + length)
+        self._insert(area)
+        self._set_flags(addr, length, (prot & PROTECTION) | (SHARED if shared else 0))
+
+    def _map_file(  # noqa: PLR0913
+        self, addr: int, length: int, prot: int, fd: int, offset: int, *, shared: bool, path: str
+    ) -> Area:
+        status = os.fstat(fd)
+        kind = hostmem.MAP_SHARED if shared else hostmem.MAP_PRIVATE | hostmem.MAP_NORESERVE
+        kind |= hostmem.MAP_FIXED
+        self._forget_code(addr, length)
+        may_write = True
+        both = hostmem.PROT_READ | hostmem.PROT_WRITE
+        try:
+            hostmem.mmap(self.base + addr, length, both, kind, fd, offset)
+        except OSError as error:
+            if error.errno != EACCES or not shared or prot & WRITE:
+                raise
+            hostmem.mmap(self.base + addr, length, hostmem.PROT_READ, kind, fd, offset)
+            may_write = False
+        if not path:
+            path = os.readlink(f"/proc/self/fd/{fd}")
+        inode = (status.st_dev, status.st_ino)
+        return Area(addr, addr + length, prot, shared=shared, path=path, offset=offset,
+                    inode=inode, may_write=may_write)  # fmt: skip
+
+    def unmap(self, addr: int, length: int) -> None:
+        """Make a range inaccessible; holes in it are fine."""
+        length = self._whole_pages(addr, length)
+        self._forget_code(addr, length)
+        hostmem.reserve(self.base + addr, length)
+        self._remove_areas(addr, addr + length)
+        self._set_flags(addr, length, 0)
+
+    def protect(self, addr: int, length: int, prot: int) -> None:
+        """Change the guest's rights; OSError(ENOMEM) where nothing is mapped, EACCES as mprotect(2)."""
+        length = self._whole_pages(addr, length)
+        end = addr + length
+        inside = list(self._overlapping(addr, end))
+        covered = sum(min(a.end, end) - max(a.start, addr) for a in inside)
+        if covered != length:
+            raise OSError(ENOMEM, os.strerror(ENOMEM))
+        if prot & WRITE and not all(a.may_write for a in inside):
+            raise OSError(EACCES, os.strerror(EACCES))
+        self._forget_code(addr, length)
+        pieces = [a.part(max(a.start, addr), min(a.end, end)) for a in inside]
+        self._remove_areas(addr, end)
+        for piece in pieces:
+            piece.prot = prot
+            self._insert(piece)
+            shared = SHARED if piece.shared else 0
+            self._set_flags(piece.start, piece.end - piece.start, (prot & PROTECTION) | shared)
+
+    def move(self, old: int, old_length: int, new_length: int, new: int) -> None:
+        """Move a mapping (one area) to `new`, which is replaced, and resize it; OSError as mremap(2)."""
+        old_length, new_length = _round(old_length), _round(new_length)
+        area = self._one_area(old, old_length)
+        self._whole_pages(new, new_length)
+        self._forget_code(old, old_length)
+        self.unmap(new, new_length)
+        hostmem.remap(self.base + old, old_length, new_length, self.base + new)
+        hostmem.reserve(self.base + old, old_length)
+        moved = area.part(old, old + min(old_length, new_length))
+        moved.start, moved.end = new, new + new_length
+        self._remove_areas(old, old + old_length)
+        self._set_flags(old, old_length, 0)
+        self._insert(moved)
+        shared = SHARED if moved.shared else 0
+        self._set_flags(new, new_length, (moved.prot & PROTECTION) | shared)
+
+    def grow(self, addr: int, old_length: int, new_length: int) -> bool:
+        """Extend a mapping in place if the room after it is free; OSError(EFAULT) if it is not one area."""
+        old_length, new_length = _round(old_length), _round(new_length)
+        area = self._one_area(addr, old_length)
+        end, new_end = addr + old_length, addr + new_length
+        if area.end != end or new_end > self.limit or any(True for _ in self._overlapping(end, new_end)):
+            return False
+        hostmem.unmap(self.base + end, new_end - end)
+        try:
+            hostmem.remap(self.base + addr, old_length, new_length)
+        except OSError:
+            hostmem.reserve(self.base + end, new_end - end)
+            return False
+        area.end = new_end
+        shared = SHARED if area.shared else 0
+        self._set_flags(end, new_end - end, (area.prot & PROTECTION) | shared)
+        return True
+
+    def discard(self, addr: int, length: int) -> None:
+        """Drop private pages' contents (MADV_DONTNEED); they read as zero or as the file again."""
+        length = self._whole_pages(addr, length)
+        self._forget_code(addr, length)
+        for area in list(self._overlapping(addr, addr + length)):
+            start, end = max(area.start, addr), min(area.end, addr + length)
+            hostmem.advise(self.base + start, end - start, hostmem.MADV_DONTNEED)
+
+    def clear(self) -> None:
+        """Unmap everything (execve)."""
+        self._areas.clear()
+        self._starts.clear()
+        hostmem.reserve(self.base, self.limit)
+        # a fresh mapping is cheaper than clearing a megabyte
+        hostmem.mmap(self.flags_base, self.pages, 3, hostmem.MAP_PRIVATE | hostmem.MAP_ANONYMOUS | hostmem.MAP_FIXED)
+
+    def areas(self) -> Iterator[Area]:
+        """Yield the mappings by address."""
+        return iter(self._areas)
+
+    def area_at(self, addr: int) -> Area | None:
+        """Return the mapping that holds an address."""
+        index = bisect_right(self._starts, addr) - 1
+        if index >= 0 and addr < self._areas[index].end:
+            return self._areas[index]
+        return None
+
+    def is_free(self, addr: int, length: int) -> bool:
+        """Tell whether nothing is mapped in a range."""
+        return not any(True for _ in self._overlapping(addr, addr + length))
+
+    def find_free(self, length: int, low: int, high: int, *, top_down: bool = True) -> int | None:
+        """Return the address of a free range inside [low, high), or None."""
+        length = _round(length)
+        areas = self._areas
+        if top_down:
+            end = high
+            for index in range(bisect_left(self._starts, high) - 1, -1, -1):
+                area = areas[index]
+                if area.end <= end - length:
+                    break
+                end = min(end, area.start)
+                if end - length < low:
+                    return None
+            return end - length if end - length >= low else None
+        start = low
+        for area in areas:
+            if area.end <= start:
+                continue
+            if area.start >= start + length:
+                break
+            start = area.end
+        return start if start + length <= high else None
+
+    def _whole_pages(self, addr: int, length: int) -> int:
+        length = _round(length)
+        if addr & (PAGE - 1) or length <= 0:
+            raise OSError(EINVAL, os.strerror(EINVAL))
+        if addr < 0 or addr + length > self.limit:
+            raise OSError(ENOMEM, os.strerror(ENOMEM))
+        return length
+
+    def _one_area(self, addr: int, length: int) -> Area:
+        area = self.area_at(addr)
+        if area is None or addr + length > area.end:
+            raise OSError(14, os.strerror(14))
+        return area
+
+    def _overlapping(self, start: int, end: int) -> Iterator[Area]:
+        index = max(bisect_right(self._starts, start) - 1, 0)
+        while index < len(self._areas):
+            area = self._areas[index]
+            if area.start >= end:
+                return
+            if area.end > start:
+                yield area
+            index += 1
+
+    def _remove_areas(self, start: int, end: int) -> None:
+        first = max(bisect_right(self._starts, start) - 1, 0)
+        last = bisect_left(self._starts, end)
+        kept: list[Area] = []
+        for area in self._areas[first:last]:
+            if area.end <= start:
+                kept.append(area)
+                continue
+            if area.start < start:
+                kept.append(area.part(area.start, start))
+            if area.end > end:
+                kept.append(area.part(end, area.end))
+        self._areas[first:last] = kept
+        self._starts[first:last] = [a.start for a in kept]
+
+    def _insert(self, area: Area) -> None:
+        index = bisect_left(self._starts, area.start)
+        if index < len(self._areas) and area.joins(self._areas[index]):
+            area.end = self._areas[index].end
+            del self._areas[index], self._starts[index]
+        if index and self._areas[index - 1].joins(area):
+            self._areas[index - 1].end = area.end
+            return
+        self._areas.insert(index, area)
+        self._starts.insert(index, area.start)
+
+    # --- flags ----------------------------------------------------------------------------------
+
+    def _set_flags(self, addr: int, length: int, flag: int) -> None:
+        first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
+        if count == 1:
+            self.flags[first] = flag
+        else:
+            self.flags[first : first + count] = bytes((flag,)) * count
+
+    def _forget_code(self, addr: int, length: int) -> None:
+        first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
+        if 1 in bytes(self.flags[first : first + count]).translate(_IS_CODE):
+            self.code_changed(addr, length)
+
+    # --- access ---------------------------------------------------------------------------------
+
+    def view(self, addr: int, length: int, access: int) -> memoryview:
+        """Return the guest's bytes (writable for WRITE); GuestFault names the first bad byte."""
+        first = addr >> PAGE_SHIFT
+        last = (addr + length - 1) >> PAGE_SHIFT
+        if addr < 0 or addr + length > self.limit:
+            raise GuestFault(self._first_refused(addr, access), access, mapped=False)
+        if first == last:
+            flag = self.flags[first]
+            if flag & access != access:
+                raise GuestFault(addr, access, mapped=flag & PROTECTION != 0 or self.area_at(addr) is not None)
+        elif length <= 0:
+            return self.mem[0:0]
+        else:
+            flags = bytes(self.flags[first : last + 1])
+            bad = flags.translate(_REFUSED[access]).find(1)
+            if bad >= 0:
+                where = max(addr, (first + bad) << PAGE_SHIFT)
+                raise GuestFault(where, access, mapped=self.area_at(where) is not None)
+            flag = CODE | CLEAN if access & WRITE else 0
+        if access & WRITE and flag & (CODE | CLEAN):
+            self._before_write(addr, length, first, last)
+        return self.mem[addr : addr + length]
+
+    def _first_refused(self, addr: int, access: int) -> int:
+        if not 0 <= addr < self.limit:
+            return addr
+        flags = bytes(self.flags[addr >> PAGE_SHIFT :])
+        bad = flags.translate(_REFUSED[access]).find(1)
+        return self.limit if bad < 0 else max(addr, addr & -PAGE + (bad << PAGE_SHIFT))
+
+    def _before_write(self, addr: int, length: int, first: int, last: int) -> None:
+        """Tell the engine about written code and mark clean pages as written."""
+        flags = self.flags
+        if any(flags[page] & CODE for page in range(first, last + 1)):
+            self.code_changed(addr, length)
+        for page in range(first, last + 1):
+            if flags[page] & CLEAN:
+                flags[page] &= ~CLEAN & 0xFF
+
+    def read(self, addr: int, length: int) -> bytes:
+        """Copy guest memory out; GuestFault."""
+        return bytes(self.view(addr, length, READ))
+
+    def write(self, addr: int, data: bytes | bytearray | memoryview) -> None:
+        """Copy into guest memory; GuestFault."""
+        if data:
+            self.view(addr, len(data), WRITE)[:] = data
+
+    def read_u32(self, addr: int) -> int:
+        """Read a little-endian word; GuestFault."""
+        return int.from_bytes(self.view(addr, 4, READ), "little")
+
+    def write_u32(self, addr: int, value: int) -> None:
+        """Write a little-endian word; GuestFault."""
+        self.view(addr, 4, WRITE)[:] = (value & 0xFFFFFFFF).to_bytes(4, "little")
+
+    def read_u64(self, addr: int) -> int:
+        """Read a little-endian doubleword; GuestFault."""
+        return int.from_bytes(self.view(addr, 8, READ), "little")
+
+    def write_u64(self, addr: int, value: int) -> None:
+        """Write a little-endian doubleword; GuestFault."""
+        self.view(addr, 8, WRITE)[:] = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+
+    def unpack(self, layout: struct.Struct, addr: int) -> tuple[int, ...]:
+        """Read one struct; GuestFault."""
+        return layout.unpack(self.view(addr, layout.size, READ))
+
+    def c_string(self, addr: int, limit: int = 4096) -> bytes:
+        """Read up to a zero byte, at most `limit` bytes; GuestFault."""
+        parts = []
+        while limit > 0:
+            step = min(limit, PAGE - (addr & (PAGE - 1)))
+            data = bytes(self.view(addr, step, READ))
+            end = data.find(0)
+            if end >= 0:
+                parts.append(data[:end])
+                break
+            parts.append(data)
+            addr += step
+            limit -= step
+        return b"".join(parts)
+
+    def peek(self, addr: int, length: int) -> bytes | None:
+        """Copy out for a debugger: any mapped page, whatever its rights; None where there is a hole."""
+        at = addr
+        while at < addr + length:
+            area = self.area_at(at)
+            if area is None:
+                return None
+            at = area.end
+        return bytes(self.mem[addr : addr + length])
+
+    def poke(self, addr: int, data: bytes) -> bool:
+        """Write for a debugger or loader, whatever the rights; False where the host cannot."""
+        at = addr
+        while at < addr + len(data):
+            area = self.area_at(at)
+            if area is None or not area.may_write:
+                return False
+            at = area.end
+        if data:
+            first, last = addr >> PAGE_SHIFT, (addr + len(data) - 1) >> PAGE_SHIFT
+            self._before_write(addr, len(data), first, last)
+            self.mem[addr : addr + len(data)] = data
+        return True
+
+
+def _round(length: int) -> int:
+    return (length + PAGE - 1) & -PAGE
+
+
+def _memory(address: int, length: int) -> memoryview:
+    """Make a writable byte view of host memory of any size."""
+    return memoryview((ctypes.c_char * length).from_address(address)).cast("B")

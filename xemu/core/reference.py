@@ -1,0 +1,137 @@
+"""The evaluator: executes a staged instruction on plain integers. It defines what the native tiers must do.
+
+It also stands in while a handler is being compiled, and it is what tests compare with.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from xemu.core.evaluate import EVALUATE
+from xemu.core.record import Abort, Load, Probe, Raise, Recorder, Store
+
+if TYPE_CHECKING:
+    from xemu.core.bits import Bits
+    from xemu.core.state import Cell, StateLayout
+
+
+class Memory(Protocol):
+    """What the evaluator needs of memory. Each raises GuestFault (or any exception the caller understands)."""
+
+    def load(self, addr: int, size: int, align: int) -> int:
+        """Return `size` bytes at addr as a little-endian number."""
+
+    def store(self, addr: int, size: int, align: int, value: int) -> None:
+        """Write `size` bytes."""
+
+    def probe(self, addr: int, size: int, align: int, *, write: bool) -> None:
+        """Raise unless the range can be accessed."""
+
+
+@dataclass
+class Outcome:
+    """What an instruction did besides registers and memory."""
+
+    next_pc: int
+    context: int | None = None      # new context word, if the instruction changed it
+    taken: bool = False             # a branch was taken
+    trap: tuple[str, int] | None = None
+    abort: tuple[str, int] | None = None
+
+
+class StateBlock:
+    """Registers as bytes in a buffer, laid out by a StateLayout, and the context word."""
+
+    context = 0
+
+    def __init__(self, layout: StateLayout, buffer: Any = None) -> None:
+        self.layout = layout
+        self.buffer = buffer if buffer is not None else bytearray(layout.size)
+
+    def get(self, cell: Cell, index: int = 0) -> int:
+        """Return one register."""
+        at, n = cell.at(index), cell.stride
+        return int.from_bytes(self.buffer[at:at + n], "little") & ((1 << cell.width) - 1)
+
+    def set(self, cell: Cell, index: int, value: int) -> None:
+        """Change one register."""
+        at, n = cell.at(index), cell.stride
+        self.buffer[at:at + n] = value.to_bytes(n, "little")
+
+
+class Evaluation:
+    """Values of the nodes of one staged instruction in one state."""
+
+    def __init__(self, state: StateBlock) -> None:
+        self.state = state
+        self.memo: dict[int, int] = {}
+
+    def value(self, node: Bits) -> int:
+        """Return the value of a node."""
+        if node.op == "const":
+            return int(node.attr)
+        known = self.memo.get(node.id)
+        if known is not None:
+            return known
+        if node.op == "read":
+            name, index = node.attr
+            cell = self.state.layout.cells[name]
+            result = self.state.get(cell, index if index is not None else self.value(node.args[0]))
+        elif node.op == "hostflags":
+            result = 0
+        else:
+            args = [self.value(a) for a in node.args]
+            result = EVALUATE[node.op](node.width, node.attr, [a.width for a in node.args], *args)
+        self.memo[node.id] = result
+        return result
+
+    def holds(self, pred: Bits | None) -> bool:
+        """Return whether an effect happens."""
+        return pred is None or self.value(pred) == 1
+
+
+def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcome:
+    """Execute a staged instruction: change `state` and `memory`, say where to go on. An exception changes no register."""
+    ev = Evaluation(state)
+    sticky = 0
+    for effect in cpu.effects:
+        if isinstance(effect, Raise):
+            node = effect.node
+            args = [ev.value(a) for a in node.args]
+            sticky |= EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *args)
+        elif isinstance(effect, Load):
+            ev.memo[effect.result.id] = (
+                memory.load(ev.value(effect.addr), effect.size, effect.align) if ev.holds(effect.pred) else 0)
+        elif not ev.holds(effect.pred):
+            continue
+        elif isinstance(effect, Store):
+            memory.store(ev.value(effect.addr), effect.size, effect.align, ev.value(effect.value))
+        elif isinstance(effect, Probe):
+            size = effect.size if isinstance(effect.size, int) else ev.value(effect.size)
+            if size:
+                memory.probe(ev.value(effect.addr), size, effect.align, write=effect.write)
+        elif isinstance(effect, Abort):
+            return Outcome(pc, abort=(effect.kind, ev.value(effect.number)))
+    outcome = _control(cpu, ev, pc)
+    commits = [(w.cell, w.index if isinstance(w.index, int) else ev.value(w.index), ev.value(w.value))
+               for w in cpu.writes if ev.holds(w.pred)]
+    for cell, index, value in commits:
+        state.set(cell, index, value)
+    if sticky:
+        cell = state.layout.cells[state.layout.sticky]
+        state.set(cell, 0, state.get(cell) | sticky)
+    return outcome
+
+
+def _control(cpu: Recorder, ev: Evaluation, pc: int) -> Outcome:
+    out = Outcome(ev.value(cpu.pc) + cpu.length & ((1 << cpu.pc.width) - 1))
+    for t in cpu.traps:
+        if ev.holds(t.pred):
+            out.trap = (t.kind, ev.value(t.number))
+    for b in cpu.branches:
+        if ev.holds(b.pred):
+            out.next_pc, out.taken = ev.value(b.target), True
+            out.context = None if b.context is None else ev.value(b.context)
+            break
+    return out

@@ -1,0 +1,613 @@
+"""The engine's native functions, as LLVM text: entering and leaving, lookup, decoding, heat, prefixes, slow accesses.
+
+They are the same for every instruction set; what an instruction set adds are tables (decode tries, variants, prefixes)
+and a few staged pieces (condition tests, the guard of T32's IT blocks).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xemu.core import host
+from xemu.core.bits import Bits, const, make, new_graph
+from xemu.core.handlers import NEED_HANDLER, NEW_PAGE, NO_ROW, STOP, CodeEmitter, HandlerEmitter
+from xemu.core.lower import CONVENTION, SIGNATURE
+from xemu.core.record import set_current
+from xemu.core.records import (
+    COLD_FLAGS,
+    COLD_HEAT,
+    GUARD,
+    JUMP_CACHE,
+    JUMP_ENTRIES,
+    PINNED,
+    RECORD,
+    TARGET,
+    Geometry,
+)
+from xemu.core.state import ENGINE_CELLS as CELL
+from xemu.core.state import StateLayout
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.core.isa import FixedWidthIsa
+
+HEAT = 600               # executions of a branch target before it is offered to the compiler
+RING = 256               # hot records the engine has not seen yet (power of two)
+VARIANT = 32             # bytes of a variant's entry in decode tables: body, extract, and bytes as below
+V_PREDICATED, V_LENGTH, V_BRANCH, V_CALL, V_REGISTERS = 16, 17, 18, 19, 20
+TABLES = 64              # bytes of one context's decode tables
+T_NARROW, T_WIDE, T_NARROW_VARIANTS, T_WIDE_VARIANTS, T_PREFIXES = 0, 8, 16, 24, 32
+PAGE_ENTRY = 32          # bytes of an entry of the page table: key, block, shift, counting handler
+PAGE_HASH = 0x9E3779B97F4A7C15
+F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class IsaSet:
+    """The instructions that one context decodes: all of one width, or narrow ones and wide ones told apart by the first unit."""
+
+    name: str
+    narrow: FixedWidthIsa
+    wide: FixedWidthIsa | None = None
+    wide_from: int = 0                        # first unit >= this: a wide instruction
+    pc_offset: int = 0                        # what R15 reads as, from the instruction
+    guard: str = ""                           # cell that holds the guard ("ITSTATE"), or none
+    condition_shift: int = 28                 # place of the condition field of predicated rows
+    condition: Callable[[Any, int], Bits] | None = None
+    advance: Callable[[Any, Bits], Bits] | None = None          # the guard after an instruction
+    guard_condition: Callable[[int], int] | None = None         # condition of a guard value
+
+    @property
+    def geometry(self) -> Geometry:
+        """Return the record layout."""
+        return Geometry(self.narrow.bits // 8)
+
+    @property
+    def isas(self) -> list[FixedWidthIsa]:
+        """Return narrow, then wide."""
+        return [self.narrow, *([self.wide] if self.wide else [])]
+
+
+class Native(CodeEmitter):
+    """Writes one native function with Python as the macro assembler."""
+
+    def __init__(self, name: str, signature: str = SIGNATURE, convention: str = CONVENTION, result: str = "void",
+                 geometry: Geometry | None = None, layout: StateLayout | None = None) -> None:
+        super().__init__(layout or StateLayout("none"), geometry or Geometry(4))
+        self.head = f"define dso_local {convention} {result} @{name}({signature}) #0 {{"
+
+    def text(self) -> str:
+        """Return the whole function."""
+        return "\n".join([self.head, "entry:", *self.lines, "}", ""])
+
+    def at(self, base: str, offset: int | str) -> str:
+        """Return base + offset."""
+        return self.let(f"getelementptr i8, ptr {base}, i64 {offset}")
+
+    def get(self, base: str, offset: int | str = 0, kind: str = "i64") -> str:
+        """Load from base + offset."""
+        return self.let(f"load {kind}, ptr {self.at(base, offset) if offset != 0 else base}, align 1")
+
+    def put_at(self, base: str, offset: int | str, typed: str) -> None:
+        """Store to base + offset."""
+        self.put(f"store {typed}, ptr {self.at(base, offset) if offset != 0 else base}, align 1")
+
+    def state(self, name: str, kind: str = "i64") -> str:
+        """Load an engine cell."""
+        return self.get_cell(CELL[name], kind)
+
+    def set_state(self, name: str, typed: str) -> None:
+        """Store an engine cell."""
+        self.set_cell(CELL[name], typed)
+
+    def op2(self, op: str, a: str, b: str | int, kind: str = "i64") -> str:
+        """Emit a two-operand instruction."""
+        return self.let(f"{op} {kind} {a}, {b}")
+
+    def branch_if(self, c: str, yes: str, no: str, weights: str = "") -> None:
+        """End the block."""
+        self.put(f"br i1 {c}, label %{yes}, label %{no}{weights}")
+
+    def go(self, label: str) -> None:
+        """End the block."""
+        self.put(f"br label %{label}")
+
+
+def enter(layout: StateLayout) -> str:
+    """The way in from Python: host floating-point flags are cleared before and merged into the sticky cell after."""
+    f = Native("enter", "ptr %st, ptr %rec, i64 %budget", "")
+    mem, perm, handler = f.state("memory", "ptr"), f.state("flags", "ptr"), f.get("%rec", 0, "ptr")
+    host.enter_float(f)
+    f.put(f"call {CONVENTION} void {handler}(ptr %st, ptr %rec, ptr {mem}, ptr {perm}, i64 %budget)")
+    flags = host.leave_float(f)
+    if layout.sticky:
+        at = layout.cells[layout.sticky].offset
+        f.put_at("%st", at, f"i8 {f.op2('or', f.get('%st', at, 'i8'), flags, 'i8')}")
+    f.put("ret void")
+    return f.text()
+
+
+def leave() -> str:
+    """End a slice (`stop`), or leave for a reason already stored (`trap`)."""
+    out = ""
+    for name in ("stop", "trap"):
+        f = Native(name)
+        if name == "stop":
+            f.set_state("exit_reason", f"i64 {STOP}")
+        f.set_state("exit_record", "ptr %rec")
+        f.set_state("budget", "i64 %budget")
+        f.put("ret void")
+        out += f.text()
+    return out
+
+
+def lookup(name: str) -> str:
+    """Find the record of exit_pc/exit_context in the page table; an unknown page leaves to the engine.
+
+    `jump` enters it in the jump cache, marks it as a branch target and runs it; `resume` runs its plain handler.
+    """
+    f = Native(name)
+    pc, context = f.state("exit_pc"), f.state("exit_context")
+    page = f.op2("and", pc, -4096)
+    key = f.op2("or", f.op2("or", page, context), 1)
+    table, mask = f.state("page_table", "ptr"), f.state("page_table_mask")
+    first = f.op2("lshr", f.op2("mul", key, PAGE_HASH - (1 << 64)), 40)
+    f.go("probe")
+    f.label("probe")
+    f.put(f"%i = phi i64 [ {first}, %entry ], [ %i2, %next ]")
+    entry = f.at(table, f.op2("mul", f.op2("and", "%i", mask), PAGE_ENTRY))
+    found_key = f.get(entry)
+    f.branch_if(f.let(f"icmp eq i64 {found_key}, {key}"), "found", "other")
+    f.label("other")
+    f.branch_if(f.let(f"icmp eq i64 {found_key}, 0"), "miss", "next")
+    f.label("next")
+    f.put("%i2 = add i64 %i, 1")
+    f.go("probe")
+    f.label("miss")
+    f.set_state("exit_reason", f"i64 {NEW_PAGE}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("found")
+    block, shift = f.get(entry, 8, "ptr"), f.get(entry, 16)
+    offset = f.op2("shl", f.op2("and", pc, 4095), shift)
+    record = f.at(block, offset)
+    f.set_state("page_va", f"i64 {page}")
+    f.set_state("ctx_key", f"i64 {context}")
+    hot = f.op2("shl", "4096", shift)
+    cold = f.at(block, f.op2("add", f.op2("add", hot, f.op2("lshr", hot, 2)), f.op2("lshr", offset, 1)))
+    if name == "resume":
+        plain, handler = f.get(cold, 0, "ptr"), f.get(record, 0, "ptr")
+        none = f.let(f"icmp eq ptr {plain}, null")
+        f.tail(f.let(f"select i1 {none}, ptr {handler}, ptr {plain}"), record, "%budget")
+        return f.text()
+    unit = f.call("i64", "llvm.cttz.i64", f"i64 {f.op2('lshr', '32', shift)}", "i1 true")
+    slot = f.op2("and", f.op2("lshr", pc, unit), JUMP_ENTRIES - 1)
+    cached = f.at("%st", f.op2("add", f.op2("shl", slot, 4), JUMP_CACHE))
+    f.put_at(cached, 0, f"i64 {f.op2('or', pc, context)}")
+    f.put_at(cached, 8, f"ptr {record}")
+    mark_target(f, record, cold, f.get(entry, 24, "ptr"), "go")
+    f.label("go")
+    f.dispatch(record, "%budget")
+    return f.text()
+
+
+def mark_target(f: Native, record: str, cold: str, counting: str, then: str) -> None:
+    """Make a record count its executions, if it does not yet; continue at label `then`."""
+    mark, swap = f.new("mark"), f.new("swap")
+    flags = f.get(cold, COLD_FLAGS, "i32")
+    fresh = f.let(f"icmp eq i32 {f.op2('and', flags, TARGET | PINNED, 'i32')}, 0")
+    f.branch_if(fresh, mark, then)
+    f.label(mark)
+    f.put_at(cold, COLD_FLAGS, f"i32 {f.op2('or', flags, TARGET, 'i32')}")
+    f.put_at(cold, COLD_HEAT, f"i32 {HEAT}")
+    undecoded = f.let(f"icmp eq ptr {f.get(record, 8, 'ptr')}, null")
+    f.branch_if(undecoded, then, swap)
+    f.label(swap)
+    f.put_at(cold, 0, f"ptr {f.get(record, 0, 'ptr')}")
+    f.put_at(record, 0, f"ptr {counting}")
+    f.go(then)
+
+
+def heat(geometry: Geometry, name: str) -> str:
+    """Count a branch target down; at zero offer it to the compiler and stop counting."""
+    f = Native(name, geometry=geometry)
+    cold = cold_of(f, "%rec", geometry)
+    plain = f.get(cold, 0, "ptr")
+    left = f.op2("add", f.get(cold, COLD_HEAT, "i32"), -1, "i32")
+    f.put_at(cold, COLD_HEAT, f"i32 {left}")
+    f.branch_if(f.let(f"icmp eq i32 {left}, 0"), "hot", "on", ", !prof !10")
+    f.label("hot")
+    head = f.state("ring_head")
+    full = f.let(f"icmp uge i64 {head}, {RING}")
+    f.branch_if(full, "again", "push")
+    f.label("again")                                   # the engine has not looked for a while: ask once more later
+    f.put_at(cold, COLD_HEAT, "i32 1000")
+    f.go("on")
+    f.label("push")
+    f.put_at(f.state("ring", "ptr"), f.op2("shl", head, 3), "ptr %rec")
+    f.set_state("ring_head", f"i64 {f.op2('add', head, 1)}")
+    f.put_at("%rec", 0, f"ptr {plain}")
+    f.go("on")
+    f.label("on")
+    f.tail(plain, "%rec", "%budget")
+    return f.text()
+
+
+def cold_of(f: Native, record: str, geometry: Geometry) -> str:
+    """Return the cold part of a record."""
+    inside = f.op2("and", f.let(f"ptrtoint ptr {record} to i64"), geometry.block - 1)
+    return f.at(f.at(record, f.op2("sub", str(geometry.cold), inside)), f.op2("lshr", inside, 1))
+
+
+def page_end(geometry: Geometry, name: str) -> str:
+    """Continue on the next page: the handler of the records after a page's last one."""
+    f = Native(name, geometry=geometry)
+    inside = f.op2("and", f.let("ptrtoint ptr %rec to i64"), geometry.block - 1)
+    pc = f.op2("add", f.state("page_va"), f.op2("lshr", inside, geometry.shift))
+    f.set_state("exit_pc", f"i64 {f.op2('and', pc, 0xFFFFFFFF) }")
+    f.set_state("exit_context", f"i64 {f.state('ctx_key')}")
+    f.tail_slot("jump", "%rec", "%budget")
+    return f.text()
+
+
+def access() -> str:
+    """A load, store or probe that the fast path refused (see handlers.access_info); faults are left in the state."""
+    f = Native("access", "ptr %st, ptr %rec, i64 %addr, i64 %info, i64 %value", "", "i64")
+    size, write = f.op2("and", "%info", 0xFFFFFFFF), f.let("trunc i64 " + f.op2("lshr", "%info", 48) + " to i1")
+    probe = f.let("trunc i64 " + f.op2("lshr", "%info", 49) + " to i1")
+    align = f.op2("and", f.op2("lshr", "%info", 32), 0xFFFF)
+    mem, flags = f.state("memory", "ptr"), f.state("flags", "ptr")
+    f.set_state("fault", "i64 0")
+    need = f.let(f"select i1 {write}, i8 2, i8 1")
+    odd = f.op2("and", "%addr", f.call("i64", "llvm.usub.sat.i64", f"i64 {align}", "i64 1"))
+    first = f.op2("lshr", "%addr", 12)
+    last_byte = f.op2("sub", f.op2("add", "%addr", size), 1)
+    last = f.op2("lshr", last_byte, 12)
+    f.branch_if(f.let(f"icmp eq i64 {odd}, 0"), "aligned", "misaligned")
+    f.label("misaligned")
+    f.put("br label %fail")
+    f.label("aligned")
+    f.branch_if(f.let(f"icmp eq i64 {size}, 0"), "nothing", "pages")
+    f.label("nothing")
+    f.put("ret i64 0")
+    f.label("pages")
+    f.put(f"%p = phi i64 [ {first}, %aligned ], [ %p2, %ok ]")
+    flag = f.get(flags, "%p", "i8")
+    lacks = f.let(f"icmp eq i8 {f.op2('and', flag, need, 'i8')}, 0")
+    f.branch_if(lacks, "denied", "permitted")
+    f.label("denied")
+    f.put("br label %fail")
+    f.label("permitted")
+    f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 8, 'i8')}, 0"), "memory", "device")
+    f.label("device")
+    f.put("br label %fail")
+    f.label("memory")
+    f.branch_if(write, "writes", "ok")
+    f.label("writes")
+    f.put_at(flags, "%p", f"i8 {f.op2('and', flag, ~32, 'i8')}")         # no longer clean
+    f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 16, 'i8')}, 0"), "ok", "code")
+    f.label("code")
+    _hit_granules(f, last_byte)
+    f.label("ok")
+    f.put("%p2 = add i64 %p, 1")
+    f.branch_if(f.let(f"icmp ugt i64 %p2, {last}"), "do", "pages")
+    f.label("fail")
+    start = f.op2("shl", "%p_", 12)
+    f.lines.insert(len(f.lines) - 1, f"  %kind = phi i64 [ {F_ALIGN}, %misaligned ], [ {F_ACCESS}, %denied ], [ {F_SLOW}, %device ]")
+    f.lines.insert(len(f.lines) - 1, "  %p_ = phi i64 [ 0, %misaligned ], [ %p, %denied ], [ %p, %device ]")
+    bad = f.call("i64", "llvm.umax.i64", f"i64 {start}", "i64 %addr")
+    f.set_state("fault", "i64 %kind")
+    f.set_state("fault_address", f"i64 {bad}")
+    f.set_state("fault_access", f"i64 {f.let(f'zext i8 {need} to i64')}")
+    f.put("ret i64 0")
+    f.label("do")
+    f.branch_if(probe, "done", "transfer")
+    f.label("done")
+    f.put("ret i64 0")
+    f.label("transfer")
+    where = f.at(mem, "%addr")
+    f.branch_if(write, "stores", "loads")
+    for kind in ("stores", "loads"):
+        f.label(kind)
+        f.put(f"switch i64 {size}, label %done [ " + " ".join(f"i64 {n}, label %{kind}{n}" for n in (1, 2, 4, 8)) + " ]")
+        for n in (1, 2, 4, 8):
+            f.label(f"{kind}{n}")
+            t = f"i{8 * n}"
+            if kind == "stores":
+                value = "%value" if n == 8 else f.let(f"trunc i64 %value to {t}")
+                f.put(f"store {t} {value}, ptr {where}, align 1")
+                f.put("ret i64 0")
+            else:
+                value = f.let(f"load {t}, ptr {where}, align 1")
+                f.put(f"ret i64 {value if n == 8 else f.let(f'zext {t} {value} to i64')}")
+    return f.text()
+
+
+def _hit_granules(f: Native, last_byte: str) -> None:
+    """If the store touches a 64-byte granule with decoded bytes, note it and end the run after this instruction."""
+    base = f.op2("shl", "%p", 12)
+    end = f.op2("or", base, 4095)
+    low = f.call("i64", "llvm.umax.i64", "i64 %addr", f"i64 {base}")
+    high = f.call("i64", "llvm.umin.i64", f"i64 {last_byte}", f"i64 {end}")
+    a, b = (f.op2("lshr", f.op2("and", x, 4095), 6) for x in (low, high))
+    upto = f.op2("lshr", "-1", f.op2("sub", "63", b))
+    touched = f.op2("and", upto, f.op2("shl", "-1", a))
+    bits = f.get(f.state("granules", "ptr"), f.op2("shl", "%p", 3))
+    f.branch_if(f.let(f"icmp eq i64 {f.op2('and', bits, touched)}, 0"), "ok", "hit")
+    f.label("hit")
+    f.set_state("code_write", f"i64 {f.op2('add', '%addr', 1)}")
+    f.set_state("code_write_size", f"i64 {f.op2('add', f.op2('sub', last_byte, '%addr'), 1)}")
+    cut = f.state("deferred")
+    f.branch_if(f.let(f"icmp eq i64 {cut}, 0"), "cut", "ok")
+    f.label("cut")
+    budget = f.state("budget")
+    f.set_state("deferred", f"i64 {f.op2('sub', budget, 1)}")
+    f.go("ok")
+
+
+def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int, str]]:
+    """Return the prefix handlers of an instruction set: text, declarations and names by table index.
+
+    A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
+    """
+    text, declared, names = "", set(), {}
+    lengths = [i.bits // 8 for i in iset.isas]
+    for wide, length in enumerate(lengths):
+        for guarded in ((0, 1) if iset.guard else (0,)):
+            for reads_pc in (0, 1):
+                for cond in range(15):
+                    if not guarded and ((cond == 14 and not reads_pc) or (cond < 14 and iset.guard)):
+                        continue
+                    name = f"p_{iset.name}_{wide}{guarded}{reads_pc}_{cond}"
+                    em = _prefix(iset, layout, name, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
+                    names[prefix_index(cond, reads_pc, guarded, wide)] = name
+                    text += "\n".join([f"define dso_local {CONVENTION} void @{name}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}", ""])
+                    declared |= em.declared
+    return text, declared, names
+
+
+def prefix_index(cond: int, reads_pc: int, guarded: int, wide: int) -> int:
+    """Return the place of a prefix in the prefix table."""
+    return cond | reads_pc << 4 | guarded << 5 | wide << 6
+
+
+PREFIXES = 128
+
+
+def _prefix(iset: IsaSet, layout: StateLayout, name: str, length: int, cond: int, *, guarded: bool, reads_pc: bool) -> HandlerEmitter:
+    new_graph()
+    em = HandlerEmitter(layout, iset.geometry, length)
+    cpu = iset.narrow.cpu(layout, const(0, 32), length, None)
+    set_current(cpu)
+    if guarded:
+        cell = layout.cells[iset.guard]
+        now = cpu.read(cell, 0)
+        own = em.let(f"load i8, ptr {em.let(f'getelementptr i8, ptr %rec, i64 {GUARD}')}, align 1")
+        same = em.let(f"icmp eq i8 {em.value(now)}, {own}")
+        em.put(f"br i1 {same}, label %same, label %again, !prof !0")
+        em.label("again")
+        em.tail(f"@decode_{iset.name}", "%rec", "%budget")
+        em.label("same")
+        assert iset.advance is not None
+        advanced = em.value(iset.advance(cpu, now))
+    if reads_pc:
+        pc = em.let(f"add i64 {em.get_cell(CELL['page_va'])}, {em.page_offset()}")
+        value = em.let(f"trunc i64 {em.let(f'add i64 {pc}, {iset.pc_offset}')} to i32")
+        em.put(f"store i32 {value}, ptr {em.cell(layout.cells['R'].at(15))}")
+    if cond < 14:
+        assert iset.condition is not None
+        test = em.value(iset.condition(cpu, cond))
+        if guarded:
+            em.put(f"store i8 {advanced}, ptr {em.cell(cell.offset)}")
+        em.put(f"br i1 {test}, label %pass, label %skip")
+        em.label("skip")
+        em.dispatch(em.next_record(), em.let("add i64 %budget, -1"))
+        em.label("pass")
+    elif guarded:
+        em.put(f"store i8 {advanced}, ptr {em.cell(cell.offset)}")
+    body = em.let(f"load ptr, ptr {em.let('getelementptr i8, ptr %rec, i64 8')}")
+    em.tail(body, "%rec", "%budget")
+    set_current(None)
+    return em
+
+
+def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
+    """The handler of records not decoded yet: walk the trie, extract operands, choose the plain handler, run it."""
+    g = iset.geometry
+    f = Native(name, geometry=g, layout=layout)
+    inside = f.op2("and", f.let("ptrtoint ptr %rec to i64"), g.block - 1)
+    pcoff = f.op2("lshr", inside, g.shift)
+    pc = f.op2("add", f.state("page_va"), pcoff)
+    tables = f.at(f.state("decode_tables", "ptr"), f.op2("mul", f.op2("lshr", f.state("ctx_key"), 48), TABLES))
+    guard = "0"
+    if iset.guard:
+        guard = f.get("%st", layout.cells[iset.guard].offset, "i8")
+    unit = f.geometry.unit
+    first = f.let(f"load i{8 * unit}, ptr {f.at('%mem', pc)}, align 1")
+    word = f.let(f"zext i{8 * unit} {first} to i64")
+    if iset.wide is not None:
+        is_wide = f.let(f"icmp uge i64 {word}, {iset.wide_from}")
+        f.branch_if(is_wide, "wide", "narrow")
+        f.label("wide")
+        second = f.op2("add", pc, unit)
+        f.branch_if(f.let(f"icmp eq i64 {pcoff}, {4096 - unit}"), "crossing", "fetch")
+        f.label("crossing")                                # the second half is on the next page: it must be executable
+        flag = f.get(f.state("flags", "ptr"), f.op2("lshr", second, 12), "i8")
+        f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 4, 'i8')}, 0"), "nofetch", "fetch")
+        f.label("nofetch")
+        f.set_state("exit_reason", f"i64 {NO_ROW}")
+        f.set_state("exit_pc", f"i64 {second}")
+        f.tail_slot("trap", "%rec", "%budget")
+        f.label("fetch")
+        half = f.let(f"zext i16 {f.get(f.at('%mem', second), 0, 'i16')} to i64")
+        joined = f.op2("or", f.op2("shl", word, 16), half)
+        wt, wv = f.get(tables, T_WIDE, "ptr"), f.get(tables, T_WIDE_VARIANTS, "ptr")
+        f.go("walk")
+        f.label("narrow")
+    nt, nv = f.get(tables, T_NARROW, "ptr"), f.get(tables, T_NARROW_VARIANTS, "ptr")
+    narrow_block = f.block
+    f.go("walk")
+    f.label("walk")
+    if iset.wide is not None:
+        word = f.let(f"phi i64 [ {word}, %narrow ], [ {joined}, %fetch ]")
+        trie = f.let(f"phi ptr [ {nt}, %narrow ], [ {wt}, %fetch ]")
+        variants = f.let(f"phi ptr [ {nv}, %narrow ], [ {wv}, %fetch ]")
+        wide = f.let("phi i64 [ 0, %narrow ], [ 1, %fetch ]")
+        if iset.guard:
+            active = f.let(f"icmp ne i8 {f.op2('and', guard, 15, 'i8')}, 0")
+            bit = f.let(f"zext i1 {active} to i64")
+            at = f.let(f"select i1 {f.let(f'icmp eq i64 {wide}, 0')}, i64 {8 * unit}, i64 {16 * unit}")
+            word = f.op2("or", word, f.op2("shl", bit, at))
+    else:
+        trie, variants, wide = nt, nv, "0"
+    _walk(f, trie, word)
+    f.label("unknown")
+    f.set_state("exit_reason", f"i64 {NO_ROW}")
+    f.set_state("exit_pc", f"i64 {pc}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("decoded")
+    entry = f.at(variants, f.op2("mul", "%variant", VARIANT))
+    body, extract = f.get(entry, 0, "ptr"), f.get(entry, 8, "ptr")
+    f.branch_if(f.let(f"icmp eq ptr {body}, null"), "absent", "present")
+    f.label("absent")
+    f.set_state("exit_reason", f"i64 {NEED_HANDLER}")
+    f.set_state("exit_pc", "i64 %variant")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("present")
+    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 {pcoff})")
+    f.put_at("%rec", 8, f"ptr {body}")
+    f.put_at("%rec", GUARD, f"i8 {guard}")
+    plain = _choose_prefix(f, iset, tables, entry, word, wide, guard, body)
+    cold = cold_of(f, "%rec", g)
+    _mark_branch_target(f, entry, pcoff, g, f"@heat_{iset.name}")
+    f.label("install")
+    # bytes of this instruction are code now: stores to their granules must be seen
+    granules = f.state("granules", "ptr")
+    slot = f.op2("shl", f.op2("lshr", pc, 12), 3)
+    mask = f.op2("shl", "1", f.op2("lshr", pcoff, 6))
+    f.put_at(granules, slot, f"i64 {f.op2('or', f.get(granules, slot), mask)}")
+    if iset.wide is not None:
+        end = f.op2("add", pc, f.op2("add", f.op2("shl", wide, unit.bit_length() - 1), unit - 1))
+        slot = f.op2("shl", f.op2("lshr", end, 12), 3)
+        mask = f.op2("shl", "1", f.op2("lshr", f.op2("and", end, 4095), 6))
+        f.put_at(granules, slot, f"i64 {f.op2('or', f.get(granules, slot), mask)}")
+        crossing = f.op2("and", f.let(f"icmp eq i64 {wide}, 1"), f.let(f"icmp eq i64 {pcoff}, {4096 - unit}"), "i1")
+        f.branch_if(crossing, "across", "within")
+        f.label("across")                                  # depends on two pages: decode each time
+        f.tail(plain, "%rec", "%budget")
+        f.label("within")
+    flag = f.get(cold, COLD_FLAGS, "i32")
+    f.branch_if(f.let(f"icmp eq i32 {flag}, 0"), "simple", "special")
+    f.label("special")
+    f.put_at(cold, 0, f"ptr {plain}")
+    pinned = f.let(f"icmp ne i32 {f.op2('and', flag, PINNED, 'i32')}, 0")
+    f.branch_if(pinned, "run", "counted")
+    f.label("counted")
+    f.put_at("%rec", 0, f"ptr @heat_{iset.name}")
+    f.go("run")
+    f.label("simple")
+    f.put_at("%rec", 0, f"ptr {plain}")
+    f.go("run")
+    f.label("run")
+    f.tail(plain, "%rec", "%budget")
+    return f.text()
+
+
+def _walk(f: Native, trie: str, word: str) -> None:
+    """Walk a decode trie to label `decoded` (with %variant) or `unknown`; the layout is in decoder.py."""
+    start = f.block
+    f.go("node")
+    f.label("node")
+    f.put(f"%index = phi i64 [ 0, %{start} ], [ %child, %inner ]")
+    at = f.at(trie, f.op2("shl", "%index", 2))
+    head = f.let(f"zext i32 {f.get(at, 0, 'i32')} to i64")
+    leaf = f.let(f"icmp uge i64 {head}, 2147483648")
+    f.branch_if(leaf, "leaf", "inner")
+    f.label("inner")
+    picked = f.op2("lshr", word, f.op2("and", head, 255))
+    mask = f.op2("sub", f.op2("shl", "1", f.op2("lshr", head, 8)), 1)
+    slot = f.op2("add", f.op2("shl", f.op2("and", picked, mask), 2), 4)
+    f.put(f"%child = zext i32 {f.get(at, slot, 'i32')} to i64")
+    f.go("node")
+    f.label("leaf")
+    count = f.op2("and", head, 0x7FFFFFFF)
+    f.go("candidate")
+    f.label("candidate")
+    f.put("%n = phi i64 [ 0, %leaf ], [ %n2, %advance ]")
+    f.branch_if(f.let(f"icmp uge i64 %n, {count}"), "unknown", "compare")
+    f.label("compare")
+    item = f.at(at, f.op2("add", f.op2("mul", "%n", 20), 4))
+    matches = f.let(f"icmp eq i64 {f.op2('and', word, f.get(item, 0))}, {f.get(item, 8)}")
+    f.branch_if(matches, "matched", "step")
+    f.label("step")
+    f.go("advance")
+    f.label("matched")
+    target = f.let(f"zext i32 {f.get(item, 16, 'i32')} to i64")
+    f.branch_if(f.let(f"icmp uge i64 {target}, 2147483648"), "excluded", "chosen")
+    f.label("excluded")
+    skip = f.op2("and", target, 0x7FFFFFFF)
+    f.go("advance")
+    f.label("advance")
+    f.put(f"%by = phi i64 [ 1, %step ], [ {skip}, %excluded ]")
+    f.put("%n2 = add i64 %n, %by")
+    f.go("candidate")
+    f.label("chosen")
+    f.put(f"%variant = add i64 {target}, 0")
+    f.go("decoded")
+
+
+def _choose_prefix(f: Native, iset: IsaSet, tables: str, entry: str, word: str, wide: str, guard: str, body: str) -> str:
+    """Return the plain handler: the body, or a prefix for condition, R15 and guard."""
+    predicated = f.let(f"icmp ne i8 {f.get(entry, V_PREDICATED, 'i8')}, 0")
+    cond = f.op2("and", f.op2("lshr", word, iset.condition_shift), 15)
+    cond = f.let(f"select i1 {predicated}, i64 {cond}, i64 14")
+    guarded = "0"
+    if iset.guard:
+        on = f.let(f"icmp ne i8 {f.op2('and', guard, 15, 'i8')}, 0")
+        wide_guard = f.op2("lshr", f.let(f"zext i8 {guard} to i64"), 4)
+        cond = f.let(f"select i1 {on}, i64 {f.call('i64', 'llvm.umin.i64', f'i64 {wide_guard}', 'i64 14')}, i64 {cond}")
+        guarded = f.let(f"zext i1 {on} to i64")
+    reads = "false"
+    for i in range(8):
+        shift = f.get(entry, V_REGISTERS + i, "i8")
+        number = f.op2("and", f.op2("lshr", word, f.let(f"zext i8 {f.op2('and', shift, 63, 'i8')} to i64")), 15)
+        is_pc = f.op2("and", f.let(f"icmp eq i64 {number}, 15"), f.let(f"icmp ne i8 {shift}, -1"), "i1")
+        reads = f.op2("or", reads, is_pc, "i1")
+    index = f.op2("or", cond, f.op2("shl", f.let(f"zext i1 {reads} to i64"), 4))
+    index = f.op2("or", index, f.op2("or", f.op2("shl", guarded, 5), f.op2("shl", wide, 6)))
+    prefix = f.get(f.get(tables, T_PREFIXES, "ptr"), f.op2("shl", index, 3), "ptr")
+    none = f.let(f"icmp eq ptr {prefix}, null")
+    return f.let(f"select i1 {none}, ptr {body}, ptr {prefix}")
+
+
+def _mark_branch_target(f: Native, entry: str, pcoff: str, g: Geometry, counting: str) -> None:
+    """Let backward in-page branches and calls mark their target, which then counts its executions."""
+    at = f.get(entry, V_BRANCH, "i8")
+    f.branch_if(f.let(f"icmp eq i8 {at}, 0"), "install", "branches")
+    f.label("branches")
+    offset = f.let(f"sext i32 {f.get('%rec', f.let(f'zext i8 {at} to i64'), 'i32')} to i64")
+    call = f.let(f"icmp ne i8 {f.get(entry, V_CALL, 'i8')}, 0")
+    back = f.let(f"icmp ule i64 {offset}, {pcoff}")
+    wanted = f.op2("and", f.op2("or", call, back, "i1"), f.let(f"icmp ult i64 {offset}, 4096"), "i1")
+    f.branch_if(wanted, "wanted", "install")
+    f.label("wanted")
+    inside = f.op2("and", f.let("ptrtoint ptr %rec to i64"), g.block - 1)
+    target = f.at("%rec", f.op2("sub", f.op2("shl", offset, g.shift), inside))
+    mark_target(f, target, cold_of(f, target, g), counting, "install")
+
+
+def native_text(sets: list[IsaSet], layout: StateLayout) -> tuple[str, list[dict[int, str]]]:
+    """Return the module of native functions for a target, and the prefix names of each instruction set."""
+    text = enter(layout) + leave() + lookup("jump") + lookup("resume") + access()
+    declared, names = set(host.FLOAT_DECLARATIONS), []
+    for iset in sets:
+        text += decode(iset, layout, f"decode_{iset.name}") + heat(iset.geometry, f"heat_{iset.name}")
+        text += page_end(iset.geometry, f"page_end_{iset.name}")
+        body, extra, table = prefixes(iset, layout)
+        text += body
+        declared |= extra
+        names.append(table)
+    declared |= {"declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.usub.sat.i64(i64, i64)",
+                 "declare i64 @llvm.umax.i64(i64, i64)", "declare i64 @llvm.umin.i64(i64, i64)"}
+    return text + "\n".join(sorted(declared)) + "\n", names

@@ -1,0 +1,1 @@
+"""Readers of program files: bytes in, `Image` out."""

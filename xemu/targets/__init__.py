@@ -1,0 +1,1 @@
+"""Instruction sets: descriptions only. Each directory is one architecture; `registry.py` names them."""

@@ -1,0 +1,221 @@
+"""Advanced SIMD element and structure load/store instructions (ARM ARM A7.7).
+
+Each checks its whole range once, then moves doublewords or elements. Registers past d31 are undefined.
+"""
+
+from __future__ import annotations
+
+from xemu.core.bits import Bits, Lanes, cat, mux
+from xemu.core.record import when
+from xemu.targets.arm.neon_lanes import scalar, with_scalar
+from xemu.targets.arm.simd import add_simd, register_list
+
+#: alignment that the two-bit align field of the multiple forms asks for, in bytes (ARM ARM A7.7: 1 checks nothing here)
+_ALIGNMENT = (1, 8, 16, 32)
+
+
+def _write_back(cpu, Rn, Rm_wb, size: int) -> None:
+    """Update the base: Rm 15: not, 13: by the transfer's size, else by Rm."""
+    base, offset = cpu.R[Rn], cpu.R[Rm_wb]
+    with when(Rm_wb != 15):
+        cpu.R[Rn] = base + mux(Rm_wb == 13, size, offset)
+
+
+def _in_guest_order(cpu, value: Bits, esize: int) -> Bits:
+    """Return a loaded (or to be stored) value with the bytes of each element in the data endianness."""
+    return Lanes(value, esize).unary("bswap").bits if cpu.context.E and esize > 8 else value
+
+
+def _order(count: int, ways: int) -> list[int]:
+    """Return the lanes of `ways` registers, first register first, as they stand interleaved in memory."""
+    return [lane * ways + way for way in range(ways) for lane in range(count)]
+
+
+def _interleave(values: list[Bits], esize: int) -> Bits:
+    """Return what memory holds for the registers of a structure: element 0 of each, element 1 of each…"""
+    joined = Lanes(cat(*reversed(values)), esize)
+    count = joined.count // len(values)
+    return joined.shuffle(joined, [way * count + lane for lane in range(count) for way in range(len(values))]).bits
+
+
+def _deinterleave(memory: Bits, ways: int, esize: int) -> list[Bits]:
+    """Return the registers of a structure, first register first."""
+    lanes = Lanes(memory, esize)
+    joined = lanes.shuffle(lanes, _order(lanes.count // ways, ways)).bits
+    return [joined[64 * i + 63:64 * i] for i in range(ways)]
+
+
+# -- VLD1/VST1 (multiple single elements): 1 to 4 registers one after the other --------------------------------------------
+
+
+def _any_order(cpu, value: Bits, size: Bits) -> Bits:
+    """Return a doubleword in guest order for an element size that is a field: it matters to big-endian data only."""
+    result = value
+    for log in (1, 2, 3) if cpu.context.E else ():
+        result = mux(size == log, _in_guest_order(cpu, value, 8 << log), result)
+    return result
+
+
+def VLD1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
+    """VLD1 (multiple single elements), A1/T1. ARM ARM A8.8.320."""
+    base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
+    cpu.probe(base, 8 * count, align=_ALIGNMENT[align])
+    values = [_any_order(cpu, cpu.load(base + 8 * i, 8, checked=False), esize1) for i in range(count)]
+    for d, value in zip(registers, values, strict=True):
+        cpu.D[d] = value
+    _write_back(cpu, Rn, Rm_wb, 8 * count)
+
+
+def VST1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
+    """VST1 (multiple single elements), A1/T1. ARM ARM A8.8.404."""
+    base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
+    cpu.probe(base, 8 * count, write=True, align=_ALIGNMENT[align])
+    for i, d in enumerate(registers):
+        cpu.store(base + 8 * i, _any_order(cpu, cpu.D[d], esize1), checked=False)
+    _write_back(cpu, Rn, Rm_wb, 8 * count)
+
+
+# -- VLD2-4/VST2-4 (multiple structures): `groups` structures of `ways` registers; the registers are `spacing` apart ------------------
+
+
+def VLDn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
+    """VLD2, VLD3, VLD4 (multiple structures), A1/T1. ARM ARM A8.8.323, A8.8.326, A8.8.329."""
+    registers = register_list(cpu, Dd, ways * groups, spacing)
+    base, loaded = cpu.R[Rn], []
+    cpu.probe(base, 8 * ways * groups, align=_ALIGNMENT[align])
+    for group in range(groups):
+        at = base + 8 * ways * group
+        memory = cat(*[cpu.load(at + 8 * i, 8, checked=False) for i in reversed(range(ways))])
+        loaded.append(_deinterleave(_in_guest_order(cpu, memory, 8 << size), ways, 8 << size))
+    for group, values in enumerate(loaded):
+        for d, value in zip(registers[group::groups], values, strict=True):
+            cpu.D[d] = value
+    _write_back(cpu, Rn, Rm_wb, 8 * ways * groups)
+
+
+def VSTn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
+    """VST2, VST3, VST4 (multiple structures), A1/T1. ARM ARM A8.8.406, A8.8.408, A8.8.410."""
+    base, registers = cpu.R[Rn], register_list(cpu, Dd, ways * groups, spacing)
+    cpu.probe(base, 8 * ways * groups, write=True, align=_ALIGNMENT[align])
+    for group in range(groups):
+        values = [cpu.D[d] for d in registers[group::groups]]
+        memory = _in_guest_order(cpu, _interleave(values, 8 << size), 8 << size)
+        for i in range(ways):
+            cpu.store(base + 8 * (ways * group + i), memory[64 * i + 63:64 * i], checked=False)
+    _write_back(cpu, Rn, Rm_wb, 8 * ways * groups)
+
+
+# type field, registers, where align is reserved
+for _type, _count, _where in ("0111", 1, "align != 2, align != 3"), ("1010", 2, "align != 3"), ("0110", 3, "align != 2, align != 3"), ("0010", 4, ""):
+    for _function, _l in (VLD1_multiple, 1), (VST1_multiple, 0):
+        _verb = _function.__name__[:4].lower()
+        add_simd(_function, f"11110100 0 D {_l} 0 Rn Vd {_type} esize1:2 align Rm_wb", f"{_verb}.{{esize}} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}",
+                 where=", ".join(filter(None, ("Rn != 15", _where))), name=f"{_function.__name__}_{_count}", bound={"count": _count})
+
+# type field, registers of a structure, structures (with two, their registers alternate), distance of listed registers
+for _type, _ways, _groups, _spacing, _where in (
+    ("1000", 2, 1, 1, "align != 3"), ("1001", 2, 1, 2, "align != 3"), ("0011", 2, 2, 1, ""),
+    ("0100", 3, 1, 1, "align != 2, align != 3"), ("0101", 3, 1, 2, "align != 2, align != 3"),
+    ("0000", 4, 1, 1, ""), ("0001", 4, 1, 2, ""),
+):
+    for _function, _l in (VLDn_multiple, 1), (VSTn_multiple, 0):
+        _verb = f"{_function.__name__[:3].lower()}{_ways}"
+        add_simd(_function, f"11110100 0 D {_l} 0 Rn Vd {_type} size align Rm_wb", f"{_verb}.{{esize}} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}",
+                 where=", ".join(filter(None, ("Rn != 15, size != 3", _where))), name=f"{_verb.upper()}_multiple_{_type}",
+                 bound={"ways": _ways, "groups": _groups, "spacing": _spacing})
+
+
+# -- one structure to or from one lane ---------------------------------------------------------------------------------
+
+
+def VLDn_lane(cpu, Dd, Rn, Rm_wb, index, ways, spacing, ebytes, alignment):
+    """VLD1, VLD2, VLD3, VLD4 (single structure to one lane), A1/T1. ARM ARM A8.8.321, A8.8.324, A8.8.327, A8.8.330."""
+    base, registers = cpu.R[Rn], register_list(cpu, Dd, ways, spacing)
+    cpu.probe(base, ebytes * ways, align=alignment)
+    elements = [cpu.mem_read(base + ebytes * i, ebytes, checked=False) for i in range(ways)]
+    values = [with_scalar(cpu.D[d], index, e) for d, e in zip(registers, elements, strict=True)]
+    for d, value in zip(registers, values, strict=True):
+        cpu.D[d] = value
+    _write_back(cpu, Rn, Rm_wb, ebytes * ways)
+
+
+def VSTn_lane(cpu, Dd, Rn, Rm_wb, index, ways, spacing, ebytes, alignment):
+    """VST1, VST2, VST3, VST4 (single structure from one lane), A1/T1. ARM ARM A8.8.405, A8.8.407, A8.8.409, A8.8.411."""
+    base, registers = cpu.R[Rn], register_list(cpu, Dd, ways, spacing)
+    cpu.probe(base, ebytes * ways, write=True, align=alignment)
+    for i, d in enumerate(registers):
+        cpu.mem_write(base + ebytes * i, scalar(cpu.D[d], index, 8 * ebytes), checked=False)
+    _write_back(cpu, Rn, Rm_wb, ebytes * ways)
+
+
+#: registers of a structure -> (size, index_align as a diagram, registers from one element to the next, alignment)
+_LANES = {
+    1: (("00", "index:3 0", 1, 1),
+        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 2),
+        ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 11", 1, 4)),
+    2: (("00", "index:3 0", 1, 1), ("00", "index:3 1", 1, 2),
+        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 4), ("01", "index:2 1 0", 2, 1), ("01", "index:2 1 1", 2, 4),
+        ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 01", 1, 8), ("10", "index:1 1 00", 2, 1), ("10", "index:1 1 01", 2, 8)),
+    3: (("00", "index:3 0", 1, 1),
+        ("01", "index:2 0 0", 1, 1), ("01", "index:2 1 0", 2, 1),
+        ("10", "index:1 0 00", 1, 1), ("10", "index:1 1 00", 2, 1)),
+    4: (("00", "index:3 0", 1, 1), ("00", "index:3 1", 1, 4),
+        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 8), ("01", "index:2 1 0", 2, 1), ("01", "index:2 1 1", 2, 8),
+        ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 01", 1, 8), ("10", "index:1 0 10", 1, 16),
+        ("10", "index:1 1 00", 2, 1), ("10", "index:1 1 01", 2, 8), ("10", "index:1 1 10", 2, 16)),
+}
+
+for _ways, _rows in _LANES.items():
+    for _size, _index, _spacing, _alignment in _rows:
+        for _function, _l in (VLDn_lane, 1), (VSTn_lane, 0):
+            _verb, _ebytes = f"{_function.__name__[:3].lower()}{_ways}", 1 << int(_size, 2)
+            add_simd(_function, f"11110100 1 D {_l} 0 Rn Vd {_size} {_ways - 1:02b} {_index} Rm_wb",
+                     f"{_verb}.{8 * _ebytes} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}", where="Rn != 15",
+                     name=f"{_verb.upper()}_lane_{8 * _ebytes}_x{_spacing}_a{_alignment}",
+                     bound={"ways": _ways, "spacing": _spacing, "ebytes": _ebytes, "alignment": _alignment})
+
+
+# -- one structure to all lanes ------------------------------------------------------------------------------------------
+
+
+def VLD1_all(cpu, Dd, Rn, Rm_wb, size, a, count):
+    """VLD1 (single element to all lanes), A1/T1. ARM ARM A8.8.322."""
+    registers = register_list(cpu, Dd, count)
+    base, ebytes = cpu.R[Rn], 1 << size
+    value = Lanes.splat(cpu.mem_read(base, ebytes, align=ebytes if a else 1), 8 // ebytes).bits
+    for d in registers:
+        cpu.D[d] = value
+    _write_back(cpu, Rn, Rm_wb, ebytes)
+
+
+for _t, _count in (0, 1), (1, 2):
+    for _a, _where in (0, "size != 3"), (1, "size != 0, size != 3"):
+        add_simd(VLD1_all, f"11110100 1 D 1 0 Rn Vd 1100 size {_t} {_a} Rm_wb", "vld1.{esize} {list}, [{Rn}{alignment}]{writeback}",
+                 where=f"Rn != 15, {_where}", name=f"VLD1_all_{_count}_a{_a}", bound={"count": _count, "a": _a})
+
+
+def VLDn_all(cpu, Dd, Rn, Rm_wb, ways, spacing, ebytes, alignment):
+    """VLD2, VLD3, VLD4 (single structure to all lanes), A1/T1. ARM ARM A8.8.325, A8.8.328, A8.8.331."""
+    base, registers = cpu.R[Rn], register_list(cpu, Dd, ways, spacing)
+    cpu.probe(base, ebytes * ways, align=alignment)
+    elements = [cpu.mem_read(base + ebytes * i, ebytes, checked=False) for i in range(ways)]
+    for d, element in zip(registers, elements, strict=True):
+        cpu.D[d] = Lanes.splat(element, 8 // ebytes).bits
+    _write_back(cpu, Rn, Rm_wb, ebytes * ways)
+
+
+#: registers of a structure -> (size, a, alignment)
+_ALL_LANES = {
+    2: (("00", 0, 1), ("00", 1, 2), ("01", 0, 1), ("01", 1, 4), ("10", 0, 1), ("10", 1, 8)),
+    3: (("00", 0, 1), ("01", 0, 1), ("10", 0, 1)),
+    4: (("00", 0, 1), ("00", 1, 4), ("01", 0, 1), ("01", 1, 8), ("10", 0, 1), ("10", 1, 8), ("11", 1, 16)),
+}
+
+for _ways, _rows in _ALL_LANES.items():
+    for _size, _a, _alignment in _rows:
+        for _spacing in (1, 2):
+            _ebytes = min(1 << int(_size, 2), 4)
+            add_simd(VLDn_all, f"11110100 1 D 1 0 Rn Vd 11 {_ways - 1:02b} {_size} {_spacing - 1} {_a} Rm_wb",
+                     f"vld{_ways}.{8 * _ebytes} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}", where="Rn != 15",
+                     name=f"VLD{_ways}_all_{8 * _ebytes}_x{_spacing}_a{_alignment}",
+                     bound={"ways": _ways, "spacing": _spacing, "ebytes": _ebytes, "alignment": _alignment})

@@ -1,0 +1,17 @@
+"""All instruction rows of ARM: importing this module registers them with `a32`, `t32` and `t16`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from importlib.util import find_spec
+
+#: modules of rows, in the order of docs/isa-arm.md
+MODULES = (
+    "a32_data", "a32_multiply", "a32_media", "a32_parallel", "a32_memory", "a32_multiple", "a32_branch",
+    "t16_data", "t16_memory", "t32_data", "t32_multiply", "t32_media", "t32_memory", "t32_branch",
+    "vfp", "vfp_transfer", "neon_rows", "neon_fp",
+)
+
+for _name in MODULES:
+    if find_spec(f"xemu.targets.arm.{_name}") is not None:
+        import_module(f"xemu.targets.arm.{_name}")

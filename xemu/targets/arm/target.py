@@ -1,0 +1,84 @@
+"""ARM as the core sees it: instruction sets by context, R15, conditions, IT blocks, derived registers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xemu.core.bits import Bits, cat, const, mux
+from xemu.core.runtime import IsaSet
+from xemu.core.target import Target
+from xemu.targets.arm.isa import a32, t16, t32
+from xemu.targets.arm.state import LAYOUT, ArmContext, ArmCpu, condition
+
+if TYPE_CHECKING:
+    from xemu.core.reference import StateBlock
+
+CPSR_USER = 0xF80F0000
+FPMODE = 0x07F79F00       # AHP DN FZ RMode Stride Len and the trap enables' place (RAZ)
+
+
+def advance_it(_cpu: ArmCpu, itstate: Bits) -> Bits:
+    """ITAdvance() (ARM ARM A2.5.2): the state after one instruction of the block."""
+    rest = cat(itstate[7:5], itstate[3:0], const(0, 1))
+    return mux(itstate[2:0] == 0, const(0, 8), rest)
+
+
+A32 = IsaSet("a32", a32, pc_offset=8, condition=condition)
+T32 = IsaSet("t32", t16, t32, wide_from=0xE800, pc_offset=4, condition=condition, guard="ITSTATE", advance=advance_it)
+
+
+def load_rows() -> None:
+    """Import the rows."""
+    import xemu.targets.arm.rows  # noqa: F401
+
+
+def _get(state: StateBlock, name: str) -> int:
+    return state.get(LAYOUT.cells[name])
+
+
+def read_register(state: StateBlock, name: str) -> int | None:
+    """Return the user's view of CPSR and FPSCR (ARM ARM A2.4, A2.5.3)."""
+    if name == "cpsr":
+        nz, x, y, s = (_get(state, n) for n in ("NZ", "CX", "CY", "CS"))
+        n, z = nz >> 63, int(nz & 0xFFFFFFFF == 0)
+        c = ((x & y) | ((x | y) & ~s)) >> 31 & 1
+        v = ((x ^ s) & (y ^ s)) >> 31 & 1
+        it = _get(state, "ITSTATE")
+        return (n << 31 | z << 30 | c << 29 | v << 28 | _get(state, "Q") << 27 | (it & 3) << 25 | _get(state, "GE") << 16
+                | (it >> 2) << 10 | (state.context & 1) << 5 | (state.context >> 1 & 1) << 9 | 0x10)
+    if name == "fpscr":
+        return (_get(state, "FPNZCV") << 28 | _get(state, "FPQC") << 27 | _get(state, "FPMODE") | _get(state, "FPFLAGS"))
+    return None
+
+
+def write_register(state: StateBlock, name: str, value: int) -> bool:
+    """Set CPSR (flags, Q, GE, IT, T, E) or FPSCR."""
+    cells = LAYOUT.cells
+    if name == "cpsr":
+        n, z, c, v = value >> 31 & 1, value >> 30 & 1, value >> 29 & 1, value >> 28 & 1
+        state.set(cells["NZ"], 0, n << 63 | (1 - z))
+        state.set(cells["CX"], 0, c << 31)
+        state.set(cells["CY"], 0, c << 31)
+        state.set(cells["CS"], 0, (c ^ v) << 31)
+        state.set(cells["Q"], 0, value >> 27 & 1)
+        state.set(cells["GE"], 0, value >> 16 & 15)
+        state.set(cells["ITSTATE"], 0, (value >> 10 & 0x3F) << 2 | value >> 25 & 3)
+        state.context = state.context & ~3 | value >> 5 & 1 | (value >> 9 & 1) << 1
+        return True
+    if name == "fpscr":
+        state.set(cells["FPNZCV"], 0, value >> 28)
+        state.set(cells["FPQC"], 0, value >> 27 & 1)
+        state.set(cells["FPMODE"], 0, value & FPMODE)
+        state.set(cells["FPFLAGS"], 0, value & 0x9F)
+        state.context = state.context & ~4 | (4 if value & FPMODE else 0)
+        return True
+    return False
+
+
+def capstone_mode(context: int) -> tuple[int, int]:
+    """Return capstone's (architecture, mode): CS_ARCH_ARM, CS_MODE_ARM or CS_MODE_THUMB."""
+    return 0, (1 << 4) if context & 1 else 0
+
+
+TARGET = Target("arm", LAYOUT, 32, ArmContext.of, (A32, T32), lambda word: word & 1, load_rows, read_register, write_register,
+                package="arm", capstone=capstone_mode)

@@ -1,0 +1,22 @@
+"""The architectures xemu knows: one line each."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from xemu.errors import UsageError
+
+if TYPE_CHECKING:
+    from xemu.core.target import Target
+
+TARGETS = {"arm": "xemu.targets.arm.target"}
+
+
+def get_target(name: str) -> Target:
+    """Return a target by name; raises UsageError for an unknown one."""
+    if name not in TARGETS:
+        msg = f"no target {name!r}; there are: {', '.join(TARGETS)}"
+        raise UsageError(msg)
+    target: Target = import_module(TARGETS[name]).TARGET
+    return target

@@ -1,0 +1,1 @@
+"""Linux user mode: one guest process per host process."""

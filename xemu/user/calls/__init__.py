@@ -1,0 +1,25 @@
+"""The system calls, by area. Importing a module here registers its rows."""
+
+from __future__ import annotations
+
+
+def load_rows() -> None:
+    """Import every module of rows."""
+    from xemu.user.calls import (  # noqa: F401, PLC0415 - imported for their rows
+        directories,
+        files,
+        identity,
+        locks,
+        memory,
+        messages,
+        misc,
+        names,
+        polling,
+        processes,
+        signals,
+        sockets,
+        terminal,
+        threads,
+        times,
+        timers,
+    )

@@ -1,0 +1,163 @@
+"""Directories: listing, the working directory, roots and mounts, inotify."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from errno import EINVAL, EPERM, ERANGE
+from typing import TYPE_CHECKING
+
+from xemu.core.memory import WRITE
+from xemu.user import host
+from xemu.user.descriptors import STREAM, Descriptor
+from xemu.user.paths import PATH_MAX, plain_path
+from xemu.user.procfs import Listing
+from xemu.user.rows import call
+
+if TYPE_CHECKING:
+    from xemu.user.task import Task
+
+_HEAD64 = struct.Struct("<QqHB")
+DT_DIR, DT_LNK = 4, 10
+
+
+def _host_entries(fd: int, size: int) -> tuple[bytearray, int]:
+    """Return getdents64(2) records of a host directory (the layout is the same everywhere)."""
+    data = ctypes.create_string_buffer(size)
+    used = host.syscall("getdents64", fd, ctypes.addressof(data), size)
+    return bytearray(data.raw[:used]), used
+
+
+def _made_up(task: Task, listing: Listing, size: int) -> bytes:
+    names = [b".", b"..", *(task.process.proc.listing(listing.path) or [])]
+    records = b""
+    while listing.position < len(names):
+        name = names[listing.position]
+        kind = DT_DIR if name.startswith(b".") or listing.path.rstrip(b"/").endswith(b"task") else DT_LNK
+        length = (_HEAD64.size + len(name) + 8) & -8
+        if len(records) + length > size:
+            break
+        listing.position += 1
+        head = _HEAD64.pack(listing.position + 1, listing.position, length, kind)
+        records += (head + name).ljust(length, b"\0")
+    if not records and listing.position < len(names):
+        raise OSError(EINVAL, "buffer")
+    return records
+
+
+@call("getdents64 fd out:8 size")
+def getdents64(task: Task, fd: int, address: int, size: int) -> int:
+    """getdents64(2)."""
+    entry = task.fds.get(fd)
+    size = min(size, 1 << 20)
+    if isinstance(entry.data, Listing):
+        data = _made_up(task, entry.data, size)
+        task.space.write(address, data)
+        return len(data)
+    view = task.space.view(address, size, WRITE) if size else memoryview(b"")
+    records, used = _host_entries(entry.host, size)
+    view[:used] = records
+    return used
+
+
+@call("getdents fd out:8 size")
+def getdents(task: Task, fd: int, address: int, size: int) -> int:
+    """getdents(2): the old 32-bit record; smaller than the 64-bit one, so the same count fits."""
+    entry = task.fds.get(fd)
+    size = min(size, 1 << 20)
+    if isinstance(entry.data, Listing):
+        records = bytearray(_made_up(task, entry.data, size))
+    else:
+        records, _ = _host_entries(entry.host, size)
+    result, at = b"", 0
+    while at < len(records):
+        inode, offset, length, kind = _HEAD64.unpack_from(records, at)
+        name = bytes(records[at + _HEAD64.size : at + length]).split(b"\0", 1)[0]
+        total = (10 + len(name) + 1 + 1 + 3) & -4
+        head = struct.pack("<IIH", inode & 0xFFFFFFFF, offset & 0xFFFFFFFF, total)
+        result += (head + name).ljust(total - 1, b"\0") + bytes((kind,))
+        at += length
+    task.space.write(address, result)
+    return len(result)
+
+
+@call("getcwd out:8 size")
+def getcwd(task: Task, address: int, size: int) -> int:
+    """getcwd(2): returns the length with the zero byte."""
+    path = os.getcwdb() + b"\0"
+    if len(path) > size:
+        return -ERANGE
+    task.space.write(address, path)
+    return len(path)
+
+
+@call("chdir path")
+def chdir(task: Task, path: int) -> int:
+    """chdir(2)."""
+    os.chdir(plain_path(task, path))
+    return 0
+
+
+@call("fchdir fd")
+def fchdir(task: Task, fd: int) -> int:
+    """fchdir(2)."""
+    os.fchdir(task.fds.host(fd))
+    return 0
+
+
+@call("chroot path")
+def chroot(task: Task, path: int) -> int:
+    """chroot(2)."""
+    os.chroot(plain_path(task, path))
+    return 0
+
+
+@call("mount path path str flags:hex ptr")
+def mount(task: Task, source: int, target: int, kind: int, flags: int, data: int) -> int:  # noqa: PLR0913
+    """mount(2)."""
+    texts = [task.space.c_string(a, PATH_MAX) if a else None for a in (source, target, kind, data)]
+    return host.mount(texts[0], texts[1], texts[2], flags, texts[3])
+
+
+@call("umount2 path flags:hex")
+def umount2(task: Task, path: int, flags: int) -> int:
+    """umount(2)."""
+    return host.umount2(plain_path(task, path), flags)
+
+
+@call("pivot_root path path")
+def pivot_root(_task: Task, _new: int, _old: int) -> int:
+    """pivot_root(2): not offered."""
+    return -EPERM
+
+
+# --- inotify ------------------------------------------------------------------------------------
+
+
+@call("inotify_init1 flags:open")
+def inotify_init1(task: Task, flags: int) -> int:
+    """inotify_init1(2); the events have the same layout everywhere."""
+    flags = task.process.abi.open_flags(flags)
+    fd = host.inotify_init1(flags | os.O_CLOEXEC)
+    return task.fds.add(Descriptor(fd, cloexec=bool(flags & os.O_CLOEXEC), kind=STREAM))
+
+
+@call("inotify_init")
+def inotify_init(task: Task) -> int:
+    """inotify_init(2)."""
+    return inotify_init1(task, 0)
+
+
+@call("inotify_add_watch fd path flags:hex")
+def inotify_add_watch(task: Task, fd: int, path: int, mask: int) -> int:
+    """inotify_add_watch(2)."""
+    return host.inotify_add_watch(task.fds.host(fd), plain_path(task, path), mask)
+
+
+@call("inotify_rm_watch fd int")
+def inotify_rm_watch(task: Task, fd: int, watch: int) -> int:
+    """inotify_rm_watch(2)."""
+    return host.inotify_rm_watch(task.fds.host(fd), watch)
+
+

@@ -1,0 +1,670 @@
+"""Descriptors: open, read, write, seek, duplicate, pipes, copying between files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from errno import EAGAIN, EBADF, EINVAL, EOPNOTSUPP, EPIPE, ESPIPE
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.memory import READ, WRITE, GuestFault
+from xemu.user import host
+from xemu.user.descriptors import FILE, STREAM, Descriptor
+from xemu.user.paths import AT_FDCWD, path_argument
+from xemu.user.procfs import Listing
+from xemu.user.rows import call
+from xemu.user.task import Interrupted, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from xemu.user.task import Task
+
+MAX_IOV = 1024
+MAX_COUNT = 0x7FFFF000
+NOWAIT = os.RWF_NOWAIT
+
+
+# --- views of guest buffers ---------------------------------------------------------------------
+
+
+def buffer(task: Task, address: int, count: int, access: int) -> memoryview:
+    """Return a view of a buffer, cut short where it stops being valid (as the kernel copies); GuestFault."""
+    count = min(count, MAX_COUNT)
+    try:
+        return task.space.view(address, count, access)
+    except GuestFault as fault:
+        good = fault.address - address
+        if good <= 0:
+            raise
+        return task.space.view(address, good, access)
+
+
+def vector(task: Task, address: int, count: int, access: int) -> list[memoryview]:
+    """Return views for an iovec array; OSError(EINVAL), GuestFault."""
+    if not 0 <= count <= MAX_IOV:
+        raise OSError(EINVAL, os.strerror(EINVAL))
+    layout = task.process.abi.layouts["iovec"].struct
+    views = []
+    for base, length in layout.iter_unpack(task.space.view(address, count * layout.size, READ)):
+        if length >> 31:
+            raise OSError(EINVAL, os.strerror(EINVAL))
+        if length:
+            views.append(task.space.view(base, length, access))
+    return views
+
+
+# --- reading and writing what may block ---------------------------------------------------------
+
+
+def nonblocking(fd: int) -> bool:
+    """Tell whether the open file has O_NONBLOCK."""
+    return not os.get_blocking(fd)
+
+
+def read_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
+    """Read what may block: the result, or a generator that waits."""
+    if task.process.scheduler.exact and entry.data is not None:
+        task.process.scheduler.attention = True
+    got = try_read(entry, views)
+    if got is not None:
+        return got
+    if nonblocking(entry.host):
+        return -EAGAIN
+    return _wait_and_read(task, entry, views)
+
+
+def try_read(entry: Descriptor, views: list[memoryview]) -> int | None:
+    """Read without waiting; None if there is nothing yet."""
+    fd = entry.host
+    if entry.nowait:
+        try:
+            return os.preadv(fd, views, -1, NOWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in (EOPNOTSUPP, EINVAL, ESPIPE):
+                raise
+            entry.nowait = False
+    if not host.poll(((fd, host.POLLIN),), 0):
+        return None
+    try:
+        return os.readv(fd, views)
+    except BlockingIOError:
+        return None
+
+
+def _wait_and_read(_task: Task, entry: Descriptor, views: list[memoryview]) -> Generator[Wait, Wait, int]:
+    while True:
+        yield Wait(((entry.host, host.POLLIN),))
+        got = try_read(entry, views)
+        if got is not None:
+            return got
+
+
+def write_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
+    """Write what may block: the result, or a generator that waits."""
+    total = sum(len(view) for view in views)
+    try:
+        done = try_write(entry, views)
+    except BrokenPipeError:
+        task.process.scheduler.attention = True  # SIGPIPE waits in the signalfd
+        return -EPIPE
+    if done == total:
+        return done
+    if nonblocking(entry.host):
+        return done if done else -EAGAIN
+    return _wait_and_write(task, entry, views, done or 0)
+
+
+def try_write(entry: Descriptor, views: list[memoryview]) -> int | None:
+    """Write without waiting; None if there is no room."""
+    fd = entry.host
+    if entry.nowait:
+        try:
+            return os.pwritev(fd, views, -1, NOWAIT)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if error.errno not in (EOPNOTSUPP, EINVAL, ESPIPE):
+                raise
+            entry.nowait = False
+    if not host.poll(((fd, host.POLLOUT),), 0):
+        return None
+    try:
+        return os.writev(fd, views)
+    except BlockingIOError:
+        return None
+
+
+def _wait_and_write(task: Task, entry: Descriptor, views: list[memoryview], done: int) -> Generator[Wait, Wait, int]:
+    views = _skip(views, done)
+    while views:
+        try:
+            yield Wait(((entry.host, host.POLLOUT),))
+        except Interrupted:
+            if done:
+                return done
+            raise
+        try:
+            step = try_write(entry, views) or 0
+        except BrokenPipeError:
+            task.process.scheduler.attention = True
+            return done or -EPIPE
+        done += step
+        views = _skip(views, step)
+    return done
+
+
+def _skip(views: list[memoryview], count: int) -> list[memoryview]:
+    rest = []
+    for view in views:
+        if count >= len(view):
+            count -= len(view)
+        else:
+            rest.append(view[count:])
+            count = 0
+    return rest
+
+
+@call("read fd out:ret size")
+def read(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+    """read(2)."""
+    entry = task.fds.table.get(fd)
+    if entry is None:
+        return -EBADF
+    view = buffer(task, address, count, WRITE) if count else memoryview(b"")
+    if entry.kind == FILE or not entry.blocks():
+        return os.readv(entry.host, [view])
+    return read_stream(task, entry, [view])
+
+
+@call("write fd in:2 size")
+def write(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+    """write(2)."""
+    entry = task.fds.table.get(fd)
+    if entry is None:
+        return -EBADF
+    view = buffer(task, address, count, READ)
+    if entry.kind == FILE or not entry.blocks():
+        return os.write(entry.host, view)
+    return write_stream(task, entry, [view])
+
+
+@call("readv fd iov:2 int")
+def readv(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+    """readv(2)."""
+    entry = task.fds.get(fd)
+    views = vector(task, address, count, WRITE)
+    return read_stream(task, entry, views) if entry.blocks() else os.readv(entry.host, views)
+
+
+@call("writev fd iov:2 int")
+def writev(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+    """writev(2)."""
+    entry = task.fds.get(fd)
+    views = vector(task, address, count, READ)
+    return write_stream(task, entry, views) if entry.blocks() else os.writev(entry.host, views)
+
+
+@call("pread64 fd out:ret size off64")
+def pread64(task: Task, fd: int, address: int, count: int, offset: int) -> int:
+    """pread(2)."""
+    return os.preadv(task.fds.host(fd), [buffer(task, address, count, WRITE)], _offset(offset))
+
+
+@call("pwrite64 fd in:2 size off64")
+def pwrite64(task: Task, fd: int, address: int, count: int, offset: int) -> int:
+    """pwrite(2)."""
+    return os.pwrite(task.fds.host(fd), buffer(task, address, count, READ), _offset(offset))
+
+
+@call("preadv fd iov:2 int ulong ulong")
+def preadv(task: Task, fd: int, address: int, count: int, low: int, high: int) -> int:
+    """preadv(2)."""
+    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), _offset(low | high << 32))
+
+
+@call("pwritev fd iov:2 int ulong ulong")
+def pwritev(task: Task, fd: int, address: int, count: int, low: int, high: int) -> int:
+    """pwritev(2)."""
+    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), _offset(low | high << 32))
+
+
+@call("preadv2 fd iov:2 int ulong ulong int")
+def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+    """preadv2(2)."""
+    offset = low | high << 32
+    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714, PLR2004
+        if flags:
+            return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), -1, flags)
+        return readv(task, fd, address, count)
+    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), _offset(offset), flags)
+
+
+@call("pwritev2 fd iov:2 int ulong ulong int")
+def pwritev2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+    """pwritev2(2)."""
+    offset = low | high << 32
+    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714, PLR2004
+        if flags:
+            return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), -1, flags)
+        return writev(task, fd, address, count)
+    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), _offset(offset), flags)
+
+
+def _offset(offset: int) -> int:
+    """Refuse negative offsets (-1 would mean the file position to the host)."""
+    if offset < 0 or offset >> 63:
+        raise OSError(EINVAL, os.strerror(EINVAL))
+    return offset
+
+
+# --- opening ------------------------------------------------------------------------------------
+
+
+def open_at(task: Task, dirfd: int, address: int, guest_flags: int, mode: int) -> Any:  # noqa: ANN401
+    """Open by guest path and flags; returns the guest descriptor."""
+    process = task.process
+    path = path_argument(task, address)
+    flags = process.abi.open_flags(guest_flags)
+    cloexec = bool(flags & os.O_CLOEXEC)
+    dir_fd = None
+    if path.startswith(b"/"):
+        if path.startswith((b"/proc/", b"/dev/")):
+            made = _open_made_up(task, path, cloexec=cloexec)
+            if made is not None:
+                return made
+        path = process.paths.translate(path, follow=not flags & os.O_NOFOLLOW)
+    elif dirfd != AT_FDCWD:
+        entry = task.fds.get(dirfd)
+        if isinstance(entry.data, Listing):
+            made = _open_made_up(task, entry.data.path.rstrip(b"/") + b"/" + path, cloexec=cloexec)
+            if made is not None:
+                return made
+        dir_fd = entry.host
+    if not flags & (os.O_NONBLOCK | os.O_PATH | os.O_DIRECTORY) and _is_fifo(path, dir_fd):
+        return _open_fifo(task, path, flags, mode, dir_fd)
+    fd = os.open(path, flags, mode & 0o7777, dir_fd=dir_fd)
+    return task.fds.add(Descriptor(fd, cloexec=cloexec))
+
+
+def _open_made_up(task: Task, path: bytes, *, cloexec: bool) -> int | None:
+    """Open a file or directory of /proc that xemu makes up; None for others."""
+    proc = task.process.proc
+    names = proc.listing(path)
+    if names is not None:
+        fd = os.open("/proc/self/" + ("task" if path.rstrip(b"/").endswith(b"task") else "fd"), os.O_RDONLY | os.O_DIRECTORY)
+        return task.fds.add(Descriptor(fd, cloexec=cloexec, kind=FILE, data=Listing(path)))
+    contents = proc.contents(path)
+    if contents is None:
+        return None
+    fd = os.memfd_create("proc")
+    os.write(fd, contents)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return task.fds.add(Descriptor(fd, cloexec=cloexec, kind=FILE))
+
+
+def _is_fifo(path: bytes, dir_fd: int | None) -> bool:
+    try:
+        return stat.S_ISFIFO(os.stat(path, dir_fd=dir_fd).st_mode)
+    except OSError:
+        return False
+
+
+def _open_fifo(task: Task, path: bytes, flags: int, mode: int, dir_fd: int | None) -> Any:  # noqa: ANN401
+    if len(task.process.tasks) > 1:
+        return _open_fifo_polling(task, path, flags, dir_fd)
+    try:
+        with task.process.signals.interruptible():
+            fd = os.open(path, flags, mode & 0o7777, dir_fd=dir_fd)
+    except InterruptedError:
+        return _interrupted()
+    return task.fds.add(Descriptor(fd, cloexec=bool(flags & os.O_CLOEXEC), kind=STREAM))
+
+
+def _interrupted() -> Generator[Wait, Wait, int]:
+    """Be a call that a signal has just interrupted."""
+    wait = Wait()
+    wait.woken = True
+    yield wait
+    raise Interrupted
+
+
+def _open_fifo_polling(task: Task, path: bytes, flags: int, dir_fd: int | None) -> Generator[Wait, Wait, int]:
+    """Open a FIFO while other guest threads run: try again until the other side is there."""
+    while True:
+        try:
+            fd = os.open(path, flags | os.O_NONBLOCK, dir_fd=dir_fd)
+        except OSError as error:
+            if error.errno != 6:  # noqa: PLR2004 - ENXIO: no reader yet
+                raise
+            yield Wait(deadline=task.process.clock.monotonic() + 10_000_000)
+            continue
+        os.set_blocking(fd, True)
+        return task.fds.add(Descriptor(fd, cloexec=bool(flags & os.O_CLOEXEC), kind=STREAM))
+
+
+@call("open path flags:open mode:optional")
+def open_(task: Task, path: int, flags: int, mode: int) -> Any:  # noqa: ANN401
+    """open(2)."""
+    return open_at(task, AT_FDCWD, path, flags, mode)
+
+
+@call("openat dirfd path flags:open mode:optional")
+def openat(task: Task, dirfd: int, path: int, flags: int, mode: int) -> Any:  # noqa: ANN401
+    """openat(2)."""
+    return open_at(task, dirfd, path, flags, mode)
+
+
+@call("openat2 dirfd path struct:open_how size")
+def openat2(task: Task, dirfd: int, path: int, how: int, size: int) -> Any:  # noqa: ANN401
+    """openat2(2), without restrictions on resolving."""
+    if size < 24:  # noqa: PLR2004 - sizeof(struct open_how)
+        return -EINVAL
+    flags, mode, resolve = (int.from_bytes(task.space.read(how + 8 * n, 8), "little") for n in range(3))
+    if resolve:
+        return -EOPNOTSUPP
+    return open_at(task, dirfd, path, flags, mode)
+
+
+@call("creat path mode")
+def creat(task: Task, path: int, mode: int) -> Any:  # noqa: ANN401
+    """creat(2)."""
+    return open_at(task, AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode)
+
+
+@call("close fd")
+def close(task: Task, fd: int) -> int:
+    """close(2)."""
+    task.fds.close(fd)
+    return 0
+
+
+@call("close_range uint uint flags:close_range")
+def close_range(task: Task, first: int, last: int, flags: int) -> int:
+    """close_range(2)."""
+    if first > last or flags & ~6:
+        return -EINVAL
+    for number in [n for n in task.fds.table if first <= n <= last]:
+        if flags & 4:  # CLOSE_RANGE_CLOEXEC
+            task.fds.table[number].cloexec = True
+        else:
+            task.fds.close(number)
+    return 0
+
+
+# --- position and size --------------------------------------------------------------------------
+
+
+@call("lseek fd off enum:whence")
+def lseek(task: Task, fd: int, offset: int, whence: int) -> int:
+    """lseek(2)."""
+    entry = task.fds.get(fd)
+    return _seek(entry, offset, whence)
+
+
+@call("_llseek fd ulong ulong out:8 enum:whence")
+def _llseek(task: Task, fd: int, high: int, low: int, result: int, whence: int) -> int:  # noqa: PLR0913
+    """llseek(2)."""
+    offset = high << 32 | low
+    if offset >> 63:
+        offset -= 1 << 64
+    entry = task.fds.get(fd)
+    view = task.space.view(result, 8, WRITE)
+    view[:] = _seek(entry, offset, whence).to_bytes(8, "little")
+    return 0
+
+
+def _seek(entry: Descriptor, offset: int, whence: int) -> int:
+    if isinstance(entry.data, Listing):
+        entry.data.position = offset
+        return offset
+    return os.lseek(entry.host, offset, whence)
+
+
+@call("ftruncate fd off")
+def ftruncate(task: Task, fd: int, length: int) -> int:
+    """ftruncate(2)."""
+    os.ftruncate(task.fds.host(fd), length)
+    return 0
+
+
+@call("ftruncate64 fd off64")
+def ftruncate64(task: Task, fd: int, length: int) -> int:
+    """ftruncate(2)."""
+    os.ftruncate(task.fds.host(fd), length)
+    return 0
+
+
+@call("fallocate fd flags:fallocate off64 off64")
+def fallocate(task: Task, fd: int, mode: int, offset: int, length: int) -> int:
+    """fallocate(2)."""
+    return host.fallocate(task.fds.host(fd), mode, offset, length)
+
+
+@call("fsync fd")
+def fsync(task: Task, fd: int) -> int:
+    """fsync(2)."""
+    os.fsync(task.fds.host(fd))
+    return 0
+
+
+@call("fdatasync fd")
+def fdatasync(task: Task, fd: int) -> int:
+    """fdatasync(2)."""
+    os.fdatasync(task.fds.host(fd))
+    return 0
+
+
+@call("sync")
+def sync(_task: Task) -> int:
+    """sync(2)."""
+    os.sync()
+    return 0
+
+
+@call("syncfs fd")
+def syncfs(task: Task, fd: int) -> int:
+    """syncfs(2)."""
+    return host.syncfs(task.fds.host(fd))
+
+
+@call("sync_file_range fd flags:hex off64 off64")
+def sync_file_range(task: Task, fd: int, flags: int, offset: int, length: int) -> int:
+    """sync_file_range2(2): ARM's argument order."""
+    return host.sync_file_range(task.fds.host(fd), offset, length, flags)
+
+
+@call("readahead fd off64 size")
+def readahead(task: Task, fd: int, offset: int, count: int) -> int:
+    """readahead(2)."""
+    return host.readahead(task.fds.host(fd), offset, count)
+
+
+@call("arm_fadvise64_64 fd enum:fadvise off64 off64")
+def fadvise(task: Task, fd: int, advice: int, offset: int, length: int) -> int:
+    """posix_fadvise(2): ARM's argument order."""
+    os.posix_fadvise(task.fds.host(fd), offset, length, advice)
+    return 0
+
+
+# --- duplicates and pipes -----------------------------------------------------------------------
+
+
+def duplicate(task: Task, fd: int, at_least: int = 0, *, cloexec: bool = False) -> int:
+    """Duplicate a guest descriptor under the lowest free number."""
+    entry = task.fds.get(fd)
+    copy = Descriptor(os.dup(entry.host), cloexec=cloexec, kind=entry.kind, data=entry.data)
+    copy.nowait = entry.nowait
+    return task.fds.add(copy, at_least)
+
+
+@call("dup fd")
+def dup(task: Task, fd: int) -> int:
+    """dup(2)."""
+    return duplicate(task, fd)
+
+
+@call("dup2 fd fd")
+def dup2(task: Task, old: int, new: int) -> int:
+    """dup2(2)."""
+    task.fds.get(old)
+    return new if old == new else _dup_to(task, old, new, cloexec=False)
+
+
+@call("dup3 fd fd flags:open")
+def dup3(task: Task, old: int, new: int, flags: int) -> int:
+    """dup3(2)."""
+    host_flags = task.process.abi.open_flags(flags)
+    if old == new or host_flags & ~os.O_CLOEXEC:
+        return -EINVAL
+    return _dup_to(task, old, new, cloexec=bool(host_flags))
+
+
+def _dup_to(task: Task, old: int, new: int, *, cloexec: bool) -> int:
+    entry = task.fds.get(old)
+    if not 0 <= new < task.fds.limit:
+        return -EBADF
+    copy = Descriptor(os.dup(entry.host), cloexec=cloexec, kind=entry.kind, data=entry.data)
+    copy.nowait = entry.nowait
+    task.fds.put(new, copy)
+    return new
+
+
+@call("pipe out:8")
+def pipe(task: Task, address: int) -> int:
+    """pipe(2)."""
+    return pipe2(task, address, 0)
+
+
+@call("pipe2 out:8 flags:open")
+def pipe2(task: Task, address: int, flags: int) -> int:
+    """pipe2(2)."""
+    view = task.space.view(address, 8, WRITE)
+    host_flags = task.process.abi.open_flags(flags)
+    ends = os.pipe2(host_flags | os.O_CLOEXEC)
+    cloexec = bool(host_flags & os.O_CLOEXEC)
+    numbers = [task.fds.add(Descriptor(end, cloexec=cloexec, kind=STREAM)) for end in ends]
+    view[:] = b"".join(n.to_bytes(4, "little") for n in numbers)
+    return 0
+
+
+@call("memfd_create str flags:memfd")
+def memfd_create(task: Task, name: int, flags: int) -> int:
+    """memfd_create(2)."""
+    text = task.space.c_string(name, 250)
+    fd = os.memfd_create(os.fsdecode(text), flags | os.MFD_CLOEXEC)
+    return task.fds.add(Descriptor(fd, cloexec=bool(flags & os.MFD_CLOEXEC), kind=FILE))
+
+
+# --- copies inside the host ---------------------------------------------------------------------
+
+
+def _offset_pointer(task: Task, address: int, size: int) -> tuple[int | None, memoryview | None]:
+    if not address:
+        return None, None
+    view = task.space.view(address, size, READ | WRITE)
+    return _offset(int.from_bytes(view, "little")), view
+
+
+def _ready(task: Task, entry: Descriptor, events: int) -> bool:
+    """Tell whether a copy may go ahead: the descriptor is ready, or does not block."""
+    return not entry.blocks() or nonblocking(entry.host) or bool(host.poll(((entry.host, events),), 0))
+
+
+def _copy_when_ready(task: Task, source: Descriptor, target: Descriptor, copy: Any) -> Any:  # noqa: ANN401
+    if _ready(task, source, host.POLLIN) and _ready(task, target, host.POLLOUT):
+        return copy()
+
+    def waiting() -> Generator[Wait, Wait, int]:
+        for entry, events in ((source, host.POLLIN), (target, host.POLLOUT)):
+            while not _ready(task, entry, events):
+                yield Wait(((entry.host, events),))
+        return copy()  # type: ignore[no-any-return]
+
+    return waiting()
+
+
+def _sendfile(task: Task, out: int, source: int, address: int, count: int, size: int) -> Any:  # noqa: ANN401, PLR0913
+    target, origin = task.fds.get(out), task.fds.get(source)
+    offset, view = _offset_pointer(task, address, size)
+
+    def copy() -> int:
+        sent = os.sendfile(target.host, origin.host, offset, min(count, MAX_COUNT))
+        if view is not None and offset is not None:
+            view[:] = (offset + sent).to_bytes(size, "little")
+        return sent
+
+    return _copy_when_ready(task, origin, target, copy)
+
+
+@call("sendfile fd fd ptr size")
+def sendfile(task: Task, out: int, source: int, offset: int, count: int) -> Any:  # noqa: ANN401
+    """sendfile(2) with a 32-bit offset."""
+    return _sendfile(task, out, source, offset, count, 4)
+
+
+@call("sendfile64 fd fd ptr size")
+def sendfile64(task: Task, out: int, source: int, offset: int, count: int) -> Any:  # noqa: ANN401
+    """sendfile(2)."""
+    return _sendfile(task, out, source, offset, count, 8)
+
+
+def _two_offsets(task: Task, source: int, target: int, copy: Any) -> int:  # noqa: ANN401
+    first, first_view = _offset_pointer(task, source, 8)
+    second, second_view = _offset_pointer(task, target, 8)
+    done: int = copy(first, second)
+    for view, offset in ((first_view, first), (second_view, second)):
+        if view is not None and offset is not None:
+            view[:] = (offset + done).to_bytes(8, "little")
+    return done
+
+
+@call("splice fd ptr fd ptr size flags:hex")
+def splice(task: Task, source: int, source_at: int, target: int, target_at: int, count: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+    """splice(2)."""
+    origin, goal = task.fds.get(source), task.fds.get(target)
+
+    def copy() -> int:
+        def run(first: int | None, second: int | None) -> int:
+            return os.splice(origin.host, goal.host, count, first, second, flags)
+
+        return _two_offsets(task, source_at, target_at, run)
+
+    return _copy_when_ready(task, origin, goal, copy)
+
+
+@call("tee fd fd size flags:hex")
+def tee(task: Task, source: int, target: int, count: int, flags: int) -> Any:  # noqa: ANN401
+    """tee(2)."""
+    origin, goal = task.fds.get(source), task.fds.get(target)
+    return _copy_when_ready(task, origin, goal, lambda: host.tee(origin.host, goal.host, count, flags))
+
+
+@call("copy_file_range fd ptr fd ptr size uint")
+def copy_file_range(task: Task, source: int, source_at: int, target: int, target_at: int, count: int, flags: int) -> int:  # noqa: PLR0913
+    """copy_file_range(2)."""
+    if flags:
+        return -EINVAL
+    origin, goal = task.fds.host(source), task.fds.host(target)
+    return _two_offsets(task, source_at, target_at, lambda a, b: os.copy_file_range(origin, goal, count, a, b))
+
+
+@call("vmsplice fd iov:2 size flags:hex")
+def vmsplice(task: Task, fd: int, address: int, count: int, _flags: int) -> Any:  # noqa: ANN401
+    """vmsplice(2), by copying."""
+    entry = task.fds.get(fd)
+    if not stat.S_ISFIFO(os.fstat(entry.host).st_mode):
+        return -EBADF
+    if _access_mode(entry.host) == os.O_RDONLY:
+        return readv(task, fd, address, count)
+    return writev(task, fd, address, count)
+
+
+def _access_mode(fd: int) -> int:
+    import fcntl  # noqa: PLC0415 - rare
+
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+
+

@@ -1,0 +1,378 @@
+"""A guest process: memory, descriptors, threads, signals, and what ends a slice of execution."""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.memory import WRITE, AddressSpace, GuestFault
+from xemu.user import program as programs
+from xemu.user import signals as sig
+from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
+from xemu.user.descriptors import Descriptors
+from xemu.user.paths import Paths
+from xemu.user.pids import HostPids, VirtualPids
+from xemu.user.procfs import Proc
+from xemu.user.rows import dispatch_table
+from xemu.user.schedule import Scheduler
+from xemu.user.signals import SigInfo, Signals
+from xemu.user.task import ProcessExit, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.user.abi import Abi
+    from xemu.user.stack import InitialStack
+    from xemu.user.strace import Strace
+
+EINTR = 4
+
+
+class Options:
+    """What the command line says about a run; see cli/run.py for the meaning."""
+
+    sysroot: str | None = None
+    strace = False
+    verbose = 0
+    timeout: float | None = None
+    timeout_exit_code = 124
+    stop_at: int | None = None
+    max_insns: int | None = None
+    virtual_clock = False
+    seed: int | None = None
+    epoch = DEFAULT_EPOCH
+    aslr = False
+    jit = True
+    eager_jit = False
+    trace_hash = False
+    stats = False
+
+
+class Process:
+    """One guest process; lives in one host process."""
+
+    def __init__(self, options: Options, make_engine: Callable[[str, AddressSpace, Options], Any]) -> None:
+        """Prepare everything but the program; `make_engine(arch, space, options)` gives the CPU."""
+        self.options = options
+        self.make_engine = make_engine
+        self.engine: Any = None
+        self.abi: Abi | None = None
+        self.traced: Strace | None = None
+        self.space = AddressSpace(32)
+        self.fds = Descriptors()
+        self.fds.inherit(_open_descriptors())
+        self.paths = Paths(self, options.sysroot)
+        self.proc = Proc(self)
+        self.clock = self._make_clock()
+        self.pids = VirtualPids() if options.virtual_clock else HostPids()
+        self.children: set[int] = set()  # host pids of guest children
+        self.helpers: set[int] = set()  # host pids of xemu's own children
+        self.tasks: dict[int, Task] = {}
+        self.comm = b""
+        self.argv: list[bytes] = []
+        self.environment: list[bytes] = []
+        self.exe = b""  # as the guest sees it
+        self.exe_host = b""
+        self.is_child = False  # forked by the guest: dies by its signals
+        self.vfork: Any = None
+        self.mmap_top = self.brk = self.brk_start = self.program_bias = 0
+        self.stack_range = (0, 0)
+        self.stack_info: InitialStack | None = None
+        self.log_fd = 2
+        self.dumpable = 1
+        self.personality = 0
+        self.signals = Signals(self)
+        self.scheduler = Scheduler(self)
+        self.tids = 0
+        self.posix_timers: dict[int, Any] = {}
+        self.interval_timers: dict[int, Any] = {}
+        self.futexes: dict[int, Any] = {}
+        self.started = self.clock.monotonic()
+        self.table: list[Any] = []
+        self.table_size = 0
+        self.private_calls: dict[int, Any] = {}
+        self.set_result: Callable[[int], None]
+        self.exit_kinds: Any = None
+
+    def _make_clock(self) -> HostClock | VirtualClock:
+        if self.options.virtual_clock:
+            return VirtualClock(lambda: self.engine.insns if self.engine else 0, self.options.epoch, self.options.seed or 0)
+        return HostClock()
+
+    # --- programs -------------------------------------------------------------------------------
+
+    def load(self, path: bytes, argv: list[bytes], envp: list[bytes]) -> None:
+        """Load the first program; XemuError if it cannot be run."""
+        host = self.paths.under_sysroot(path) if self.paths.sysroot and path.startswith(b"/") else None
+        program = programs.Program(self, host or path, os.fsdecode(path))
+        self.abi = program.abi
+        self.engine = self.make_engine(self.abi.name, self.space, self.options)
+        self._connect_engine()
+        self._set_program(program, path, argv, envp)
+        task = Task(self, self.pids.own())
+        self.tasks[task.tid] = task
+        self.scheduler.current = task
+        self._start(program, argv, envp, path)
+
+    def _set_program(self, program: programs.Program, path: bytes, argv: list[bytes], envp: list[bytes]) -> None:
+        self.argv, self.environment = argv, envp
+        self.exe = os.path.abspath(path)
+        self.exe_host = os.path.realpath(program.path)
+        self.comm = os.path.basename(path)[:15]
+
+    def _start(self, program: programs.Program, argv: list[bytes], envp: list[bytes], execfn: bytes) -> None:
+        try:
+            entry, stack = programs.load(self, program, argv, envp, execfn)
+        finally:
+            program.close()
+        program.abi.start(self.engine.state, entry, stack)
+
+    def replace(self, program: programs.Program, path: bytes, argv: list[bytes], envp: list[bytes], task: Task) -> None:
+        """Become another program of the same architecture (execve); only `task` survives."""
+        for other in list(self.tasks.values()):
+            if other is not task:
+                self.scheduler.remove(other)
+        own = self.pids.own()
+        task.tid = own
+        self.tasks = {own: task}
+        self._set_program(program, path, argv, envp)
+        task.reset_for_exec(self.comm)
+        self.fds.close_on_exec()
+        self.signals.reset_for_exec()
+        self.scheduler.drop_timers_for_exec()
+        self.space.clear()
+        self.engine.reset_space()
+        if self.vfork is not None:
+            self.vfork.release()
+            self.vfork = None
+        try:
+            self._start(program, argv, envp, path)
+        except Exception:  # noqa: BLE001 - past the point of no return the kernel kills
+            raise ProcessExit(signal=sig.SIGSEGV) from None
+
+    def _connect_engine(self) -> None:
+        """Bind everything the run loop calls to this engine and architecture."""
+        from xemu.user import calls  # noqa: PLC0415 - registers the rows; needs this module
+
+        abi, state = self.abi, self.engine.state
+        assert abi is not None  # noqa: S101 - set by load
+        calls.load_rows()
+        self.table = dispatch_table(abi)
+        self.table_size = len(self.table)
+        self.private_calls = abi.private_calls
+        self.exit_kinds = sys.modules[type(self.engine).__module__].ExitKind
+        result, write = abi.result_register, state.write
+        mask = (1 << abi.bits) - 1
+        self.set_result = lambda value: write(result, value & mask)
+        if self.options.strace:
+            from xemu.user.strace import Strace  # noqa: PLC0415 - only with --strace
+
+            self.log_fd = os.dup(2)
+            self.traced = Strace(self)
+            self.table, self.private_calls = self.traced.wrap(self.table), self.traced.wrap_private(self.private_calls)
+        elif self.options.verbose:
+            self.log_fd = os.dup(2)
+
+    def call_access(self) -> tuple[Callable[[], int], Any, int]:
+        """Return how to read a call's number, and where its arguments lie: (function, buffer, offset)."""
+        state, abi = self.engine.state, self.abi
+        assert abi is not None  # noqa: S101
+        number, first = abi.number_register, abi.first_argument
+        block = getattr(state, "block", None)
+        if block is not None:
+            unpack, where = struct.Struct(abi.order + "I").unpack_from, state.offset(number)
+            return lambda: unpack(block, where)[0], block, state.offset(first)
+        copy = bytearray(32)
+        names = [f"r{n}" for n in range(8)]
+
+        def refresh() -> int:
+            struct.pack_into("<8I", copy, 0, *[state.read(name) for name in names])
+            return int(state.read(number))
+
+        return refresh, copy, 0
+
+    def slide(self, pages: int) -> int:
+        """Return a random distance of up to `pages` pages under --aslr, else 0; bytes."""
+        if not self.options.aslr:
+            return 0
+        return (int.from_bytes(self.clock.entropy(4), "little") & pages) << 12
+
+    def guest_fd(self, host_fd: int) -> int:
+        """Return the guest's number of a host descriptor, -1 if it has none."""
+        return next((number for number, entry in self.fds.table.items() if entry.host == host_fd), -1)
+
+    def new_tid(self) -> int:
+        """Return an id for a new thread, out of the range of process ids."""
+        self.tids += 1
+        return (1 << 22) + ((self.pids.own() & 0xFFFF) << 12) + self.tids
+
+    # --- running --------------------------------------------------------------------------------
+
+    def run(self) -> ProcessExit:
+        """Run to the end; in a forked child this does not return."""
+        try:
+            self.scheduler.run()
+        except ProcessExit as end:
+            if self.is_child:
+                self._end_child(end)
+            return end
+        raise AssertionError("the run loop ended")
+
+    def _end_child(self, end: ProcessExit) -> None:
+        if self.vfork is not None:
+            self.vfork.give_up()
+        if end.signal:
+            self.signals.die(end.signal)
+        os._exit(end.status)
+
+    def stopped(self, why: str) -> None:
+        """End the run for a limit of the command line."""
+        self.say(why)
+        raise ProcessExit(self.options.timeout_exit_code)
+
+    def leave(self, left: Any) -> None:  # noqa: ANN401 - the engine's Exit
+        """Act on an end of a slice that is not a system call."""
+        kinds, kind = self.exit_kinds, left.kind
+        if kind is kinds.BUDGET:
+            self.scheduler.slice_over()
+        elif kind is kinds.KICK:
+            self.scheduler.attention = True
+        elif kind is kinds.FAULT:
+            self._fault(left.fault)
+        elif kind is kinds.UNDEFINED:
+            self._undefined(left.address)
+        elif kind is kinds.BREAKPOINT:
+            self._force(sig.SIGTRAP, sig.TRAP_BRKPT, left.address, (3, 0, 0))
+        else:
+            raise AssertionError(f"the engine stopped for {kind}")
+
+    def _fault(self, fault: Any) -> None:  # noqa: ANN401
+        write = 0x800 if fault.access & WRITE else 0
+        kind = str(getattr(fault.kind, "name", fault.kind))
+        if kind == "ALIGN":
+            self._force(sig.SIGBUS, sig.BUS_ADRALN, fault.address, (14, write | 1, fault.address))
+        elif kind == "BUS":
+            self._force(sig.SIGBUS, sig.BUS_ADRERR, fault.address, (14, write | 8, fault.address))
+        else:
+            mapped = kind == "ACCERR"
+            code = sig.SEGV_ACCERR if mapped else sig.SEGV_MAPERR
+            self._force(sig.SIGSEGV, code, fault.address, (14, write | (15 if mapped else 7), fault.address))
+
+    def _undefined(self, address: int) -> None:
+        """SIGILL, or SIGTRAP for the patterns debuggers use as breakpoints (arch/arm/kernel/ptrace.c)."""
+        word = self.space.peek(address & ~1, 4) or bytes(4)
+        value = int.from_bytes(word, "little")
+        if value == 0xE7F001F0 or value & 0xFFFF == 0xDE01:  # noqa: PLR2004
+            self._force(sig.SIGTRAP, sig.TRAP_BRKPT, address, (3, 0, 0))
+            return
+        if self.options.verbose:
+            from xemu.user import crash  # noqa: PLC0415
+
+            self.note(f"undefined instruction {crash.instruction_text(self, address)}")
+        self._force(sig.SIGILL, sig.ILL_ILLOPC, address, (6, 0, 0))
+
+    def _force(self, number: int, code: int, address: int, fault: tuple[int, int, int]) -> None:
+        task = self.scheduler.current
+        assert task is not None  # noqa: S101 - it just ran
+        task.fault = fault
+        self.signals.force(task, SigInfo(number, code, "fault", address))
+
+    # --- signal delivery ------------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        """Give the running thread the signals that wait for it; builds frames or acts by default."""
+        signals = self.signals
+        task = self.scheduler.current
+        while task is not None:
+            info = signals.next_for(task)
+            if info is None:
+                break
+            if self.traced:
+                self.traced.signal(task, info)
+            action = signals.actions[info.signo]
+            if action.handler == sig.SIG_DFL:
+                self._default_action(task, info)
+                task = self.scheduler.current
+            else:
+                self._enter_handler(task, info, action)
+        if task is not None and task.interrupted is not None:
+            self._restart(task)
+
+    def _default_action(self, task: Task, info: SigInfo) -> None:
+        if info.signo in sig.STOPS:
+            self.signals.stop(info.signo)
+            return
+        if info.signo in sig.CORES:
+            from xemu.user import crash  # noqa: PLC0415 - only on the way out
+
+            crash.report(self, task, info)
+        raise ProcessExit(signal=info.signo)
+
+    def _restart(self, task: Task) -> None:
+        """Start an interrupted call again: its arguments are still in the registers."""
+        state, abi = self.engine.state, self.abi
+        assert abi is not None  # noqa: S101
+        task.interrupted = None
+        if task.saved_mask is not None:
+            task.blocked, task.saved_mask = task.saved_mask, None
+        state.write("pc", state.read("pc") - abi.syscall_size(state))
+
+    def _enter_handler(self, task: Task, info: SigInfo, action: sig.Action) -> None:
+        state, abi = self.engine.state, self.abi
+        assert abi is not None  # noqa: S101
+        if task.interrupted is not None:
+            if action.flags & sig.SA_RESTART and task.interrupted.restart:
+                state.write("pc", state.read("pc") - abi.syscall_size(state))
+            else:
+                self.set_result(-EINTR)
+            task.interrupted = None
+        mask = task.blocked if task.saved_mask is None else task.saved_mask
+        task.saved_mask = None
+        top = state.read("sp")
+        if action.flags & sig.SA_ONSTACK and task.stack_size and not task.on_stack(top):
+            top = task.stack_sp + task.stack_size
+        try:
+            abi.frames.push(task, state, info, action, mask, top)  # type: ignore[attr-defined]
+        except GuestFault as fault:
+            if info.signo == sig.SIGSEGV:
+                self.signals.actions[sig.SIGSEGV] = sig.Action()
+            self.signals.force(task, SigInfo(sig.SIGSEGV, sig.SI_KERNEL, "fault", fault.address))
+            return
+        task.blocked |= action.mask
+        if not action.flags & sig.SA_NODEFER:
+            task.blocked |= 1 << (info.signo - 1)
+        task.blocked &= ~sig.UNBLOCKABLE
+        if action.flags & sig.SA_RESETHAND:
+            self.signals.actions[info.signo] = sig.Action()
+
+    # --- messages -------------------------------------------------------------------------------
+
+    def say(self, text: str) -> None:
+        """Write a line of xemu's own to standard error."""
+        line = f"xemu: {text}\n".encode("utf-8", "backslashreplace")
+        try:
+            os.write(self.log_fd, line)
+        except OSError:
+            pass
+
+    def note(self, text: str) -> None:
+        """Say something that is wanted only with -v."""
+        if self.options.verbose:
+            self.say(text)
+
+
+def _open_descriptors() -> list[int]:
+    """Return the descriptors this process was started with (all that are not close-on-exec)."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        number = int(name)
+        try:
+            if os.get_inheritable(number):
+                found.append(number)
+        except OSError:
+            continue
+    return sorted(found)
+
+
