@@ -39,8 +39,9 @@ def main() -> int:
     print(f"{len(cases)} cases, --seed {chosen.seed}")
     with tempfile.TemporaryDirectory() as directory:
         program = build(cases, Path(directory))
-        expected = run_program(program, QEMU)
-        text = report(cases, expected, run_program(program, [*XEMU, "run", *options]), chosen.limit)
+        expected = run_program(program, QEMU, len(cases))
+        got = run_program(program, [*XEMU, "run", *options], len(cases))
+        text = report(cases, expected, got, chosen.limit)
     print(text or "all equal")
     return bool(text)
 

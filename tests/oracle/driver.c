@@ -82,7 +82,20 @@ static word collect_changes(word *list)
 
 static unsigned char signal_stack[16384];
 
-int run(void)
+static int write_all(const unsigned char *from, const unsigned char *end)
+{
+    while (from < end) {
+        int written = system3(4, 1, (word)from, end - from);
+        if (written > 0)
+            from += written;
+        else if (written != -4)                 /* EINTR */
+            return 0;
+    }
+    return 1;
+}
+
+/* Runs the cases from number argv[1] on; each result is written at once, so that a crash tells where it was. */
+int run(const word *arguments)
 {
     word stack[3] = { (word)signal_stack, 0, sizeof signal_stack };
     word action[5] = { (word)on_signal, 0x4c000004, (word)restorer, 0, 0 };  /* SIGINFO ONSTACK NODEFER RESTORER */
@@ -93,22 +106,21 @@ int run(void)
         system3(174, signals[i], (word)action, 0);
     system3(104, 0, (word)tick, 0);             /* setitimer: real time, microseconds */
 
-    unsigned char *end = output;
+    word first = 0;
+    if (arguments[0] > 1)
+        for (const char *digit = (const char *)arguments[2]; *digit; digit++)
+            first = first * 10 + *digit - '0';
     for (word i = 0; i < window_words; i++)
         window[i] = window_before[i];
-    for (word i = 0; i < case_count; i++) {
-        struct result *out = (struct result *)end;
+    for (word i = first; i < case_count; i++) {
+        struct result *out = (struct result *)output;
+        for (word j = 0; j < sizeof *out / 4; j++)
+            ((word *)out)[j] = 0;
         out_pointer = out;
         enter(&case_states[i]);
+        out_pointer = 0;
         out->changes = collect_changes((word *)(out + 1));
-        end = (unsigned char *)(out + 1) + 8 * out->changes;
-    }
-    out_pointer = 0;
-    for (unsigned char *from = output; from < end;) {
-        int written = system3(4, 1, (word)from, end - from);
-        if (written > 0)
-            from += written;
-        else if (written != -4)                 /* EINTR */
+        if (!write_all(output, (unsigned char *)(out + 1) + 8 * out->changes))
             return 1;
     }
     return 0;
@@ -117,7 +129,8 @@ int run(void)
 __asm__(
 "       .text\n"
 "       .global _start\n"
-"_start: bl     run\n"
+"_start: mov    r0, sp\n"
+"       bl      run\n"
 "       mov     r7, #248\n"                     /* exit_group */
 "       svc     0\n"
 "       .global restorer\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import TYPE_CHECKING, Final
 
 from tests.oracle.generate import code_bytes, in_it_block, random_state
@@ -11,20 +12,39 @@ from tests.oracle.machine import Case
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from xemu.core.isa import FixedWidthIsa, Variant
+    from xemu.core.isa import FixedWidthIsa, Row, Variant
 
 TRIES: Final = 200
 NEAR: Final = {"imm8": 1024, "imm11": 2304, "imm6": 256, "imm5": 256}  # reach of T16 branches by their field
 ALWAYS: Final = 14
 
 
+def should_be(row: Row) -> tuple[int, int]:
+    """Return mask and value of the row's should-be bits, "(0)" and "(1)": QEMU calls other values undefined."""
+    at, mask, value = row.isa.bits, 0, 0
+    for token in row.pattern.split():
+        name = token.partition(":")[0]
+        if match := re.fullmatch(r"\(([01])\)", token):
+            at -= 1
+            mask |= 1 << at
+            value |= int(match[1]) << at
+        elif name in row.places:
+            at -= row.places[name].width
+        elif ":" in token:
+            at -= int(token.partition(":")[2])
+        else:
+            at -= len(token)
+    return mask, value
+
+
 def variant_encoding(variant: Variant, rng: random.Random) -> int | None:
     """Return a random encoding of a variant, or None if none was found; A32 conditions are mostly "always"."""
     isa = variant.row.isa
     free = ~variant.mask & ((1 << isa.bits) - 1)
+    known, wanted = should_be(variant.row)
     condition = variant.row.places.get("cond") if isa.predicate else None
     for _ in range(TRIES):
-        word = variant.value & ((1 << isa.bits) - 1) | rng.getrandbits(isa.bits) & free
+        word = variant.value & ((1 << isa.bits) - 1) | rng.getrandbits(isa.bits) & free & ~known | wanted
         if condition and rng.random() < 0.7:
             word = word & ~(15 << condition.shift) | ALWAYS << condition.shift
         in_it = variant.splits.get("InIT", 0) << isa.bits

@@ -519,7 +519,7 @@ class Lanes:
         return self._two("xor", other)
 
     def __invert__(self) -> Lanes:
-        return Lanes(~self.bits, self.size)
+        return self._two("xor", -1)
 
     def __lshift__(self, other: Lanes | int) -> Lanes:
         return self._two("shl", other)

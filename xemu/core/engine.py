@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import ctypes
 import struct
-import time
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import decoder, host
+from xemu.core import host
 from xemu.core.handlers import FAULT, HASH_MULTIPLIER, NEED_HANDLER, NEW_PAGE, NO_ROW, STOP, TRAP_BASE, TRAPS
 from xemu.core.library import Library
 from xemu.core.memory import CODE, EXEC, GuestFault
 from xemu.core.objects import CodeMemory
-from xemu.core.records import COLD_FLAGS, JUMP_CACHE, JUMP_ENTRIES, RECORD, STATE_BYTES, TARGET, Geometry
-from xemu.core.reference import StateBlock, execute
+from xemu.core.records import COLD, COLD_FLAGS, JUMP_CACHE, JUMP_ENTRIES, PINNED, STATE_BYTES, Geometry
+from xemu.core.reference import StateBlock
 from xemu.core.runtime import F_ALIGN, F_SLOW, PAGE_ENTRY, PAGE_HASH, RING
 from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS
 
@@ -196,6 +195,7 @@ class Engine:
         self.block = host.reserve(STATE_BYTES)
         self.cells = memoryview((ctypes.c_uint64 * (ENGINE_BYTES // 8)).from_address(self.block)).cast("B").cast("Q")
         self.pages: dict[tuple[int, int], CodePage] = {}
+        self._by_block: dict[tuple[int, int], CodePage] = {}
         self._blocks: dict[int, list[int]] = {}
         self._block_next: dict[int, tuple[int, int]] = {}
         self._templates: dict[str, bytes] = {}
@@ -300,6 +300,7 @@ class Engine:
             page = CodePage(address, context, self._allocate_block(iset.geometry), iset.geometry)
             ctypes.memmove(page.block, self._template(iset), len(self._template(iset)))
             self.pages[address, context] = page
+            self._by_block[page.geometry.block, page.block] = page
             if len(self.pages) * 2 > self._table_size:
                 self._new_page_table(self._table_size * 2)
             else:
@@ -329,6 +330,7 @@ class Engine:
         self._record = 0
         for page in doomed:
             del self.pages[page.address, page.context]
+            del self._by_block[page.geometry.block, page.block]
             page.generation += 1
             ctypes.memset(page.block, 0, page.geometry.block)
             self._blocks.setdefault(page.geometry.block, []).append(page.block)
@@ -350,6 +352,44 @@ class Engine:
         address, size = self.cells[CELL["code_write"]] - 1, self.cells[CELL["code_write_size"]]
         self.cells[CELL["code_write"]] = 0
         self.code_changed(address, size)
+
+    def locate_record(self, record: int) -> tuple[CodePage, int] | None:
+        """Return the page and address of a record, if its page still exists."""
+        for size in self._block_next:
+            page = self._by_block.get((size, record & -size))
+            if page is not None:
+                return page, page.address + ((record & (size - 1)) >> page.geometry.shift)
+        return None
+
+    def code_around(self, page: CodePage) -> dict[int, bytes]:
+        """Return the bytes of a page and its executable neighbours."""
+        out = {}
+        for address in (page.address - 4096, page.address, page.address + 4096):
+            if 0 <= address < self.space.limit and self.space.flags[address >> 12] & EXEC:
+                out[address] = bytes(self.space.read(address, 4096))
+        return out
+
+    def _cold(self, page: CodePage, pc: int) -> int:
+        return page.block + page.geometry.cold + ((pc & 4095) // page.geometry.unit) * COLD
+
+    def pin(self, page: CodePage, pc: int, function: int) -> None:
+        """Make the record of pc run `function` (a region)."""
+        record, cold = page.block + ((pc & 4095) << page.geometry.shift), self._cold(page, pc)
+        handler, body = struct.unpack("<QQ", ctypes.string_at(record, 16))
+        (plain,) = struct.unpack("<Q", ctypes.string_at(cold, 8))
+        if not plain:
+            ctypes.memmove(cold, struct.pack("<Q", handler), 8)
+        ctypes.memmove(cold + COLD_FLAGS, struct.pack("<I", PINNED), 4)
+        ctypes.memmove(record, struct.pack("<Q", function), 8)
+
+    def unpin(self, pc: int, context: int) -> None:
+        """Undo `pin` where the page still exists."""
+        page = self.pages.get((pc & ~4095, context))
+        if page is None:
+            return
+        record, cold = page.block + ((pc & 4095) << page.geometry.shift), self._cold(page, pc)
+        ctypes.memmove(record, ctypes.string_at(cold, 8), 8)
+        ctypes.memset(cold, 0, COLD)
 
     # -- running -------------------------------------------------------------------------------------------------
     def kick(self) -> None:
@@ -489,4 +529,4 @@ class Engine:
         return self.cells[CELL["hash"]]
 
 
-__all__ = ["COLD_FLAGS", "RECORD", "TARGET", "Engine", "Exit", "ExitKind", "Fault", "Options", "decoder", "execute", "time"]
+__all__ = ["Engine", "Exit", "ExitKind", "Fault", "Options"]

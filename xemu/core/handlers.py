@@ -161,14 +161,6 @@ class CodeEmitter(Emitter):
         self.rollback(marks)
         return self.let(f"phi {result} [ {value}, %{last} ], [ 0, %{before} ]") if result else ""
 
-    def checkpoint(self) -> tuple[Any, ...]:
-        """Return what is known in the open block, to be restored when a conditional part ends."""
-        return dict(self.names), dict(self.vectors)
-
-    def rollback(self, marks: tuple[Any, ...]) -> None:
-        """Forget the names given since the checkpoint: they do not dominate what follows."""
-        self.names, self.vectors = marks
-
 
 class HandlerEmitter(CodeEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
@@ -216,13 +208,13 @@ class HandlerEmitter(CodeEmitter):
         if node.op == "const" or node.id in self.names:
             return super().value(node)
         if node.width <= 64 and not self.raw and self.is_field_only(node):  # noqa: PLR2004  operands are at most 8 bytes
-            name = self.names[node.id] = self.load_operand(node)
-            self.kept[node.id] = node
+            name = self.load_operand(node)
+            self.remember(node, name)
             return name
         rest = self.page_rest(node) if node.op in ("add", "and", "sub") else None
         if rest is not None and not self.raw:
-            name = self.names[node.id] = self.let(f"add {self.typed(make('page', node.width))}, {self.value(rest)}")
-            self.kept[node.id] = node
+            name = self.let(f"add {self.typed(make('page', node.width))}, {self.value(rest)}")
+            self.remember(node, name)
             return name
         return super().value(node)
 
@@ -339,8 +331,7 @@ class HandlerEmitter(CodeEmitter):
 
         if e.pred is not None:
             self.address(e.addr)
-        self.names[e.result.id] = self.predicated(e.pred, body, kind)
-        self.kept[e.result.id] = e.result
+        self.remember(e.result, self.predicated(e.pred, body, kind))
 
     def store(self, e: Store) -> None:
         """Emit a guest store."""

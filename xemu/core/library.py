@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from xemu.core.reference import Outcome, execute
 from xemu.core.runtime import PREFIXES, TABLES, VARIANT, V_PREDICATED
 
 if TYPE_CHECKING:
+    from xemu.core.compiler import Region
     from xemu.core.engine import CodePage, Engine
     from xemu.core.isa import FixedWidthIsa, Variant
     from xemu.core.reference import Memory, StateBlock
@@ -44,6 +46,8 @@ class Library:
         self._keep: list[Any] = []
         self.installed: set[tuple[int, str, int]] = set()
         self.rows_loaded = False
+        self.covered: set[tuple[int, int]] = set()           # (context, pc) of region entries
+        self.regions: list[tuple[int, list[int], list[int]]] = []
         self.natives: dict[str, int] = {}
         self._load_natives()
 
@@ -173,15 +177,54 @@ class Library:
         self.installed.add((context, isa, index))
         self.engine.stats["handlers"] += 1
 
-    # -- regions (later) ---------------------------------------------------------------------------------------------------
+    # -- regions -----------------------------------------------------------------------------------------------------------
     def poll(self) -> None:
         """Publish what the compiler has finished."""
 
     def offer(self, records: list[int]) -> None:
-        """Take note of hot records."""
+        """Have the regions at hot records compiled."""
+        if not self.engine.options.jit:
+            return
+        from xemu.core.compiler import compile_region
+
+        for record in records:
+            found = self.engine.locate_record(record)
+            if found is None:
+                continue
+            page, pc = found
+            if (page.context, pc) in self.covered:
+                continue
+            t = time.perf_counter()
+            code = self.engine.code_around(page)
+            region = compile_region(self.target, page.context, code, pc, tracing=self.engine.options.tracing)
+            self.engine.stats["compile"] += time.perf_counter() - t
+            if region is not None:
+                self.publish(region, page.context)
+
+    def publish(self, region: Region, context: int) -> None:
+        """Install a region at its entries."""
+        address = self.engine.code.load(region.blob)["region"]
+        self.engine.stats["regions"] += 1
+        pages = [self.engine.page(p, context) for p in region.pages]
+        for pc in region.entries:
+            if (context, pc) in self.covered:
+                continue
+            self.covered.add((context, pc))
+            self.engine.pin(self.engine.page(pc, context), pc, address)
+        self.regions.append((context, region.entries, [p.address for p in pages]))
 
     def dropped(self, pages: list[CodePage]) -> None:
-        """Forget what depends on these pages."""
+        """Forget the regions that were made from these pages."""
+        gone = {(p.context, p.address) for p in pages}
+        kept = []
+        for context, entries, addresses in self.regions:
+            if any((context, a) in gone for a in addresses):
+                for pc in entries:
+                    self.covered.discard((context, pc))
+                    self.engine.unpin(pc, context)
+            else:
+                kept.append((context, entries, addresses))
+        self.regions = kept
 
     def after_fork(self) -> None:
         """Go on in a forked child."""

@@ -66,7 +66,7 @@ class Emitter:
         self.lines: list[str] = []
         self.names: dict[int, str] = {}                       # node id -> name, in the block that is open
         self.vectors: dict[tuple[int, int], str] = {}         # (node id, lanes) -> name as a vector
-        self.kept: dict[int, Bits] = {}
+        self.journal: list[tuple[dict[Any, str], Any]] = []   # names in the order they were given, for rollback
         self.counter = 0
         self.declared: set[str] = set()
         self.block = "entry"
@@ -115,9 +115,27 @@ class Emitter:
                 msg = f"no lowering for {node.op}"
                 raise NotImplementedError(msg)
             name = method(node)
-            self.names[node.id] = name
-            self.kept[node.id] = node
+            self.remember(node, name)
         return name
+
+    def remember(self, node: Bits, name: str) -> None:
+        """Note the name of a node."""
+        self.names[node.id] = name
+        self.journal.append((self.names, node.id))
+
+    def _remember_vector(self, node: Bits, lanes: int, name: str) -> None:
+        self.vectors[node.id, lanes] = name
+        self.journal.append((self.vectors, (node.id, lanes)))
+
+    def checkpoint(self) -> int:
+        """Return a mark for `rollback`, when a conditional part begins."""
+        return len(self.journal)
+
+    def rollback(self, mark: int) -> None:
+        """Forget the names given since the mark: they do not dominate what follows."""
+        while len(self.journal) > mark:
+            table, key = self.journal.pop()
+            table.pop(key, None)
 
     def typed(self, node: Bits) -> str:
         """Return "iN name"."""
@@ -136,14 +154,12 @@ class Emitter:
             name = self.vectors.get(key)         # lowering the node may have left its vector
             if name is None:
                 name = self.let(f"bitcast i{node.width} {scalar} to <{lanes} x i{size}>")
-                self.vectors[key] = name
-                self.kept[node.id] = node
+                self._remember_vector(node, lanes, name)
         return name
 
     def from_vector(self, node: Bits, lanes: int, name: str) -> str:
         """Return a vector result as iN, remembering the vector."""
-        self.vectors[node.id, lanes] = name
-        self.kept[node.id] = node
+        self._remember_vector(node, lanes, name)
         return self.let(f"bitcast <{lanes} x i{node.width // lanes}> {name} to i{node.width}")
 
     def operand_type(self, node: Bits, lanes: int | None) -> tuple[str, Callable[[Bits], str]]:

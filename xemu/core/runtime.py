@@ -178,6 +178,10 @@ def lookup(name: str) -> str:
     cold = f.at(block, f.op2("add", f.op2("add", hot, f.op2("lshr", hot, 2)), f.op2("lshr", offset, 1)))
     if name == "resume":
         plain, handler = f.get(cold, 0, "ptr"), f.get(record, 0, "ptr")
+        f.branch_if(f.let("icmp eq i64 %budget, 0"), "end", "run", ", !prof !10")
+        f.label("end")
+        f.tail_slot("stop", record, "%budget")
+        f.label("run")
         none = f.let(f"icmp eq ptr {plain}, null")
         f.tail(f.let(f"select i1 {none}, ptr {handler}, ptr {plain}"), record, "%budget")
         return f.text()

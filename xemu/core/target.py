@@ -29,6 +29,12 @@ class Target:
     package: str = ""                                   # directory whose sources key the cache
     capstone: Callable[[int], tuple[int, int]] | None = None      # context word -> capstone architecture and mode
 
+    scratch: tuple[str, int] = ("", 0)                  # a register that holds nothing between instructions (ARM's R15)
+
+    def is_scratch(self, name: str, index: int) -> bool:
+        """Return whether a register need not be kept."""
+        return (name, index) == self.scratch
+
     def iset(self, context: int) -> IsaSet:
         """Return the instruction set that a context decodes."""
         result: IsaSet = self.sets[self.set_of(context)]

@@ -71,6 +71,10 @@ class Abi:
         """Set the registers for the first instruction."""
         raise NotImplementedError
 
+    def set_tls(self, state: Any, value: int) -> None:  # noqa: ANN401
+        """Set the thread pointer."""
+        raise NotImplementedError
+
     def syscall_size(self, state: Any) -> int:  # noqa: ANN401
         """Return the length of the system call instruction that was just executed."""
         raise NotImplementedError

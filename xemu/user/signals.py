@@ -117,7 +117,7 @@ class Signals:
         self.fd = -1
         self.wake = (-1, -1)
         self.in_host_call = False
-        self.group_stop = False
+        self.files: list[tuple[int, Any]] = []  # guest signalfds: (host eventfd, SignalFile)
 
     # --- the host's side ------------------------------------------------------------------------
 
@@ -250,7 +250,22 @@ class Signals:
         if number < FIRST_RT and any(other.signo == number for other in queue):
             return
         queue.append(info)
+        if self.files:
+            self.update_files()
         self.process.scheduler.attention = True
+
+    def update_files(self) -> None:
+        """Make each guest signalfd readable exactly while a signal of its set waits."""
+        for fd, file in self.files:
+            waits = any(file.mask >> (info.signo - 1) & 1 for info in self._all_pending())
+            readable = bool(host.poll(((fd, host.POLLIN),), 0))
+            if readable and not waits:
+                os.eventfd_read(fd)
+            elif waits and not readable:
+                os.eventfd_write(fd, 1)
+
+    def _all_pending(self) -> list[SigInfo]:
+        return [*self.pending, *(info for task in self.process.tasks.values() for info in task.pending)]
 
     def _drop(self, numbers: Any) -> None:  # noqa: ANN401
         for queue in (self.pending, *(t.pending for t in self.process.tasks.values())):

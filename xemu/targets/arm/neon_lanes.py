@@ -18,6 +18,11 @@ def choose(mask: Lanes, x: Lanes, y: Lanes) -> Lanes:
     return x & mask | y & ~mask
 
 
+def whole(value: Bits) -> Lanes:
+    """Return a register as doublewords, for bitwise operations: LLVM keeps vectors in vector registers."""
+    return Lanes(value, 64)
+
+
 def negated(x: Lanes) -> Lanes:
     """Return 0 - x."""
     return Lanes(const(0, x.bits.width), x.size) - x

@@ -1,11 +1,11 @@
 """Advanced SIMD element and structure load/store instructions (ARM ARM A7.7).
 
-Each checks its whole range once, then moves doublewords or elements. Registers past d31 are undefined.
+Each checks its whole range once, then moves vectors or elements. Registers past d31 are undefined.
 """
 
 from __future__ import annotations
 
-from xemu.core.bits import Bits, Lanes, cat, mux
+from xemu.core.bits import Bits, Lanes, cat, join, mux
 from xemu.core.record import when
 from xemu.targets.arm.neon_lanes import scalar, with_scalar
 from xemu.targets.arm.simd import add_simd, register_list
@@ -31,9 +31,30 @@ def _order(count: int, ways: int) -> list[int]:
     return [lane * ways + way for way in range(ways) for lane in range(count)]
 
 
+def _chunks(size: int) -> list[tuple[int, int]]:
+    """Return (offset, bytes) of the accesses that move `size` bytes, a multiple of 8: vectors of 16 as far as they go."""
+    return [(at, min(16, size - at)) for at in range(0, size, 16)]
+
+
+def _load_all(cpu, base: Bits, size: int) -> Bits:
+    """Return `size` bytes of memory that has been probed."""
+    return cat(*[cpu.load(base + at, n, checked=False) for at, n in reversed(_chunks(size))])
+
+
+def _store_all(cpu, base: Bits, value: Bits) -> None:
+    """Write a value to memory that has been probed."""
+    for at, n in _chunks(value.width // 8):
+        cpu.store(base + at, value[8 * (at + n) - 1:8 * at], checked=False)
+
+
+def _doublewords(value: Bits) -> list[Bits]:
+    """Return a value in doublewords, lowest first."""
+    return [value[at + 63:at] for at in range(0, value.width, 64)]
+
+
 def _interleave(values: list[Bits], esize: int) -> Bits:
     """Return what memory holds for the registers of a structure: element 0 of each, element 1 of each…"""
-    joined = Lanes(cat(*reversed(values)), esize)
+    joined = Lanes(join(values), esize)
     count = joined.count // len(values)
     return joined.shuffle(joined, [way * count + lane for lane in range(count) for way in range(len(values))]).bits
 
@@ -41,15 +62,14 @@ def _interleave(values: list[Bits], esize: int) -> Bits:
 def _deinterleave(memory: Bits, ways: int, esize: int) -> list[Bits]:
     """Return the registers of a structure, first register first."""
     lanes = Lanes(memory, esize)
-    joined = lanes.shuffle(lanes, _order(lanes.count // ways, ways)).bits
-    return [joined[64 * i + 63:64 * i] for i in range(ways)]
+    return _doublewords(lanes.shuffle(lanes, _order(lanes.count // ways, ways)).bits)
 
 
 # -- VLD1/VST1 (multiple single elements): 1 to 4 registers one after the other --------------------------------------------
 
 
 def _any_order(cpu, value: Bits, size: Bits) -> Bits:
-    """Return a doubleword in guest order for an element size that is a field: it matters to big-endian data only."""
+    """Return doublewords in guest order for an element size that is a field: it matters to big-endian data only."""
     result = value
     for log in (1, 2, 3) if cpu.context.E else ():
         result = mux(size == log, _in_guest_order(cpu, value, 8 << log), result)
@@ -60,8 +80,8 @@ def VLD1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VLD1 (multiple single elements), A1/T1. ARM ARM A8.8.320."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, align=_ALIGNMENT[align])
-    values = [_any_order(cpu, cpu.load(base + 8 * i, 8, checked=False), esize1) for i in range(count)]
-    for d, value in zip(registers, values, strict=True):
+    values = _any_order(cpu, _load_all(cpu, base, 8 * count), esize1)
+    for d, value in zip(registers, _doublewords(values), strict=True):
         cpu.D[d] = value
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
@@ -70,8 +90,7 @@ def VST1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VST1 (multiple single elements), A1/T1. ARM ARM A8.8.404."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, write=True, align=_ALIGNMENT[align])
-    for i, d in enumerate(registers):
-        cpu.store(base + 8 * i, _any_order(cpu, cpu.D[d], esize1), checked=False)
+    _store_all(cpu, base, _any_order(cpu, join([cpu.D[d] for d in registers]), esize1))
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
 
@@ -84,8 +103,7 @@ def VLDn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
     base, loaded = cpu.R[Rn], []
     cpu.probe(base, 8 * ways * groups, align=_ALIGNMENT[align])
     for group in range(groups):
-        at = base + 8 * ways * group
-        memory = cat(*[cpu.load(at + 8 * i, 8, checked=False) for i in reversed(range(ways))])
+        memory = _load_all(cpu, base + 8 * ways * group, 8 * ways)
         loaded.append(_deinterleave(_in_guest_order(cpu, memory, 8 << size), ways, 8 << size))
     for group, values in enumerate(loaded):
         for d, value in zip(registers[group::groups], values, strict=True):
@@ -100,8 +118,7 @@ def VSTn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
     for group in range(groups):
         values = [cpu.D[d] for d in registers[group::groups]]
         memory = _in_guest_order(cpu, _interleave(values, 8 << size), 8 << size)
-        for i in range(ways):
-            cpu.store(base + 8 * (ways * group + i), memory[64 * i + 63:64 * i], checked=False)
+        _store_all(cpu, base + 8 * ways * group, memory)
     _write_back(cpu, Rn, Rm_wb, 8 * ways * groups)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xemu.core.bits import Lanes
-from xemu.targets.arm.neon_lanes import narrow_saturated, negated, saturating, shift_right, widened
+from xemu.targets.arm.neon_lanes import narrow_saturated, negated, saturating, shift_right, whole, widened
 from xemu.targets.arm.simd import add_vector, simd, vector
 
 # -- order of elements -------------------------------------------------------------------------------------------------
@@ -82,7 +82,7 @@ def VCNT(cpu, V, d, m):
 @vector("1111001 1 1 D 11 00 00 Vd 0 1011 Q M 0 Vm", "vmvn {d}, {m}")
 def VMVN_register(cpu, V, d, m):
     """VMVN (register), A1/T1. ARM ARM A8.8.354."""
-    V[d] = ~V[m]
+    V[d] = (~whole(V[m])).bits
 
 
 # -- pairwise long addition; U stands in bit 7 ---------------------------------------------------------------------------

@@ -6,7 +6,7 @@ ARM ARM A7.4.6, A7.4 (VEXT, VTBL, VDUP), A7.8.
 from __future__ import annotations
 
 from xemu.core.bits import Bits, Lanes, cat, const, sext, zext
-from xemu.targets.arm.neon_lanes import scalar, with_scalar
+from xemu.targets.arm.neon_lanes import scalar, whole, with_scalar
 from xemu.targets.arm.simd import add_simd, add_vector, register_list, simd, vector
 
 # -- one register and a modified immediate: AdvSIMDExpandImm(), ARM ARM A7.4.6 -----------------------------------------
@@ -28,29 +28,29 @@ def _expand(shape: str, imm8: Bits) -> Bits:
     return Lanes.splat(value, 64 // int(size)).bits
 
 
-def _wide(V, immediate: Bits) -> Bits:
-    """Return a 64-bit immediate as wide as the registers of V."""
-    return immediate if V.cell.width == 64 else cat(immediate, immediate)
+def _in_lanes(V, shape: str, i: Bits, imm3: Bits, imm4: Bits) -> Lanes:
+    """Return the immediate as wide as the registers of V, as doublewords."""
+    return Lanes.splat(_expand(shape, cat(i, imm3, imm4)), V.cell.width // 64)
 
 
 def VMOV_immediate(cpu, V, d, i, imm3, imm4, shape):
     """VMOV (immediate), A1/T1. ARM ARM A8.8.339."""
-    V[d] = _wide(V, _expand(shape, cat(i, imm3, imm4)))
+    V[d] = _in_lanes(V, shape, i, imm3, imm4).bits
 
 
 def VMVN_immediate(cpu, V, d, i, imm3, imm4, shape):
     """VMVN (immediate), A1/T1. ARM ARM A8.8.353."""
-    V[d] = ~_wide(V, _expand(shape, cat(i, imm3, imm4)))
+    V[d] = (~_in_lanes(V, shape, i, imm3, imm4)).bits
 
 
 def VORR_immediate(cpu, V, d, i, imm3, imm4, shape):
     """VORR (immediate), A1/T1. ARM ARM A8.8.359."""
-    V[d] = V[d] | _wide(V, _expand(shape, cat(i, imm3, imm4)))
+    V[d] = (whole(V[d]) | _in_lanes(V, shape, i, imm3, imm4)).bits
 
 
 def VBIC_immediate(cpu, V, d, i, imm3, imm4, shape):
     """VBIC (immediate), A1/T1. ARM ARM A8.8.288."""
-    V[d] = V[d] & ~_wide(V, _expand(shape, cat(i, imm3, imm4)))
+    V[d] = (whole(V[d]) & ~_in_lanes(V, shape, i, imm3, imm4)).bits
 
 
 def _add_immediate(function, op: str, cmode: str, shape: str) -> None:

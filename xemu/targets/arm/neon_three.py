@@ -22,6 +22,7 @@ from xemu.targets.arm.neon_lanes import (
     saturating,
     shift_right,
     unsigned_or_signed,
+    whole,
 )
 from xemu.targets.arm.simd import simd, vector
 
@@ -31,49 +32,49 @@ from xemu.targets.arm.simd import simd, vector
 @vector("1111001 0 0 D 00 Vn Vd 0001 N Q M 1 Vm", "vand {d}, {n}, {m}")
 def VAND_register(cpu, V, d, n, m):
     """VAND (register), A1/T1. ARM ARM A8.8.287."""
-    V[d] = V[n] & V[m]
+    V[d] = (whole(V[n]) & whole(V[m])).bits
 
 
 @vector("1111001 0 0 D 01 Vn Vd 0001 N Q M 1 Vm", "vbic {d}, {n}, {m}")
 def VBIC_register(cpu, V, d, n, m):
     """VBIC (register), A1/T1. ARM ARM A8.8.289."""
-    V[d] = V[n] & ~V[m]
+    V[d] = (whole(V[n]) & ~whole(V[m])).bits
 
 
 @vector("1111001 0 0 D 10 Vn Vd 0001 N Q M 1 Vm", "vorr {d}, {n}, {m}")
 def VORR_register(cpu, V, d, n, m):
     """VORR (register) and VMOV (register), A1/T1. ARM ARM A8.8.360, A8.8.340."""
-    V[d] = V[n] | V[m]
+    V[d] = (whole(V[n]) | whole(V[m])).bits
 
 
 @vector("1111001 0 0 D 11 Vn Vd 0001 N Q M 1 Vm", "vorn {d}, {n}, {m}")
 def VORN_register(cpu, V, d, n, m):
     """VORN (register), A1/T1. ARM ARM A8.8.358."""
-    V[d] = V[n] | ~V[m]
+    V[d] = (whole(V[n]) | ~whole(V[m])).bits
 
 
 @vector("1111001 1 0 D 00 Vn Vd 0001 N Q M 1 Vm", "veor {d}, {n}, {m}")
 def VEOR(cpu, V, d, n, m):
     """VEOR, A1/T1. ARM ARM A8.8.315."""
-    V[d] = V[n] ^ V[m]
+    V[d] = (whole(V[n]) ^ whole(V[m])).bits
 
 
 @vector("1111001 1 0 D 01 Vn Vd 0001 N Q M 1 Vm", "vbsl {d}, {n}, {m}")
 def VBSL(cpu, V, d, n, m):
     """VBSL, A1/T1. ARM ARM A8.8.290."""
-    V[d] = V[n] & V[d] | V[m] & ~V[d]
+    V[d] = (whole(V[n]) & whole(V[d]) | whole(V[m]) & ~whole(V[d])).bits
 
 
 @vector("1111001 1 0 D 10 Vn Vd 0001 N Q M 1 Vm", "vbit {d}, {n}, {m}")
 def VBIT(cpu, V, d, n, m):
     """VBIT, A1/T1. ARM ARM A8.8.290."""
-    V[d] = V[n] & V[m] | V[d] & ~V[m]
+    V[d] = (whole(V[n]) & whole(V[m]) | whole(V[d]) & ~whole(V[m])).bits
 
 
 @vector("1111001 1 0 D 11 Vn Vd 0001 N Q M 1 Vm", "vbif {d}, {n}, {m}")
 def VBIF(cpu, V, d, n, m):
     """VBIF, A1/T1. ARM ARM A8.8.290."""
-    V[d] = V[d] & V[m] | V[n] & ~V[m]
+    V[d] = (whole(V[d]) & whole(V[m]) | whole(V[n]) & ~whole(V[m])).bits
 
 
 # -- addition and subtraction ----------------------------------------------------------------------------------------
@@ -154,7 +155,7 @@ def VCEQ_register(cpu, V, d, n, m, size):
 @vector("1111001 0 0 D size Vn Vd 1000 N Q M 1 Vm", "vtst.{esize} {d}, {n}, {m}", where="size != 3")
 def VTST(cpu, V, d, n, m, size):
     """VTST, A1/T1. ARM ARM A8.8.421."""
-    V[d] = (~Lanes(V[n] & V[m], 8 << size).op("eq", 0)).bits
+    V[d] = (~(Lanes(V[n], 8 << size) & Lanes(V[m], 8 << size)).op("eq", 0)).bits
 
 
 @vector("1111001 U 0 D size Vn Vd 0110 N Q M 0 Vm", "vmax.{su}{esize} {d}, {n}, {m}", where="size != 3")

@@ -66,10 +66,16 @@ def LDR_sp(cpu, Rt, imm8):
 # -- register lists ------------------------------------------------------------------------------------------------------------------
 
 
-@t16("1011010 lr:1 list8:8", "push {registers}")
-def PUSH(cpu, lr, list8):
+@t16("10110100 list8:8", "push {registers}", where="list8 != 0")
+def PUSH(cpu, list8):
     """PUSH, T1. ARM ARM A8.8.133."""
-    store_multiple(cpu, SP, cat(lr, const(0, 6), list8), "DB", writeback=1)
+    store_multiple(cpu, SP, list8, "DB", writeback=1)
+
+
+@t16("10110101 list8:8", "push {registers}")
+def PUSH_lr(cpu, list8):
+    """PUSH, T1, with LR. ARM ARM A8.8.133."""
+    store_multiple(cpu, SP, cat(const(0b0100_0000, 7), list8), "DB", writeback=1)
 
 
 @t16("10111100 list8:8", "pop {registers}", where="list8 != 0")

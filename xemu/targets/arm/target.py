@@ -81,4 +81,4 @@ def capstone_mode(context: int) -> tuple[int, int]:
 
 
 TARGET = Target("arm", LAYOUT, 32, ArmContext.of, (A32, T32), lambda word: word & 1, load_rows, read_register, write_register,
-                package="arm", capstone=capstone_mode)
+                package="arm", capstone=capstone_mode, scratch=("R", 15))

@@ -111,6 +111,10 @@ class ArmAbi(Abi):
         state.write("cpsr", 0x10 | (THUMB_BIT if entry & 1 else 0))
         state.write("pc", entry & ~1)
 
+    def set_tls(self, state: Any, value: int) -> None:  # noqa: ANN401
+        """Write TPIDRURO, which user code can only read."""
+        state.write("tpidruro", value)
+
     def syscall_size(self, state: Any) -> int:  # noqa: ANN401
         """2 bytes in Thumb state, else 4."""
         return 2 if state.read("cpsr") & THUMB_BIT else 4

@@ -64,14 +64,36 @@ def nonblocking(fd: int) -> bool:
 
 def read_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
     """Read what may block: the result, or a generator that waits."""
-    if task.process.scheduler.exact and entry.data is not None:
-        task.process.scheduler.attention = True
+    if entry.data is not None and hasattr(entry.data, "mask"):
+        return _read_signals(task, entry, views)
     got = try_read(entry, views)
     if got is not None:
         return got
     if nonblocking(entry.host):
         return -EAGAIN
     return _wait_and_read(task, entry, views)
+
+
+def _read_signals(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
+    """Read a signalfd."""
+    from xemu.user.calls.signals import read_signals  # noqa: PLC0415 - rare
+
+    if not views:
+        return -EINVAL
+    got = read_signals(task, entry.data, views[0])  # type: ignore[arg-type]
+    if got is not None:
+        return got
+    if nonblocking(entry.host):
+        return -EAGAIN
+
+    def waiting() -> Generator[Wait, Wait, int]:
+        while True:
+            yield Wait(((entry.host, host.POLLIN),))
+            again = read_signals(task, entry.data, views[0])  # type: ignore[arg-type]
+            if again is not None:
+                return again
+
+    return waiting()
 
 
 def try_read(entry: Descriptor, views: list[memoryview]) -> int | None:

@@ -1,0 +1,671 @@
+"""Regions: a piece of control flow staged with constant fields and compiled as one function.
+
+A region has the signature of a handler and is reached by the same dispatch. Registers live in SSA inside. A failed check
+leaves it: registers are stored and the plain handler of that very instruction goes on. The budget is exact: it drops
+block by block, and entering (or going round a loop) needs as much as the longest way to the next check.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xemu.core import decoder
+from xemu.core.bits import Bits, const, make, mux, new_graph, unique
+from xemu.core.handlers import CodeEmitter, stage_handler
+from xemu.core.instruction import ALWAYS, condition_of
+from xemu.core.isa import constant_arguments, run_row
+from xemu.core.library import Decoded
+from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
+from xemu.core.record import Abort, Environment, Load, Probe, Raise, Recorder, Store, set_current, when
+from xemu.core.state import ENGINE_CELLS
+
+if TYPE_CHECKING:
+    from xemu.core.isa import FixedWidthIsa, Variant
+    from xemu.core.runtime import IsaSet
+    from xemu.core.state import Cell
+    from xemu.core.target import Target
+
+LIMIT = 400              # instructions of a region
+PAGE = 4096
+
+
+@dataclass
+class Code:
+    """The guest bytes a region may be made from: whole pages by address."""
+
+    pages: dict[int, bytes]
+
+    def fetch(self, pc: int, size: int) -> int | None:
+        """Return `size` bytes as a number, or None outside."""
+        page = self.pages.get(pc & -PAGE)
+        at = pc & (PAGE - 1)
+        if page is None or at + size > PAGE:
+            return None
+        return int.from_bytes(page[at:at + size], "little")
+
+
+@dataclass
+class Insn:
+    """One instruction of a region."""
+
+    pc: int
+    decoded: Decoded
+    guard: int
+    flow: str = ""                     # "": falls through; "branch", "leave" (let the interpreter do it)
+    targets: list[int] = field(default_factory=list)       # direct targets inside or outside
+    falls: bool = True                 # may continue at the next instruction
+    next_guard: int = 0
+    call: bool = False
+
+
+@dataclass
+class Block:
+    """Instructions that run one after the other."""
+
+    start: int
+    insns: list[Insn] = field(default_factory=list)
+    successors: list[int] = field(default_factory=list)
+    longest: int = 0
+
+
+_shapes: dict[tuple[str, int, int], tuple[bool, bool, bool]] = {}
+
+
+def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, bool]:
+    """Return (may branch, must leave to the interpreter, changes the guard) for all encodings of a variant."""
+    key = (variant.row.isa.name, variant.index, context)
+    known = _shapes.get(key)
+    if known is None:
+        cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
+        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or reads_host_flags(cpu)
+        guard = target.iset(context).guard
+        known = _shapes[key] = (bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes))
+        new_graph()
+    return known
+
+
+def reads_host_flags(cpu: Recorder) -> bool:
+    """Return whether an instruction reads the host's floating-point exceptions: regions leave that to the interpreter."""
+    seen: set[int] = set()
+
+    def visit(node: Bits) -> bool:
+        if node.id in seen:
+            return False
+        seen.add(node.id)
+        return node.op == "hostflags" or any(visit(a) for a in node.args)
+    return any(visit(w.value) for w in cpu.writes)
+
+
+class Discovery:
+    """Walks the control flow from a head."""
+
+    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes]) -> None:
+        self.target, self.context, self.code, self.tries = target, context, code, tries
+        self.iset: IsaSet = target.iset(context)
+        self.insns: dict[int, Insn] = {}
+        self.returns: set[int] = set()
+
+    def decode(self, pc: int, guard: int) -> Decoded | None:
+        """Return the instruction at pc, if its bytes are known and have a row."""
+        iset = self.iset
+        unit = iset.narrow.bits // 8
+        word = self.code.fetch(pc, unit)
+        if word is None:
+            return None
+        isa: FixedWidthIsa = iset.narrow
+        if iset.wide is not None and word >= iset.wide_from:
+            isa, second = iset.wide, self.code.fetch(pc + unit, unit)
+            if second is None:
+                return None
+            word = word << 8 * unit | second
+        if guard & 15:
+            word |= 1 << isa.bits
+        index = decoder.walk(self.tries[isa.name], word)
+        return None if index is None else Decoded(isa.variants[index], word, iset, guard)
+
+    def walk(self, head: int, limit: int = LIMIT) -> None:
+        """Collect instructions, the nearest first."""
+        work = [(head, 0)]
+        while work and len(self.insns) < limit:
+            pc, guard = work.pop(0)
+            while pc not in self.insns and len(self.insns) < limit:
+                d = self.decode(pc, guard)
+                if d is None:
+                    break
+                insn = self._classify(pc, d, guard)
+                self.insns[pc] = insn
+                work.extend((t, 0) for t in insn.targets if not insn.call)
+                if insn.call:
+                    self.returns.add(pc + d.variant.row.length)
+                if not insn.falls and not insn.call:
+                    break
+                pc, guard = pc + d.variant.row.length, insn.next_guard
+
+    def _classify(self, pc: int, d: Decoded, guard: int) -> Insn:
+        """Find out where an instruction goes."""
+        insn = Insn(pc, d, guard)
+        branches, leave, changes_guard = shape(d.variant, self.target, self.context)
+        conditional = condition_of(d) != ALWAYS
+        if leave:
+            insn.flow, insn.falls = "leave", conditional
+            return insn
+        if branches or changes_guard or guard & 15:
+            new_graph()
+            cpu = self._stage(d, pc)
+            if branches and cpu.branches:
+                insn.flow = "branch"
+                insn.falls = conditional or all(b.pred is not None for b in cpu.branches)
+                insn.call = any(b.kind == "call" for b in cpu.branches)
+                insn.targets = [b.target.attr for b in cpu.branches if b.target.op == "const" and b.context is None]
+            insn.next_guard = self._next_guard(d, cpu, guard)
+        return insn
+
+    def _stage(self, d: Decoded, pc: int) -> Recorder:
+        row, t = d.variant.row, self.target
+        cpu = row.isa.cpu(t.layout, const(pc, t.address_bits), row.length, t.context(self.context))
+        return run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
+
+    def _next_guard(self, d: Decoded, cpu: Recorder, guard: int) -> int:
+        name = self.iset.guard
+        for w in cpu.writes:
+            if w.cell.name == name and w.value.op == "const":
+                return int(w.value.attr)
+        if guard & 15 and self.iset.advance is not None:
+            return int(self.iset.advance(cpu, const(guard, 8)).attr)
+        return 0
+
+
+@dataclass
+class RegionText:
+    """What the compiler needs and what the engine must know."""
+
+    text: str
+    entries: list[int]
+    pages: list[int]
+    count: int
+
+
+class BlockEnvironment(Environment):
+    """Register values inside one block: what an earlier instruction of the block wrote is known as a node."""
+
+    def __init__(self, em: RegionEmitter) -> None:
+        super().__init__()
+        self.em = em
+        self.known: dict[tuple[str, int, int], Bits] = {}        # (storage, byte offset, width) -> node
+        self.dirty: set[tuple[str, int, int]] = set()
+
+    def read(self, cell: Cell, index: int | Bits) -> Bits:
+        """Return a register as the instruction sees it."""
+        assert isinstance(index, int)
+        key = (cell.storage, index * cell.stride, cell.width)
+        node = self.known.get(key)
+        if node is None:
+            self._overlap(key, cell.stride)
+            node = make("slot", cell.width, (), unique())
+            self.em.remember(node, self.em.load_slot(cell, index))
+            self.known[key] = node
+        return node
+
+    def write(self, cell: Cell, index: int, value: Bits) -> None:
+        """Note what an instruction wrote."""
+        key = (cell.storage, index * cell.stride, cell.width)
+        self._overlap(key, cell.stride)
+        self.known[key] = value
+        self.dirty.add(key)
+
+    def _overlap(self, key: tuple[str, int, int], size: int) -> None:
+        """Flush and forget what shares bytes with `key`."""
+        storage, at, width = key
+        for other in [k for k in self.known if k[0] == storage and k != key]:
+            length = (other[2] + 7) // 8
+            if other[1] < at + size and at < other[1] + length:
+                if other in self.dirty:
+                    self.em.store_slot(other, self.known[other])
+                    self.dirty.discard(other)
+                del self.known[other]
+
+    def flush(self) -> None:
+        """Emit stores of everything written (they stay known)."""
+        for key in sorted(self.dirty):
+            self.em.store_slot(key, self.known[key])
+
+
+class RegionEmitter(CodeEmitter):
+    """Emits one region."""
+
+    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], *, tracing: bool = False) -> None:
+        super().__init__(target.layout, target.iset(context).geometry, tracing=tracing)
+        self.target, self.context, self.code = target, context, code
+        self.iset = target.iset(context)
+        self.find = Discovery(target, context, code, tries)
+        self.slots: dict[tuple[str, int], str] = {}          # (storage, element) -> alloca
+        self.written: set[tuple[str, int]] = set()
+        self.env = BlockEnvironment(self)
+        self.blocks: dict[int, Block] = {}
+        self.loops: set[int] = set()
+        self.side: str = ""                                  # label of the side exit of the open instruction
+        self.cold: list[str] = []
+        self.done = 0                                        # instructions of the open block before the open one
+        self.insn: Insn | None = None
+
+    # -- registers -----------------------------------------------------------------------------------------------
+    def slot(self, storage: str, element: int) -> str:
+        """Return the alloca of one element of a register file."""
+        key = (storage, element)
+        if key not in self.slots:
+            self.slots[key] = f"%r_{storage}_{element}"
+        return self.slots[key]
+
+    def _place(self, storage: str, offset: int) -> str:
+        owner = self.layout.cells[storage]
+        element, inner = divmod(offset, owner.stride)
+        slot = self.slot(storage, element)
+        return self.let(f"getelementptr i8, ptr {slot}, i64 {inner}") if inner else slot
+
+    def load_slot(self, cell: Cell, index: int) -> str:
+        """Load a register from its alloca."""
+        stored = cell.stride * 8
+        name = self.let(f"load i{stored}, ptr {self._place(cell.storage, index * cell.stride)}")
+        return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
+
+    def store_slot(self, key: tuple[str, int, int], value: Bits) -> None:
+        """Store a register to its alloca."""
+        storage, offset, width = key
+        stored = 8
+        while stored < width:
+            stored *= 2
+        name = self.value(value)
+        if stored != width:
+            name = self.let(f"zext i{width} {name} to i{stored}")
+        self.written.add((storage, offset // self.layout.cells[storage].stride))
+        self.put(f"store i{stored} {name}, ptr {self._place(storage, offset)}")
+
+    # -- leaving -------------------------------------------------------------------------------------------------
+    def side_exit(self) -> str:
+        """Return the label of the way out before the open instruction: its plain handler does it instead."""
+        if not self.side:
+            assert self.insn is not None
+            self.side = self.new("side")
+            mark, lines, block = self.checkpoint(), self.lines, self.block
+            self.lines = []
+            self.label(self.side)
+            self.state_env.flush()
+            self.leave_to(self.insn.pc, self.done, "deopt")
+            self.cold.extend(self.lines)
+            self.lines, self.block = lines, block
+            self.rollback(mark)
+        return self.side
+
+    def leave_to(self, pc: int | str, done: int, where: str) -> None:
+        """Go to a shared exit with pc and budget set; `done` instructions of the block have run."""
+        self.put(f"store i64 {pc}, ptr %xpc")
+        left = self.let(f"add i64 %bud_{self.current:x}, {-done}") if done else f"%bud_{self.current:x}"
+        self.put(f"store i64 {left}, ptr %bud")
+        self.put(f"br label %{where}")
+
+    def guard_check(self, ok: str) -> None:
+        """Go on where ok, else take the side exit."""
+        out, on = self.side_exit(), self.new("on")
+        self.put(f"br i1 {ok}, label %{on}, label %{out}{LIKELY}")
+        self.label(on)
+
+    # -- effects -------------------------------------------------------------------------------------------------
+    def load(self, e: Load) -> None:
+        """Emit a guest load."""
+        def body() -> str:
+            addr = self.address(e.addr)
+            if e.checked:
+                self.guard_check(self.access_ok(addr, e.size, e.align, write=False))
+            return self.emit_load(addr, e.size)
+        if e.pred is not None:
+            self.value(e.addr)
+        self.remember(e.result, self.predicated(e.pred, body, f"i{e.size * 8}"))
+
+    def store(self, e: Store) -> None:
+        """Emit a guest store."""
+        value = self.value(e.value)
+
+        def body() -> None:
+            addr = self.address(e.addr)
+            if e.checked:
+                self.guard_check(self.access_ok(addr, e.size, e.align, write=True))
+            self.emit_store(addr, e.size, value)
+        if e.pred is not None:
+            self.value(e.addr)
+        self.predicated(e.pred, body)
+
+    def probe(self, e: Probe) -> None:
+        """Emit a check of a whole range."""
+        if isinstance(e.size, int) and e.size == 0:
+            return
+
+        def body() -> None:
+            addr = self.address(e.addr)
+            size: int | str = e.size if isinstance(e.size, int) else self.address(e.size)
+            if not isinstance(e.size, int) and e.size.op == "const":
+                size = e.size.attr
+            self.guard_check(self.access_ok(addr, size, e.align, write=e.write))
+        self.predicated(e.pred, body)
+
+    def abort(self, e: Abort) -> None:
+        """Let the plain handler abort."""
+        if e.pred is None:
+            self.put(f"br label %{self.side_exit()}")
+            self.label(self.new("dead"))
+        else:
+            self.guard_check(self.let(f"xor i1 {self.value(e.pred)}, true"))
+
+    # -- instructions --------------------------------------------------------------------------------------------
+    def stage(self, insn: Insn, pred: Bits | None) -> Recorder:
+        """Run an instruction's row with constants and the values known in this block."""
+        d, t = insn.decoded, self.target
+        row = d.variant.row
+        cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), row.length, t.context(self.context), self.env)
+        if pred is None:
+            return run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
+        set_current(cpu)
+        with when(pred):
+            run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
+        return cpu
+
+    def condition(self, insn: Insn) -> Bits | None:
+        """Return the condition an instruction runs under, in this block's values."""
+        cond = condition_of(insn.decoded)
+        if cond == ALWAYS:
+            return None
+        row, t = insn.decoded.variant.row, self.target
+        cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), row.length, t.context(self.context), self.env)
+        assert self.iset.condition is not None
+        return self.iset.condition(cpu, cond)
+
+    def instruction(self, insn: Insn) -> Recorder:
+        """Emit everything of an instruction but its control flow; commit its registers to the environment."""
+        pred = self.condition(insn)
+        if pred is not None and pred.op == "const":
+            pred = None if pred.attr else pred
+        cpu = self.stage(insn, pred)
+        for e in cpu.effects:
+            match e:
+                case Load(): self.load(e)
+                case Store(): self.store(e)
+                case Probe(): self.probe(e)
+                case Abort(): self.abort(e)
+                case Raise(): self.value(e.node)
+        self.commit(cpu)
+        if self.iset.guard and (insn.guard & 15 or insn.next_guard):
+            self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
+        return cpu
+
+    def commit(self, cpu: Recorder) -> None:
+        """Make an instruction's register writes known."""
+        for w in cpu.writes:
+            assert isinstance(w.index, int)
+            value = w.value if w.pred is None else mux(w.pred, w.value, self.env.read(w.cell, w.index))
+            if not self.target.is_scratch(w.cell.name, w.index):
+                self.env.write(w.cell, w.index, value)
+
+    def predicated(self, pred: Bits | None, body: Any, result: str = "") -> str:
+        """Run `body` where pred holds. A side exit made inside must not be used after: its values need not exist there."""
+        side = self.side
+        name = super().predicated(pred, body, result)
+        if pred is not None:
+            self.side = side
+        return name
+
+    # -- the whole region ----------------------------------------------------------------------------------------
+    def build(self, head: int, limit: int = LIMIT) -> RegionText | None:
+        """Emit the region from `head`; None if there is nothing to compile."""
+        self.find.walk(head, limit)
+        if not self.find.insns or self.find.insns[head].flow == "leave":
+            return None
+        self._make_blocks(head)
+        self._find_loops(head)
+        entries = sorted(({head} | self.loops | (self.find.returns & set(self.blocks))))
+        entries = [e for e in entries if self.find.insns[e].guard & 15 == 0]
+        new_graph()
+        body: list[str] = []
+        for block in self._order(head):
+            self.lines = []
+            self._emit_block(block)
+            body.extend(self.lines)
+        tail = self._exits(entries)
+        text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *body,
+                          *self.cold, *tail, "}", *sorted(self.declared), ""])
+        pages = sorted({i.pc & -PAGE for i in self.find.insns.values()} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in self.find.insns.values()})
+        return RegionText(text, entries, pages, len(self.find.insns))
+
+    def _make_blocks(self, head: int) -> None:
+        insns = self.find.insns
+        leaders = {head} | {r for r in self.find.returns if r in insns}
+        for i in insns.values():
+            if i.flow == "branch":
+                leaders.update(t for t in i.targets if t in insns)
+            if i.flow:
+                leaders.add(i.pc + i.decoded.variant.row.length)
+        for start in leaders:
+            if start not in insns:
+                continue
+            block = self.blocks[start] = Block(start)
+            pc = start
+            while True:
+                insn = insns.get(pc)
+                if insn is None:
+                    block.successors.append(pc)
+                    break
+                block.insns.append(insn)
+                following = pc + insn.decoded.variant.row.length
+                if insn.flow:
+                    block.successors.extend(insn.targets)
+                    if insn.falls:
+                        block.successors.append(following)
+                    break
+                pc = following
+                if pc in leaders or (pc in insns and insns[pc].guard != insn.next_guard):
+                    block.successors.append(pc)
+                    break
+
+    def edge(self, insn: Insn, target: int) -> bool:
+        """Return whether control may stay inside going from insn to target."""
+        block = self.blocks.get(target)
+        return block is not None and self.find.insns[target].guard == insn.next_guard
+
+    def _find_loops(self, head: int) -> None:
+        """Find back edges by depth-first search from all entries, and the longest way from each block to a check."""
+        state: dict[int, int] = {}
+        order: list[int] = []
+        self.back: set[tuple[int, int]] = set()
+        for root in [head, *sorted(self.find.returns & set(self.blocks)), *sorted(self.blocks)]:
+            if root in state:
+                continue
+            stack = [(root, iter(self._inside(root)))]
+            state[root] = 1
+            while stack:
+                at, successors = stack[-1]
+                for s in successors:
+                    if state.get(s) == 1:
+                        self.back.add((at, s))
+                        self.loops.add(s)
+                    elif s not in state:
+                        state[s] = 1
+                        stack.append((s, iter(self._inside(s))))
+                        break
+                else:
+                    state[at] = 2
+                    order.append(at)
+                    stack.pop()
+        for start in order:                       # successors come first in post-order
+            block = self.blocks[start]
+            after = [self.blocks[s].longest for s in self._inside(start) if (start, s) not in self.back]
+            block.longest = len(block.insns) + max(after, default=0)
+
+    def _inside(self, start: int) -> list[int]:
+        block = self.blocks[start]
+        return [s for s in block.successors if block.insns and self.edge(block.insns[-1], s)]
+
+    def _order(self, head: int) -> list[Block]:
+        return [self.blocks[s] for s in sorted(self.blocks, key=lambda s: (s != head, s))]
+
+    def _emit_block(self, block: Block) -> None:
+        self.names.clear()
+        self.vectors.clear()
+        self.journal.clear()
+        self.env = BlockEnvironment(self)
+        self.current = block.start
+        self.label(f"b{block.start:x}")
+        self.put(f"%bud_{block.start:x} = load i64, ptr %bud")
+        for n, insn in enumerate(block.insns):
+            self.done, self.insn, self.side = n, insn, ""
+            self.state_env = self._snapshot()
+            if insn.flow == "leave":
+                self.put(f"br label %{self.side_exit()}")
+                return
+            if insn.flow == "branch":
+                self._branch(block, insn)
+                return
+            self.instruction(insn)
+        self._fall(block, block.successors[-1])
+
+    def _snapshot(self) -> BlockEnvironment:
+        """Return the register values before the open instruction, for its side exit."""
+        copy = BlockEnvironment(self)
+        copy.known, copy.dirty = dict(self.env.known), set(self.env.dirty)
+        return copy
+
+    def _count(self, block: Block) -> int:
+        return len(block.insns)
+
+    def _fall(self, block: Block, target: int) -> None:
+        """End a block that goes on at `target`."""
+        self.env.flush()
+        self._go(block, target)
+
+    def _go(self, block: Block, target: int) -> None:
+        """Go to a constant address, registers being in their slots."""
+        n = self._count(block)
+        if target not in block.successors or not self.edge(block.insns[-1], target):
+            self.leave_to(target, n, "leave")
+            return
+        left = self.let(f"add i64 %bud_{block.start:x}, {-n}")
+        self.put(f"store i64 {left}, ptr %bud")
+        if (block.start, target) in self.back:
+            enough = self.let(f"icmp sge i64 {left}, {self.blocks[target].longest}")
+            short = self.new("short")
+            self.put(f"br i1 {enough}, label %b{target:x}, label %{short}{LIKELY}")
+            self.cold.extend([f"{short}:", f"  store i64 {target}, ptr %xpc", "  br label %deopt"])
+        else:
+            self.put(f"br label %b{target:x}")
+
+    def _branch(self, block: Block, insn: Insn) -> None:
+        """Emit a branching instruction and end the block."""
+        pred = self.condition(insn)
+        if pred is not None:
+            taken, skip = self.new("taken"), self.new("skip")
+            test = self.value(pred)
+            # flags written in this block stay pending: both ways flush them
+            before = self._snapshot()
+            mark = self.checkpoint()
+            self.put(f"br i1 {test}, label %{taken}, label %{skip}")
+            self.label(taken)
+            self._taken(block, insn)
+            self.rollback(mark)
+            self.label(skip)
+            self.env = before
+            if self.iset.guard and insn.guard & 15:
+                self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
+            self._fall(block, insn.pc + insn.decoded.variant.row.length)
+        else:
+            self._taken(block, insn)
+
+    def _taken(self, block: Block, insn: Insn) -> None:
+        cpu = self.stage(insn, None)
+        for e in cpu.effects:
+            match e:
+                case Load(): self.load(e)
+                case Store(): self.store(e)
+                case Probe(): self.probe(e)
+                case Abort(): self.abort(e)
+                case Raise(): self.value(e.node)
+        targets = [(self.value(b.pred) if b.pred is not None else "", self.value(b.target) if b.target.op != "const" else "",
+                    self.value(b.context) if b.context is not None else "", b) for b in cpu.branches]
+        self.commit(cpu)
+        if self.iset.guard and (insn.guard & 15 or insn.next_guard):
+            self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
+        self.env.flush()
+        n = self._count(block)
+        for pred, target, context, b in targets:
+            on = self.new("on")
+            if pred:
+                yes = self.new("yes")
+                self.put(f"br i1 {pred}, label %{yes}, label %{on}")
+                self.label(yes)
+            left = self.let(f"add i64 %bud_{block.start:x}, {-n}") if self.tracing else ""
+            if context:
+                wide = self.let(f"zext i{b.context.width} {context} to i64")  # type: ignore[union-attr]
+                self.put(f"store i64 {self.let(f'shl i64 {wide}, 48')}, ptr %xctx")
+            if not target:
+                if self.tracing:
+                    self.trace(str(b.target.attr), left)
+                if context:
+                    self.leave_to(b.target.attr, n, "leave")
+                else:
+                    self._go(block, b.target.attr)
+            else:
+                wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")  # noqa: PLR2004
+                if self.tracing:
+                    self.trace(wide, left)
+                self.leave_to(wide, n, "leave")
+            if not pred:
+                return
+            self.label(on)
+        self._go(block, insn.pc + insn.decoded.variant.row.length)
+
+    # -- entry and exits -----------------------------------------------------------------------------------------
+    def _prologue(self, entries: list[int]) -> list[str]:
+        """Allocate and load the registers; choose the entry; refuse when the budget is short."""
+        keep, self.lines = self.lines, []
+        self.put("%bud = alloca i64")
+        self.put("%xpc = alloca i64")
+        self.put("%xctx = alloca i64")
+        self.put("store i64 %budget, ptr %bud")
+        self.put(f"store i64 {self.context << 48}, ptr %xctx")
+        for (storage, element), slot in sorted(self.slots.items()):
+            cell = self.layout.cells[storage]
+            kind = f"i{cell.stride * 8}"
+            self.put(f"{slot} = alloca {kind}, align {min(cell.stride, 16)}")
+            value = self.let(f"load {kind}, ptr {self.cell(cell.at(element))}{STATE}")
+            self.put(f"store {kind} {value}, ptr {slot}")
+        address = self.let("ptrtoint ptr %rec to i64")
+        inside = self.let(f"and i64 {address}, {self.geometry.block - 1}")
+        offset = self.let(f"lshr i64 {inside}, {self.geometry.shift}")
+        pc = self.let(f"add i64 {self.get_cell(ENGINE_CELLS['page_va'])}, {offset}")
+        self.put(f"store i64 {pc}, ptr %xpc")
+        cases = " ".join(f"i64 {e}, label %e{e:x}" for e in entries)
+        self.put(f"switch i64 {pc}, label %deopt [ {cases} ]")
+        for e in entries:
+            self.label(f"e{e:x}")
+            enough = self.let(f"icmp sge i64 %budget, {self.blocks[e].longest}")
+            self.put(f"br i1 {enough}, label %b{e:x}, label %deopt{LIKELY}")
+        lines, self.lines = self.lines, keep
+        return lines
+
+    def _exits(self, _entries: list[int]) -> list[str]:
+        """Emit the two shared ways out: `deopt` to a plain handler, `leave` by a jump."""
+        self.lines = []
+        for name in ("deopt", "leave"):
+            self.label(name)
+            for storage, element in sorted(self.written):
+                cell = self.layout.cells[storage]
+                kind = f"i{cell.stride * 8}"
+                value = self.let(f"load {kind}, ptr {self.slot(storage, element)}")
+                self.put(f"store {kind} {value}, ptr {self.cell(cell.at(element))}{STATE}")
+            pc, budget = self.let("load i64, ptr %xpc"), self.let("load i64, ptr %bud")
+            if name == "deopt":
+                self.set_cell(ENGINE_CELLS["exit_pc"], f"i64 {pc}")
+                self.set_cell(ENGINE_CELLS["exit_context"], f"i64 {self.context << 48}")
+                self.tail_slot("resume", "%rec", budget)
+            else:
+                key = self.let("load i64, ptr %xctx")
+                self.set_cell(ENGINE_CELLS["ctx_key"], f"i64 {key}")
+                self.jump(pc, key, budget)
+        return self.lines
