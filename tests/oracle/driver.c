@@ -168,7 +168,8 @@ __asm__(
 "done_t: bx     pc\n"
 "       nop\n"
 "       .arm\n"
-"done_a: str    r0, saved_r0\n"
+"done_a: setend le\n"                          /* SETEND and MSR may have changed it */
+"       str     r0, saved_r0\n"
 "       ldr     r0, out_pointer\n"
 "       str     lr, [r0, #52]\n"
 "       str     sp, [r0, #56]\n"

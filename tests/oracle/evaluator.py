@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.oracle.machine import Case
 
 WIDE: Final = 0xE800
+CODE_REACH: Final = 64 << 20  # what lies so near after SLOTS is taken for the code of other cases
 
 
 class MemoryFaultError(Exception):
@@ -29,6 +30,10 @@ class MemoryFaultError(Exception):
     def __init__(self, address: int, kind: str) -> None:
         super().__init__(f"{kind} {address:#x}")
         self.address, self.kind = address, kind
+
+
+class ElsewhereError(Exception):
+    """The case reads or writes where the code of others lies."""
 
 
 class Window:
@@ -42,6 +47,8 @@ class Window:
         if align > 1 and address % align:
             raise MemoryFaultError(address, "bus")
         for at in (address, address + size - 1):
+            if SLOTS - 0x4000 <= at < SLOTS + CODE_REACH:
+                raise ElsewhereError
             if not WINDOW <= at < WINDOW + WINDOW_SIZE:
                 raise MemoryFaultError(at if at == address else at & -4096, "segv")
         return address - WINDOW
@@ -97,7 +104,7 @@ def _decode(case: Case, offset: int, state: StateBlock) -> Decoded | None:
 
 
 def evaluate(case: Case, address: int) -> Outcome | None:
-    """Run a case in the evaluator as if its code lay at `address`; None: it jumped to where others' code may lie."""
+    """Run a case in the evaluator as if its code lay at `address`; None: it touched others' code."""
     target, memory = _target(), Window()
     state = StateBlock(target.layout)
     _load(state, case)
@@ -110,6 +117,8 @@ def evaluate(case: Case, address: int) -> Outcome | None:
             outcome = evaluate_instruction(target, decoded, pc, state.context, state, memory)
         except MemoryFaultError as fault:
             return _ended(fault.kind, state, memory, pc, fault.address)
+        except ElsewhereError:
+            return None
         if outcome.abort is not None:
             kind = "trap" if outcome.abort[0] == "breakpoint" else "undefined"
             return _ended(kind, state, memory, pc)
@@ -128,7 +137,7 @@ def _landed(case: Case, state: StateBlock, memory: Window, pc: int, address: int
     if abs(pc - address) < case.room and pc % 4 == 0:
         assert FILLER
         return _ended("undefined", state, memory, pc)
-    if SLOTS - 0x4000 <= pc < SLOTS + (64 << 20) or 0x6000_0000 <= pc < 0x6800_0000 or pc >= 0xFFFF_0000:
+    if SLOTS - 0x4000 <= pc < SLOTS + CODE_REACH or 0x6000_0000 <= pc < 0x6800_0000 or pc >= 0xFFFF_0000:
         return None
     return _ended("segv", state, memory, pc, pc)
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 TRIES: Final = 200
 NEAR: Final = {"imm8": 1024, "imm11": 2304, "imm6": 256, "imm5": 256}  # reach of T16 branches by their field
 ALWAYS: Final = 14
+LEFT_OUT: Final = ("SVC", "SETEND")  # one calls the system, the other turns the driver's own accesses around
 
 
 def should_be(row: Row) -> tuple[int, int]:
@@ -64,7 +65,7 @@ def row_cases(
     """Yield `count` cases for each variant whose row's name contains `named`. Notes name the variant."""
     for isa in isas:
         for variant in isa.variants:
-            if named in variant.name:
+            if named in variant.name and variant.row.function.__name__ not in LEFT_OUT:
                 yield from _variant_cases(variant, rng, count, accept)
 
 

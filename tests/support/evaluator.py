@@ -139,11 +139,13 @@ class Machine:
         """Execute one instruction; return "" or why it did not complete: "undefined", "trap", "svc". Raises Fault."""
         isa, word = self.fetch()
         it = self.get("ITSTATE")
-        variant = find_variant(isa, word | (bool(it & 15) << isa.bits if isa is not a32 else 0))
+        if isa is not a32:
+            word |= bool(it & 15) << isa.bits
+        variant = find_variant(isa, word)
         if isa is a32:
             cond = word >> 28 if variant is None or isa.predicate in variant.row.places else ALWAYS
         else:
-            cond = it >> 4 if it & 15 else ALWAYS
+            cond = it >> 4 if it & 15 and not (variant and variant.row.unpredicated) else ALWAYS
         if cond < ALWAYS and not self._passed(isa, cond):
             self._advance(it, isa.bits // 8)
             return ""

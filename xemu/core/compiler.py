@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from xemu.core import decoder
+from xemu.core.cache import Cache, page_digest
 from xemu.core.instruction import handler_module
 from xemu.core.llvm import compile_text
 from xemu.core.region import Code, RegionEmitter
-from xemu.core import decoder
-from xemu.core.target import Target
+from xemu.core.runtime import native_text
+
+if TYPE_CHECKING:
+    from xemu.core.target import Target
 
 REGION_PASSES = ("sroa", "instcombine", "simplifycfg", "newgvn", "dse", "adce", "simplifycfg", "instcombine")
 
-_tries: dict[str, dict[str, bytes]] = {}
+_tries: dict[str, dict[str, tuple[int, bytes]]] = {}
 
 
-def tries(target: Target) -> dict[str, bytes]:
-    """Return the decode tries of a target, built once per process."""
+def tries(target: Target, cache: Cache | None = None) -> dict[str, tuple[int, bytes]]:
+    """Return for each ISA of a target its number of variants and decode trie; once per process, from the cache if it has them."""
     if target.name not in _tries:
-        target.load_rows()
-        _tries[target.name] = {isa.name: decoder.build(isa) for iset in target.sets for isa in iset.isas}
+        found = cache.load("tries") if cache else None
+        if found is None:
+            target.load_rows()
+            found = {isa.name: (len(isa.variants), decoder.build(isa)) for iset in target.sets for isa in iset.isas}
+            if cache:
+                cache.store("tries", found)
+        _tries[target.name] = found
     return _tries[target.name]
+
+
+def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dict[int, str]]]:
+    """Return the object with the engine's native functions, and the prefix names of each instruction set."""
+    text, names = native_text(list(target.sets), target.layout)
+    result = (compile_text(text), names)
+    if cache:
+        cache.store("natives", result)
+    return result
 
 
 @dataclass(frozen=True)
@@ -33,20 +52,31 @@ class Region:
     count: int
 
 
-def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, tracing: bool = False) -> Region | None:
+def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, tracing: bool = False,
+                   cache: Cache | None = None) -> Region | None:
     """Compile the region around `head`; None if nothing there is worth it."""
-    em = RegionEmitter(target, context, Code(pages), tries(target), tracing=tracing)
+    target.load_rows()
+    tables = {name: trie for name, (_, trie) in tries(target, cache).items()}
+    em = RegionEmitter(target, context, Code(pages), tables, tracing=tracing)
     text = em.build(head)
     if text is None:
         return None
     return Region(compile_text(text.text, passes=REGION_PASSES, opt=2), text.entries, text.pages, text.count)
 
 
+def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region: Region, *, tracing: bool) -> None:
+    """Write a region to the cache: the object first, then the index entry that names it."""
+    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.pages, region.count))
+    if offset is not None:
+        digests = [(p, page_digest(pages[p])) for p in region.pages]
+        cache.append(f"index-{int(tracing)}", (context, digests, offset))
+
+
 def compile_handlers(target: Target, context: int, wanted: list[tuple[str, int]], *, tracing: bool = False) -> list[tuple[str, bytes, dict[int, bytes]]]:
     """Compile handlers by (ISA name, variant index): for each ISA its name, object and decode entries."""
     target.load_rows()
     iset = target.iset(context)
-    out = []
+    out: list[Any] = []
     for isa in iset.isas:
         variants = [isa.variants[i] for name, i in wanted if name == isa.name]
         if variants:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
+from time import perf_counter
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -294,7 +295,7 @@ class Engine:
         address &= ~4095
         page = self.pages.get((address, context))
         if page is None:
-            self.space.view(address, 1, EXEC)
+            self.space.view(address, 1, EXEC)  # raises GuestFault
             iset = self.target.iset(context)
             self.library.prepare(context)
             page = CodePage(address, context, self._allocate_block(iset.geometry), iset.geometry)
@@ -306,6 +307,7 @@ class Engine:
             else:
                 self._enter_page(page)
             self.space.flags[address >> 12] |= CODE
+            self.library.page_decoded(page)
         return page
 
     def record(self, pc: int, context: int) -> int:
@@ -411,7 +413,9 @@ class Engine:
                     return self._fault(e.address, e.access)
             size = min(end - self.insns, SLICE)
             cells[CELL["insn_end"]] = self.insns + size
+            began = perf_counter()
             self._enter(self.block, record, size)
+            self.stats["native"] += perf_counter() - began
             rest = cells[CELL["budget"]]
             if cells[CELL["deferred"]]:
                 rest += cells[CELL["deferred"]]
@@ -435,7 +439,8 @@ class Engine:
             self._code_written()
         if cells[CELL["ring_head"]]:
             self._collect_hot()
-        self.library.poll()
+        if self.library.client.busy or self.library.hot:
+            self.library.poll()
         if reason in (STOP, NEW_PAGE):
             return None
         if reason == NEED_HANDLER:

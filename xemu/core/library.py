@@ -1,27 +1,31 @@
-"""What one target has in native code: the engine's functions, handlers, decode tables; compiled on demand and cached."""
+"""What one target has in native code: the engine's functions, handlers, regions, decode tables; from the cache or the worker."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
-import time
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import decoder, host
-from xemu.core.reference import Outcome, execute
+from xemu.core.cache import Cache, page_digest
+from xemu.core.client import Client
+from xemu.core.memory import EXEC, GuestFault
+from xemu.core.objects import BadObjectError
 from xemu.core.runtime import PREFIXES, TABLES, VARIANT, V_PREDICATED
 
 if TYPE_CHECKING:
-    from xemu.core.compiler import Region
     from xemu.core.engine import CodePage, Engine
     from xemu.core.isa import FixedWidthIsa, Variant
-    from xemu.core.reference import Memory, StateBlock
+    from xemu.core.reference import Memory, Outcome, StateBlock
     from xemu.core.runtime import IsaSet
 
 CONTEXTS = 64            # context words a target may have
-LOOK_AHEAD = 48          # instructions after a missing handler that are looked at for others
-ALWAYS = 14
+LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
+QUEUE = 512              # hot heads waiting for the compiler
+REWRITTEN = 32           # a page whose code changed more often is interpreted only
 
 
 @dataclass(frozen=True)
@@ -34,30 +38,53 @@ class Decoded:
     guard: int
 
 
+@dataclass
+class PublishedRegion:
+    """A region that is installed: its context, entries and pages."""
+
+    context: int
+    entries: list[int]
+    pages: list[int]
+
+
 class Library:
     """Native code shared by all pages of an engine."""
 
     def __init__(self, engine: Engine) -> None:
-        self.engine, self.target = engine, engine.target
+        self.engine, self.target, self.options = engine, engine.target, engine.options
+        self.cache = Cache(self.target.package, enabled=self.options.cache)
+        self.client = Client(self.cache)
         self.tables = host.reserve(CONTEXTS * TABLES)
         self.fp_table = host.reserve(4096)
         self.prepared: dict[int, dict[str, int]] = {}       # context -> address of the variants table by ISA name
-        self.tries: dict[str, bytes] = {}
         self._keep: list[Any] = []
+        self._placed: dict[str, int] = {}
         self.installed: set[tuple[int, str, int]] = set()
+        self.asked: set[tuple[int, str, int]] = set()
         self.rows_loaded = False
-        self.covered: set[tuple[int, int]] = set()           # (context, pc) of region entries
-        self.regions: list[tuple[int, list[int], list[int]]] = []
+        self.covered: set[tuple[int, int]] = set()           # (context, pc) of region entries, and of heads that gave none
+        self.regions: list[PublishedRegion] = []
+        self.hot: deque[tuple[int, int, int]] = deque()      # (context, pc, page generation) waiting for the compiler
+        self.index: dict[tuple[int, int, bytes], list[tuple[list[tuple[int, bytes]], int]]] = {}
+        self.index_end = 0
+        self._tries: dict[str, tuple[int, bytes]] | None = None
         self.natives: dict[str, int] = {}
         self._load_natives()
+        if self.options.jit:
+            self._read_index()
 
-    # -- native functions ------------------------------------------------------------------------------------------
+    # -- what does not depend on the guest -------------------------------------------------------------------------
     def _load_natives(self) -> None:
-        from xemu.core.llvm import compile_text
-        from xemu.core.runtime import native_text
-
-        text, self.prefix_names = native_text(list(self.target.sets), self.target.layout)
-        self.natives = self.engine.code.load(compile_text(text))
+        found = self.cache.load("natives")
+        for attempt in (found, None):
+            blob, self.prefix_names = attempt if attempt is not None else self.client.ask_now(
+                ("natives", self.target.name, 0, False))
+            try:
+                self.natives = self.engine.code.load(blob)
+                return
+            except BadObjectError:
+                if attempt is None:
+                    raise
 
     def load_rows(self) -> None:
         """Import the target's rows."""
@@ -65,12 +92,15 @@ class Library:
             self.target.load_rows()
             self.rows_loaded = True
 
-    def trie(self, isa: FixedWidthIsa) -> bytes:
-        """Return the decode trie of an ISA."""
-        if isa.name not in self.tries:
-            self.load_rows()
-            self.tries[isa.name] = decoder.build(isa)
-        return self.tries[isa.name]
+    def tries(self) -> dict[str, tuple[int, bytes]]:
+        """Return the number of variants and the decode trie of each ISA."""
+        if self._tries is None:
+            self._tries = self.cache.load("tries")
+            if self._tries is None:
+                from xemu.core.compiler import tries
+
+                self._tries = tries(self.target, self.cache)
+        return self._tries
 
     def _place(self, data: bytes) -> int:
         """Copy data to memory that stays where it is; return its address."""
@@ -78,51 +108,50 @@ class Library:
         self._keep.append(buffer)
         return ctypes.addressof(buffer)
 
+    def _trie_address(self, isa: FixedWidthIsa) -> int:
+        if isa.name not in self._placed:
+            self._placed[isa.name] = self._place(self.tries()[isa.name][1])
+        return self._placed[isa.name]
+
     def prepare(self, context: int) -> None:
-        """Make the decode tables of a context."""
+        """Make the decode tables of a context, with the handlers that the cache has."""
         if context in self.prepared:
             return
         iset = self.target.iset(context)
-        number = self.target.set_of(context)
-        tables = {isa.name: host.reserve(max(len(isa.variants), 1) * VARIANT) for isa in (self._loaded(i) for i in iset.isas)}
+        tables = {isa.name: host.reserve(max(self.tries()[isa.name][0], 1) * VARIANT) for isa in iset.isas}
         prefixes = [0] * PREFIXES
-        for index, name in self.prefix_names[number].items():
+        for index, name in self.prefix_names[self.target.set_of(context)].items():
             prefixes[index] = self.natives[name]
-        tries = [self._place(self.trie(isa)) for isa in iset.isas]
-        variants = [tables[isa.name] for isa in iset.isas]
-        wide = iset.wide is not None
-        entry = struct.pack("<5Q24x", tries[0], tries[1] if wide else 0, variants[0], variants[1] if wide else 0,
-                            self._place(struct.pack(f"<{PREFIXES}Q", *prefixes)))
+        tries = [self._trie_address(isa) for isa in iset.isas] + [0]
+        variants = [tables[isa.name] for isa in iset.isas] + [0]
+        entry = struct.pack("<5Q24x", tries[0], tries[1], variants[0], variants[1], self._place(struct.pack(f"<{PREFIXES}Q", *prefixes)))
         ctypes.memmove(self.tables + context * TABLES, entry, TABLES)
         self.prepared[context] = tables
-
-    def _loaded(self, isa: FixedWidthIsa) -> FixedWidthIsa:
-        self.load_rows()
-        return isa
+        for _, _, done in self.cache.entries(f"handlers-{context}-{int(self.options.tracing)}"):
+            self._install_handlers(context, done)
+            self.engine.stats["cache_hits"] += 1
 
     # -- decoding in Python ------------------------------------------------------------------------------------------
     def decode(self, pc: int, context: int) -> Decoded | None:
         """Return the instruction at pc as the running thread would decode it; None: no row. Raises GuestFault."""
         iset = self.target.iset(context)
-        guard = 0
-        if iset.guard:
-            guard = self.engine.state.get(self.target.layout.cells[iset.guard])
+        guard = self.engine.state.get(self.target.layout.cells[iset.guard]) if iset.guard else 0
         return self.decode_with(pc, iset, guard)
 
     def decode_with(self, pc: int, iset: IsaSet, guard: int) -> Decoded | None:
         """Return the instruction at pc for a given guard value."""
+        self.load_rows()
         unit = iset.narrow.bits // 8
-        word = int.from_bytes(self.engine.space.read(pc, unit), "little")
+        word = int.from_bytes(self.engine.space.view(pc, unit, EXEC), "little")
         isa = iset.narrow
         if iset.wide is not None and word >= iset.wide_from:
             isa = iset.wide
-            word = word << 8 * unit | int.from_bytes(self.engine.space.read(pc + unit, unit), "little")
+            word = word << 8 * unit | int.from_bytes(self.engine.space.view(pc + unit, unit, EXEC), "little")
         if guard & 15:
             word |= 1 << isa.bits
-        index = decoder.walk(self.trie(isa), word)
+        index = decoder.walk(self.tries()[isa.name][1], word)
         return None if index is None else Decoded(isa.variants[index], word, iset, guard)
 
-    # -- the evaluator ------------------------------------------------------------------------------------------------
     def evaluate(self, d: Decoded, pc: int, context: int, state: StateBlock, memory: Memory) -> Outcome:
         """Execute one decoded instruction in the evaluator, with its condition and guard."""
         from xemu.core.instruction import evaluate_instruction
@@ -131,22 +160,22 @@ class Library:
 
     # -- handlers --------------------------------------------------------------------------------------------------------
     def compile_around(self, pc: int, context: int) -> bool:
-        """Make the handler for pc and those of what follows it; return whether the one for pc is installed now."""
-        wanted: dict[tuple[str, int], Variant] = {}
+        """Ask for the handler at pc and those of what follows it; return whether the one for pc is installed now."""
         iset = self.target.iset(context)
         first = self.decode(pc, context)
         if first is None:
             return False
-        for variant in self._ahead(first, pc, iset):
-            key = (context, variant.row.isa.name, variant.index)
-            if key not in self.installed:
-                wanted[variant.row.isa.name, variant.index] = variant
-        by_isa: dict[str, list[Variant]] = {}
-        for variant in wanted.values():
-            by_isa.setdefault(variant.row.isa.name, []).append(variant)
-        for variants in by_isa.values():
-            self._compile(variants, context, iset)
-        return (context, first.variant.row.isa.name, first.variant.index) in self.installed
+        key = (context, first.variant.row.isa.name, first.variant.index)
+        if key in self.installed:
+            return True
+        if key not in self.asked:
+            wanted = [(context, v.row.isa.name, v.index) for v in self._ahead(first, pc, iset)]
+            wanted = [k for k in dict.fromkeys(wanted) if k not in self.asked and k not in self.installed]
+            self.asked.update(wanted)
+            self.client.ask(("handlers", self.target.name, context, self.options.tracing, [k[1:] for k in wanted]),
+                            lambda done: self._install_handlers(context, done), urgent=True)
+        self.poll()
+        return key in self.installed
 
     def _ahead(self, first: Decoded, pc: int, iset: IsaSet) -> list[Variant]:
         out, at = [first.variant], pc
@@ -160,74 +189,133 @@ class Library:
             at += d.variant.row.length
         return out
 
-    def _compile(self, variants: list[Variant], context: int, iset: IsaSet) -> None:
-        from xemu.core.instruction import handler_module
-        from xemu.core.llvm import compile_text
-
-        text, infos = handler_module(variants, self.target, context, iset, tracing=self.engine.options.tracing)
-        names = self.engine.code.load(compile_text(text))
-        for v in variants:
-            if v.index in infos:
-                self._install(v.row.isa.name, context, v.index, names[f"h{v.index}"], names[f"xh{v.index}"], infos[v.index])
-
-    def _install(self, isa: str, context: int, index: int, body: int, extract: int, info: bytes) -> None:
-        at = self.prepared[context][isa] + index * VARIANT
-        ctypes.memmove(at + V_PREDICATED, info, VARIANT - V_PREDICATED)
-        ctypes.memmove(at, struct.pack("<QQ", body, extract), 16)
-        self.installed.add((context, isa, index))
-        self.engine.stats["handlers"] += 1
+    def _install_handlers(self, context: int, done: Any) -> None:
+        for isa, blob, infos in done or ():
+            try:
+                names = self.engine.code.load(blob)
+            except BadObjectError:
+                continue
+            for index, info in infos.items():
+                at = self.prepared[context][isa] + index * VARIANT
+                ctypes.memmove(at + V_PREDICATED, info, VARIANT - V_PREDICATED)
+                ctypes.memmove(at, struct.pack("<QQ", names[f"h{index}"], names[f"xh{index}"]), 16)
+                self.installed.add((context, isa, index))
+                self.engine.stats["handlers"] += 1
 
     # -- regions -----------------------------------------------------------------------------------------------------------
     def poll(self) -> None:
-        """Publish what the compiler has finished."""
+        """Publish what the compiler has finished; give it the next hot head when it is idle."""
+        if self.client.busy:
+            self.client.poll(0)
+        if self.hot and not self.client.busy:
+            self._next_region()
 
     def offer(self, records: list[int]) -> None:
-        """Have the regions at hot records compiled."""
-        if not self.engine.options.jit:
+        """Take note of hot records."""
+        if not self.options.jit:
             return
-        from xemu.core.compiler import compile_region
-
         for record in records:
             found = self.engine.locate_record(record)
-            if found is None:
-                continue
-            page, pc = found
-            if (page.context, pc) in self.covered:
-                continue
-            t = time.perf_counter()
-            code = self.engine.code_around(page)
-            region = compile_region(self.target, page.context, code, pc, tracing=self.engine.options.tracing)
-            self.engine.stats["compile"] += time.perf_counter() - t
-            if region is not None:
-                self.publish(region, page.context)
+            if found is not None and (found[0].context, found[1]) not in self.covered and found[0].invalidated <= REWRITTEN:
+                self.hot.append((found[0].context, found[1], found[0].generation))
+        while len(self.hot) > QUEUE:
+            self.hot.popleft()
+        if self.options.eager:
+            while self.hot:
+                self._next_region()
+                self.client.wait()
 
-    def publish(self, region: Region, context: int) -> None:
-        """Install a region at its entries."""
-        address = self.engine.code.load(region.blob)["region"]
-        self.engine.stats["regions"] += 1
-        pages = [self.engine.page(p, context) for p in region.pages]
-        for pc in region.entries:
-            if (context, pc) in self.covered:
+    def _next_region(self) -> None:
+        """Send the next head that is still wanted to the compiler."""
+        while self.hot:
+            context, pc, generation = self.hot.popleft()
+            page = self.engine.pages.get((pc & ~4095, context))
+            if page is None or page.generation != generation or (context, pc) in self.covered:
                 continue
             self.covered.add((context, pc))
+            code = self.engine.code_around(page)
+            generations = {p: self.engine.pages[p, context].generation for p in code if (p, context) in self.engine.pages}
+            self.client.ask(("region", self.target.name, context, self.options.tracing, list(code.items()), pc),
+                            lambda done: self._region_done(context, pc, code, generations, done))
+            return
+
+    def _region_done(self, context: int, pc: int, code: dict[int, bytes], generations: dict[int, int], done: Any) -> None:
+        self.covered.discard((context, pc))
+        if done is None:
+            self.covered.add((context, pc))
+            return
+        blob, entries, pages, _ = done
+        for p in pages:
+            known = self.engine.pages.get((p, context))
+            if known is not None and known.generation != generations.get(p, known.generation):
+                return
+            if self.engine.space.peek(p, 4096) != code[p]:
+                return
+        self._publish(context, blob, entries, pages)
+
+    def _publish(self, context: int, blob: bytes, entries: list[int], pages: list[int]) -> None:
+        """Install a region at its entries."""
+        fresh = [pc for pc in entries if (context, pc) not in self.covered]
+        if not fresh:
+            return
+        try:
+            address = self.engine.code.load(blob)["region"]
+            for p in pages:
+                self.engine.page(p, context)
+        except (BadObjectError, KeyError, GuestFault):
+            return
+        self.engine.stats["regions"] += 1
+        for pc in fresh:
+            self.covered.add((context, pc))
             self.engine.pin(self.engine.page(pc, context), pc, address)
-        self.regions.append((context, region.entries, [p.address for p in pages]))
+        self.regions.append(PublishedRegion(context, fresh, pages))
+
+    def _read_index(self) -> None:
+        """Learn which regions the cache has."""
+        for _, end, (context, digests, offset) in self.cache.entries(f"index-{int(self.options.tracing)}", self.index_end):
+            self.index_end = end
+            address, digest = digests[0]
+            for address, digest in digests:
+                self.index.setdefault((context, address, digest), []).append((digests, offset))
+
+    def page_decoded(self, page: CodePage) -> None:
+        """Publish the regions that the cache has for a page that was just entered for the first time."""
+        if not self.index or not self.options.jit:
+            return
+        data = self.engine.space.peek(page.address, 4096)
+        if data is None:
+            return
+        for digests, offset in self.index.get((page.context, page.address, page_digest(data)), ()):
+            if all(self._digest_is(a, d) for a, d in digests):
+                done = self.cache.read(f"regions-{int(self.options.tracing)}", offset)
+                if done is not None and done[2] == [a for a, _ in digests]:
+                    self.engine.stats["cache_hits"] += 1
+                    self._publish(page.context, done[0], done[1], done[2])
+
+    def _digest_is(self, address: int, digest: bytes) -> bool:
+        if not self.engine.space.flags[address >> 12] & EXEC:
+            return False
+        data = self.engine.space.peek(address, 4096)
+        return data is not None and page_digest(data) == digest
 
     def dropped(self, pages: list[CodePage]) -> None:
         """Forget the regions that were made from these pages."""
         gone = {(p.context, p.address) for p in pages}
         kept = []
-        for context, entries, addresses in self.regions:
-            if any((context, a) in gone for a in addresses):
-                for pc in entries:
-                    self.covered.discard((context, pc))
-                    self.engine.unpin(pc, context)
+        for region in self.regions:
+            if any((region.context, a) in gone for a in region.pages):
+                for pc in region.entries:
+                    self.covered.discard((region.context, pc))
+                    self.engine.unpin(pc, region.context)
             else:
-                kept.append((context, entries, addresses))
+                kept.append(region)
         self.regions = kept
+        self.covered = {(c, pc) for c, pc in self.covered if (c, pc & ~4095) not in gone}
 
     def after_fork(self) -> None:
-        """Go on in a forked child."""
+        """Go on in a forked child: the worker belongs to the parent."""
+        self.client.forget()
+        self.asked &= self.installed
 
 
-__all__ = ["Library", "execute"]
+__all__ = ["Library", "os"]

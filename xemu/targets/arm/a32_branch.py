@@ -132,16 +132,16 @@ def MRS(cpu, Rd):
     cpu.R[Rd] = read_apsr(cpu)
 
 
-@a32(f"cond 00110010 nzcvq g -- {ONES} rotation:4 imm8", "msr{cond} apsr_{bits}, #{const}")
-def MSR_immediate(cpu, nzcvq, g, rotation, imm8):
+@a32(f"cond 00110010 nzcvq g x - {ONES} rotation:4 imm8", "msr{cond} apsr_{bits}, #{const}")
+def MSR_immediate(cpu, nzcvq, g, x, rotation, imm8):
     """MSR (immediate), A1. ARM ARM A8.8.111."""
-    write_apsr(cpu, arm_expand_imm(rotation, imm8), nzcvq, g)
+    write_apsr(cpu, arm_expand_imm(rotation, imm8), nzcvq, g, x)
 
 
-@a32(f"cond 00010010 nzcvq g -- {ONES} (0) (0) 0 (0) 0000 Rn", "msr{cond} apsr_{bits}, {Rn}", where="Rn != 15")
-def MSR_register(cpu, nzcvq, g, Rn):
+@a32(f"cond 00010010 nzcvq g x - {ONES} (0) (0) 0 (0) 0000 Rn", "msr{cond} apsr_{bits}, {Rn}", where="Rn != 15")
+def MSR_register(cpu, nzcvq, g, x, Rn):
     """MSR (register), A1. ARM ARM A8.8.112."""
-    write_apsr(cpu, cpu.R[Rn], nzcvq, g)
+    write_apsr(cpu, cpu.R[Rn], nzcvq, g, x)
 
 
 @a32("1111 00010000 (0) (0) (0) 1 (0) (0) (0) (0) (0) (0) E_big (0) 0000 (0) (0) (0) (0)", "setend {endian}")

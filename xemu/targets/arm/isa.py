@@ -16,7 +16,7 @@ COMMON = {
     "P": Split(1), "U": Split(1), "W": Split(1),
     # halves and variants of multiplies: which half of Rn or Rm, exchange, round
     "M_top": Split(1), "N_top": Split(1), "M_swap": Split(1), "R_round": Split(1),
-    "rotate": Field(2), "tb": Split(1), "sh": Split(1), "nzcvq": Split(1), "g": Split(1), "E_big": Split(1),
+    "rotate": Field(2), "tb": Split(1), "sh": Split(1), "nzcvq": Split(1), "g": Split(1), "x": Split(1), "E_big": Split(1),
     # extension registers: the number is joined from two fields (ARM ARM A7.3)
     "D": Field(1), "N": Field(1), "M": Field(1), "Vd": Field(4), "Vn": Field(4), "Vm": Field(4),
     "Dd": Reg(of="D Vd"), "Dn": Reg(of="N Vn"), "Dm": Reg(of="M Vm"),

@@ -133,12 +133,11 @@ def widened(value: Bits, size: int, U: int) -> Lanes:
 
 def polynomial_product(x: Lanes, y: Lanes) -> Lanes:
     """Multiply lanes as polynomials over {0, 1}, cut to the lane (y: only its low 8 bits count)."""
-    def term(bit: int) -> Lanes:
-        mask = (y << (y.size - 1 - bit)).sar(y.size - 1)
-        return (x << bit) & mask
-    total = term(0)
-    for bit in range(1, 8):
-        total = total ^ term(bit)
+    total = x ^ x
+    for bit in range(8):
+        chosen = (y & 1 << bit).op("eq", 1 << bit)
+        total = total ^ x & chosen
+        x = x + x
     return total
 
 

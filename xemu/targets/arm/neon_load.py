@@ -5,7 +5,7 @@ Each checks its whole range once, then moves vectors or elements. Registers past
 
 from __future__ import annotations
 
-from xemu.core.bits import Bits, Lanes, cat, join, mux
+from xemu.core.bits import Bits, Lanes, join, mux
 from xemu.core.record import when
 from xemu.targets.arm.neon_lanes import scalar, with_scalar
 from xemu.targets.arm.simd import add_simd, register_list
@@ -26,25 +26,15 @@ def _in_guest_order(cpu, value: Bits, esize: int) -> Bits:
     return Lanes(value, esize).unary("bswap").bits if cpu.context.E and esize > 8 else value
 
 
-def _order(count: int, ways: int) -> list[int]:
-    """Return the lanes of `ways` registers, first register first, as they stand interleaved in memory."""
-    return [lane * ways + way for way in range(ways) for lane in range(count)]
+def _load_chunks(cpu, base: Bits, size: int) -> list[Bits]:
+    """Return `size` bytes of memory that has been probed, 16 at a time (8 at the end if need be)."""
+    return [cpu.load(base + at, min(16, size - at), checked=False) for at in range(0, size, 16)]
 
 
-def _chunks(size: int) -> list[tuple[int, int]]:
-    """Return (offset, bytes) of the accesses that move `size` bytes, a multiple of 8: vectors of 16 as far as they go."""
-    return [(at, min(16, size - at)) for at in range(0, size, 16)]
-
-
-def _load_all(cpu, base: Bits, size: int) -> Bits:
-    """Return `size` bytes of memory that has been probed."""
-    return cat(*[cpu.load(base + at, n, checked=False) for at, n in reversed(_chunks(size))])
-
-
-def _store_all(cpu, base: Bits, value: Bits) -> None:
-    """Write a value to memory that has been probed."""
-    for at, n in _chunks(value.width // 8):
-        cpu.store(base + at, value[8 * (at + n) - 1:8 * at], checked=False)
+def _store_chunks(cpu, base: Bits, chunks: list[Bits]) -> None:
+    """Write what _load_chunks would return to memory that has been probed."""
+    for i, value in enumerate(chunks):
+        cpu.store(base + 16 * i, value, checked=False)
 
 
 def _doublewords(value: Bits) -> list[Bits]:
@@ -52,24 +42,37 @@ def _doublewords(value: Bits) -> list[Bits]:
     return [value[at + 63:at] for at in range(0, value.width, 64)]
 
 
-def _interleave(values: list[Bits], esize: int) -> Bits:
-    """Return what memory holds for the registers of a structure: element 0 of each, element 1 of each…"""
-    joined = Lanes(join(values), esize)
-    count = joined.count // len(values)
-    return joined.shuffle(joined, [way * count + lane for lane in range(count) for way in range(len(values))]).bits
+def _pick(parts: list[Bits], esize: int, order: list[int]) -> Bits:
+    """Return elements of one to four parts, numbered through. Joined by shuffles: LLVM takes joined integers to pieces."""
+    if len(parts) > 2:
+        pairs = [_pick(parts[:2], esize, list(range(128 // esize)))]
+        last = parts[2:] if len(parts) > 3 else [parts[2], parts[2]]
+        pairs.append(_pick(last, esize, list(range(128 // esize))))
+        parts = pairs
+    x, y = Lanes(parts[0], esize), Lanes(parts[-1], esize)
+    if y.count < x.count:
+        y = y.shuffle(y, range(x.count))
+    return x.shuffle(y, order).bits
 
 
-def _deinterleave(memory: Bits, ways: int, esize: int) -> list[Bits]:
+def _interleave(registers: list[Bits], esize: int) -> list[Bits]:
+    """Return what memory holds for the registers of a structure, in chunks: element 0 of each, element 1 of each…"""
+    ways, count = len(registers), 64 // esize
+    order = [way * count + lane for lane in range(count) for way in range(ways)]
+    return [_pick(registers, esize, order[at:at + 2 * count]) for at in range(0, ways * count, 2 * count)]
+
+
+def _deinterleave(memory: list[Bits], ways: int, esize: int) -> list[Bits]:
     """Return the registers of a structure, first register first."""
-    lanes = Lanes(memory, esize)
-    return _doublewords(lanes.shuffle(lanes, _order(lanes.count // ways, ways)).bits)
+    total = ways * 64 // esize
+    return [_pick(memory, esize, list(range(way, total, ways))) for way in range(ways)]
 
 
 # -- VLD1/VST1 (multiple single elements): 1 to 4 registers one after the other --------------------------------------------
 
 
 def _any_order(cpu, value: Bits, size: Bits) -> Bits:
-    """Return doublewords in guest order for an element size that is a field: it matters to big-endian data only."""
+    """Return a value in guest order for an element size that is a field: it matters to big-endian data only."""
     result = value
     for log in (1, 2, 3) if cpu.context.E else ():
         result = mux(size == log, _in_guest_order(cpu, value, 8 << log), result)
@@ -80,8 +83,8 @@ def VLD1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VLD1 (multiple single elements), A1/T1. ARM ARM A8.8.320."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, align=_ALIGNMENT[align])
-    values = _any_order(cpu, _load_all(cpu, base, 8 * count), esize1)
-    for d, value in zip(registers, _doublewords(values), strict=True):
+    values = [_any_order(cpu, chunk, esize1) for chunk in _load_chunks(cpu, base, 8 * count)]
+    for d, value in zip(registers, [v for chunk in values for v in _doublewords(chunk)], strict=True):
         cpu.D[d] = value
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
@@ -90,7 +93,8 @@ def VST1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VST1 (multiple single elements), A1/T1. ARM ARM A8.8.404."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, write=True, align=_ALIGNMENT[align])
-    _store_all(cpu, base, _any_order(cpu, join([cpu.D[d] for d in registers]), esize1))
+    values = [_any_order(cpu, cpu.D[d], esize1) for d in registers]
+    _store_chunks(cpu, base, [join(values[i:i + 2]) for i in range(0, count, 2)])
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
 
@@ -103,8 +107,8 @@ def VLDn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
     base, loaded = cpu.R[Rn], []
     cpu.probe(base, 8 * ways * groups, align=_ALIGNMENT[align])
     for group in range(groups):
-        memory = _load_all(cpu, base + 8 * ways * group, 8 * ways)
-        loaded.append(_deinterleave(_in_guest_order(cpu, memory, 8 << size), ways, 8 << size))
+        memory = [_in_guest_order(cpu, c, 8 << size) for c in _load_chunks(cpu, base + 8 * ways * group, 8 * ways)]
+        loaded.append(_deinterleave(memory, ways, 8 << size))
     for group, values in enumerate(loaded):
         for d, value in zip(registers[group::groups], values, strict=True):
             cpu.D[d] = value
@@ -117,8 +121,8 @@ def VSTn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
     cpu.probe(base, 8 * ways * groups, write=True, align=_ALIGNMENT[align])
     for group in range(groups):
         values = [cpu.D[d] for d in registers[group::groups]]
-        memory = _in_guest_order(cpu, _interleave(values, 8 << size), 8 << size)
-        _store_all(cpu, base + 8 * ways * group, memory)
+        memory = [_in_guest_order(cpu, chunk, 8 << size) for chunk in _interleave(values, 8 << size)]
+        _store_chunks(cpu, base + 8 * ways * group, memory)
     _write_back(cpu, Rn, Rm_wb, 8 * ways * groups)
 
 

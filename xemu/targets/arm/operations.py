@@ -180,10 +180,18 @@ BY_NAME = {op.name: op for op in [*ALU.values(), ORN]}
 
 
 def alu(cpu: ArmCpu, op: AluOp, S: int, Rd: RegNo | None, x: Bits, y: Bits, carry: Carry = None) -> None:
-    """Do a data-processing operation: the result to Rd (None: compare only), flags where S is 1."""
+    """Do a data-processing operation: the result to Rd (None: compare only), flags where S is 1.
+
+    SUBS and MOVS to the PC are exception returns (B9.3.20): undefined in user mode. The other operations are not used
+    for that; they do what they say, as QEMU's do.
+    """
     result = op.apply(cpu, x, y, carry, S)
-    if Rd is not None:
-        write_result(cpu, Rd, result)
+    if Rd is None:
+        return
+    if S and op.name in ("SUB", "MOV"):
+        with when(Rd == 15):
+            cpu.undefined()
+    write_result(cpu, Rd, result)
 
 
 # -- saturation (A2.2.1 and appendix P.4) -----------------------------------------------------------------------------------

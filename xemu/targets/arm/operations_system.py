@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from xemu.core.bits import Bits, cat, const
+from xemu.core.bits import Bits, cat, const, zext
 from xemu.targets.arm.operations import titled
 
 if TYPE_CHECKING:
@@ -21,13 +21,16 @@ def read_apsr(cpu: ArmCpu) -> Bits:
     return cat(cpu.nzcv, cpu.Q, const(0, 7), cpu.GE, const(0, 6), const(cpu.context.E, 1), const(0, 4), const(USER_MODE, 5))
 
 
-def write_apsr(cpu: ArmCpu, value: Bits, nzcvq: int, g: int) -> None:
-    """Write the parts of the APSR that the mask names."""
+def write_apsr(cpu: ArmCpu, value: Bits, nzcvq: int, g: int, x: int) -> None:
+    """Write the parts of the CPSR that the mask names and user mode may write: with `x` the E bit, as SETEND does."""
     if nzcvq:
         cpu.set_nzcv(value[31:28])
         cpu.Q = value[27]
     if g:
         cpu.GE = value[19:16]
+    if x:
+        context = replace(cpu.context, E=0).word
+        cpu.branch(cpu.pc + cpu.length, context=const(context, 16) | zext(value[9], 16) << 1)
 
 
 def set_endianness(cpu: ArmCpu, big: int) -> None:

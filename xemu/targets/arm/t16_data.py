@@ -258,9 +258,9 @@ def CPS(cpu):
     """CPS, T1: nothing in user mode. ARM ARM B9.3.2."""
 
 
-@t16("10111110 imm8", "bkpt #{imm8}")
+@t16("10111110 imm8", "bkpt #{imm8}", unpredicated=True)
 def BKPT(cpu, imm8):
-    """BKPT, T1. ARM ARM A8.8.24."""
+    """BKPT, T1: also where an IT block would skip it. ARM ARM A8.8.24."""
     cpu.abort("breakpoint", zext(imm8, 32))
 
 

@@ -113,10 +113,10 @@ def MRS(cpu, Rd):
     cpu.R[Rd] = read_apsr(cpu)
 
 
-@t32(f"11110 0 1110 0 0 Rn 10 (0) 0 nzcvq g -- (0) (0) 0 (0) {ZEROS}", "msr apsr_{{bits}}, {Rn}", where="Rn != 15")
-def MSR_register(cpu, Rn, nzcvq, g):
+@t32(f"11110 0 1110 0 0 Rn 10 (0) 0 nzcvq g x - (0) (0) 0 (0) {ZEROS}", "msr apsr_{bits}, {Rn}", where="Rn != 15")
+def MSR_register(cpu, Rn, nzcvq, g, x):
     """MSR (register), T1. ARM ARM A8.8.112."""
-    write_apsr(cpu, cpu.R[Rn], nzcvq, g)
+    write_apsr(cpu, cpu.R[Rn], nzcvq, g, x)
 
 
 user_registers(t32, "1110 1110", "")

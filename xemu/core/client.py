@@ -1,0 +1,157 @@
+"""The engine's side of the compiler process: start it when first needed, ask, and take answers when they come."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.worker import LENGTH, receive, send
+from xemu.errors import XemuError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.core.cache import Cache
+
+ATTEMPTS = 3             # workers that may die before the engine gives up compiling
+HIGH_FD = 900            # descriptors of ours live above what guests use
+
+
+class Client:
+    """At most one request is with the worker; others wait here, urgent ones first."""
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.pid = 0
+        self.to = self.back = -1
+        self.waiting: deque[tuple[tuple[Any, ...], Callable[[Any], None]]] = deque()
+        self.current: Callable[[Any], None] | None = None
+        self.failures = 0
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a request is under way or waiting."""
+        return self.current is not None
+
+    # -- the process -------------------------------------------------------------------------------------------------
+    def _start(self) -> None:
+        """Start the worker with pipes on its standard input and output."""
+        request_read, request_write = os.pipe2(os.O_CLOEXEC)
+        answer_read, answer_write = os.pipe2(os.O_CLOEXEC)
+        self.to, self.back = _high(request_write), _high(answer_read)
+        environment = dict(os.environ)
+        package_root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        environment["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [environment.get("PYTHONPATH")])])
+        for name in ("LD_PRELOAD", "LD_LIBRARY_PATH"):
+            environment.pop(name, None)
+        actions = [(os.POSIX_SPAWN_DUP2, request_read, 0), (os.POSIX_SPAWN_DUP2, answer_write, 1)]
+        if not os.environ.get("XEMU_DEBUG"):
+            actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
+        try:
+            self.pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "xemu.core.worker"], environment,
+                                      file_actions=actions, setpgroup=0)
+        except OSError as e:
+            msg = f"cannot start the compiler process: {e.strerror}"
+            raise XemuError(msg) from e
+        finally:
+            os.close(request_read)
+            os.close(answer_write)
+
+    def _stop(self) -> None:
+        """Let go of the worker; it ends by itself when its input ends."""
+        for fd in (self.to, self.back):
+            if fd >= 0:
+                os.close(fd)
+        self.to = self.back = -1
+        if self.pid:
+            try:
+                os.waitpid(self.pid, os.WNOHANG)
+            except ChildProcessError:
+                pass
+        self.pid = 0
+
+    def forget(self) -> None:
+        """Drop the parent's worker in a forked child."""
+        self.pid = 0
+        self._stop()
+        self.waiting.clear()
+        self.current = None
+
+    # -- requests ----------------------------------------------------------------------------------------------------
+    def ask(self, request: tuple[Any, ...], done: Callable[[Any], None], *, urgent: bool = False) -> None:
+        """Ask the worker; `done` is called from `poll` with the answer (None: it failed)."""
+        if urgent:
+            self.waiting.appendleft((request, done))
+        else:
+            self.waiting.append((request, done))
+        self._send_next()
+
+    def _send_next(self) -> None:
+        while self.current is None and self.waiting and self.failures < ATTEMPTS:
+            request, self.current = self.waiting.popleft()
+            try:
+                if not self.pid:
+                    self._start()
+                send(self.to, (*request, bool(self.cache.directory)))
+            except (OSError, XemuError):
+                self._died()
+
+    def _died(self) -> None:
+        """The worker is gone: its request failed; the next one starts another."""
+        self.failures += 1
+        self._stop()
+        done, self.current = self.current, None
+        if done is not None:
+            done(None)
+
+    def poll(self, timeout: float | None) -> None:
+        """Take an answer if there is one within `timeout` seconds (None: wait for it)."""
+        if self.current is None:
+            return
+        ready, _, _ = select.select([self.back], [], [], timeout)
+        if not ready:
+            return
+        try:
+            message = receive(self.back)
+        except (OSError, ValueError, EOFError):
+            message = None
+        if message is None:
+            self._died()
+        else:
+            done, self.current = self.current, None
+            done(message[1] if message[0] else None)  # type: ignore[misc]
+        self._send_next()
+
+    def wait(self) -> None:
+        """Wait until nothing is under way."""
+        while self.current is not None:
+            self.poll(None)
+
+    def ask_now(self, request: tuple[Any, ...]) -> Any:
+        """Ask and wait; raises XemuError if no worker can answer."""
+        answers: list[Any] = []
+        for _ in range(ATTEMPTS):
+            self.ask(request, answers.append, urgent=True)
+            self.wait()
+            if answers and answers[-1] is not None:
+                return answers[-1]
+        msg = "the compiler process fails; run with XEMU_DEBUG=1 to see why"
+        raise XemuError(msg)
+
+
+def _high(fd: int) -> int:
+    """Move a descriptor out of the way of guests."""
+    import fcntl
+
+    try:
+        new = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH_FD)
+    except OSError:
+        return fd
+    os.close(fd)
+    return new
+
+
+__all__ = ["LENGTH", "Client"]

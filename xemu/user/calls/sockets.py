@@ -1,0 +1,589 @@
+"""Sockets. Addresses have the same layout on every Linux; message headers and some options are translated."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import socket as constants
+import struct
+from errno import EAGAIN, EINPROGRESS, EINVAL, EMSGSIZE, EPIPE
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.memory import READ, WRITE
+from xemu.user import host
+from xemu.user.calls.files import buffer, nonblocking, vector
+from xemu.user.clock import SECOND
+from xemu.user.descriptors import STREAM, Descriptor
+from xemu.user.rows import call
+from xemu.user.task import Interrupted, Wait
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from xemu.user.task import Task
+
+SOCK_NONBLOCK, SOCK_CLOEXEC = 0o4000, 0o2000000
+MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, MSG_CMSG_CLOEXEC, MSG_WAITFORONE = 0x40, 0x4000, 0x100, 0x40000000, 0x10000
+MSG_PEEK, MSG_ERRQUEUE, MSG_CTRUNC = 2, 0x2000, 8
+SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_TIMESTAMP, SCM_TIMESTAMPNS = 1, 1, 2, 29, 35
+SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, SO_PEERCRED = 20, 21, 66, 67, 17
+SO_ATTACH_FILTER = 26
+ADDRESS_MAX = 128
+CONTROL_MAX = 65536
+_HOST_CMSG = struct.Struct("=Qii")
+_HOST_MSGHDR = struct.Struct("=QI4xQQQQi4x")
+
+
+def _address_of(view: memoryview) -> int:
+    """Return the host address of guest memory that was checked by making the view."""
+    return ctypes.addressof(ctypes.c_char.from_buffer(view)) if len(view) else 0
+
+
+def _socket_entry(fd: int, flags: int) -> Descriptor:
+    return Descriptor(fd, cloexec=bool(flags & SOCK_CLOEXEC), kind=STREAM)
+
+
+# --- waiting ------------------------------------------------------------------------------------
+
+
+def _time_limit(fd: int, option: int) -> int | None:
+    """Return SO_RCVTIMEO or SO_SNDTIMEO in ns, None if there is no limit."""
+    data = ctypes.create_string_buffer(16)
+    size = ctypes.c_uint(16)
+    try:
+        host.getsockopt(fd, SOL_SOCKET, option, data, ctypes.byref(size))
+    except OSError:
+        return None
+    seconds, micros = struct.unpack("=qq", data.raw)
+    return seconds * SECOND + micros * 1000 or None
+
+
+def _retry(task: Task, fd: int, events: int, attempt: Callable[[], int], flags: int) -> Any:  # noqa: ANN401
+    """Try without waiting; wait and try again if the guest's socket blocks."""
+    try:
+        return attempt()
+    except BlockingIOError:
+        if flags & MSG_DONTWAIT or nonblocking(fd):
+            return -EAGAIN
+    except BrokenPipeError:
+        task.process.scheduler.attention = True
+        return -EPIPE
+    option = SO_RCVTIMEO_OLD if events == host.POLLIN else SO_SNDTIMEO_OLD
+    limit = _time_limit(fd, option)
+    deadline = None if limit is None else task.process.clock.monotonic() + limit
+
+    def waiting() -> Generator[Wait, Wait, int]:
+        while True:
+            try:
+                wait = yield Wait(((fd, events),), deadline)
+            except Interrupted:
+                if limit is not None:
+                    return -4
+                raise
+            try:
+                return attempt()
+            except BlockingIOError:
+                if wait.timed_out:
+                    return -EAGAIN
+            except BrokenPipeError:
+                task.process.scheduler.attention = True
+                return -EPIPE
+
+    return waiting()
+
+
+# --- making and naming --------------------------------------------------------------------------
+
+
+@call("socket enum:family enum:socktype int")
+def socket(task: Task, family: int, kind: int, protocol: int) -> int:
+    """socket(2)."""
+    fd = host.socket(family, kind | SOCK_CLOEXEC, protocol)
+    return task.fds.add(_socket_entry(fd, kind))
+
+
+@call("socketpair enum:family enum:socktype int out:8")
+def socketpair(task: Task, family: int, kind: int, protocol: int, address: int) -> int:
+    """socketpair(2)."""
+    view = task.space.view(address, 8, WRITE)
+    pair = (ctypes.c_int * 2)()
+    host.socketpair(family, kind | SOCK_CLOEXEC, protocol, pair)
+    view[:] = b"".join(task.fds.add(_socket_entry(fd, kind)).to_bytes(4, "little") for fd in pair)
+    return 0
+
+
+def _sockaddr(task: Task, address: int, length: int) -> bytes:
+    if length > ADDRESS_MAX or length < 0:
+        raise OSError(EINVAL, "address length")
+    data = task.space.read(address, length)
+    if data[:2] == b"\x01\x00" and data[2:3] == b"/" and task.process.paths.sysroot:
+        path = data[2:].split(b"\0")[0]
+        found = task.process.paths.under_sysroot(path)
+        if found is not None and len(found) < 108:  # noqa: PLR2004 - sizeof(sun_path)
+            return data[:2] + found + b"\0"
+    return data
+
+
+def _give_address(task: Task, data: bytes, used: int, address: int, length: int) -> None:
+    """Write a returned socket address and its true length; the guest's room is at `length`."""
+    if not address:
+        return
+    room = int.from_bytes(task.space.view(length, 4, READ), "little", signed=True)
+    if room < 0:
+        raise OSError(EINVAL, "address length")
+    task.space.write(address, data[: min(room, used)])
+    task.space.view(length, 4, WRITE)[:] = used.to_bytes(4, "little")
+
+
+@call("bind fd sockaddr:2 int")
+def bind(task: Task, fd: int, address: int, length: int) -> int:
+    """bind(2)."""
+    return host.bind(task.fds.host(fd), _sockaddr(task, address, length), length)
+
+
+@call("listen fd int")
+def listen(task: Task, fd: int, backlog: int) -> int:
+    """listen(2)."""
+    return host.listen(task.fds.host(fd), backlog)
+
+
+@call("connect fd sockaddr:2 int")
+def connect(task: Task, fd: int, address: int, length: int) -> Any:  # noqa: ANN401
+    """connect(2): made non-blocking for the moment, then waited for."""
+    entry = task.fds.get(fd)
+    data = _sockaddr(task, address, length)
+    if nonblocking(entry.host):
+        return host.connect(entry.host, data, len(data))
+    os.set_blocking(entry.host, False)
+    try:
+        return host.connect(entry.host, data, len(data))
+    except BlockingIOError as error:
+        if error.errno != EINPROGRESS:  # a full backlog of a UNIX socket: nothing to poll for
+            return _connect_again(task, entry.host, data)
+        return _connected(task, entry.host)
+    finally:
+        os.set_blocking(entry.host, True)
+
+
+def _connect_again(task: Task, fd: int, data: bytes) -> Generator[Wait, Wait, int]:
+    while True:
+        yield Wait(deadline=task.process.clock.monotonic() + 5_000_000)
+        os.set_blocking(fd, False)
+        try:
+            return host.connect(fd, data, len(data))
+        except BlockingIOError:
+            continue
+        finally:
+            os.set_blocking(fd, True)
+
+
+def _connected(_task: Task, fd: int) -> Generator[Wait, Wait, int]:
+    yield Wait(((fd, host.POLLOUT),))
+    value, size = ctypes.c_int(), ctypes.c_uint(4)
+    host.getsockopt(fd, SOL_SOCKET, constants.SO_ERROR, ctypes.byref(value), ctypes.byref(size))
+    return -value.value
+
+
+@call("accept4 fd ptr ptr flags:socktype")
+def accept4(task: Task, fd: int, address: int, length: int, flags: int) -> Any:  # noqa: ANN401
+    """accept4(2)."""
+    if flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC):
+        return -EINVAL
+    listener = task.fds.host(fd)
+    data, size = ctypes.create_string_buffer(ADDRESS_MAX), ctypes.c_uint()
+    if address:
+        task.space.view(length, 4, READ | WRITE)
+
+    def attempt() -> int:
+        if not host.poll(((listener, host.POLLIN),), 0):
+            _check_listening(listener)
+            raise BlockingIOError(EAGAIN, "accept")
+        size.value = ADDRESS_MAX
+        new = host.accept4(listener, data, ctypes.byref(size), flags | SOCK_CLOEXEC)
+        number = task.fds.add(_socket_entry(new, flags))
+        _give_address(task, data.raw, size.value, address, length)
+        return number
+
+    return _retry(task, listener, host.POLLIN, attempt, 0)
+
+
+def _check_listening(fd: int) -> None:
+    value, size = ctypes.c_int(), ctypes.c_uint(4)
+    host.getsockopt(fd, SOL_SOCKET, constants.SO_ACCEPTCONN, ctypes.byref(value), ctypes.byref(size))
+    if not value.value:
+        raise OSError(EINVAL, "not listening")
+
+
+@call("accept fd ptr ptr")
+def accept(task: Task, fd: int, address: int, length: int) -> Any:  # noqa: ANN401
+    """accept(2)."""
+    return accept4(task, fd, address, length, 0)
+
+
+def _name(function: Callable[..., int], task: Task, fd: int, address: int, length: int) -> int:
+    data, size = ctypes.create_string_buffer(ADDRESS_MAX), ctypes.c_uint(ADDRESS_MAX)
+    function(task.fds.host(fd), data, ctypes.byref(size))
+    _give_address(task, data.raw, size.value, address, length)
+    return 0
+
+
+@call("getsockname fd ptr ptr")
+def getsockname(task: Task, fd: int, address: int, length: int) -> int:
+    """getsockname(2)."""
+    return _name(host.getsockname, task, fd, address, length)
+
+
+@call("getpeername fd ptr ptr")
+def getpeername(task: Task, fd: int, address: int, length: int) -> int:
+    """getpeername(2)."""
+    return _name(host.getpeername, task, fd, address, length)
+
+
+@call("shutdown fd enum:shutdown")
+def shutdown(task: Task, fd: int, how: int) -> int:
+    """shutdown(2)."""
+    return host.shutdown(task.fds.host(fd), how)
+
+
+# --- data ---------------------------------------------------------------------------------------
+
+
+@call("sendto fd in:2 size flags:msg sockaddr:5 int")
+def sendto(task: Task, fd: int, address: int, count: int, flags: int, to: int, length: int) -> Any:  # noqa: ANN401, PLR0913
+    """sendto(2)."""
+    sock = task.fds.host(fd)
+    view = buffer(task, address, count, READ)
+    name = _sockaddr(task, to, length) if to else None
+    where = _address_of(view)
+
+    def attempt() -> int:
+        return host.sendto(sock, where, len(view), flags | MSG_DONTWAIT, name, len(name) if name else 0)
+
+    result = _retry(task, sock, host.POLLOUT, attempt, flags)
+    return _send_rest(task, sock, view, result, flags) if isinstance(result, int) and 0 < result < len(view) else result
+
+
+def _send_rest(task: Task, sock: int, view: memoryview, sent: int, flags: int) -> Any:  # noqa: ANN401
+    """Go on with a stream that took only a part, as a blocking send does."""
+    if flags & MSG_DONTWAIT or nonblocking(sock):
+        return sent
+
+    def waiting() -> Generator[Wait, Wait, int]:
+        done = sent
+        while done < len(view):
+            try:
+                yield Wait(((sock, host.POLLOUT),))
+                rest = view[done:]
+                done += host.sendto(sock, _address_of(rest), len(rest), flags | MSG_DONTWAIT, None, 0)
+            except BlockingIOError:
+                continue
+            except (Interrupted, OSError):
+                task.process.scheduler.attention = True
+                return done
+        return done
+
+    return waiting()
+
+
+@call("send fd in:2 size flags:msg")
+def send(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # noqa: ANN401
+    """send(2)."""
+    return sendto(task, fd, address, count, flags, 0, 0)
+
+
+@call("recvfrom fd out:ret size flags:msg ptr ptr")
+def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: int, length: int) -> Any:  # noqa: ANN401, PLR0913
+    """recvfrom(2)."""
+    sock = task.fds.host(fd)
+    view = buffer(task, address, count, WRITE) if count else memoryview(b"")
+    where = _address_of(view)
+    name, size = ctypes.create_string_buffer(ADDRESS_MAX), ctypes.c_uint()
+    done = 0
+
+    def attempt() -> int:
+        nonlocal done
+        size.value = ADDRESS_MAX
+        got = host.recvfrom(sock, where + done if where else 0, len(view) - done, flags & ~MSG_WAITALL | MSG_DONTWAIT, name, ctypes.byref(size))
+        if source:
+            _give_address(task, name.raw, size.value, source, length)
+        done += got
+        if flags & MSG_WAITALL and got and done < len(view) and not flags & MSG_PEEK and _is_stream(sock):
+            raise BlockingIOError(EAGAIN, "more to come")
+        return done
+
+    result = _retry(task, sock, host.POLLIN, attempt, flags)
+    if flags & MSG_WAITALL and not isinstance(result, int):
+        return _or_part(result, lambda: done)
+    return done if result == -EAGAIN and done else result
+
+
+def _or_part(call_: Generator[Wait, Wait, int], so_far: Callable[[], int]) -> Generator[Wait, Wait, int]:
+    """Return what has come so far when a waiting receive is interrupted."""
+    try:
+        return (yield from call_)
+    except Interrupted:
+        if so_far():
+            return so_far()
+        raise
+
+
+def _is_stream(fd: int) -> bool:
+    value, size = ctypes.c_int(), ctypes.c_uint(4)
+    host.getsockopt(fd, SOL_SOCKET, constants.SO_TYPE, ctypes.byref(value), ctypes.byref(size))
+    return value.value == constants.SOCK_STREAM
+
+
+@call("recv fd out:ret size flags:msg")
+def recv(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # noqa: ANN401
+    """recv(2)."""
+    return recvfrom(task, fd, address, count, flags, 0, 0)
+
+
+# --- messages -----------------------------------------------------------------------------------
+
+
+def _align(length: int, to: int) -> int:
+    return (length + to - 1) & -to
+
+
+def _control_to_host(task: Task, address: int, length: int) -> bytes:
+    """Translate control messages for sending: header sizes, descriptors."""
+    layout, word = task.process.abi.layouts["cmsghdr"], task.process.abi.bits // 8
+    data = task.space.read(address, length)
+    result, at = b"", 0
+    while at + layout.size <= len(data):
+        head = layout.unpack(data, at)
+        if head.len < layout.size or at + head.len > len(data):
+            raise OSError(EINVAL, "control message")
+        payload = data[at + layout.size : at + head.len]
+        if head.level == SOL_SOCKET and head.type == SCM_RIGHTS:
+            numbers = struct.unpack(f"<{len(payload) // 4}i", payload[: len(payload) & ~3])
+            payload = struct.pack(f"={len(numbers)}i", *(task.fds.host(n) for n in numbers))
+        elif head.level == SOL_SOCKET and head.type == SCM_CREDENTIALS and len(payload) >= 12:  # noqa: PLR2004
+            pid, uid, gid = struct.unpack("<III", payload[:12])
+            payload = struct.pack("=III", task.process.pids.host(pid), uid, gid)
+        result += (_HOST_CMSG.pack(_HOST_CMSG.size + len(payload), head.level, head.type) + payload).ljust(
+            _align(_HOST_CMSG.size + len(payload), 8), b"\0"
+        )
+        at += _align(head.len, word)
+    return result
+
+
+def _control_to_guest(task: Task, data: bytes, room: int, flags: int) -> tuple[bytes, bool]:
+    """Translate received control messages; (bytes, whether something did not fit)."""
+    layout, word = task.process.abi.layouts["cmsghdr"], task.process.abi.bits // 8
+    result, at, cut = b"", 0, False
+    while at + _HOST_CMSG.size <= len(data):
+        length, level, kind = _HOST_CMSG.unpack_from(data, at)
+        payload = data[at + _HOST_CMSG.size : at + length]
+        if level == SOL_SOCKET and kind == SCM_RIGHTS:
+            payload, part = _receive_descriptors(task, payload, room - len(result) - layout.size, flags)
+            cut |= part
+        elif level == SOL_SOCKET and kind == SCM_CREDENTIALS:
+            pid, uid, gid = struct.unpack("=iII", payload[:12])
+            payload = struct.pack("<iII", task.process.pids.guest(pid), uid, gid)
+        elif level == SOL_SOCKET and kind in (SCM_TIMESTAMP, SCM_TIMESTAMPNS) and word == 4:  # noqa: PLR2004
+            payload = struct.pack("<ii", *(v & 0x7FFFFFFF for v in struct.unpack("=qq", payload[:16])))
+        head = layout.pack(len=layout.size + len(payload), level=level, type=kind)
+        piece = head + payload
+        if len(result) + len(piece) > room:
+            return result, True
+        result += piece.ljust(min(_align(len(piece), word), room - len(result)), b"\0")
+        at += _align(length, 8)
+    return result, cut
+
+
+def _receive_descriptors(task: Task, payload: bytes, room: int, flags: int) -> tuple[bytes, bool]:
+    """Enter received descriptors into the guest's table; those without room are closed."""
+    hosts = struct.unpack(f"={len(payload) // 4}i", payload)
+    fit = max(room, 0) // 4
+    numbers = []
+    for fd in hosts[:fit]:
+        numbers.append(task.fds.add(Descriptor(fd, cloexec=bool(flags & MSG_CMSG_CLOEXEC))))
+    for fd in hosts[fit:]:
+        os.close(fd)
+    return struct.pack(f"<{len(numbers)}i", *numbers), len(hosts) > fit
+
+
+class _Message:
+    """A guest msghdr translated for the host."""
+
+    def __init__(self, task: Task, address: int, access: int) -> None:
+        layout = task.process.abi.layouts["msghdr"]
+        self.task, self.address, self.layout = task, address, layout
+        self.head = layout.unpack(task.space.read(address, layout.size))
+        if self.head.iovlen > 1024:  # noqa: PLR2004 - UIO_MAXIOV
+            raise OSError(EMSGSIZE, os.strerror(EMSGSIZE))
+        self.views = vector(task, self.head.iov, self.head.iovlen, access)
+        pairs = [value for view in self.views for value in (_address_of(view), len(view))]
+        self.iov = ctypes.create_string_buffer(struct.pack(f"={len(pairs)}Q", *pairs), 8 * len(pairs) or 1)
+        self.name = ctypes.create_string_buffer(ADDRESS_MAX)
+        self.control = ctypes.create_string_buffer(1)
+        self.name_size = self.control_size = 0
+
+    def for_sending(self) -> _Message:
+        """Fill in name and control data."""
+        head = self.head
+        if head.name and head.namelen:
+            data = _sockaddr(self.task, head.name, head.namelen)
+            self.name, self.name_size = ctypes.create_string_buffer(data, len(data)), len(data)
+        if head.control and head.controllen:
+            if head.controllen > CONTROL_MAX:
+                raise OSError(EINVAL, "control data")
+            data = _control_to_host(self.task, head.control, head.controllen)
+            self.control, self.control_size = ctypes.create_string_buffer(data, len(data) or 1), len(data)
+        return self
+
+    def for_receiving(self) -> _Message:
+        """Make room for name and control data; host headers are larger than the guest's."""
+        self.name_size = ADDRESS_MAX if self.head.name else 0
+        room = min(self.head.controllen, CONTROL_MAX) if self.head.control else 0
+        self.control_size = 2 * room + 64 if room else 0
+        self.control = ctypes.create_string_buffer(self.control_size or 1)
+        return self
+
+    def host_bytes(self) -> Any:  # noqa: ANN401
+        """Return a host struct msghdr."""
+        return ctypes.create_string_buffer(_HOST_MSGHDR.pack(
+            ctypes.addressof(self.name) if self.name_size else 0, self.name_size, ctypes.addressof(self.iov),
+            len(self.views), ctypes.addressof(self.control) if self.control_size else 0, self.control_size, 0,
+        ), _HOST_MSGHDR.size)  # fmt: skip
+
+    def received(self, result: Any, flags: int) -> None:  # noqa: ANN401
+        """Write name, control data, lengths and flags back."""
+        _, name_size, _, _, _, control_size, out_flags = _HOST_MSGHDR.unpack(result.raw)
+        head, space = self.head, self.task.space
+        if head.name:
+            space.write(head.name, self.name.raw[: min(name_size, head.namelen)])
+        control, cut = _control_to_guest(self.task, self.control.raw[:control_size], head.controllen if head.control else 0, flags)
+        if control:
+            space.write(head.control, control)
+        out_flags = out_flags & ~MSG_CMSG_CLOEXEC | (MSG_CTRUNC if cut else 0)
+        space.write(self.address, self.layout.pack(
+            name=head.name, namelen=name_size if head.name else 0, iov=head.iov, iovlen=head.iovlen,
+            control=head.control, controllen=len(control), flags=out_flags,
+        ))  # fmt: skip
+
+
+@call("sendmsg fd msg flags:msg")
+def sendmsg(task: Task, fd: int, address: int, flags: int) -> Any:  # noqa: ANN401
+    """sendmsg(2)."""
+    sock = task.fds.host(fd)
+    message = _Message(task, address, READ).for_sending()
+    data = message.host_bytes()
+    return _retry(task, sock, host.POLLOUT, lambda: host.sendmsg(sock, data, flags | MSG_DONTWAIT), flags)
+
+
+@call("recvmsg fd msg flags:msg")
+def recvmsg(task: Task, fd: int, address: int, flags: int) -> Any:  # noqa: ANN401
+    """recvmsg(2)."""
+    sock = task.fds.host(fd)
+
+    def attempt() -> int:
+        message = _Message(task, address, WRITE).for_receiving()
+        data = message.host_bytes()
+        got = host.recvmsg(sock, data, flags & ~MSG_WAITALL | MSG_DONTWAIT | MSG_CMSG_CLOEXEC)
+        message.received(data, flags)
+        return got
+
+    events = host.POLLERR if flags & MSG_ERRQUEUE else host.POLLIN
+    return _retry(task, sock, events, attempt, flags | (MSG_DONTWAIT if flags & MSG_ERRQUEUE else 0))
+
+
+@call("sendmmsg fd ptr uint flags:msg")
+def sendmmsg(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # noqa: ANN401
+    """sendmmsg(2)."""
+    size = task.process.abi.layouts["msghdr"].size
+    result = _many(task, fd, address, min(count, 1024), size, flags, sendmsg)
+    return result if result else sendmsg_first(task, fd, address, size, flags)
+
+
+def sendmsg_first(task: Task, fd: int, address: int, size: int, flags: int) -> Any:  # noqa: ANN401
+    """Send the first of several messages, waiting if need be."""
+    return _one_of_many(task, address, size, sendmsg(task, fd, address, flags))
+
+
+def _many(task: Task, fd: int, address: int, count: int, size: int, flags: int, function: Any) -> int:  # noqa: ANN401, PLR0913
+    """Send or receive as many messages as go without waiting; 0 if none does."""
+    for index in range(count):
+        at = address + index * (size + 4)
+        try:
+            got = function(task, fd, at, flags | MSG_DONTWAIT)
+        except OSError:
+            if index:
+                return index
+            raise
+        if got < 0:
+            return index if index or got == -EAGAIN else got
+        task.space.write_u32(at + size, got)
+    return count
+
+
+def _one_of_many(task: Task, address: int, size: int, result: Any) -> Any:  # noqa: ANN401
+    if isinstance(result, int):
+        if result >= 0:
+            task.space.write_u32(address + size, result)
+            return 1
+        return result
+
+    def waiting() -> Generator[Wait, Wait, int]:
+        got = yield from result
+        return _one_of_many(task, address, size, got)  # type: ignore[no-any-return]
+
+    return waiting()
+
+
+def _recvmmsg(name: str) -> None:
+    @call(f"{name} fd ptr uint flags:msg ptr")
+    def run(task: Task, fd: int, address: int, count: int, flags: int, _timeout: int) -> Any:  # noqa: ANN401, PLR0913
+        size = task.process.abi.layouts["msghdr"].size
+        flags &= ~MSG_WAITFORONE
+        result = _many(task, fd, address, min(count, 1024), size, flags, recvmsg)
+        return result or _one_of_many(task, address, size, recvmsg(task, fd, address, flags))
+
+
+_recvmmsg("recvmmsg")
+_recvmmsg("recvmmsg_time64")
+
+
+# --- options ------------------------------------------------------------------------------------
+
+
+@call("setsockopt fd enum:sol enum:so in:4 int")
+def setsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:  # noqa: PLR0913
+    """setsockopt(2)."""
+    sock = task.fds.host(fd)
+    if not 0 <= length <= 1 << 16:
+        return -EINVAL
+    data = task.space.read(address, length) if address else b""
+    if level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32:  # noqa: PLR2004
+        if len(data) < 8:  # noqa: PLR2004 - struct timeval
+            return -EINVAL
+        data = struct.pack("=qq", *struct.unpack("<ii", data[:8]))
+    elif level == SOL_SOCKET and option == SO_ATTACH_FILTER:
+        count, pointer = struct.unpack("<H2xI", data[:8])
+        program = ctypes.create_string_buffer(task.space.read(pointer, 8 * count), 8 * count or 1)
+        data = struct.pack("=H6xQ", count, ctypes.addressof(program))
+    return host.setsockopt(sock, level, option, data, len(data))
+
+
+@call("getsockopt fd enum:sol enum:so ptr ptr")
+def getsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:  # noqa: PLR0913
+    """getsockopt(2)."""
+    sock = task.fds.host(fd)
+    room = int.from_bytes(task.space.view(length, 4, READ), "little", signed=True)
+    if room < 0:
+        return -EINVAL
+    timeval = level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32  # noqa: PLR2004
+    wanted = 16 if timeval else min(room, 1 << 16)
+    data, size = ctypes.create_string_buffer(wanted or 1), ctypes.c_uint(wanted)
+    host.getsockopt(sock, level, option, data, ctypes.byref(size))
+    result = data.raw[: size.value]
+    if timeval:
+        result = struct.pack("<ii", *(v & 0x7FFFFFFF for v in struct.unpack("=qq", result)))[:room]
+    elif level == SOL_SOCKET and option == SO_PEERCRED and len(result) >= 4:  # noqa: PLR2004
+        pid = struct.unpack("=i", result[:4])[0]
+        result = struct.pack("<i", task.process.pids.guest(pid)) + result[4:]
+    task.space.write(address, result)
+    task.space.view(length, 4, WRITE)[:] = len(result).to_bytes(4, "little")
+    return 0
