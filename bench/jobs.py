@@ -13,7 +13,7 @@ from bench import build
 from tests.packages import sysroot
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-XEMU: Final = [sys.executable, "-c", "import sys; from xemu.cli import main; sys.exit(main())", "run"]
+XEMU: Final = [sys.executable, "-c", "from xemu.cli.main import entry; entry()", "run"]
 QEMU: Final = ["qemu-arm", "-cpu", "cortex-a15"]
 GROUPS: Final = {
     "integer": ["sieve", "crc", "sort", "hash", "imatrix", "bytecode", "strings", "fib"],

@@ -23,7 +23,7 @@ def main() -> int:
     failed = []
     for name, what in STEPS.items():
         print(f"\n── {name}: {what}\n$ xemu run --stats samples/arm/{name}", flush=True)
-        command = [sys.executable, "-c", "import sys; from xemu.cli import main; sys.exit(main())"]
+        command = [sys.executable, "-c", "from xemu.cli.main import entry; entry()"]
         done = subprocess.run([*command, "run", "--stats", ARM / name], check=False)
         if done.returncode:
             failed.append(name)

@@ -16,7 +16,8 @@ def differences(expected: Outcome, got: Outcome) -> list[str]:
     """Return one line per difference, "r3: 00000001, expected 00000002"; empty if the outcomes are equal.
 
     Where an access faulted, registers and memory are not compared: QEMU may have done part of a load or store
-    of several registers, xemu has done none of it.
+    of several registers, xemu has done none of it. A bus error of QEMU's is not demanded: Linux corrects unaligned
+    loads and stores of several registers.
     """
     return [f"{what}: {_show(mine)}, expected {_show(theirs)}" for what, theirs, mine in _pairs(expected, got)]
 
@@ -24,7 +25,7 @@ def differences(expected: Outcome, got: Outcome) -> list[str]:
 def _pairs(expected: Outcome, got: Outcome) -> Iterator[tuple[str, object, object]]:
     if expected.kind == "crashed":  # QEMU has no answer
         return
-    if _same_odd_branch(expected, got):
+    if _same_odd_branch(expected, got) or expected.kind == "bus" != got.kind:
         return
     for name in ("kind", "pc", "fault"):
         if getattr(expected, name) != getattr(got, name):

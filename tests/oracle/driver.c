@@ -137,14 +137,22 @@ __asm__(
 "restorer: mov  r7, #173\n"                     /* rt_sigreturn */
 "       svc     0\n"
 
-/* The variables lie in the page after the code, in reach of PC-relative loads, so that nothing writes to code. */
-"       .section .trampoline, \"awx\", %progbits\n"
+/* The variables lie in the page after the code (.registers), in reach of PC-relative loads: a case leaves no
+ * register free. */
+"       .macro  register operation, name, at\n"
+"9:     \\operation \\name, [pc, #0x1000 + \\at - (9b - trampoline) - 8]\n"
+"       .endm\n"
+"       .equ    OUT_POINTER, 0\n"
+"       .equ    SAVED_SP, 4\n"
+"       .equ    SAVED_R0, 8\n"
+"       .equ    ENTRY, 12\n"
+"       .section .trampoline, \"ax\", %progbits\n"
 "       .arm\n"
-"       .balign 4096\n"
+"trampoline:\n"
 "       .org    0xc00\n"
 "       .global enter\n"
 "enter: push    {r4-r11, lr}\n"
-"       str     sp, saved_sp\n"
+"       register str, sp, SAVED_SP\n"
 #ifdef VECTOR
 "       .fpu    neon\n"
 "       ldr     r1, [r0, #68]\n"
@@ -157,10 +165,10 @@ __asm__(
 "       .arch   armv7-a\n"
 "       msr     APSR_nzcvqg, r1\n"
 "       ldr     r1, [r0, #60]\n"
-"       str     r1, entry\n"
+"       register str, r1, ENTRY\n"
 "       ldr     sp, [r0, #56]\n"
 "       ldm     r0, {r0-r12, lr}\n"
-"       ldr     pc, entry\n"
+"       register ldr, pc, ENTRY\n"
 
 "       .global done_t, done_a, resume\n"
 "       .thumb\n"
@@ -169,8 +177,8 @@ __asm__(
 "       nop\n"
 "       .arm\n"
 "done_a: setend le\n"                          /* SETEND and MSR may have changed it */
-"       str     r0, saved_r0\n"
-"       ldr     r0, out_pointer\n"
+"       register str, r0, SAVED_R0\n"
+"       register ldr, r0, OUT_POINTER\n"
 "       str     lr, [r0, #52]\n"
 "       str     sp, [r0, #56]\n"
 "       add     r0, r0, #4\n"
@@ -178,7 +186,7 @@ __asm__(
 "       sub     r0, r0, #4\n"
 "       mrs     r1, cpsr\n"
 "       str     r1, [r0, #64]\n"
-"       ldr     r1, saved_r0\n"
+"       register ldr, r1, SAVED_R0\n"
 "       str     r1, [r0]\n"
 #ifdef VECTOR
 "       vmrs    r1, fpscr\n"
@@ -187,13 +195,10 @@ __asm__(
 "       vstmia  r2!, {d0-d15}\n"
 "       vstmia  r2, {d16-d31}\n"
 #endif
-"resume: ldr    sp, saved_sp\n"
+"resume: register ldr, sp, SAVED_SP\n"
 "       pop     {r4-r11, pc}\n"
 
-"       .balign 4096\n"
+"       .section .registers, \"aw\", %progbits\n"
 "       .global out_pointer\n"
-"out_pointer: .word 0\n"
-"saved_sp: .word 0\n"
-"saved_r0: .word 0\n"
-"entry: .word   0\n"
+"out_pointer: .word 0, 0, 0, 0\n"
 "       .text\n");

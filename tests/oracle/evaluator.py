@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tests.oracle.machine import Case
 
 WIDE: Final = 0xE800
+STACK_ROOM: Final = 16 << 20  # before SLOTS lie the driver's code and, under QEMU, the stack
 CODE_REACH: Final = 64 << 20  # what lies so near after SLOTS is taken for the code of other cases
 
 
@@ -36,6 +37,12 @@ class ElsewhereError(Exception):
     """The case reads or writes where the code of others lies."""
 
 
+def _is_elsewhere(address: int) -> bool:
+    """Return whether the driver, the code of other cases, QEMU's stack or the kernel's page may lie there."""
+    near = SLOTS - STACK_ROOM <= address < SLOTS + CODE_REACH
+    return near or 0x6000_0000 <= address < 0x6800_0000 or address >= 0xFFFF_0000
+
+
 class Window:
     """The scratch memory and nothing else."""
 
@@ -47,7 +54,7 @@ class Window:
         if align > 1 and address % align:
             raise MemoryFaultError(address, "bus")
         for at in (address, address + size - 1):
-            if SLOTS - 0x4000 <= at < SLOTS + CODE_REACH:
+            if _is_elsewhere(at):
                 raise ElsewhereError
             if not WINDOW <= at < WINDOW + WINDOW_SIZE:
                 raise MemoryFaultError(at if at == address else at & -4096, "segv")
@@ -98,8 +105,9 @@ def _decode(case: Case, offset: int, state: StateBlock) -> Decoded | None:
         word, low = struct.unpack_from("<HH", code, offset)
         if word >= WIDE and iset.wide is not None:
             isa, word = iset.wide, word << 16 | low
-    extra = (1 if guard & 15 else 0) << isa.bits if isa.extra else 0
-    index = decoder.walk(_trie(isa), word | extra)
+    if guard & 15:
+        word |= 1 << isa.bits  # InIT
+    index = decoder.walk(_trie(isa), word)
     return None if index is None else Decoded(isa.variants[index], word, iset, guard)
 
 
@@ -137,7 +145,7 @@ def _landed(case: Case, state: StateBlock, memory: Window, pc: int, address: int
     if abs(pc - address) < case.room and pc % 4 == 0:
         assert FILLER
         return _ended("undefined", state, memory, pc)
-    if SLOTS - 0x4000 <= pc < SLOTS + CODE_REACH or 0x6000_0000 <= pc < 0x6800_0000 or pc >= 0xFFFF_0000:
+    if _is_elsewhere(pc):
         return None
     return _ended("segv", state, memory, pc, pc)
 

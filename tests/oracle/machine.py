@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 SLOTS: Final = 0x4000_0000  # code slots; far from all else, so that a stray branch meets nothing of the driver
+TRAMPOLINE: Final = SLOTS - 0x4000
 WAY_BACK: Final = 16  # bytes at SLOTS with the branches to the driver, A32 then T32
 WINDOW: Final = 0x5000_0000  # scratch memory: readable and writable, not executable
 WINDOW_SIZE: Final = 0x3000
@@ -180,9 +181,11 @@ def build(cases: Sequence[Case], directory: Path, *, vector: bool = True, compil
     )
     program = directory / "oracle.elf"
     flags = ["-O1", "-marm", "-march=armv7-a+fp", "-mfloat-abi=hard", "-static", "-nostdlib", "-ffreestanding"]
-    places = [f"-Wl,--section-start=.slots={SLOTS:#x}", f"-Wl,--section-start=.trampoline={SLOTS - 0x2000:#x}", f"-Wl,--section-start=.window={WINDOW:#x}"]
+    places = [f"-Wl,--section-start=.slots={SLOTS:#x}", f"-Wl,--section-start=.window={WINDOW:#x}"]
+    places += [f"-Wl,--section-start=.trampoline={TRAMPOLINE:#x}"]
+    places += [f"-Wl,--section-start=.registers={TRAMPOLINE + 0x1000:#x}"]
     places += ["-Wl,-Ttext-segment=0x60000000"]  # away from boundary values, which cases may jump to
-    quiet = ["-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none"]
+    quiet = ["-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none", "-Wa,-W"]
     defines = ["-DVECTOR"] if vector else []
     subprocess.run(
         [compiler, *flags, *places, *quiet, *defines, "-o", program, Path(__file__).with_name("driver.c"), "cases.S"],

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLES: Final = ROOT / "samples" / "arm"
-XEMU: Final = (sys.executable, "-c", "import sys; from xemu.cli import main; sys.exit(main())")
+XEMU: Final = (sys.executable, "-c", "from xemu.cli.main import entry; entry()")
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
 TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
 PLAIN: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TERM": "dumb", "TZ": "UTC"}

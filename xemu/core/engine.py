@@ -17,7 +17,7 @@ from xemu.core.handlers import FAULT, HASH_MULTIPLIER, NEED_HANDLER, NEW_PAGE, N
 from xemu.core.library import Library
 from xemu.core.memory import CODE, EXEC, GuestFault
 from xemu.core.objects import CodeMemory
-from xemu.core.records import COLD, COLD_FLAGS, JUMP_CACHE, JUMP_ENTRIES, PINNED, STATE_BYTES, Geometry
+from xemu.core.records import COLD, COLD_FLAGS, GUARD, JUMP_CACHE, JUMP_ENTRIES, PINNED, STATE_BYTES, Geometry
 from xemu.core.reference import StateBlock
 from xemu.core.runtime import F_ALIGN, F_SLOW, PAGE_ENTRY, PAGE_HASH, RING
 from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS
@@ -448,9 +448,17 @@ class Engine:
         if reason == NO_ROW:
             address = cells[CELL["exit_pc"]]
             return self._fault(address, EXEC) if address != self._pc else Exit(ExitKind.UNDEFINED, self._pc)
+        if reason != TRAP_BASE:                              # not complete: take back what its prefix did
+            self._restore_guard(cells[CELL["exit_record"]])
         if reason == FAULT:
             return self._native_fault()
         return self._trap(TRAPS[reason - TRAP_BASE], cells[CELL["exit_pc"]])
+
+    def _restore_guard(self, record: int) -> None:
+        """Put back the guard (ITSTATE) of an instruction that did not complete."""
+        iset = self.target.iset(self.cells[CELL["ctx_key"]] >> 48)
+        if iset.guard:
+            self.state.set(self.target.layout.cells[iset.guard], 0, ctypes.c_uint8.from_address(record + GUARD).value)
 
     def _trap(self, kind: str, number: int) -> Exit:
         if kind == "syscall" and self.options.tracing:

@@ -231,6 +231,10 @@ class FixedWidthIsa:
         row = Row(self, base if same == 0 else f"{base}#{same + 1}", function, pattern, template, places, mask, value, (),
                   bound or {}, features, source, unpredicated=unpredicated)
         self._apply_where(row, where)
+        if self.predicate in places:                       # the all-ones condition is another table (ARM ARM A5.1)
+            condition = places[self.predicate]
+            full = ((1 << condition.width) - 1) << condition.shift
+            row.excludes += ((full, full),)
         names = list(inspect.signature(function).parameters)[1:]
         row.parameters = tuple(n for n in names if n not in row.bound and (n in places or n in self.fields))
         for n in names:

@@ -100,7 +100,7 @@ class Emitter:
 
     def declare(self, result: str, function: str, args: tuple[str, ...]) -> None:
         """Remember a declaration for the end of the module."""
-        types = ", ".join(a.rsplit(" ", 1)[0] if not a.startswith("metadata") else "metadata" for a in args)
+        types = ", ".join(_type(a) for a in args)
         self.declared.add(f"declare {result} @{function}({types})")
 
     # -- values --------------------------------------------------------------------------------------------------
@@ -371,6 +371,11 @@ class Emitter:
     def set_cell(self, offset: int, typed_value: str) -> None:
         """Store an engine cell."""
         self.put(f"store {typed_value}, ptr {self.cell(offset)}{STATE}")
+
+
+def _type(argument: str) -> str:
+    """Return the type of "type value"."""
+    return argument[:argument.index(">") + 1] if argument.startswith("<") else argument.split(" ", 1)[0]
 
 
 def _literal(value: int, width: int) -> str:

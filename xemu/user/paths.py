@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 AT_FDCWD = -100
 PATH_MAX = 4096
 MAX_LINKS = 40
+# roots unpacked from packages may have /bin and /usr/bin apart; on today's systems they are one directory
+UNMERGED = (b"/bin/", b"/sbin/", b"/lib/", b"/usr/bin/", b"/usr/sbin/", b"/usr/lib/")
 HOST_ONLY = frozenset((b"proc", b"sys", b"dev", b"tmp", b"run", b"home", b"root", b"mnt", b"media", b"srv", b""))
 
 
@@ -43,6 +45,13 @@ class Paths:
 
     def under_sysroot(self, path: bytes, *, follow: bool = True) -> bytes | None:
         """Return where an absolute path exists under the sysroot, or None."""
+        found = self._find(path, follow=follow)
+        if found is None and path.startswith(UNMERGED):
+            other = path[4:] if path.startswith(b"/usr/") else b"/usr" + path
+            found = self._find(other, follow=follow)
+        return found
+
+    def _find(self, path: bytes, *, follow: bool) -> bytes | None:
         first = path.lstrip(b"/").partition(b"/")[0]
         if first in HOST_ONLY:
             return None

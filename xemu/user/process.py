@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import struct
-import sys
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import WRITE, AddressSpace, GuestFault
+from xemu.core.memory import EXEC, WRITE, AddressSpace, GuestFault
 from xemu.user import program as programs
 from xemu.user import signals as sig
 from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
@@ -118,8 +117,12 @@ class Process:
 
     def _set_program(self, program: programs.Program, path: bytes, argv: list[bytes], envp: list[bytes]) -> None:
         self.argv, self.environment = argv, envp
-        self.exe = os.path.abspath(path)
-        self.exe_host = os.path.realpath(program.path)
+        host = os.path.realpath(program.path)
+        if host != self.exe_host:
+            root = self.paths.sysroot + b"/"
+            inside = len(root) > 1 and host.startswith(root) and not os.path.abspath(path).startswith(root)
+            self.exe = host[len(root) - 1 :] if inside else host
+        self.exe_host = host
         self.comm = os.path.basename(path)[:15]
 
     def _start(self, program: programs.Program, argv: list[bytes], envp: list[bytes], execfn: bytes) -> None:
@@ -162,10 +165,10 @@ class Process:
         self.table = dispatch_table(abi)
         self.table_size = len(self.table)
         self.private_calls = abi.private_calls
-        self.exit_kinds = sys.modules[type(self.engine).__module__].ExitKind
-        result, write = abi.result_register, state.write
-        mask = (1 << abi.bits) - 1
-        self.set_result = lambda value: write(result, value & mask)
+        self.exit_kinds = self.engine.exit_kinds
+        where, buffer, mask = register_offset(state, abi.result_register), state.buffer, (1 << abi.bits) - 1
+        pack = struct.Struct(abi.order + ("I" if abi.bits == 32 else "Q")).pack_into  # noqa: PLR2004
+        self.set_result = lambda value: pack(buffer, where, value & mask)
         if self.options.strace:
             from xemu.user.strace import Strace  # noqa: PLC0415 - only with --strace
 
@@ -179,19 +182,8 @@ class Process:
         """Return how to read a call's number, and where its arguments lie: (function, buffer, offset)."""
         state, abi = self.engine.state, self.abi
         assert abi is not None  # noqa: S101
-        number, first = abi.number_register, abi.first_argument
-        block = getattr(state, "block", None)
-        if block is not None:
-            unpack, where = struct.Struct(abi.order + "I").unpack_from, state.offset(number)
-            return lambda: unpack(block, where)[0], block, state.offset(first)
-        copy = bytearray(32)
-        names = [f"r{n}" for n in range(8)]
-
-        def refresh() -> int:
-            struct.pack_into("<8I", copy, 0, *[state.read(name) for name in names])
-            return int(state.read(number))
-
-        return refresh, copy, 0
+        unpack, buffer, where = struct.Struct(abi.order + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
+        return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.first_argument)
 
     def slide(self, pages: int) -> int:
         """Return a random distance of up to `pages` pages under --aslr, else 0; bytes."""
@@ -250,15 +242,16 @@ class Process:
 
     def _fault(self, fault: Any) -> None:  # noqa: ANN401
         write = 0x800 if fault.access & WRITE else 0
+        address = self.engine.state.read("pc") if fault.access == EXEC else fault.address
         kind = str(getattr(fault.kind, "name", fault.kind))
         if kind == "ALIGN":
-            self._force(sig.SIGBUS, sig.BUS_ADRALN, fault.address, (14, write | 1, fault.address))
+            self._force(sig.SIGBUS, sig.BUS_ADRALN, address, (14, write | 1, address))
         elif kind == "BUS":
-            self._force(sig.SIGBUS, sig.BUS_ADRERR, fault.address, (14, write | 8, fault.address))
+            self._force(sig.SIGBUS, sig.BUS_ADRERR, address, (14, write | 8, address))
         else:
             mapped = kind == "ACCERR"
             code = sig.SEGV_ACCERR if mapped else sig.SEGV_MAPERR
-            self._force(sig.SIGSEGV, code, fault.address, (14, write | (15 if mapped else 7), fault.address))
+            self._force(sig.SIGSEGV, code, address, (14, write | (15 if mapped else 7), address))
 
     def _undefined(self, address: int) -> None:
         """SIGILL, or SIGTRAP for the patterns debuggers use as breakpoints (arch/arm/kernel/ptrace.c)."""
@@ -361,6 +354,12 @@ class Process:
         """Say something that is wanted only with -v."""
         if self.options.verbose:
             self.say(text)
+
+
+def register_offset(state: Any, name: str) -> int:  # noqa: ANN401 - the engine's state
+    """Return where a register lies in the engine's state block."""
+    cell, index = state._names[name]  # noqa: SLF001 - the one place that reaches in, for speed
+    return int(cell.at(index))
 
 
 def _open_descriptors() -> list[int]:

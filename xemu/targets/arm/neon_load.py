@@ -6,7 +6,7 @@ Each checks its whole range once, then moves vectors or elements. Registers past
 from __future__ import annotations
 
 from xemu.core.bits import Bits, Lanes, join, mux
-from xemu.core.record import when
+from xemu.core.record import RegNo, when
 from xemu.targets.arm.neon_lanes import scalar, with_scalar
 from xemu.targets.arm.simd import add_simd, register_list
 
@@ -68,6 +68,32 @@ def _deinterleave(memory: list[Bits], ways: int, esize: int) -> list[Bits]:
     return [_pick(memory, esize, list(range(way, total, ways))) for way in range(ways)]
 
 
+def _first_quad(registers: list[RegNo]) -> int | None:
+    """Return the quadword whose halves come first, if that is known and so. Where it is, whole quadwords are moved:
+    in a region two doublewords would have to be put together again for the arithmetic that follows."""
+    first = registers[0].number
+    return first // 2 if isinstance(first, int) and first % 2 == 0 else None
+
+
+def _write_registers(cpu, registers: list[RegNo], chunks: list[Bits]) -> None:
+    """Write consecutive doublewords, from chunks of 16 bytes (8 at the end)."""
+    quad = _first_quad(registers)
+    for i, chunk in enumerate(chunks):
+        if quad is not None and chunk.width == 128:
+            cpu.Q128[quad + i] = chunk
+            continue
+        for d, value in zip(registers[2 * i:2 * i + 2], _doublewords(chunk), strict=True):
+            cpu.D[d] = value
+
+
+def _read_registers(cpu, registers: list[RegNo]) -> list[Bits]:
+    """Return consecutive doublewords in chunks of 16 bytes (8 at the end)."""
+    quad = _first_quad(registers)
+    pairs = [registers[i:i + 2] for i in range(0, len(registers), 2)]
+    return [cpu.Q128[quad + i] if quad is not None and len(pair) == 2 else join([cpu.D[d] for d in pair])
+            for i, pair in enumerate(pairs)]
+
+
 # -- VLD1/VST1 (multiple single elements): 1 to 4 registers one after the other --------------------------------------------
 
 
@@ -83,9 +109,7 @@ def VLD1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VLD1 (multiple single elements), A1/T1. ARM ARM A8.8.320."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, align=_ALIGNMENT[align])
-    values = [_any_order(cpu, chunk, esize1) for chunk in _load_chunks(cpu, base, 8 * count)]
-    for d, value in zip(registers, [v for chunk in values for v in _doublewords(chunk)], strict=True):
-        cpu.D[d] = value
+    _write_registers(cpu, registers, [_any_order(cpu, chunk, esize1) for chunk in _load_chunks(cpu, base, 8 * count)])
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
 
@@ -93,8 +117,7 @@ def VST1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VST1 (multiple single elements), A1/T1. ARM ARM A8.8.404."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, write=True, align=_ALIGNMENT[align])
-    values = [_any_order(cpu, cpu.D[d], esize1) for d in registers]
-    _store_chunks(cpu, base, [join(values[i:i + 2]) for i in range(0, count, 2)])
+    _store_chunks(cpu, base, [_any_order(cpu, chunk, esize1) for chunk in _read_registers(cpu, registers)])
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
 

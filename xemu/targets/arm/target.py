@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xemu.core.reference import StateBlock
 
 CPSR_USER = 0xF80F0000
-FPMODE = 0x07F79F00       # AHP DN FZ RMode Stride Len and the trap enables' place (RAZ)
+FPMODE = 0x07F70000       # AHP DN FZ RMode Stride Len (the trap enables are RAZ/WI)
 
 
 def advance_it(_cpu: ArmCpu, itstate: Bits) -> Bits:

@@ -1,0 +1,218 @@
+"""The law: the evaluator, the interpreter's handlers and a region do the same, for random instructions in random states."""
+
+from __future__ import annotations
+
+import ctypes
+import random
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from xemu.core import compiler
+from xemu.core.engine import Engine, Exit, ExitKind, Options
+from xemu.core.llvm import compile_text
+from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.core.region import Code, RegionEmitter
+from xemu.core.state import ENGINE_BYTES
+from xemu.errors import IsaError
+from xemu.targets.registry import get_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xemu.core.isa import Variant
+
+CODE = 0x0001_0000
+WINDOW, WINDOW_SIZE = 0x5000_0000, 0x3000
+CASE_BYTES = 64
+SPECIAL = (0, 1, 2, 31, 32, 33, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000,
+           0x7F800001, 0x00800000, 0x00000001, 0x3F800000, 0xBF800000)
+
+
+@dataclass
+class LawCase:
+    """Instructions in a row, and what they start from."""
+
+    words: bytes
+    count: int
+    context: int
+    state: bytes
+    memory: bytes
+    note: str
+    pc: int = 0
+    results: list[Any] = field(default_factory=list)
+
+
+class Law:
+    """An engine of its own, in which cases run in every tier."""
+
+    def __init__(self, target: str = "arm", seed: int = 0) -> None:
+        self.random = random.Random(seed)
+        self.target = get_target(target)
+        self.target.load_rows()
+        self.space = AddressSpace(32)
+        self.engine = Engine(self.target, self.space, Options(jit=False))
+        self.space.map(WINDOW, WINDOW_SIZE, READ | WRITE)
+        self.tries = {name: trie for name, (_, trie) in compiler.tries(self.target).items()}
+        self.cells = self.target.layout.cells
+
+    # -- cases ---------------------------------------------------------------------------------------------------
+    def word(self, variant: Variant) -> bytes:
+        """Return a random encoding of a variant, as it stands in memory."""
+        isa = variant.row.isa
+        while True:
+            w = (self.random.getrandbits(isa.bits) & ~variant.mask) | (variant.value & ((1 << isa.bits) - 1))
+            if isa.predicate and isa.predicate in variant.row.places and self.random.random() < 0.6:
+                w = w & ~(15 << 28) | 14 << 28
+            if not any(w & m == v for m, v in variant.excludes):
+                break
+        if isa.name == "t32":
+            return (w >> 16).to_bytes(2, "little") + (w & 0xFFFF).to_bytes(2, "little")
+        return w.to_bytes(isa.bits // 8, "little")
+
+    def state(self) -> bytes:
+        """Return random registers: bytes of the state block behind the engine's cells."""
+        st, rnd = self.engine.state, self.random
+        for cell in self.cells.values():
+            if cell.storage != cell.name:
+                continue
+            for i in range(cell.count):
+                value = rnd.getrandbits(cell.width) if rnd.random() < 0.6 else rnd.choice(SPECIAL) & ((1 << cell.width) - 1)
+                if cell.width == 128:
+                    value = sum((rnd.getrandbits(32) if rnd.random() < 0.5 else rnd.choice(SPECIAL)) << 32 * k for k in range(4))
+                st.set(cell, i, value)
+        for i in range(15):
+            if rnd.random() < 0.5:
+                st.write(self.cells["R"].names[i], WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
+            elif rnd.random() < 0.3:
+                st.write(self.cells["R"].names[i], rnd.randrange(0, 64))
+        st.set(self.cells["ITSTATE"], 0, 0)
+        st.set(self.cells["FPMODE"], 0, 0)
+        st.set(self.cells["EXSIZE"], 0, rnd.choice((0, 1, 2, 4, 8)))
+        return bytes(st.buffer[ENGINE_BYTES:])
+
+    def case(self, variants: Sequence[Variant], context: int, prefix: bytes = b"") -> LawCase:
+        """Return a case of these variants in a row."""
+        words = prefix + b"".join(self.word(v) for v in variants)
+        memory = self.random.randbytes(WINDOW_SIZE)
+        note = ", ".join(v.name for v in variants)
+        return LawCase(words, len(variants) + bool(prefix), context, self.state(), memory, note)
+
+    # -- running -------------------------------------------------------------------------------------------------
+    def _begin(self, case: LawCase) -> None:
+        self.engine.state.buffer[ENGINE_BYTES:] = case.state
+        self.space.write(WINDOW, case.memory)
+        self.engine.set_position(case.pc, case.context)
+
+    def _outcome(self, case: LawCase, result: Exit | None, before: int) -> tuple[Any, ...]:
+        st = self.engine.state
+        values = []
+        for cell in self.cells.values():
+            if cell.storage != cell.name or cell.name in ("CX", "CY", "CS", "NZ"):
+                continue
+            for i in range(cell.count):
+                if not self.target.is_scratch(cell.name, i):
+                    values.append((f"{cell.name}[{i}]", st.get(cell, i)))
+        values.append(("cpsr", st.read("cpsr")))
+        stop = None if result is None or result.kind is ExitKind.BUDGET else (result.kind.value, result.number, result.fault)
+        ran = self.engine.insns - before
+        return (("pc", st.pc), ("context", st.context), ("ran", ran), ("stop", stop), *values,
+                ("memory", bytes(self.space.read(WINDOW, WINDOW_SIZE))))
+
+    def evaluated(self, case: LawCase) -> tuple[Any, ...]:
+        """Run a case in the evaluator."""
+        self._begin(case)
+        before, result = self.engine.insns, None
+        for _ in range(case.count):
+            result = self.engine.evaluate_one()
+            if result is not None or not case.pc <= self.engine.pc < case.pc + len(case.words):
+                break
+        if self.engine.cells[0]:
+            pass
+        return self._outcome(case, result, before)
+
+    def native(self, case: LawCase, count: int) -> tuple[Any, ...]:
+        """Run a case in native code: as many instructions as the evaluator ran (one more, where that one stopped)."""
+        self._begin(case)
+        before = self.engine.insns
+        self.engine.cells[0] = 0
+        result = self.engine.run(count)
+        return self._outcome(case, result, before)
+
+    def run(self, cases: list[LawCase], *, tiers: tuple[str, ...] = ("handlers", "region")) -> list[str]:
+        """Run cases in every tier; return descriptions of differences."""
+        size = (len(cases) * CASE_BYTES + 8191) & ~4095
+        self.space.map(CODE, size, READ | WRITE | EXEC)
+        for i, case in enumerate(cases):
+            case.pc = CODE + i * CASE_BYTES
+            self.space.write(case.pc, case.words)
+        expected = [self.evaluated(c) for c in cases]
+        complaints: list[str] = []
+        for tier in tiers:
+            getattr(self, f"_install_{tier}")(cases)
+            for case, want in zip(cases, expected, strict=True):
+                stopped = dict(want)["stop"] is not None
+                got = self.native(case, dict(want)["ran"] + (1 if stopped else 0) or 1)
+                if dict(want)["stop"] is not None and dict(want)["stop"][0] == "syscall":
+                    got = self.native(case, dict(want)["ran"])
+                if got != want:
+                    complaints.append(self._describe(tier, case, want, got))
+        self.space.unmap(CODE, size)
+        return complaints
+
+    def _install_handlers(self, cases: list[LawCase]) -> None:
+        """Compile the handlers of all instructions of the cases at once."""
+        library = self.engine.library
+        wanted: dict[int, set[tuple[str, int]]] = {}
+        for case in cases:
+            library.prepare(case.context)
+            iset = self.target.iset(case.context)
+            for guard in ((0, 0xE8) if iset.guard else (0,)):
+                at = case.pc
+                while at < case.pc + len(case.words):
+                    d = library.decode_with(at, iset, guard)
+                    if d is None:
+                        at += iset.narrow.bits // 8
+                        continue
+                    key = (d.variant.row.isa.name, d.variant.index)
+                    if (case.context, *key) not in library.installed:
+                        wanted.setdefault(case.context, set()).add(key)
+                    at += d.variant.row.length
+        for context, keys in wanted.items():
+            library._install_handlers(context, compiler.compile_handlers(self.target, context, sorted(keys)))  # noqa: SLF001
+
+    def _install_region(self, cases: list[LawCase]) -> None:
+        """Compile each case as a region of its own, many to a module, and pin them."""
+        texts, declared, names = [], set(), []
+        for i, case in enumerate(cases):
+            pages = {p: bytes(self.space.read(p, 4096)) for p in (case.pc & ~4095, (case.pc & ~4095) + 4096)}
+            em = RegionEmitter(self.target, case.context, Code(pages), self.tries)
+            try:
+                text = em.build(case.pc, case.count)
+            except IsaError as e:
+                print(e, case.note)
+                continue
+            if text is None:
+                continue
+            lines = text.text.replace("@region(", f"@region{i}(").split("\n")
+            declared |= {line for line in lines if line.startswith("declare")}
+            texts.append("\n".join(line for line in lines if not line.startswith("declare")))
+            names.append((f"region{i}", case, text.entries))
+        module = "\n".join([*texts, *sorted(declared), ""])
+        symbols = self.engine.code.load(compile_text(module, passes=compiler.REGION_PASSES))
+        for name, case, _ in names:
+            self.engine.pin(self.engine.page(case.pc, case.context), case.pc, symbols[name])
+
+    def _describe(self, tier: str, case: LawCase, want: tuple[Any, ...], got: tuple[Any, ...]) -> str:
+        lines = [f"{tier}: {case.words.hex()} context {case.context}: {case.note}"]
+        for (name, a), (_, b) in zip(want, got, strict=True):
+            if a != b:
+                if name == "memory":
+                    at = next(i for i in range(len(a)) if a[i] != b[i])
+                    a, b = a[at:at + 8].hex(), b[at:at + 8].hex()
+                    name = f"memory+{at:#x}"
+                lines.append(f"    {name}: evaluator {a:#x} native {b:#x}" if isinstance(a, int) and isinstance(b, int)
+                             else f"    {name}: evaluator {a} native {b}")
+        return "\n".join(lines)
+
+
+__all__ = ["CODE", "Law", "LawCase", "ctypes"]

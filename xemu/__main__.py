@@ -1,0 +1,5 @@
+"""`python -m xemu`."""
+
+from xemu.cli.main import entry
+
+entry()

@@ -1,0 +1,82 @@
+"""The `xemu` command: finds the subcommand and turns errors into messages and exit codes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Command = Callable[[list[str]], int]
+
+# command -> (module, one line of help); a module has `main(arguments) -> exit code`
+COMMANDS = {
+    "run": ("xemu.cli.run", "run a Linux program of another architecture"),
+    "decode": ("xemu.cli.decode", "show how an instruction is decoded"),
+}
+INTERNAL_ERROR = 125
+
+
+def usage() -> str:
+    """Return the text of `xemu --help`."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name:{width}}  {text}" for name, (_, text) in sorted(COMMANDS.items())]
+    return "usage: xemu COMMAND [OPTIONS]\n\n" + "\n".join(lines) + "\n\nxemu COMMAND --help says more.\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help", "help"):
+        (sys.stdout if words else sys.stderr).write(usage())
+        return 0 if words else 2
+    if words[0] in ("-V", "--version"):
+        from xemu import __version__  # noqa: PLC0415 - not needed to run a program
+
+        sys.stdout.write(f"xemu {__version__}\n")
+        return 0
+    return _guarded(words[0], words[1:])
+
+
+def _guarded(name: str, arguments: list[str]) -> int:
+    from xemu.errors import XemuError  # noqa: PLC0415 - after --help
+
+    try:
+        return find_command(name)(arguments)
+    except XemuError as error:
+        sys.stderr.write(f"xemu: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except Exception:  # noqa: BLE001 - the last resort: say where, with the code that means "xemu itself"
+        import traceback  # noqa: PLC0415 - only now
+
+        traceback.print_exc()
+        sys.stderr.write("xemu: internal error: this is a bug in xemu; please report the lines above\n")
+        return INTERNAL_ERROR
+
+
+def find_command(name: str) -> Command:
+    """Return a command's main function; UsageError names the near miss."""
+    from importlib import import_module  # noqa: PLC0415
+
+    from xemu.errors import UsageError  # noqa: PLC0415
+
+    if name not in COMMANDS:
+        import difflib  # noqa: PLC0415 - only for the message
+
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        hint = f"; did you mean '{near[0]}'?" if near else "; see xemu --help"
+        raise UsageError(f"no command '{name}'{hint}")
+    command: Command = import_module(COMMANDS[name][0]).main
+    return command
+
+
+def entry() -> None:
+    """Be the console script: no interpreter shutdown work, everything is flushed."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,135 @@
+"""`xemu run`: run a Linux program in user mode."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from xemu.cli.options import Option, help_text, parse
+from xemu.errors import UsageError
+
+if TYPE_CHECKING:
+    from xemu.core.memory import AddressSpace
+    from xemu.user.process import Options, Process
+
+USAGE = "usage: xemu run [OPTIONS] PROGRAM [ARGUMENTS]"
+
+
+def _number(text: str) -> int:
+    return int(text.replace("_", ""), 0)
+
+
+def _clock(text: str) -> bool:
+    if text not in ("host", "virtual"):
+        raise ValueError(text)
+    return text == "virtual"
+
+
+OPTIONS = (
+    Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
+    Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of the guest", repeat=True),
+    Option("-0 --argv0", "TEXT", "argv[0] of the program"),
+    Option("--strace", None, "print every system call to standard error"),
+    Option("--timeout", "SECONDS", "end the program after so much real time", read=float),
+    Option("--timeout-exit-code", "CODE", "exit code of --timeout and --max-insns (124)", read=int),
+    Option("--max-insns", "COUNT", "end the program after so many instructions", read=_number),
+    Option("--stats", None, "print counts and times at the end"),
+    Option("--trace-hash", None, "print a hash of the whole run at the end (implies --clock virtual)"),
+    Option("--clock", "host|virtual", "real time, or 1 ns per instruction", key="virtual_clock", read=_clock),
+    Option("--seed", "NUMBER", "seed of the guest's random numbers (implies --clock virtual)", read=_number, environment="XEMU_SEED"),
+    Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=_number),
+    Option("--aslr", None, "random guest addresses"),
+    Option("--no-jit", None, "interpret only"),
+    Option("--eager-jit", None, "compile everything at first sight"),
+    Option("-v --verbose", None, "say more", repeat=True),
+    Option("-h --help", None, "show this"),
+)
+
+
+def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[str]]:
+    """Parse the command line; UsageError."""
+    from xemu.user.process import Options  # noqa: PLC0415 - after --help
+
+    values, words = parse(OPTIONS, arguments)
+    options = Options()
+    for key, value in values.items():
+        if hasattr(options, key):
+            setattr(options, key, value)
+    options.jit = not values.get("no_jit", False)
+    if values.get("no_jit") and options.eager_jit:
+        raise UsageError("--no-jit and --eager-jit exclude each other")
+    if options.max_insns is not None or options.seed is not None or options.trace_hash:
+        if values.get("virtual_clock") is False:
+            raise UsageError("--clock host cannot be combined with --seed, --max-insns or --trace-hash")
+        options.virtual_clock = True
+    if options.timeout is not None:
+        if options.timeout <= 0:
+            raise UsageError(f"--timeout {options.timeout}: not a time")
+        options.stop_at = time.monotonic_ns() + int(options.timeout * 1e9)
+    return options, values, words
+
+
+def environment(changes: list[str]) -> list[bytes]:
+    """Return the guest's environment: ours with the -E changes."""
+    result = dict(os.environb)
+    for change in changes:
+        for item in change.split(",") if change.count("=") > 1 and "," in change else [change]:
+            name, separator, value = os.fsencode(item).partition(b"=")
+            if separator:
+                result[name] = value
+            else:
+                result.pop(name, None)
+    return [name + b"=" + value for name, value in result.items()]
+
+
+def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:  # noqa: ANN401
+    """Return the translator for an architecture."""
+    from xemu.core import engine  # noqa: PLC0415 - after the program was checked
+    from xemu.targets.registry import get_target  # noqa: PLC0415
+
+    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash)
+    return engine.Engine(get_target(arch), space, chosen)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit code."""
+    options, values, words = _read(arguments)
+    if values.get("help"):
+        sys.stdout.write(help_text(USAGE, OPTIONS))
+        return 0
+    if not words:
+        raise UsageError("no program given; " + USAGE)
+    from xemu.user.process import Process  # noqa: PLC0415
+
+    process = Process(options, make_engine)
+    program = os.fsencode(words[0])
+    argv = [os.fsencode(word) for word in words]
+    if "argv0" in values:
+        argv[0] = os.fsencode(values["argv0"])
+    started = time.perf_counter()
+    process.load(program, argv, environment(values.get("env", [])))
+    process.signals.attach()
+    end = process.run()
+    _finish(process, options, time.perf_counter() - started)
+    return 128 + end.signal if end.signal else end.status
+
+
+def _read(arguments: list[str]) -> tuple[Options, dict[str, Any], list[str]]:
+    if arguments[:1] in (["-h"], ["--help"]):
+        return None, {"help": True}, []  # type: ignore[return-value]
+    return read_options(arguments)
+
+
+def _finish(process: Process, options: Options, seconds: float) -> None:
+    """Print what --stats and --trace-hash ask for."""
+    engine = process.engine
+    if options.trace_hash:
+        process.say(f"trace hash {engine.trace_hash():016x} after {engine.insns} instructions")
+    if options.stats:
+        rate = engine.insns / seconds / 1e6 if seconds else 0.0
+        process.say(f"{engine.insns} instructions in {seconds:.3f} s: {rate:.1f} million/s")
+        for name, value in engine.stats.items():
+            text = f"{value:.3f}" if isinstance(value, float) else str(value)
+            process.say(f"  {name:16} {text}")

@@ -1,0 +1,124 @@
+"""What is printed when a signal kills the guest: where, why, the registers, the code around it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from xemu.loaders.elf import file_reader, read_symbols
+from xemu.user import signals as sig
+
+if TYPE_CHECKING:
+    from xemu.user.process import Process
+    from xemu.user.signals import SigInfo
+    from xemu.user.task import Task
+
+CODES = {
+    (sig.SIGSEGV, 1): "nothing is mapped at", (sig.SIGSEGV, 2): "no right to access", (sig.SIGBUS, 1): "misaligned access to",
+    (sig.SIGBUS, 2): "past the end of the file mapped at", (sig.SIGILL, 1): "undefined instruction at",
+    (sig.SIGTRAP, 1): "breakpoint at",
+}  # fmt: skip
+AROUND = 4  # instructions shown before and after
+
+
+def symbol_at(process: Process, address: int) -> str:
+    """Return "name+0x12 (file)" for an address, the file alone, or nothing."""
+    area = process.space.area_at(address)
+    if area is None or not area.path or not area.path.startswith("/"):
+        return area.path if area is not None else ""
+    name = os.path.basename(area.path)
+    try:
+        fd = os.open(area.path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return name
+    try:
+        symbols = read_symbols(file_reader(fd), os.fstat(fd).st_size, name)
+    finally:
+        os.close(fd)
+    found = symbols.at(address - _bias(process, area.path))
+    return f"{found[0]}+{found[1]:#x} ({name})" if found else name
+
+
+def _bias(process: Process, path: str) -> int:
+    """Return how far a file's addresses are moved, from its first mapping."""
+    from xemu.errors import XemuError  # noqa: PLC0415 - only on the way out
+    from xemu.loaders.elf import read_elf  # noqa: PLC0415
+
+    first = next((area for area in process.space.areas() if area.path == path and area.offset == 0), None)
+    if first is None:
+        return 0
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        image = read_elf(file_reader(fd), os.fstat(fd).st_size, path)
+        os.close(fd)
+    except (OSError, XemuError):
+        return 0
+    return first.start - (image.low & -4096)
+
+
+def disassembly(process: Process, address: int, *, thumb: bool) -> list[str]:
+    """Return the instructions around an address, the one there marked."""
+    try:
+        import capstone  # noqa: PLC0415 - only on the way out
+    except ImportError:
+        return []
+    engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB if thumb else capstone.CS_MODE_ARM)
+    engine.skipdata = True
+    width = 2 if thumb else 4
+    start = max(address - AROUND * width, address & -4096)
+    data = b""
+    for size in (2 * AROUND * 4, 4, 2):
+        data = process.space.peek(start, size) or b""
+        if data:
+            break
+    lines = []
+    for at, size, mnemonic, operands in engine.disasm_lite(data, start):
+        mark = "=>" if at == address else "  "
+        code = _code_text(data[at - start : at - start + size], 2 if thumb else 4)
+        lines.append(f"{mark} {at:08x}  {code:8}  {mnemonic} {operands}")
+        if at > address + AROUND * width:
+            break
+    return lines
+
+
+def _code_text(data: bytes, unit: int) -> str:
+    """Return code as the words or halfwords a manual shows."""
+    return "".join(data[at : at + unit][::-1].hex() for at in range(0, len(data), unit))
+
+
+def instruction_text(process: Process, address: int) -> str:
+    """Return address, bytes and disassembly of one instruction."""
+    thumb = bool(process.engine.state.read("cpsr") & 0x20)
+    line = next((t for t in disassembly(process, address, thumb=thumb) if t.startswith("=>")), "")
+    return line[3:] or f"{address:08x}  {(process.space.peek(address, 4) or b'').hex()}"
+
+
+def registers(process: Process) -> list[str]:
+    """Return the registers, four to a line."""
+    read = process.engine.state.read
+    names = [f"r{n}" for n in range(13)] + ["sp", "lr", "pc"]
+    cells = [f"{name:>3} {read(name):08x}" for name in names]
+    lines = ["  ".join(cells[index : index + 4]) for index in range(0, 16, 4)]
+    return [*lines, f"cpsr {read('cpsr'):08x}  fpscr {read('fpscr'):08x}"]
+
+
+def report(process: Process, task: Task, info: SigInfo) -> None:
+    """Print the report for a signal that dumps core."""
+    state = process.engine.state
+    pc, thumb = state.read("pc"), bool(state.read("cpsr") & 0x20)
+    where = symbol_at(process, pc)
+    text = f"{os.fsdecode(process.comm)}: {sig.name_of(info.signo)} at {pc:#010x}"
+    if where:
+        text += f" in {where}"
+    if info.form == "fault" and info.code > 0 and info.code != sig.SI_KERNEL:
+        why = CODES.get((info.signo, info.code), f"code {info.code},")
+        text += f": {why} {info.values[0]:#010x}"
+    elif info.signo == sig.SIGABRT and info.code == sig.SI_TKILL:
+        text += ": the program called abort()"
+    elif info.form in ("kill", "rt") and info.code <= 0:
+        text += f": sent by process {info.values[0] if info.values else '?'}"
+    process.say(text)
+    if len(process.tasks) > 1:
+        process.say(f"thread {task.tid} of {len(process.tasks)}")
+    for line in (*registers(process), *disassembly(process, pc, thumb=thumb)):
+        process.say("  " + line)
