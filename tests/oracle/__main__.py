@@ -31,7 +31,7 @@ def main() -> int:
 
     from xemu.targets.registry import get_target
 
-    get_target("arm")
+    get_target("arm").load_rows()
     from xemu.targets.arm import isa
 
     rng = random.Random(chosen.seed)

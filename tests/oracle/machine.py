@@ -185,7 +185,7 @@ def build(cases: Sequence[Case], directory: Path, *, vector: bool = True, compil
     places += [f"-Wl,--section-start=.trampoline={TRAMPOLINE:#x}"]
     places += [f"-Wl,--section-start=.registers={TRAMPOLINE + 0x1000:#x}"]
     places += ["-Wl,-Ttext-segment=0x60000000"]  # away from boundary values, which cases may jump to
-    quiet = ["-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none", "-Wa,-W"]
+    quiet = ["-Wl,--no-warn-rwx-segments", "-Wl,--build-id=none", "-Wa,-mno-warn-deprecated"]
     defines = ["-DVECTOR"] if vector else []
     subprocess.run(
         [compiler, *flags, *places, *quiet, *defines, "-o", program, Path(__file__).with_name("driver.c"), "cases.S"],

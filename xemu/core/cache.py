@@ -12,9 +12,13 @@ import os
 import struct
 import sys
 import zlib
-from hashlib import blake2b
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+try:
+    from _blake2 import blake2b          # hashlib's own, without loading OpenSSL on every start
+except ImportError:
+    from hashlib import blake2b
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

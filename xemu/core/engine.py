@@ -7,25 +7,42 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from time import perf_counter
-from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host
-from xemu.core.handlers import FAULT, HASH_MULTIPLIER, NEED_HANDLER, NEW_PAGE, NO_ROW, STOP, TRAP_BASE, TRAPS
 from xemu.core.library import Library
 from xemu.core.memory import CODE, EXEC, GuestFault
 from xemu.core.objects import CodeMemory
-from xemu.core.records import COLD, COLD_FLAGS, GUARD, JUMP_CACHE, JUMP_ENTRIES, PINNED, STATE_BYTES, Geometry
-from xemu.core.reference import StateBlock
-from xemu.core.runtime import F_ALIGN, F_SLOW, PAGE_ENTRY, PAGE_HASH, RING
-from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS
+from xemu.core.records import (
+    COLD,
+    COLD_FLAGS,
+    F_ALIGN,
+    F_SLOW,
+    FAULT,
+    GUARD,
+    HASH_MULTIPLIER,
+    JUMP_CACHE,
+    JUMP_ENTRIES,
+    NEED_HANDLER,
+    NEW_PAGE,
+    NO_ROW,
+    PAGE_ENTRY,
+    PAGE_HASH,
+    PINNED,
+    RING,
+    STATE_BYTES,
+    STOP,
+    TRAP_BASE,
+    TRAPS,
+    Geometry,
+)
+from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS, StateBlock
 
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
-    from xemu.core.runtime import IsaSet
-    from xemu.core.target import Target
+    from xemu.core.target import IsaSet, Target
 
 SLICE = 1 << 22          # instructions native code runs before the engine looks around
 MASK64 = (1 << 64) - 1
@@ -44,8 +61,7 @@ class ExitKind(Enum):
     KICK = "kick"
 
 
-@dataclass(frozen=True)
-class Fault:
+class Fault(NamedTuple):
     """An access the guest may not make. kind: MAPERR, ACCERR, ALIGN or BUS."""
 
     address: int
@@ -53,8 +69,7 @@ class Fault:
     kind: str
 
 
-@dataclass(frozen=True)
-class Exit:
+class Exit(NamedTuple):
     """Where and why the guest stopped."""
 
     kind: ExitKind
@@ -63,14 +78,12 @@ class Exit:
     fault: Fault | None = None
 
 
-@dataclass
-class Options:
+class Options(NamedTuple):
     """How the engine works: `jit` compiles hot code, `eager` at first sight, `tracing` keeps the trace hash."""
 
     jit: bool = True
     eager: bool = False
     tracing: bool = False
-    worker: bool = True
     cache: bool = True
 
 

@@ -15,23 +15,21 @@ from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter
 from xemu.core.record import Abort, Branch, Load, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
+    FAULT,
+    HASH_MULTIPLIER,
     JUMP_CACHE,
     JUMP_ENTRIES,
     OPERAND_BYTES,
     OPERANDS,
     RECORD,
+    TRAP_BASE,
+    TRAPS,
     Geometry,
 )
 from xemu.core.state import ENGINE_CELLS, StateLayout, storage_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-#: exit reasons that native code stores; traps and aborts follow, in the order of TRAPS
-STOP, NEW_PAGE, NEED_HANDLER, NO_ROW, FAULT, SLOW = 1, 2, 3, 4, 5, 6
-TRAPS = ("syscall", "undefined", "breakpoint", "align")
-TRAP_BASE = 16
-HASH_MULTIPLIER = 0x9E3779B97F4A7C15
 
 IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
 

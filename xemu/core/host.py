@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import mmap
-import platform
+import os
 from typing import TYPE_CHECKING
 
 from xemu.core.state import ENGINE_CELLS
@@ -13,7 +13,7 @@ from xemu.errors import XemuError
 if TYPE_CHECKING:
     from xemu.core.runtime import Native
 
-MACHINE = platform.machine()
+MACHINE = os.uname().machine
 X86 = MACHINE in ("x86_64", "AMD64")
 ARM = MACHINE in ("aarch64", "arm64")
 if not (X86 or ARM):

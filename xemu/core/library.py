@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import ctypes
-import os
 import struct
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core import decoder, host
+from xemu.core import host
 from xemu.core.cache import Cache, page_digest
 from xemu.core.client import Client
 from xemu.core.memory import EXEC, GuestFault
 from xemu.core.objects import BadObjectError
-from xemu.core.runtime import PREFIXES, TABLES, VARIANT, V_PREDICATED
+from xemu.core.records import PREFIXES, TABLES, V_PREDICATED, VARIANT
 
 if TYPE_CHECKING:
     from xemu.core.engine import CodePage, Engine
-    from xemu.core.isa import FixedWidthIsa, Variant
+    from xemu.core.isa import Variant
     from xemu.core.reference import Memory, Outcome, StateBlock
-    from xemu.core.runtime import IsaSet
+    from xemu.core.target import IsaSet
 
 CONTEXTS = 64            # context words a target may have
 LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
@@ -28,8 +26,7 @@ QUEUE = 512              # hot heads waiting for the compiler
 REWRITTEN = 32           # a page whose code changed more often is interpreted only
 
 
-@dataclass(frozen=True)
-class Decoded:
+class Decoded(NamedTuple):
     """One instruction found in memory."""
 
     variant: Variant
@@ -38,8 +35,7 @@ class Decoded:
     guard: int
 
 
-@dataclass
-class PublishedRegion:
+class PublishedRegion(NamedTuple):
     """A region that is installed: its context, entries and pages."""
 
     context: int
@@ -108,22 +104,22 @@ class Library:
         self._keep.append(buffer)
         return ctypes.addressof(buffer)
 
-    def _trie_address(self, isa: FixedWidthIsa) -> int:
-        if isa.name not in self._placed:
-            self._placed[isa.name] = self._place(self.tries()[isa.name][1])
-        return self._placed[isa.name]
+    def _trie_address(self, isa: str) -> int:
+        if isa not in self._placed:
+            self._placed[isa] = self._place(self.tries()[isa][1])
+        return self._placed[isa]
 
     def prepare(self, context: int) -> None:
         """Make the decode tables of a context, with the handlers that the cache has."""
         if context in self.prepared:
             return
         iset = self.target.iset(context)
-        tables = {isa.name: host.reserve(max(self.tries()[isa.name][0], 1) * VARIANT) for isa in iset.isas}
+        tables = {isa: host.reserve(max(self.tries()[isa][0], 1) * VARIANT) for isa in iset.names}
         prefixes = [0] * PREFIXES
         for index, name in self.prefix_names[self.target.set_of(context)].items():
             prefixes[index] = self.natives[name]
-        tries = [self._trie_address(isa) for isa in iset.isas] + [0]
-        variants = [tables[isa.name] for isa in iset.isas] + [0]
+        tries = [self._trie_address(isa) for isa in iset.names] + [0]
+        variants = [tables[isa] for isa in iset.names] + [0]
         entry = struct.pack("<5Q24x", tries[0], tries[1], variants[0], variants[1], self._place(struct.pack(f"<{PREFIXES}Q", *prefixes)))
         ctypes.memmove(self.tables + context * TABLES, entry, TABLES)
         self.prepared[context] = tables
@@ -141,14 +137,16 @@ class Library:
     def decode_with(self, pc: int, iset: IsaSet, guard: int) -> Decoded | None:
         """Return the instruction at pc for a given guard value."""
         self.load_rows()
-        unit = iset.narrow.bits // 8
+        unit = iset.bits[0] // 8
         word = int.from_bytes(self.engine.space.view(pc, unit, EXEC), "little")
         isa = iset.narrow
-        if iset.wide is not None and word >= iset.wide_from:
-            isa = iset.wide
+        if len(iset.names) > 1 and word >= iset.wide_from:
+            isa = iset.isas[1]
             word = word << 8 * unit | int.from_bytes(self.engine.space.view(pc + unit, unit, EXEC), "little")
         if guard & 15:
             word |= 1 << isa.bits
+        from xemu.core import decoder
+
         index = decoder.walk(self.tries()[isa.name][1], word)
         return None if index is None else Decoded(isa.variants[index], word, iset, guard)
 
@@ -183,7 +181,7 @@ class Library:
         for _ in range(LOOK_AHEAD):
             d = self.decode_with(at, iset, 0) if at < end else None
             if d is None:
-                at += iset.narrow.bits // 8
+                at += iset.bits[0] // 8
                 continue
             out.append(d.variant)
             at += d.variant.row.length
@@ -317,5 +315,3 @@ class Library:
         self.client.forget()
         self.asked &= self.installed
 
-
-__all__ = ["Library", "os"]

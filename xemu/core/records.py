@@ -7,8 +7,6 @@ operands…}`, 32 bytes each, and two records past the last one that continue on
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 PAGE = 4096
 RECORD = 32
 OPERANDS = 16            # byte offset of the operands in a record
@@ -25,28 +23,33 @@ JUMP_ENTRIES = 4096      # entries of {key, record}
 STATE_BYTES = JUMP_CACHE + JUMP_ENTRIES * 16
 
 
-@dataclass(frozen=True)
 class Geometry:
     """Layout of the blocks of an instruction set whose instructions start at multiples of `unit` bytes."""
 
-    unit: int
+    __slots__ = ("block", "cold", "count", "shift", "unit")
 
-    @property
-    def count(self) -> int:
-        """Return the records of a page."""
-        return PAGE // self.unit
+    def __init__(self, unit: int) -> None:
+        self.unit = unit
+        self.count = PAGE // unit                                  # records of a page
+        self.block = self.count * RECORD * 2                       # bytes (and alignment) of a block
+        self.cold = self.count * RECORD + self.count * RECORD // 4    # byte offset of the cold part
+        self.shift = (RECORD // unit).bit_length() - 1             # log2 of record bytes per guest byte
 
-    @property
-    def block(self) -> int:
-        """Return the bytes (and alignment) of a block."""
-        return self.count * RECORD * 2
 
-    @property
-    def cold(self) -> int:
-        """Return the byte offset of the cold part."""
-        return self.count * RECORD + self.count * RECORD // 4
+# -- what native code and the engine agree on ---------------------------------------------------------------------------
 
-    @property
-    def shift(self) -> int:
-        """Return log2 of record bytes per guest byte."""
-        return (RECORD // self.unit).bit_length() - 1
+#: exit reasons that native code stores; traps and aborts follow, in the order of TRAPS
+STOP, NEW_PAGE, NEED_HANDLER, NO_ROW, FAULT = 1, 2, 3, 4, 5
+TRAPS = ("syscall", "undefined", "breakpoint", "align")
+TRAP_BASE = 16
+HASH_MULTIPLIER = 0x9E3779B97F4A7C15
+
+RING = 256               # hot records the engine has not seen yet
+VARIANT = 32             # bytes of a variant's entry in decode tables: body, extract, and bytes as below
+V_PREDICATED, V_LENGTH, V_BRANCH, V_CALL, V_REGISTERS = 16, 17, 18, 19, 20
+TABLES = 64              # bytes of one context's decode tables
+T_NARROW, T_WIDE, T_NARROW_VARIANTS, T_WIDE_VARIANTS, T_PREFIXES = 0, 8, 16, 24, 32
+PREFIXES = 128           # entries of a prefix table
+PAGE_ENTRY = 32          # bytes of an entry of the page table: key, block, shift, counting handler
+PAGE_HASH = 0x9E3779B97F4A7C15
+F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3          # kinds of failed accesses

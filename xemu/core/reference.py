@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from xemu.core.evaluate import EVALUATE
 from xemu.core.record import Abort, Load, Probe, Raise, Recorder, Store
+from xemu.core.state import StateBlock
 
 if TYPE_CHECKING:
     from xemu.core.bits import Bits
-    from xemu.core.state import Cell, StateLayout
 
 
 class Memory(Protocol):
@@ -38,26 +38,6 @@ class Outcome:
     taken: bool = False             # a branch was taken
     trap: tuple[str, int] | None = None
     abort: tuple[str, int] | None = None
-
-
-class StateBlock:
-    """Registers as bytes in a buffer, laid out by a StateLayout, and the context word."""
-
-    context = 0
-
-    def __init__(self, layout: StateLayout, buffer: Any = None) -> None:
-        self.layout = layout
-        self.buffer = buffer if buffer is not None else bytearray(layout.size)
-
-    def get(self, cell: Cell, index: int = 0) -> int:
-        """Return one register."""
-        at, n = cell.at(index), cell.stride
-        return int.from_bytes(self.buffer[at:at + n], "little") & ((1 << cell.width) - 1)
-
-    def set(self, cell: Cell, index: int, value: int) -> None:
-        """Change one register."""
-        at, n = cell.at(index), cell.stride
-        self.buffer[at:at + n] = value.to_bytes(n, "little")
 
 
 class Evaluation:

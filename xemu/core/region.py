@@ -22,9 +22,8 @@ from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
     from xemu.core.isa import FixedWidthIsa, Variant
-    from xemu.core.runtime import IsaSet
+    from xemu.core.target import IsaSet, Target
     from xemu.core.state import Cell
-    from xemu.core.target import Target
 
 LIMIT = 400              # instructions of a region
 PAGE = 4096
@@ -109,13 +108,14 @@ class Discovery:
     def decode(self, pc: int, guard: int) -> Decoded | None:
         """Return the instruction at pc, if its bytes are known and have a row."""
         iset = self.iset
-        unit = iset.narrow.bits // 8
+        unit = iset.bits[0] // 8
         word = self.code.fetch(pc, unit)
         if word is None:
             return None
         isa: FixedWidthIsa = iset.narrow
-        if iset.wide is not None and word >= iset.wide_from:
-            isa, second = iset.wide, self.code.fetch(pc + unit, unit)
+        wide = iset.wide
+        if wide is not None and word >= iset.wide_from:
+            isa, second = wide, self.code.fetch(pc + unit, unit)
             if second is None:
                 return None
             word = word << 8 * unit | second
@@ -171,7 +171,7 @@ class Discovery:
         for w in cpu.writes:
             if w.cell.name == name and w.value.op == "const":
                 return int(w.value.attr)
-        if guard & 15 and self.iset.advance is not None:
+        if guard & 15:
             return int(self.iset.advance(cpu, const(guard, 8)).attr)
         return 0
 
@@ -376,7 +376,6 @@ class RegionEmitter(CodeEmitter):
             return None
         row, t = insn.decoded.variant.row, self.target
         cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), row.length, t.context(self.context), self.env)
-        assert self.iset.condition is not None
         return self.iset.condition(cpu, cond)
 
     def instruction(self, insn: Insn) -> Recorder:

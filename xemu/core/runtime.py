@@ -6,68 +6,51 @@ and a few staged pieces (condition tests, the guard of T32's IT blocks).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xemu.core import host
-from xemu.core.bits import Bits, const, make, new_graph
-from xemu.core.handlers import NEED_HANDLER, NEW_PAGE, NO_ROW, STOP, CodeEmitter, HandlerEmitter
+from xemu.core.bits import const, new_graph
+from xemu.core.handlers import CodeEmitter, HandlerEmitter
 from xemu.core.lower import CONVENTION, SIGNATURE
 from xemu.core.record import set_current
 from xemu.core.records import (
     COLD_FLAGS,
     COLD_HEAT,
+    F_ACCESS,
+    F_ALIGN,
+    F_SLOW,
     GUARD,
     JUMP_CACHE,
     JUMP_ENTRIES,
+    NEED_HANDLER,
+    NEW_PAGE,
+    NO_ROW,
+    PAGE_ENTRY,
+    PAGE_HASH,
     PINNED,
-    RECORD,
+    RING,
+    STOP,
+    T_NARROW,
+    T_NARROW_VARIANTS,
+    T_PREFIXES,
+    T_WIDE,
+    T_WIDE_VARIANTS,
+    TABLES,
     TARGET,
+    V_BRANCH,
+    V_CALL,
+    V_PREDICATED,
+    V_REGISTERS,
+    VARIANT,
     Geometry,
 )
 from xemu.core.state import ENGINE_CELLS as CELL
 from xemu.core.state import StateLayout
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from xemu.core.isa import FixedWidthIsa
+    from xemu.core.target import IsaSet
 
 HEAT = 600               # executions of a branch target before it is offered to the compiler
-RING = 256               # hot records the engine has not seen yet (power of two)
-VARIANT = 32             # bytes of a variant's entry in decode tables: body, extract, and bytes as below
-V_PREDICATED, V_LENGTH, V_BRANCH, V_CALL, V_REGISTERS = 16, 17, 18, 19, 20
-TABLES = 64              # bytes of one context's decode tables
-T_NARROW, T_WIDE, T_NARROW_VARIANTS, T_WIDE_VARIANTS, T_PREFIXES = 0, 8, 16, 24, 32
-PAGE_ENTRY = 32          # bytes of an entry of the page table: key, block, shift, counting handler
-PAGE_HASH = 0x9E3779B97F4A7C15
-F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3
-
-
-@dataclass(frozen=True)
-class IsaSet:
-    """The instructions that one context decodes: all of one width, or narrow ones and wide ones told apart by the first unit."""
-
-    name: str
-    narrow: FixedWidthIsa
-    wide: FixedWidthIsa | None = None
-    wide_from: int = 0                        # first unit >= this: a wide instruction
-    pc_offset: int = 0                        # what R15 reads as, from the instruction
-    guard: str = ""                           # cell that holds the guard ("ITSTATE"), or none
-    condition_shift: int = 28                 # place of the condition field of predicated rows
-    condition: Callable[[Any, int], Bits] | None = None
-    advance: Callable[[Any, Bits], Bits] | None = None          # the guard after an instruction
-    guard_condition: Callable[[int], int] | None = None         # condition of a guard value
-
-    @property
-    def geometry(self) -> Geometry:
-        """Return the record layout."""
-        return Geometry(self.narrow.bits // 8)
-
-    @property
-    def isas(self) -> list[FixedWidthIsa]:
-        """Return narrow, then wide."""
-        return [self.narrow, *([self.wide] if self.wide else [])]
 
 
 class Native(CodeEmitter):
@@ -356,7 +339,7 @@ def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int
     A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
     """
     text, declared, names = "", set(), {}
-    lengths = [i.bits // 8 for i in iset.isas]
+    lengths = [b // 8 for b in iset.bits]
     for wide, length in enumerate(lengths):
         for guarded in ((0, 1) if iset.guard else (0,)):
             for reads_pc in (0, 1):
@@ -376,9 +359,6 @@ def prefix_index(cond: int, reads_pc: int, guarded: int, wide: int) -> int:
     return cond | reads_pc << 4 | guarded << 5 | wide << 6
 
 
-PREFIXES = 128
-
-
 def _prefix(iset: IsaSet, layout: StateLayout, name: str, length: int, cond: int, *, guarded: bool, reads_pc: bool) -> HandlerEmitter:
     new_graph()
     em = HandlerEmitter(layout, iset.geometry, length)
@@ -393,14 +373,12 @@ def _prefix(iset: IsaSet, layout: StateLayout, name: str, length: int, cond: int
         em.label("again")
         em.tail(f"@decode_{iset.name}", "%rec", "%budget")
         em.label("same")
-        assert iset.advance is not None
         advanced = em.value(iset.advance(cpu, now))
     if reads_pc:
         pc = em.let(f"add i64 {em.get_cell(CELL['page_va'])}, {em.page_offset()}")
         value = em.let(f"trunc i64 {em.let(f'add i64 {pc}, {iset.pc_offset}')} to i32")
         em.put(f"store i32 {value}, ptr {em.cell(layout.cells['R'].at(15))}")
     if cond < 14:
-        assert iset.condition is not None
         test = em.value(iset.condition(cpu, cond))
         if guarded:
             em.put(f"store i8 {advanced}, ptr {em.cell(cell.offset)}")
@@ -430,7 +408,7 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     unit = f.geometry.unit
     first = f.let(f"load i{8 * unit}, ptr {f.at('%mem', pc)}, align 1")
     word = f.let(f"zext i{8 * unit} {first} to i64")
-    if iset.wide is not None:
+    if len(iset.bits) > 1:
         is_wide = f.let(f"icmp uge i64 {word}, {iset.wide_from}")
         f.branch_if(is_wide, "wide", "narrow")
         f.label("wide")
@@ -453,7 +431,7 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     narrow_block = f.block
     f.go("walk")
     f.label("walk")
-    if iset.wide is not None:
+    if len(iset.bits) > 1:
         word = f.let(f"phi i64 [ {word}, %narrow ], [ {joined}, %fetch ]")
         trie = f.let(f"phi ptr [ {nt}, %narrow ], [ {wt}, %fetch ]")
         variants = f.let(f"phi ptr [ {nv}, %narrow ], [ {wv}, %fetch ]")
@@ -491,7 +469,7 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     slot = f.op2("shl", f.op2("lshr", pc, 12), 3)
     mask = f.op2("shl", "1", f.op2("lshr", pcoff, 6))
     f.put_at(granules, slot, f"i64 {f.op2('or', f.get(granules, slot), mask)}")
-    if iset.wide is not None:
+    if len(iset.bits) > 1:
         end = f.op2("add", pc, f.op2("add", f.op2("shl", wide, unit.bit_length() - 1), unit - 1))
         slot = f.op2("shl", f.op2("lshr", end, 12), 3)
         mask = f.op2("shl", "1", f.op2("lshr", f.op2("and", end, 4095), 6))

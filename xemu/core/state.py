@@ -5,8 +5,7 @@ The engine's own cells (budget, exit reason, tables) stand first in the same blo
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.errors import IsaError
 
@@ -56,8 +55,7 @@ ENGINE_CELLS = {
 }
 
 
-@dataclass(frozen=True)
-class Cell:
+class Cell(NamedTuple):
     """One register or register file: `count` elements of `width` bits, `stride` bytes apart, at byte `offset`."""
 
     name: str
@@ -89,14 +87,14 @@ def storage_bytes(width: int) -> int:
     return size
 
 
-@dataclass
 class StateLayout:
     """The declared cells of one target. `file`, `word` and `view` add; the order is the layout."""
 
-    name: str
-    cells: dict[str, Cell] = field(default_factory=dict)
-    size: int = ENGINE_BYTES
-    sticky: str = ""             # name of the cell that gathers floating-point exceptions (IEEE bits, see fp.py)
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.cells: dict[str, Cell] = {}
+        self.size = ENGINE_BYTES
+        self.sticky = ""         # name of the cell that gathers floating-point exceptions (IEEE bits, see fp.py)
 
     def _add(self, cell: Cell) -> Cell:
         if cell.name in self.cells:
@@ -124,3 +122,23 @@ class StateLayout:
     def owners(self) -> Iterator[Cell]:
         """Yield the cells that own bytes, in layout order."""
         return (c for c in self.cells.values() if c.storage == c.name)
+
+
+class StateBlock:
+    """Registers as bytes in a buffer, laid out by a StateLayout, and the context word."""
+
+    context = 0
+
+    def __init__(self, layout: StateLayout, buffer: Any = None) -> None:
+        self.layout = layout
+        self.buffer = buffer if buffer is not None else bytearray(layout.size)
+
+    def get(self, cell: Cell, index: int = 0) -> int:
+        """Return one register."""
+        at, n = cell.at(index), cell.stride
+        return int.from_bytes(self.buffer[at:at + n], "little") & ((1 << cell.width) - 1)
+
+    def set(self, cell: Cell, index: int, value: int) -> None:
+        """Change one register."""
+        at, n = cell.at(index), cell.stride
+        self.buffer[at:at + n] = value.to_bytes(n, "little")

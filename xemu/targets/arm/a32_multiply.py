@@ -118,7 +118,7 @@ def SMMUL(cpu, Rd, Rm, R_round, Rn):
     op.multiply_top(cpu, Rd, Rn, Rm, None, R_round)
 
 
-@a32("cond 01110101 Rd Ra Rm 11 R_round 1 Rn", "smmls{r}{cond} {Rd}, {Rn}, {Rm}, {Ra}", where="Rd != 15, Rn != 15, Rm != 15")
+@a32("cond 01110101 Rd Ra Rm 11 R_round 1 Rn", "smmls{r}{cond} {Rd}, {Rn}, {Rm}, {Ra}", where=NO_PC_ACCUMULATE)
 def SMMLS(cpu, Rd, Ra, Rm, R_round, Rn):
     """SMMLS, A1. ARM ARM A8.8.185."""
     op.multiply_top(cpu, Rd, Rn, Rm, Ra, R_round, subtract=True)

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xemu.core.bits import Bits, cat, const, mux
-from xemu.core.runtime import IsaSet
-from xemu.core.target import Target
-from xemu.targets.arm.isa import a32, t16, t32
-from xemu.targets.arm.state import LAYOUT, ArmContext, ArmCpu, condition
+from xemu.core.target import IsaSet, Target
+from xemu.targets.arm.layout import LAYOUT, ArmContext
 
 if TYPE_CHECKING:
-    from xemu.core.reference import StateBlock
+    from xemu.core.state import StateBlock
 
 CPSR_USER = 0xF80F0000
 FPMODE = 0x07F70000       # AHP DN FZ RMode Stride Len (the trap enables are RAZ/WI)
 
 
-def advance_it(_cpu: ArmCpu, itstate: Bits) -> Bits:
-    """ITAdvance() (ARM ARM A2.5.2): the state after one instruction of the block."""
-    rest = cat(itstate[7:5], itstate[3:0], const(0, 1))
-    return mux(itstate[2:0] == 0, const(0, 8), rest)
-
-
-A32 = IsaSet("a32", a32, pc_offset=8, condition=condition)
-T32 = IsaSet("t32", t16, t32, wide_from=0xE800, pc_offset=4, condition=condition, guard="ITSTATE", advance=advance_it)
+_MODULES = ("xemu.targets.arm.isa", "xemu.targets.arm.state")
+A32 = IsaSet("a32", *_MODULES, ("a32",), (32,), pc_offset=8)
+T32 = IsaSet("t32", *_MODULES, ("t16", "t32"), (16, 32), wide_from=0xE800, pc_offset=4, guard="ITSTATE")
 
 
 def load_rows() -> None:
@@ -80,5 +72,5 @@ def capstone_mode(context: int) -> tuple[int, int]:
     return 0, (1 << 4) if context & 1 else 0
 
 
-TARGET = Target("arm", LAYOUT, 32, ArmContext.of, (A32, T32), lambda word: word & 1, load_rows, read_register, write_register,
-                package="arm", capstone=capstone_mode, scratch=("R", 15))
+TARGET = Target("arm", "arm", LAYOUT, 32, ArmContext.of, (A32, T32), lambda word: word & 1, load_rows, read_register, write_register,
+                capstone_mode, scratch=("R", 15))
