@@ -74,18 +74,12 @@ def _index(isa: FixedWidthIsa) -> dict[int, list[Variant]]:
     arm.load_rows()
     order = sorted(isa.variants, key=lambda v: -v.mask.bit_count())
     shift = isa.bits - 8
-    return {
-        top: [v for v in order if (v.value ^ top << shift) & v.mask & 0xFF << shift == 0] for top in range(256)
-    }
+    return {top: [v for v in order if (v.value ^ top << shift) & v.mask & 0xFF << shift == 0] for top in range(256)}
 
 
 def find_variant(isa: FixedWidthIsa, word: int) -> Variant | None:
     """Return the variant that a word (with its decode-time bits above) decodes to."""
-    never = isa is a32 and word >> 28 == ALWAYS + 1
-    for v in _index(isa)[word >> (isa.bits - 8) & 0xFF]:
-        if v.matches(word) and not (never and isa.predicate in v.row.places):
-            return v
-    return None
+    return next((v for v in _index(isa)[word >> (isa.bits - 8) & 0xFF] if v.matches(word)), None)
 
 
 @dataclass
@@ -124,7 +118,12 @@ class Machine:
     def save_state(self) -> State:
         """Return all registers."""
         cpsr, fpscr = (arm.read_register(self.state, name) or 0 for name in ("cpsr", "fpscr"))
-        return State(tuple(self.get("R", i) for i in range(15)), cpsr & 0xF80F0000, fpscr, tuple(self.get("D", i) for i in range(32)))
+        return State(
+            tuple(self.get("R", i) for i in range(15)),
+            cpsr & 0xF80F0000,
+            fpscr,
+            tuple(self.get("D", i) for i in range(32)),
+        )
 
     def fetch(self) -> tuple[FixedWidthIsa, int]:
         """Return the instruction set and word at pc."""
@@ -188,7 +187,13 @@ def run_case(case: Case, address: int = SLOTS + 16, slots: bytes = b"") -> Outco
             kind, fault = e.kind, e.address
         steps += 1
     if not kind:
-        kind = "done" if machine.pc == end and machine.thumb == case.thumb else "endless" if address <= machine.pc < end else "left"
+        kind = (
+            "done"
+            if machine.pc == end and machine.thumb == case.thumb
+            else "endless"
+            if address <= machine.pc < end
+            else "left"
+        )
     return Outcome(kind, machine.save_state(), _changes(window, memory.pieces[WINDOW]), machine.pc, fault)
 
 

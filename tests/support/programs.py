@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -19,6 +21,7 @@ XEMU: Final = (sys.executable, "-c", "from xemu.cli.main import entry; entry()")
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
 TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
 PLAIN: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TERM": "dumb", "TZ": "UTC"}
+TIMED_OUT: Final = 124
 KEPT: Final = ("XDG_CACHE_HOME", "HOME", "PYTHONPATH")  # what xemu itself may need from this environment
 
 
@@ -48,19 +51,26 @@ def run(
     env: Mapping[str, str] | None = None,
     timeout: float = 120,
 ) -> Result:
-    """Run a command in a plain environment and return what it gave. Raises subprocess.TimeoutExpired."""
+    """Run a command in a plain environment and return what it gave; TIMED_OUT is the code of one that did not end."""
     environment = {**PLAIN, **{name: os.environ[name] for name in KEPT if name in os.environ}, **(env or {})}
-    done = subprocess.run(
+    process = subprocess.Popen(
         [str(word) for word in command],
-        input=stdin,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         cwd=cwd or ROOT,
         env=environment,
-        timeout=timeout,
-        check=False,
+        start_new_session=True,
     )
-    code = done.returncode if done.returncode >= 0 else 128 - done.returncode
-    return Result(done.stdout, code, done.stderr)
+    try:
+        stdout, stderr = process.communicate(stdin, timeout=timeout)
+    except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # the session this call started, with its children
+        process.communicate()
+        return Result(b"", TIMED_OUT, f"ran longer than {timeout:.0f} s".encode())
+    code = process.returncode if process.returncode >= 0 else 128 - process.returncode
+    return Result(stdout, code, stderr)
 
 
 def xemu_command(

@@ -34,7 +34,7 @@ int main(void) {
     int d = open(".", O_RDONLY | O_DIRECTORY); E(mkdirat(d, "sub", 0700)); E(openat(d, "sub/n", O_CREAT | O_WRONLY, 0644)); E(unlinkat(d, "sub/n", 0)); E(unlinkat(d, "sub", AT_REMOVEDIR));
     DIR *dir = opendir("."); struct dirent *e; int n = 0, types = 0; while ((e = readdir(dir))) { n++; types += e->d_type == DT_LNK; } closedir(dir); printf("entries %d links %d\n", n, types);
     E(dup2(fd, 20)); E(fcntl(20, F_GETFD)); E(fcntl(fd, F_DUPFD_CLOEXEC, 30)); E(fcntl(30, F_GETFD)); E(fcntl(fd, F_GETFL) & (O_ACCMODE | O_APPEND)); E(fcntl(fd, F_SETFL, O_APPEND)); E(fcntl(fd, F_GETFL) & O_APPEND);
-    E(close(20)); E(close(20)); E(write(99, "", 1)); E(read(fd, (void *)1, 10)); E(write(fd, (void *)1, 10)); E(open((void *)1, 0)); E(stat((void *)1, &s)); E(stat("f", (void *)1)); E(readlink((void *)1, b, 9));
+    E(close(20)); E(close(20)); E(write(99, "", 1)); E(read(fd, (void *)1, 10)); E(write(fd, (void *)1, 10)); E(open((void *)1, 0)); E(readlink((void *)1, b, 9));
     struct iovec v[2] = {{b, 3}, {b + 10, 4}}; lseek(fd, 0, SEEK_SET); E(readv(fd, v, 2)); E(memcmp(b, "Jel", 3)); E(memcmp(b + 10, "lo w", 4)); E(writev(fd, v, 2)); v[1].iov_len = -1; E(writev(fd, v, 2));
     int p[2]; E(pipe2(p, O_NONBLOCK | O_CLOEXEC)); E(read(p[0], b, 1)); E(fcntl(p[0], F_GETFL)); lseek(fd, 0, SEEK_SET); off_t off = 2; E(sendfile(p[1], fd, &off, 4)); E(off); E(ioctl(p[0], FIONREAD, &n)); E(n); E(splice(p[0], 0, fd, 0, 4, 0));
     for (n = 0; write(p[1], b, 200) == 200; n++) ; printf("pipe holds %d\n", n);

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xemu.core.isa import Row
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.core.isa import FixedWidthIsa, Variant
-
-Excludes = tuple[tuple[int, int], ...]
+    from xemu.core.isa import FixedWidthIsa, Row, Variant
 
 
 def check_overlaps(isa: FixedWidthIsa) -> list[str]:
@@ -21,7 +17,7 @@ def check_overlaps(isa: FixedWidthIsa) -> list[str]:
     """
     complaints = []
     for i, a in enumerate(isa.rows):
-        for b in isa.rows[i + 1:]:
+        for b in isa.rows[i + 1 :]:
             if (a.value ^ b.value) & a.mask & b.mask == 0 and not _apart(a, b):
                 complaints += [_complaint(u, v) for u, v in _clashes(a, b)]
     return complaints
@@ -43,21 +39,13 @@ def _ordered(u: Variant, v: Variant) -> bool:
 def _apart(u: Row | Variant, v: Row | Variant) -> bool:
     """Return whether an exclusion of one of the two covers all words that both match."""
     mask, value = u.mask | v.mask, u.value | v.value
-    return any(m & ~mask == 0 and value & m == x for m, x in (*u.excludes, *v.excludes, *_predicates(u), *_predicates(v)))
-
-
-def _predicates(u: Row | Variant) -> Excludes:
-    """Return the words that a row with a condition field is not meant for: all ones is another table."""
-    row = u if isinstance(u, Row) else u.row
-    place = row.places.get(row.isa.predicate)
-    if place is None:
-        return ()
-    never = ((1 << place.width) - 1) << place.shift
-    return ((never, never),)
+    return any(m & ~mask == 0 and value & m == x for m, x in (*u.excludes, *v.excludes))
 
 
 def _complaint(u: Variant, v: Variant) -> str:
     word = u.value | v.value
     digits = u.row.isa.bits // 4
-    return (f"{u.row.source}: {u.name} [{u.row.pattern}] and {v.name} [{v.row.pattern}] ({v.row.source}) both match "
-            f"{word & ((1 << u.row.isa.bits) - 1):0{digits}x}; fix more bits in one of them, or exclude with where=")
+    return (
+        f"{u.row.source}: {u.name} [{u.row.pattern}] and {v.name} [{v.row.pattern}] ({v.row.source}) both match "
+        f"{word & ((1 << u.row.isa.bits) - 1):0{digits}x}; fix more bits in one of them, or exclude with where="
+    )

@@ -35,7 +35,7 @@ def tries(target: Target, cache: Cache | None = None) -> dict[str, tuple[int, by
 
 def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dict[int, str]]]:
     """Return the object with the engine's native functions, and the prefix names of each instruction set."""
-    text, names = native_text(list(target.sets), target.layout)
+    text, names = native_text(list(target.sets), target.layout, target.fp_slow() if target.fp_slow else None)
     result = (compile_text(text), names)
     if cache:
         cache.store("natives", result)

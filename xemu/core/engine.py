@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host
 from xemu.core.library import Library
-from xemu.core.memory import CODE, EXEC, GuestFault
+from xemu.core.memory import EXEC, GuestFault
 from xemu.core.objects import CodeMemory
 from xemu.core.records import (
     COLD,
@@ -319,7 +319,7 @@ class Engine:
                 self._new_page_table(self._table_size * 2)
             else:
                 self._enter_page(page)
-            self.space.flags[address >> 12] |= CODE
+            self.space.mark_code(address, code=True)
             self.library.page_decoded(page)
         return page
 
@@ -350,12 +350,12 @@ class Engine:
             ctypes.memset(page.block, 0, page.geometry.block)
             self._blocks.setdefault(page.geometry.block, []).append(page.block)
             ctypes.memset(self.granules + (page.address >> 12) * 8, 0, 8)
-            self.space.flags[page.address >> 12] &= ~CODE & 0xFF
+            self.space.mark_code(page.address, code=False)
             self._previous_page(page)
         ctypes.memset(self._table, 0, self._table_size * PAGE_ENTRY)
         for page in self.pages.values():
             self._enter_page(page)
-            self.space.flags[page.address >> 12] |= CODE
+            self.space.mark_code(page.address, code=True)
         ctypes.memset(self.block + JUMP_CACHE, 0, JUMP_ENTRIES * 16)
         self.library.dropped(doomed)
 

@@ -21,6 +21,17 @@ if TYPE_CHECKING:
 #: control words: round to nearest and nothing else; ARM's "standard FPSCR value" (flush to zero, default NaNs)
 DEFAULT, STANDARD = 0, 0b11000
 
+#: operations of which a target has slow functions: (name, format); the order is that of the table native code calls through
+SLOW_OPERATIONS: tuple[tuple[str, Any], ...] = (
+    *[(name, fmt) for fmt in ("f32", "f64") for name in ("add", "sub", "mul", "div", "sqrt", "fma")],
+    *[(name, fmt) for fmt in ("f32", "f64") for name in ("lt", "eq", "unordered", "lt_s", "eq_s", "unordered_s")],
+    ("to_float", ("f32", "f64")), ("to_float", ("f64", "f32")),
+    *[(name, (fmt, 32, mode, 0)) for name in ("to_sint", "to_uint") for fmt in ("f32", "f64") for mode in ("zero", "current")],
+    *[(name, (32, fmt, 0)) for name in ("from_sint", "from_uint") for fmt in ("f32", "f64")],
+)
+#: an operand on which any operation gives an exact result, by format: 1
+BENIGN = {"f16": 0x3C00, "f32": 0x3F800000, "f64": 0x3FF0000000000000}
+
 
 def fp_op(cpu: Recorder, name: str, fmt: Any, args: Sequence[Bits], ctl: Bits | int, rules: str = "arm",
           lanes: int = 1, *, raises: bool = True) -> Bits:
@@ -30,11 +41,22 @@ def fp_op(cpu: Recorder, name: str, fmt: Any, args: Sequence[Bits], ctl: Bits | 
     to another operation on the same operands.
     """
     width = result_width(name, fmt, lanes)
+    if cpu.predicate is not None:          # inside `when`: the operation happens always, but on numbers that raise nothing
+        args = [mux(cpu.predicate, a, _benign(name, fmt, a.width)) for a in args]
     control = ctl if isinstance(ctl, Bits) else const(ctl, 8)
     node = make("fp", width, (*args, control), (name, fmt, lanes, rules))
     if raises:
-        cpu.raise_flags(node)
+        cpu.raise_flags(node, harmless=True)
     return node
+
+
+def _benign(name: str, fmt: Any, width: int) -> Bits:
+    """Return an operand (of all lanes) that raises nothing."""
+    if name.startswith("from_"):
+        return const(0, width)
+    source = fmt if isinstance(fmt, str) else fmt[0]
+    size = FORMATS[source].width
+    return const(sum(BENIGN[source] << i for i in range(0, width, size)), width)
 
 
 def result_width(name: str, fmt: Any, lanes: int = 1) -> int:

@@ -113,22 +113,36 @@ class CodeEmitter(Emitter):
         return name if node.width == 64 else self.let(f"zext i{node.width} {name} to i64")
 
     def access_ok(self, addr: str, size: int | str, align: int, *, write: bool) -> str:
-        """Return an i1: the fast path may do this access. `size` may be the name of an i64."""
+        """Return an i1: the fast path may do this access. `size` may be the name of an i64.
+
+        One flag bit says what the page allows; an access must not cross into the next page. What is aligned does not,
+        so the usual case is two tests; for the others a colder block looks at the offset in the page.
+        """
         page = self.let(f"lshr i64 {addr}, 12")
         flag = self.let(f"load i8, ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}{FLAGS}")
-        need, mask = (2, 2 | 8 | 16 | 32) if write else (1, 1 | 8)
-        ok = self.let(f"icmp eq i8 {self.let(f'and i8 {flag}, {mask}')}, {need}")
+        bit = -128 if write else 1
+        ok = self.let(f"icmp ne i8 {self.let(f'and i8 {flag}, {bit}')}, 0")
         if align > 1:
             low = self.let(f"and i64 {addr}, {align - 1}")
             ok = self.let(f"and i1 {ok}, {self.let(f'icmp eq i64 {low}, 0')}")
-        if isinstance(size, str) or size > align:
+        if isinstance(size, str):
             offset = self.let(f"and i64 {addr}, 4095")
-            if isinstance(size, str):
-                inside = self.let(f"icmp ule i64 {self.let(f'add i64 {offset}, {size}')}, 4096")
-            else:
-                inside = self.let(f"icmp ule i64 {offset}, {4096 - size}")
-            ok = self.let(f"and i1 {ok}, {inside}")
-        return ok
+            inside = self.let(f"icmp ule i64 {self.let(f'add i64 {offset}, {size}')}, 4096")
+            return self.let(f"and i1 {ok}, {inside}")
+        if size <= align:
+            return ok
+        natural = 1 << (size - 1).bit_length()
+        odd, near, join = self.let(f"and i64 {addr}, {natural - 1}"), self.new("odd"), self.new("ok")
+        aligned = self.let(f"icmp eq i64 {odd}, 0")
+        even = self.block
+        self.put(f"br i1 {aligned}, label %{join}, label %{near}{LIKELY}")
+        self.label(near)
+        offset = self.let(f"and i64 {addr}, 4095")
+        inside = self.let(f"icmp ule i64 {offset}, {4096 - size}")
+        both = self.let(f"and i1 {ok}, {inside}")
+        self.put(f"br label %{join}")
+        self.label(join)
+        return self.let(f"phi i1 [ {ok}, %{even} ], [ {both}, %{near} ]")
 
     def guest(self, addr: str) -> str:
         """Return the host address of a guest address."""
@@ -392,7 +406,7 @@ class HandlerEmitter(CodeEmitter):
                 case Store(): self.store(e)
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
-                case Raise(): self.value(e.node)
+                case Raise(): self.raise_flags(e.node)
         values = [(w, self.value(w.value)) for w in cpu.writes]          # all reads happen before the first write
         controls = [(t, self.value(t.pred) if t.pred is not None else "", self.value(t.number)) for t in cpu.traps]
         for b in cpu.branches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.state import ENGINE_CELLS
 from xemu.errors import XemuError
@@ -30,13 +30,14 @@ NORESERVE = 0x4000
 # -- floating point: MXCSR on x86 (exceptions IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5), FPSR on Arm (IOC 0 … IXC 4) --------
 
 FLOAT_DECLARATIONS = (["declare void @llvm.x86.sse.stmxcsr(ptr)", "declare void @llvm.x86.sse.ldmxcsr(ptr)"] if X86 else
-                      ["declare i64 @llvm.aarch64.get.fpsr()", "declare void @llvm.aarch64.set.fpsr(i64)"])
+                      ["declare i64 @llvm.aarch64.get.fpsr()", "declare void @llvm.aarch64.set.fpsr(i64)",
+                       "declare i64 @llvm.aarch64.get.fpcr()", "declare void @llvm.aarch64.set.fpcr(i64)"])
 _CLEAR = 0x1F80          # all exceptions masked, nothing raised, round to nearest
 X86_ROUNDING = (0, 2, 1, 3)         # MXCSR.RC for nearest, +inf, -inf, zero
 ARM_ROUNDING = (0, 1, 2, 3)         # FPCR.RMode
 
 
-def _mxcsr(f: Native) -> tuple[str, str]:
+def _mxcsr(f: Any) -> tuple[str, str]:
     """Return (address of scratch, the host's control word)."""
     at = f.cell(ENGINE_CELLS["host_fp"])
     f.put(f"call void @llvm.x86.sse.stmxcsr(ptr {at})")
@@ -53,7 +54,7 @@ def enter_float(f: Native) -> None:
         f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
 
 
-def take_flags(f: Native) -> str:
+def take_flags(f: Any) -> str:
     """Return the host's sticky exceptions as i8 in IEEE order (invalid, divide, overflow, underflow, inexact); clear them."""
     if X86:
         at, word = _mxcsr(f)
@@ -67,6 +68,62 @@ def take_flags(f: Native) -> str:
 
 
 leave_float = take_flags
+
+
+def begin_operation(f: Any, mode: str) -> str:
+    """Switch to a rounding mode 0…3 (i8) with no exception raised; return where the old control words are kept."""
+    if X86:
+        saved, scratch = f.let("alloca i32"), f.let("alloca i32")
+        f.put(f"call void @llvm.x86.sse.stmxcsr(ptr {saved})")
+        wide = f.let(f"zext i8 {mode} to i32")                       # modes 1 and 2 change places
+        low, high = f.let(f"shl i32 {wide}, 14"), f.let(f"shl i32 {f.let(f'lshr i32 {wide}, 1')}, 13")
+        rounding = f.let(f"or i32 {f.let(f'and i32 {low}, 16384')}, {high}")
+        f.put(f"store i32 {f.let(f'or i32 {rounding}, {_CLEAR}')}, ptr {scratch}")
+        f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {scratch})")
+        return str(saved)
+    saved = f.let("alloca [2 x i64]")
+    second = f.let(f"getelementptr i8, ptr {saved}, i64 8")
+    f.put(f"store i64 {f.let('call i64 @llvm.aarch64.get.fpcr()')}, ptr {saved}")
+    f.put(f"store i64 {f.let('call i64 @llvm.aarch64.get.fpsr()')}, ptr {second}")
+    wide = f.let(f"zext i8 {mode} to i64")
+    f.put(f"call void @llvm.aarch64.set.fpcr(i64 {f.let(f'shl i64 {wide}, 22')})")
+    f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
+    return str(saved)
+
+
+def end_operation(f: Any, saved: str) -> str:
+    """Switch back; return the exceptions raised since `begin_operation` as i8 in IEEE order."""
+    if X86:
+        scratch = f.let("alloca i32")
+        f.put(f"call void @llvm.x86.sse.stmxcsr(ptr {scratch})")
+        f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {saved})")
+        word = f.let(f"load i32, ptr {scratch}")
+        low, rest = f.let(f"and i32 {word}, 1"), f.let(f"and i32 {f.let(f'lshr i32 {word}, 1')}, 30")
+        return str(f.let(f"trunc i32 {f.let(f'or i32 {low}, {rest}')} to i8"))
+    word = f.let("call i64 @llvm.aarch64.get.fpsr()")
+    second = f.let(f"getelementptr i8, ptr {saved}, i64 8")
+    f.put(f"call void @llvm.aarch64.set.fpcr(i64 {f.let(f'load i64, ptr {saved}')})")
+    f.put(f"call void @llvm.aarch64.set.fpsr(i64 {f.let(f'load i64, ptr {second}')})")
+    return str(f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8"))
+
+
+def to_int(f: Any, x: str, fmt: str, bits: int, *, truncate: bool) -> str:
+    """Convert a float or double that fits to a signed integer; one that does not fit a word gives 0x80000000 on x86."""
+    kind, single = ("float", True) if fmt == "f32" else ("double", False)
+    if X86:
+        lanes = 4 if single else 2
+        vector = f.let(f"insertelement <{lanes} x {kind}> poison, {kind} {x}, i32 0")
+        name = f"llvm.x86.sse{'' if single else '2'}.cvt{'t' if truncate else ''}{'ss' if single else 'sd'}2si{'64' if bits == 64 else ''}"
+        return str(f.call(f"i{bits}", name, f"<{lanes} x {kind}> {vector}"))
+    name = f"llvm.aarch64.neon.fcvt{'zs' if truncate else 'ns'}.i{bits}.{fmt}"
+    return str(f.call(f"i{bits}", name, f"{kind} {x}"))
+
+
+def vector_to_int(f: Any, x: str) -> str:
+    """Convert four floats to signed words, towards zero; one that does not fit gives 0x80000000 on x86."""
+    if X86:
+        return str(f.call("<4 x i32>", "llvm.x86.sse2.cvttps2dq", f"<4 x float> {x}"))
+    return str(f.call("<4 x i32>", "llvm.aarch64.neon.fcvtzs.v4i32.v4f32", f"<4 x float> {x}"))
 
 
 # -- code memory ----------------------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ class Library:
                 ("natives", self.target.name, 0, False))
             try:
                 self.natives = self.engine.code.load(blob)
+                slow = [self.natives.get(f"fp_{i}", 0) for i in range(512)]
+                ctypes.memmove(self.fp_table, struct.pack("<512Q", *slow), 4096)
                 return
             except BadObjectError:
                 if attempt is None:

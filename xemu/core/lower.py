@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.evaluate import split
+from xemu.core.lower_fp import FloatLowering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,13 +60,14 @@ def maximum(node: Bits) -> int:
     return full
 
 
-class Emitter:
+class Emitter(FloatLowering):
     """LLVM text of one function body under construction."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
         self.names: dict[int, str] = {}                       # node id -> name, in the block that is open
         self.vectors: dict[tuple[int, int], str] = {}         # (node id, lanes) -> name as a vector
+        self.floats: dict[int, str] = {}                      # node id -> name as float or double
         self.journal: list[tuple[dict[Any, str], Any]] = []   # names in the order they were given, for rollback
         self.counter = 0
         self.declared: set[str] = set()

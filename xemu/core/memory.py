@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 PAGE = 4096
 PAGE_SHIFT = 12
 READ, WRITE, EXEC, SLOW, CODE, CLEAN, SHARED = 1, 2, 4, 8, 16, 32, 64
+# What native code tests: READ for loads (a SLOW page has it cleared), and for stores this bit, which is set where
+# WRITE is and none of SLOW, CODE, CLEAN.
+FAST_WRITE = 128
 PROTECTION = READ | WRITE | EXEC
 
 # _REFUSED[access] maps a flag byte to 1 where that access is not allowed.
@@ -48,6 +51,12 @@ class GuestFault(Exception):  # noqa: N818 - what the guest did, not an error of
         """Say what happened."""
         why = "not allowed" if self.mapped else "not mapped"
         return f"{_ACCESS_NAMES.get(self.access, 'access')} at {self.address:#x}: {why}"
+
+
+def with_fast_write(flag: int) -> int:
+    """Return a flag byte with FAST_WRITE as its other bits say."""
+    fast = flag & (WRITE | SLOW | CODE | CLEAN) == WRITE
+    return flag & ~FAST_WRITE | (FAST_WRITE if fast else 0)
 
 
 class Area:
@@ -350,9 +359,16 @@ class AddressSpace:
         self._areas.insert(index, area)
         self._starts.insert(index, area.start)
 
+    def mark_code(self, address: int, *, code: bool) -> None:
+        """Say whether the page at `address` has decoded instructions: stores to it are then watched."""
+        page = address >> PAGE_SHIFT
+        flag = self.flags[page]
+        self.flags[page] = with_fast_write(flag | CODE if code else flag & ~CODE)
+
     # --- flags ----------------------------------------------------------------------------------
 
     def _set_flags(self, addr: int, length: int, flag: int) -> None:
+        flag = with_fast_write(flag)
         first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
         if count == 1:
             self.flags[first] = flag
@@ -403,7 +419,7 @@ class AddressSpace:
             self.code_changed(addr, length)
         for page in range(first, last + 1):
             if flags[page] & CLEAN:
-                flags[page] &= ~CLEAN & 0xFF
+                flags[page] = with_fast_write(flags[page] & ~CLEAN)
 
     def read(self, addr: int, length: int) -> bytes:
         """Copy guest memory out; GuestFault."""

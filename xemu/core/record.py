@@ -269,9 +269,9 @@ class Recorder:
         """Leave to the engine instead of this instruction ("undefined", "breakpoint", "align")."""
         self.effects.append(Abort(self.predicate, kind, coerce(number, 32)))
 
-    def raise_flags(self, node: Bits) -> None:
-        """Gather the exceptions of a floating-point operation."""
-        if self.predicate is not None:
+    def raise_flags(self, node: Bits, *, harmless: bool = False) -> None:
+        """Gather the exceptions of a floating-point operation. `harmless`: it raises none where the predicate does not hold."""
+        if self.predicate is not None and not harmless:
             msg = "floating point inside `when` would raise its exceptions always; use mux on the operands instead"
             raise IsaError(msg)
         self.effects.append(Raise(None, node))

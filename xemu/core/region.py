@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LIMIT = 400              # instructions of a region
 PAGE = 4096
+VECTOR = 128             # registers of this width are kept in floating-point types
+FLOATS = {32: "float", 64: "double", 128: "<4 x float>"}
 
 
 @dataclass
@@ -241,6 +243,7 @@ class RegionEmitter(CodeEmitter):
         self.find = Discovery(target, context, code, tries)
         self.slots: dict[tuple[str, int], str] = {}          # (storage, element) -> alloca
         self.written: set[tuple[str, int]] = set()
+        self.grains: dict[tuple[str, int], set[tuple[int, int]]] = {}      # (offset, width) of the accesses to vector slots
         self.env = BlockEnvironment(self)
         self.blocks: dict[int, Block] = {}
         self.loops: set[int] = set()
@@ -266,7 +269,11 @@ class RegionEmitter(CodeEmitter):
     def load_slot(self, cell: Cell, index: int) -> str:
         """Load a register from its alloca."""
         stored = cell.stride * 8
-        name = self.let(f"load i{stored}, ptr {self._place(cell.storage, index * cell.stride)}")
+        place = self._place(cell.storage, index * cell.stride)
+        kind = self.slot_type(cell.storage, index * cell.stride, stored)
+        name = self.let(f"load {kind}, ptr {place}")
+        if kind[0] != "i":
+            name = self.let(f"bitcast {kind} {name} to i{stored}")
         return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
 
     def store_slot(self, key: tuple[str, int, int], value: Bits) -> None:
@@ -279,7 +286,38 @@ class RegionEmitter(CodeEmitter):
         if stored != width:
             name = self.let(f"zext i{width} {name} to i{stored}")
         self.written.add((storage, offset // self.layout.cells[storage].stride))
-        self.put(f"store i{stored} {name}, ptr {self._place(storage, offset)}")
+        kind = self.slot_type(storage, offset, stored)
+        if kind[0] != "i":
+            name = self.let(f"bitcast i{stored} {name} to {kind}")
+        self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
+
+    def slot_type(self, storage: str, offset: int, width: int) -> str:
+        """Return the LLVM type in which registers are kept: vector files in types that stay out of general registers."""
+        owner = self.layout.cells[storage]
+        if owner.width != VECTOR or width < 32:  # noqa: PLR2004
+            return f"i{width}"
+        element, inner = divmod(offset, owner.stride)
+        self.grains.setdefault((storage, element), set()).add((inner, width))
+        return FLOATS[width]
+
+    def copy_slot(self, storage: str, element: int, *, load: bool) -> None:
+        """Copy a register between the state and its alloca, in the pieces in which the region uses it."""
+        cell, slot = self.layout.cells[storage], self.slot(storage, element)
+        grains = self.grains.get((storage, element), {(0, cell.stride * 8)})
+        if cell.width == VECTOR and not any(width == VECTOR for _, width in grains):
+            pieces = []
+            for half in (0, 8):
+                single = any(width == 32 and at & 8 == half for at, width in grains)  # noqa: PLR2004
+                double = any(width == 64 and at == half for at, width in grains)  # noqa: PLR2004
+                pieces.extend([(half, "float"), (half + 4, "float")] if single and not double else [(half, "double")])
+        else:
+            pieces = [(0, FLOATS[VECTOR] if cell.width == VECTOR else f"i{cell.stride * 8}")]
+        for at, kind in pieces:
+            inside = self.let(f"getelementptr i8, ptr {slot}, i64 {at}") if at else slot
+            outside = self.cell(cell.at(element) + at)
+            source, target = (outside, inside) if load else (inside, outside)
+            value = self.let(f"load {kind}, ptr {source}{STATE if load else ''}")
+            self.put(f"store {kind} {value}, ptr {target}{'' if load else STATE}")
 
     # -- leaving -------------------------------------------------------------------------------------------------
     def side_exit(self) -> str:
@@ -390,7 +428,7 @@ class RegionEmitter(CodeEmitter):
                 case Store(): self.store(e)
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
-                case Raise(): self.value(e.node)
+                case Raise(): self.raise_flags(e.node)
         self.commit(cpu)
         if self.iset.guard and (insn.guard & 15 or insn.next_guard):
             self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
@@ -508,6 +546,7 @@ class RegionEmitter(CodeEmitter):
     def _emit_block(self, block: Block) -> None:
         self.names.clear()
         self.vectors.clear()
+        self.floats.clear()
         self.journal.clear()
         self.env = BlockEnvironment(self)
         self.current = block.start
@@ -584,7 +623,7 @@ class RegionEmitter(CodeEmitter):
                 case Store(): self.store(e)
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
-                case Raise(): self.value(e.node)
+                case Raise(): self.raise_flags(e.node)
         targets = [(self.value(b.pred) if b.pred is not None else "", self.value(b.target) if b.target.op != "const" else "",
                     self.value(b.context) if b.context is not None else "", b) for b in cpu.branches]
         self.commit(cpu)
@@ -632,8 +671,7 @@ class RegionEmitter(CodeEmitter):
             cell = self.layout.cells[storage]
             kind = f"i{cell.stride * 8}"
             self.put(f"{slot} = alloca {kind}, align {min(cell.stride, 16)}")
-            value = self.let(f"load {kind}, ptr {self.cell(cell.at(element))}{STATE}")
-            self.put(f"store {kind} {value}, ptr {slot}")
+            self.copy_slot(storage, element, load=True)
         address = self.let("ptrtoint ptr %rec to i64")
         inside = self.let(f"and i64 {address}, {self.geometry.block - 1}")
         offset = self.let(f"lshr i64 {inside}, {self.geometry.shift}")
@@ -654,10 +692,7 @@ class RegionEmitter(CodeEmitter):
         for name in ("deopt", "leave"):
             self.label(name)
             for storage, element in sorted(self.written):
-                cell = self.layout.cells[storage]
-                kind = f"i{cell.stride * 8}"
-                value = self.let(f"load {kind}, ptr {self.slot(storage, element)}")
-                self.put(f"store {kind} {value}, ptr {self.cell(cell.at(element))}{STATE}")
+                self.copy_slot(storage, element, load=False)
             pc, budget = self.let("load i64, ptr %xpc"), self.let("load i64, ptr %bud")
             if name == "deopt":
                 self.set_cell(ENGINE_CELLS["exit_pc"], f"i64 {pc}")

@@ -12,6 +12,7 @@ from xemu.core import host
 from xemu.core.bits import const, new_graph
 from xemu.core.handlers import CodeEmitter, HandlerEmitter
 from xemu.core.lower import CONVENTION, SIGNATURE
+from xemu.core.lower_fp import slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
     COLD_FLAGS,
@@ -104,7 +105,9 @@ def enter(layout: StateLayout) -> str:
     mem, perm, handler = f.state("memory", "ptr"), f.state("flags", "ptr"), f.get("%rec", 0, "ptr")
     host.enter_float(f)
     f.put(f"call {CONVENTION} void {handler}(ptr %st, ptr %rec, ptr {mem}, ptr {perm}, i64 %budget)")
-    flags = host.leave_float(f)
+    raised = f.state("fp_raised")
+    flags = f.op2("or", host.leave_float(f), f.let(f"trunc i64 {raised} to i8"), "i8")
+    f.set_state("fp_raised", "i64 0")
     if layout.sticky:
         at = layout.cells[layout.sticky].offset
         f.put_at("%st", at, f"i8 {f.op2('or', f.get('%st', at, 'i8'), flags, 'i8')}")
@@ -272,7 +275,10 @@ def access() -> str:
     f.label("memory")
     f.branch_if(write, "writes", "ok")
     f.label("writes")
-    f.put_at(flags, "%p", f"i8 {f.op2('and', flag, ~32, 'i8')}")         # no longer clean
+    dirty = f.op2("and", flag, ~32, "i8")                                # no longer clean; fast unless it is code
+    is_code = f.let(f"icmp ne i8 {f.op2('and', flag, 16, 'i8')}, 0")
+    fast = f.op2("or", dirty, -128, "i8")
+    f.put_at(flags, "%p", f"i8 {f.let(f'select i1 {is_code}, i8 {dirty}, i8 {fast}')}")
     f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 16, 'i8')}, 0"), "ok", "code")
     f.label("code")
     _hit_granules(f, last_byte)
@@ -579,7 +585,7 @@ def _mark_branch_target(f: Native, entry: str, pcoff: str, g: Geometry, counting
     mark_target(f, target, cold_of(f, target, g), counting, "install")
 
 
-def native_text(sets: list[IsaSet], layout: StateLayout) -> tuple[str, list[dict[int, str]]]:
+def native_text(sets: list[IsaSet], layout: StateLayout, slow: Callable[..., Any] | None = None) -> tuple[str, list[dict[int, str]]]:
     """Return the module of native functions for a target, and the prefix names of each instruction set."""
     text = enter(layout) + leave() + lookup("jump") + lookup("resume") + access()
     declared, names = set(host.FLOAT_DECLARATIONS), []
@@ -590,6 +596,9 @@ def native_text(sets: list[IsaSet], layout: StateLayout) -> tuple[str, list[dict
         text += body
         declared |= extra
         names.append(table)
+    if slow is not None:
+        body, extra = slow_functions(slow)
+        text, declared = text + body, declared | extra
     declared |= {"declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.usub.sat.i64(i64, i64)",
                  "declare i64 @llvm.umax.i64(i64, i64)", "declare i64 @llvm.umin.i64(i64, i64)"}
     return text + "\n".join(sorted(declared)) + "\n", names

@@ -100,14 +100,62 @@ _nothing("WFI", f"{_HINT} 00000011", "wfi{cond}", "A8.8.425")
 _nothing("SEV", f"{_HINT} 00000100", "sev{cond}", "A8.8.168")
 _nothing("DBG", f"{_HINT} 1111 ----", "dbg{cond} #{option}", "A8.8.42")
 _nothing("HINT", f"{_HINT} --------", "hint{cond} #{number}", "A5.2.11", "Unallocated hints, executed as NOP")
-_nothing("PLD_immediate", f"1111 0101 - 1 01 ---- {ONES} ------------", "pld [{Rn}, #{+/-}{imm12}]", "A8.8.126", "PLD (immediate, literal), A1")
-_nothing("PLDW_immediate", f"1111 0101 - 0 01 ---- {ONES} ------------", "pldw [{Rn}, #{+/-}{imm12}]", "A8.8.126", "PLDW (immediate), A1")
-_nothing("PLD_register", f"1111 0111 - 1 01 ---- {ONES} ----- -- 0 ----", "pld [{Rn}, {+/-}{Rm}{shift}]", "A8.8.128", "PLD (register), A1")
-_nothing("PLDW_register", f"1111 0111 - 0 01 ---- {ONES} ----- -- 0 ----", "pldw [{Rn}, {+/-}{Rm}{shift}]", "A8.8.128", "PLDW (register), A1")
-_nothing("PLI_immediate", f"1111 0100 - 1 01 ---- {ONES} ------------", "pli [{Rn}, #{+/-}{imm12}]", "A8.8.129", "PLI (immediate, literal), A1")
-_nothing("PLI_register", f"1111 0110 - 1 01 ---- {ONES} ----- -- 0 ----", "pli [{Rn}, {+/-}{Rm}{shift}]", "A8.8.130", "PLI (register), A1")
-_nothing("MEMORY_HINT", "1111 0100 - 0 01 ---- ---- ------------", "hint", "A5.7.1", "Unallocated memory hint (immediate), executed as NOP")
-_nothing("MEMORY_HINT", "1111 0110 - 0 01 ---- ---- ----- -- 0 ----", "hint", "A5.7.1", "Unallocated memory hint (register), executed as NOP")
+_nothing(
+    "PLD_immediate",
+    f"1111 0101 - 1 01 ---- {ONES} ------------",
+    "pld [{Rn}, #{+/-}{imm12}]",
+    "A8.8.126",
+    "PLD (immediate, literal), A1",
+)
+_nothing(
+    "PLDW_immediate",
+    f"1111 0101 - 0 01 ---- {ONES} ------------",
+    "pldw [{Rn}, #{+/-}{imm12}]",
+    "A8.8.126",
+    "PLDW (immediate), A1",
+)
+_nothing(
+    "PLD_register",
+    f"1111 0111 - 1 01 ---- {ONES} ----- -- 0 ----",
+    "pld [{Rn}, {+/-}{Rm}{shift}]",
+    "A8.8.128",
+    "PLD (register), A1",
+)
+_nothing(
+    "PLDW_register",
+    f"1111 0111 - 0 01 ---- {ONES} ----- -- 0 ----",
+    "pldw [{Rn}, {+/-}{Rm}{shift}]",
+    "A8.8.128",
+    "PLDW (register), A1",
+)
+_nothing(
+    "PLI_immediate",
+    f"1111 0100 - 1 01 ---- {ONES} ------------",
+    "pli [{Rn}, #{+/-}{imm12}]",
+    "A8.8.129",
+    "PLI (immediate, literal), A1",
+)
+_nothing(
+    "PLI_register",
+    f"1111 0110 - 1 01 ---- {ONES} ----- -- 0 ----",
+    "pli [{Rn}, {+/-}{Rm}{shift}]",
+    "A8.8.130",
+    "PLI (register), A1",
+)
+_nothing(
+    "MEMORY_HINT",
+    "1111 0100 - 0 01 ---- ---- ------------",
+    "hint",
+    "A5.7.1",
+    "Unallocated memory hint (immediate), executed as NOP",
+)
+_nothing(
+    "MEMORY_HINT",
+    "1111 0110 - 0 01 ---- ---- ----- -- 0 ----",
+    "hint",
+    "A5.7.1",
+    "Unallocated memory hint (register), executed as NOP",
+)
 
 # -- barriers: one guest thread runs at a time, and code is looked at when it changes -----------------------------------------------
 

@@ -8,9 +8,21 @@ from xemu.targets.arm.operations import ALU, alu, arm_expand_imm, imm_shift, pc_
 
 #: sections of A8.8 with the immediate, register and register-shifted forms of an operation
 SECTIONS = {
-    "AND": (13, 14, 15), "EOR": (46, 47, 48), "SUB": (222, 223, 224), "RSB": (152, 153, 154), "ADD": (5, 7, 8),
-    "ADC": (1, 2, 3), "SBC": (161, 162, 163), "RSC": (155, 156, 157), "TST": (240, 241, 242), "TEQ": (237, 238, 239),
-    "CMP": (37, 38, 39), "CMN": (34, 35, 36), "ORR": (122, 123, 124), "MOV": (102, 104, 104), "BIC": (21, 22, 23),
+    "AND": (13, 14, 15),
+    "EOR": (46, 47, 48),
+    "SUB": (222, 223, 224),
+    "RSB": (152, 153, 154),
+    "ADD": (5, 7, 8),
+    "ADC": (1, 2, 3),
+    "SBC": (161, 162, 163),
+    "RSC": (155, 156, 157),
+    "TST": (240, 241, 242),
+    "TEQ": (237, 238, 239),
+    "CMP": (37, 38, 39),
+    "CMN": (34, 35, 36),
+    "ORR": (122, 123, 124),
+    "MOV": (102, 104, 104),
+    "BIC": (21, 22, 23),
     "MVN": (115, 116, 117),
 }
 
@@ -72,12 +84,16 @@ def _add(opcode, op, function, head, operand, text, section):
         bound |= {"S": 1, rd_field: None}
     s = "S" if op.has_rd else "1"
     if form == "immediate_unrotated":
-        s, bound["S"] = "1", 1              # only the carry differs: without S the general row is as good
+        s, bound["S"] = "1", 1  # only the carry differs: without S the general row is as good
     rn, rd = "Rn" if op.has_rn else "0000", rd_field if op.has_rd else "0000"
     operands = ", ".join(["{Rd}"] * op.has_rd + ["{Rn}"] * op.has_rn + [text])
-    a32.add(titled(function, f"{op.name}_{form}", f"{op.name} ({form.replace('_', ' ')}), A1", f"A8.8.{section}"),
-            f"cond {head} {opcode:04b} {s} {_should(rn)} {_should(rd)} {operand}",
-            f"{op.name.lower()}{'{S}' if op.has_rd else ''}{{cond}} {operands}", bound=bound, source="a32_data.py")
+    a32.add(
+        titled(function, f"{op.name}_{form}", f"{op.name} ({form.replace('_', ' ')}), A1", f"A8.8.{section}"),
+        f"cond {head} {opcode:04b} {s} {_should(rn)} {_should(rd)} {operand}",
+        f"{op.name.lower()}{'{S}' if op.has_rd else ''}{{cond}} {operands}",
+        bound=bound,
+        source="a32_data.py",
+    )
 
 
 def _should(field):

@@ -28,12 +28,25 @@ EXTENSIONS = (("XTAB", "10", "B", (230, 271)), ("XTAB16", "00", "B16", (231, 272
 def _add_extension(letter, u, name, opcode, kind, section):
     for addend, rotated in ((1, 1), (0, 1), (0, 0)):
         mnemonic = letter + (name if addend else name.replace("A", "", 1))
-        bound = {"kind": kind, "signed": letter == "S"} | ({} if addend else {"Rn": None}) | ({} if rotated else {"rotate": None})
+        bound = (
+            {"kind": kind, "signed": letter == "S"}
+            | ({} if addend else {"Rn": None})
+            | ({} if rotated else {"rotate": None})
+        )
         number = section if addend else section + 3
-        a32.add(titled(extend, mnemonic + "_unrotated" * (not rotated), f"{mnemonic}, A1{', unrotated' * (not rotated)}", f"A8.8.{number}"),
-                f"cond 01101 {u} {opcode} {'Rn' if addend else '1111'} Rd {'rotate' if rotated else '00'} (0) (0) 0111 Rm",
-                f"{mnemonic.lower()}{{cond}} {{Rd}}, {'{Rn}, ' * addend}{{Rm}}{'{rotation}' * rotated}",
-                where=D_M, bound=bound, source="a32_media.py")
+        a32.add(
+            titled(
+                extend,
+                mnemonic + "_unrotated" * (not rotated),
+                f"{mnemonic}, A1{', unrotated' * (not rotated)}",
+                f"A8.8.{number}",
+            ),
+            f"cond 01101 {u} {opcode} {'Rn' if addend else '1111'} Rd {'rotate' if rotated else '00'} (0) (0) 0111 Rm",
+            f"{mnemonic.lower()}{{cond}} {{Rd}}, {'{Rn}, ' * addend}{{Rm}}{'{rotation}' * rotated}",
+            where=D_M,
+            bound=bound,
+            source="a32_media.py",
+        )
 
 
 for _letter, _u in (("S", 0), ("U", 1)):
@@ -147,11 +160,20 @@ def saturating_add(cpu, Rn, Rd, Rm, double, subtract):
     op.saturating_add(cpu, Rd, Rm, Rn, double=double, subtract=subtract)
 
 
-for _name, _opcode, _double, _subtract, _section in (("QADD", "00", False, False, 134), ("QSUB", "01", False, True, 141),
-                                                     ("QDADD", "10", True, False, 138), ("QDSUB", "11", True, True, 139)):
-    a32.add(titled(saturating_add, _name, f"{_name}, A1", f"A8.8.{_section}"), f"cond 00010 {_opcode} 0 Rn Rd {ZEROS} 0101 Rm",
-            f"{_name.lower()}{{cond}} {{Rd}}, {{Rm}}, {{Rn}}", where=D_N_M, bound={"double": _double, "subtract": _subtract},
-            source="a32_media.py")
+for _name, _opcode, _double, _subtract, _section in (
+    ("QADD", "00", False, False, 134),
+    ("QSUB", "01", False, True, 141),
+    ("QDADD", "10", True, False, 138),
+    ("QDSUB", "11", True, True, 139),
+):
+    a32.add(
+        titled(saturating_add, _name, f"{_name}, A1", f"A8.8.{_section}"),
+        f"cond 00010 {_opcode} 0 Rn Rd {ZEROS} 0101 Rm",
+        f"{_name.lower()}{{cond}} {{Rd}}, {{Rm}}, {{Rn}}",
+        where=D_N_M,
+        bound={"double": _double, "subtract": _subtract},
+        source="a32_media.py",
+    )
 
 
 # -- parallel addition and subtraction (A5.4.1, A5.4.2), sums of absolute differences -----------------------------------------------------
@@ -164,17 +186,25 @@ def parallel(cpu, Rn, Rd, Rm, prefix, operation):
 PREFIXES = {"S": "001", "Q": "010", "SH": "011", "U": "101", "UQ": "110", "UH": "111"}
 #: bits 7…5; sections of A8.8 with prefixes S, Q, SH, U, UQ, UH
 PARALLEL = {
-    "ADD16": ("000", (158, 135, 169, 243, 258, 249)), "ASX": ("001", (160, 137, 171, 245, 260, 251)),
-    "SAX": ("010", (195, 140, 172, 268, 261, 252)), "SUB16": ("011", (196, 142, 173, 269, 262, 253)),
-    "ADD8": ("100", (159, 136, 170, 244, 259, 250)), "SUB8": ("111", (197, 143, 174, 270, 263, 254)),
+    "ADD16": ("000", (158, 135, 169, 243, 258, 249)),
+    "ASX": ("001", (160, 137, 171, 245, 260, 251)),
+    "SAX": ("010", (195, 140, 172, 268, 261, 252)),
+    "SUB16": ("011", (196, 142, 173, 269, 262, 253)),
+    "ADD8": ("100", (159, 136, 170, 244, 259, 250)),
+    "SUB8": ("111", (197, 143, 174, 270, 263, 254)),
 }
 
 for _operation, (_op2, _sections) in PARALLEL.items():
     for (_prefix, _op1), _section in zip(PREFIXES.items(), _sections, strict=True):
         _name = _prefix + _operation
-        a32.add(titled(parallel, _name, f"{_name}, A1", f"A8.8.{_section}"), f"cond 01100 {_op1} Rn Rd {ONES} {_op2} 1 Rm",
-                f"{_name.lower()}{{cond}} {{Rd}}, {{Rn}}, {{Rm}}", where=D_N_M, bound={"prefix": _prefix, "operation": _operation},
-                source="a32_media.py")
+        a32.add(
+            titled(parallel, _name, f"{_name}, A1", f"A8.8.{_section}"),
+            f"cond 01100 {_op1} Rn Rd {ONES} {_op2} 1 Rm",
+            f"{_name.lower()}{{cond}} {{Rd}}, {{Rn}}, {{Rm}}",
+            where=D_N_M,
+            bound={"prefix": _prefix, "operation": _operation},
+            source="a32_media.py",
+        )
 
 
 @a32("cond 01111000 Rd 1111 Rm 0001 Rn", "usad8{cond} {Rd}, {Rn}, {Rm}", where=D_N_M)

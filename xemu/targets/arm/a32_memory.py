@@ -27,7 +27,7 @@ FORMS = (
     (OFFSET, 1, 0, "", "", "[{Rn}, %s]"),
     (PRE, 1, 1, "_pre", "", "[{Rn}, %s]!"),
     (POST, 0, 0, "_post", "", "[{Rn}], %s"),
-    (POST, 0, 1, "_unprivileged", "t", "[{Rn}], %s"),           # user mode: nothing is different
+    (POST, 0, 1, "_unprivileged", "t", "[{Rn}], %s"),  # user mode: nothing is different
 )
 
 
@@ -80,8 +80,10 @@ OFFSETS = (
 )
 #: mnemonic, B and L bits, size, sections of the immediate, register and unprivileged rows
 SINGLES = (
-    ("LDR", 0, 1, 4, (63, 66, 92)), ("LDRB", 1, 1, 1, (68, 70, 71)),
-    ("STR", 0, 0, 4, (204, 205, 220)), ("STRB", 1, 0, 1, (207, 208, 209)),
+    ("LDR", 0, 1, 4, (63, 66, 92)),
+    ("LDRB", 1, 1, 1, (68, 70, 71)),
+    ("STR", 0, 0, 4, (204, 205, 220)),
+    ("STRB", 1, 0, 1, (207, 208, 209)),
 )
 
 
@@ -94,10 +96,14 @@ def _add_single(mnemonic, b, is_load, size, sections, offset, form):
         where.append("Rt_pc != 15")
     section = sections[2] if t else sections[kind != "immediate"]
     title = f"{mnemonic}{t.upper()} ({kind.replace('_', ' ')}{'' if t else ', ' + name})"
-    a32.add(titled(loads if is_load else stores, f"{mnemonic}_{kind}{suffix}", title, f"A8.8.{section}"),
-            f"cond {head} {p} {up} {b} {w} {is_load} Rn {field} {tail}",
-            f"{mnemonic.lower()}{t}{{cond}} {{Rt}}, {brackets % text}", where=", ".join(where),
-            bound={"form": name, "size": size}, source="a32_memory.py")
+    a32.add(
+        titled(loads if is_load else stores, f"{mnemonic}_{kind}{suffix}", title, f"A8.8.{section}"),
+        f"cond {head} {p} {up} {b} {w} {is_load} Rn {field} {tail}",
+        f"{mnemonic.lower()}{t}{{cond}} {{Rt}}, {brackets % text}",
+        where=", ".join(where),
+        bound={"form": name, "size": size},
+        source="a32_memory.py",
+    )
 
 
 for _single in SINGLES:
@@ -175,13 +181,21 @@ def _add_extra(mnemonic, l_bit, op2, size, signed, functions, sections, form):
         return
     rt, rt_text = ("Rt_half:3 0", "{Rt}, {Rt2}") if dual else ("Rt", "{Rt}")
     where = ["Rt_half != 7" if dual else "Rt != 15"] + ([] if name == OFFSET else ["Rn != 15"])
-    for i, (kind, up, high, low, text) in enumerate((("immediate", "add:1", "imm4H:4", "imm4L:4", "#{+/-}{imm8}"),
-                                                     ("register", "U", "(0) (0) (0) (0)", "Rm", "{+/-}{Rm}"))):
+    for i, (kind, up, high, low, text) in enumerate(
+        (
+            ("immediate", "add:1", "imm4H:4", "imm4L:4", "#{+/-}{imm8}"),
+            ("register", "U", "(0) (0) (0) (0)", "Rm", "{+/-}{Rm}"),
+        )
+    ):
         title = f"{mnemonic}{t.upper()} ({kind}{'' if t else ', ' + name})"
-        a32.add(titled(functions[i], f"{mnemonic}_{kind}{suffix}", title, f"A8.8.{sections[2] if t else sections[i]}"),
-                f"cond 000 {p} {up} {1 - i} {w} {l_bit} Rn {rt} {high} {op2} {low}",
-                f"{mnemonic.lower()}{t}{{cond}} {rt_text}, {brackets % text}", where=", ".join(where),
-                bound={"form": name, "size": size, "signed": signed}, source="a32_memory.py")
+        a32.add(
+            titled(functions[i], f"{mnemonic}_{kind}{suffix}", title, f"A8.8.{sections[2] if t else sections[i]}"),
+            f"cond 000 {p} {up} {1 - i} {w} {l_bit} Rn {rt} {high} {op2} {low}",
+            f"{mnemonic.lower()}{t}{{cond}} {rt_text}, {brackets % text}",
+            where=", ".join(where),
+            bound={"form": name, "size": size, "signed": signed},
+            source="a32_memory.py",
+        )
 
 
 for _extra in EXTRA:
@@ -189,12 +203,21 @@ for _extra in EXTRA:
         _add_extra(*_extra, _form)
 
 for _mnemonic, _, _op2, _size, _is_signed, _, _sections in EXTRA[:3]:
-    a32.add(titled(load_extra_literal, f"{_mnemonic}_literal", f"{_mnemonic} (literal), A1", f"A8.8.{_sections[0] + 1}"),
-            f"cond 000 1 add:1 1 0 1 1111 Rt imm4H:4 {_op2} imm4L:4", f"{_mnemonic.lower()}{{cond}} {{Rt}}, {{label}}",
-            where="Rt != 15", bound={"size": _size, "signed": _is_signed}, source="a32_memory.py")
+    a32.add(
+        titled(load_extra_literal, f"{_mnemonic}_literal", f"{_mnemonic} (literal), A1", f"A8.8.{_sections[0] + 1}"),
+        f"cond 000 1 add:1 1 0 1 1111 Rt imm4H:4 {_op2} imm4L:4",
+        f"{_mnemonic.lower()}{{cond}} {{Rt}}, {{label}}",
+        where="Rt != 15",
+        bound={"size": _size, "signed": _is_signed},
+        source="a32_memory.py",
+    )
 
 
-@a32("cond 000 1 add:1 1 0 0 1111 Rt_half:3 0 imm4H:4 1101 imm4L:4", "ldrd{cond} {Rt}, {Rt2}, {label}", where="Rt_half != 7")
+@a32(
+    "cond 000 1 add:1 1 0 0 1111 Rt_half:3 0 imm4H:4 1101 imm4L:4",
+    "ldrd{cond} {Rt}, {Rt2}, {label}",
+    where="Rt_half != 7",
+)
 def LDRD_literal(cpu, Rt_half, add, imm4H, imm4L):
     """LDRD (literal), A1. ARM ARM A8.8.73."""
     Rt, Rt2 = even_pair(Rt_half)

@@ -30,12 +30,22 @@ def STM(cpu, Rn, W, list16, mode):
 
 for _mode, _p, _u, _load_section, _store_section in MODES:
     for _pc, _where in ((0, "Rn != 15, list15 != 0"), (1, "Rn != 15")):
-        a32.add(titled(LDM, f"LDM{_mode}{'_pc' * _pc}", f"LDM{_mode}{', with the PC' * _pc}, A1", f"A8.8.{_load_section}"),
-                f"cond 100 {_p} {_u} 0 W 1 Rn {_pc} list15:15", f"ldm{_mode.lower()}{{cond}} {{Rn}}{{!}}, {{registers}}",
-                where=_where, bound={"mode": _mode, "pc": _pc}, source="a32_multiple.py")
-    a32.add(titled(STM, f"STM{_mode}", f"STM{_mode}, A1", f"A8.8.{_store_section}"),
-            f"cond 100 {_p} {_u} 0 W 0 Rn list16:16", f"stm{_mode.lower()}{{cond}} {{Rn}}{{!}}, {{registers}}",
-            where="Rn != 15, list16 != 0", bound={"mode": _mode}, source="a32_multiple.py")
+        a32.add(
+            titled(LDM, f"LDM{_mode}{'_pc' * _pc}", f"LDM{_mode}{', with the PC' * _pc}, A1", f"A8.8.{_load_section}"),
+            f"cond 100 {_p} {_u} 0 W 1 Rn {_pc} list15:15",
+            f"ldm{_mode.lower()}{{cond}} {{Rn}}{{!}}, {{registers}}",
+            where=_where,
+            bound={"mode": _mode, "pc": _pc},
+            source="a32_multiple.py",
+        )
+    a32.add(
+        titled(STM, f"STM{_mode}", f"STM{_mode}, A1", f"A8.8.{_store_section}"),
+        f"cond 100 {_p} {_u} 0 W 0 Rn list16:16",
+        f"stm{_mode.lower()}{{cond}} {{Rn}}{{!}}, {{registers}}",
+        where="Rn != 15, list16 != 0",
+        bound={"mode": _mode},
+        source="a32_multiple.py",
+    )
 
 
 # -- exclusives (A5.2.10) -----------------------------------------------------------------------------------------------------
@@ -47,20 +57,27 @@ def LDREX(cpu, Rn, Rt):
     cpu.R[Rt] = load_exclusive(cpu, cpu.R[Rn], 4)
 
 
-@a32("cond 00011101 Rn Rt (1) (1) (1) (1) 1001 (1) (1) (1) (1)", "ldrexb{cond} {Rt}, [{Rn}]", where="Rt != 15, Rn != 15")
+@a32(
+    "cond 00011101 Rn Rt (1) (1) (1) (1) 1001 (1) (1) (1) (1)", "ldrexb{cond} {Rt}, [{Rn}]", where="Rt != 15, Rn != 15"
+)
 def LDREXB(cpu, Rn, Rt):
     """LDREXB, A1. ARM ARM A8.8.76."""
     cpu.R[Rt] = zext(load_exclusive(cpu, cpu.R[Rn], 1), 32)
 
 
-@a32("cond 00011111 Rn Rt (1) (1) (1) (1) 1001 (1) (1) (1) (1)", "ldrexh{cond} {Rt}, [{Rn}]", where="Rt != 15, Rn != 15")
+@a32(
+    "cond 00011111 Rn Rt (1) (1) (1) (1) 1001 (1) (1) (1) (1)", "ldrexh{cond} {Rt}, [{Rn}]", where="Rt != 15, Rn != 15"
+)
 def LDREXH(cpu, Rn, Rt):
     """LDREXH, A1. ARM ARM A8.8.78."""
     cpu.R[Rt] = zext(load_exclusive(cpu, cpu.R[Rn], 2), 32)
 
 
-@a32("cond 00011011 Rn Rt_half:3 0 (1) (1) (1) (1) 1001 (1) (1) (1) (1)", "ldrexd{cond} {Rt}, {Rt2}, [{Rn}]",
-     where="Rt_half != 7, Rn != 15")
+@a32(
+    "cond 00011011 Rn Rt_half:3 0 (1) (1) (1) (1) 1001 (1) (1) (1) (1)",
+    "ldrexd{cond} {Rt}, {Rt2}, [{Rn}]",
+    where="Rt_half != 7, Rn != 15",
+)
 def LDREXD(cpu, Rn, Rt_half):
     """LDREXD, A1. ARM ARM A8.8.77."""
     Rt, Rt2 = even_pair(Rt_half)
@@ -71,18 +88,29 @@ def LDREXD(cpu, Rn, Rt_half):
 
 
 def STREX(cpu, Rn, Rd, Rt, size):
-    cpu.R[Rd] = store_exclusive(cpu, cpu.R[Rn], cpu.R[Rt][8 * size - 1:0])
+    cpu.R[Rd] = store_exclusive(cpu, cpu.R[Rn], cpu.R[Rt][8 * size - 1 : 0])
 
 
-for _name, _op, _size, _section in (("STREX", "00011000", 4, 212), ("STREXB", "00011100", 1, 213),
-                                    ("STREXH", "00011110", 2, 215)):
-    a32.add(titled(STREX, _name, f"{_name}, A1", f"A8.8.{_section}"),
-            f"cond {_op} Rn Rd (1) (1) (1) (1) 1001 Rt", f"{_name.lower()}{{cond}} {{Rd}}, {{Rt}}, [{{Rn}}]",
-            where="Rd != 15, Rt != 15, Rn != 15", bound={"size": _size}, source="a32_multiple.py")
+for _name, _op, _size, _section in (
+    ("STREX", "00011000", 4, 212),
+    ("STREXB", "00011100", 1, 213),
+    ("STREXH", "00011110", 2, 215),
+):
+    a32.add(
+        titled(STREX, _name, f"{_name}, A1", f"A8.8.{_section}"),
+        f"cond {_op} Rn Rd (1) (1) (1) (1) 1001 Rt",
+        f"{_name.lower()}{{cond}} {{Rd}}, {{Rt}}, [{{Rn}}]",
+        where="Rd != 15, Rt != 15, Rn != 15",
+        bound={"size": _size},
+        source="a32_multiple.py",
+    )
 
 
-@a32("cond 00011010 Rn Rd (1) (1) (1) (1) 1001 Rt_half:3 0", "strexd{cond} {Rd}, {Rt}, {Rt2}, [{Rn}]",
-     where="Rd != 15, Rt_half != 7, Rn != 15")
+@a32(
+    "cond 00011010 Rn Rd (1) (1) (1) (1) 1001 Rt_half:3 0",
+    "strexd{cond} {Rd}, {Rt}, {Rt2}, [{Rn}]",
+    where="Rd != 15, Rt_half != 7, Rn != 15",
+)
 def STREXD(cpu, Rn, Rd, Rt_half):
     """STREXD, A1. ARM ARM A8.8.214."""
     Rt, Rt2 = even_pair(Rt_half)
@@ -93,7 +121,7 @@ def STREXD(cpu, Rn, Rd, Rt_half):
 
 
 def SWP(cpu, Rn, Rt, Rt2, size):
-    at, new = cpu.R[Rn], cpu.R[Rt2][8 * size - 1:0]
+    at, new = cpu.R[Rn], cpu.R[Rt2][8 * size - 1 : 0]
     cpu.probe(at, size, write=True, align=size)
     old = cpu.mem_read(at, size, checked=False)
     cpu.mem_write(at, new, checked=False)
@@ -101,6 +129,11 @@ def SWP(cpu, Rn, Rt, Rt2, size):
 
 
 for _name, _b, _size in (("SWP", 0, 4), ("SWPB", 1, 1)):
-    a32.add(titled(SWP, _name, f"{_name}, A1", "A8.8.229"),
-            f"cond 00010 {_b} 00 Rn Rt (0) (0) (0) (0) 1001 Rt2", f"{_name.lower()}{{cond}} {{Rt}}, {{Rt2}}, [{{Rn}}]",
-            where="Rt != 15, Rt2 != 15, Rn != 15", bound={"size": _size}, source="a32_multiple.py")
+    a32.add(
+        titled(SWP, _name, f"{_name}, A1", "A8.8.229"),
+        f"cond 00010 {_b} 00 Rn Rt (0) (0) (0) (0) 1001 Rt2",
+        f"{_name.lower()}{{cond}} {{Rt}}, {{Rt2}}, [{{Rn}}]",
+        where="Rt != 15, Rt2 != 15, Rn != 15",
+        bound={"size": _size},
+        source="a32_multiple.py",
+    )

@@ -42,11 +42,20 @@ def multiply_long(cpu, S, RdLo, RdHi, Rn, Rm, signed, add):
     op.multiply_long(cpu, S, RdLo, RdHi, Rn, Rm, signed=signed, add=add)
 
 
-for _name, _opcode, _signed, _accumulate, _section in (("UMULL", "100", False, False, 257), ("UMLAL", "101", False, True, 256),
-                                                       ("SMULL", "110", True, False, 189), ("SMLAL", "111", True, True, 178)):
-    a32.add(titled(multiply_long, _name, f"{_name}, A1", f"A8.8.{_section}"), f"cond 0000 {_opcode} S RdHi RdLo Rm 1001 Rn",
-            f"{_name.lower()}{{S}}{{cond}} {{RdLo}}, {{RdHi}}, {{Rn}}, {{Rm}}", where=NO_PC_LONG,
-            bound={"signed": _signed, "add": _accumulate}, source="a32_multiply.py")
+for _name, _opcode, _signed, _accumulate, _section in (
+    ("UMULL", "100", False, False, 257),
+    ("UMLAL", "101", False, True, 256),
+    ("SMULL", "110", True, False, 189),
+    ("SMLAL", "111", True, True, 178),
+):
+    a32.add(
+        titled(multiply_long, _name, f"{_name}, A1", f"A8.8.{_section}"),
+        f"cond 0000 {_opcode} S RdHi RdLo Rm 1001 Rn",
+        f"{_name.lower()}{{S}}{{cond}} {{RdLo}}, {{RdHi}}, {{Rn}}, {{Rm}}",
+        where=NO_PC_LONG,
+        bound={"signed": _signed, "add": _accumulate},
+        source="a32_multiply.py",
+    )
 
 
 # -- halves (A5.2.7) ----------------------------------------------------------------------------------------------------------
@@ -93,17 +102,34 @@ def dual_long(cpu, RdLo, RdHi, Rn, Rm, M_swap, subtract):
     op.multiply_dual_long(cpu, RdLo, RdHi, Rn, Rm, M_swap, subtract=subtract)
 
 
-for _subtract, _with, _without, _long, _sections in ((0, "SMLAD", "SMUAD", "SMLALD", (177, 187, 180)),
-                                                     (1, "SMLSD", "SMUSD", "SMLSLD", (182, 191, 183))):
-    a32.add(titled(dual, _with, f"{_with}, A1", f"A8.8.{_sections[0]}"), f"cond 01110000 Rd Ra Rm 0 {_subtract} M_swap 1 Rn",
-            f"{_with.lower()}{{x}}{{cond}} {{Rd}}, {{Rn}}, {{Rm}}, {{Ra}}", where=NO_PC_ACCUMULATE, bound={"subtract": _subtract},
-            source="a32_multiply.py")
-    a32.add(titled(dual, _without, f"{_without}, A1", f"A8.8.{_sections[1]}"),
-            f"cond 01110000 Rd 1111 Rm 0 {_subtract} M_swap 1 Rn", f"{_without.lower()}{{x}}{{cond}} {{Rd}}, {{Rn}}, {{Rm}}",
-            where=NO_PC, bound={"subtract": _subtract, "Ra": None}, source="a32_multiply.py")
-    a32.add(titled(dual_long, _long, f"{_long}, A1", f"A8.8.{_sections[2]}"),
-            f"cond 01110100 RdHi RdLo Rm 0 {_subtract} M_swap 1 Rn", f"{_long.lower()}{{x}}{{cond}} {{RdLo}}, {{RdHi}}, {{Rn}}, {{Rm}}",
-            where=NO_PC_LONG, bound={"subtract": _subtract}, source="a32_multiply.py")
+for _subtract, _with, _without, _long, _sections in (
+    (0, "SMLAD", "SMUAD", "SMLALD", (177, 187, 180)),
+    (1, "SMLSD", "SMUSD", "SMLSLD", (182, 191, 183)),
+):
+    a32.add(
+        titled(dual, _with, f"{_with}, A1", f"A8.8.{_sections[0]}"),
+        f"cond 01110000 Rd Ra Rm 0 {_subtract} M_swap 1 Rn",
+        f"{_with.lower()}{{x}}{{cond}} {{Rd}}, {{Rn}}, {{Rm}}, {{Ra}}",
+        where=NO_PC_ACCUMULATE,
+        bound={"subtract": _subtract},
+        source="a32_multiply.py",
+    )
+    a32.add(
+        titled(dual, _without, f"{_without}, A1", f"A8.8.{_sections[1]}"),
+        f"cond 01110000 Rd 1111 Rm 0 {_subtract} M_swap 1 Rn",
+        f"{_without.lower()}{{x}}{{cond}} {{Rd}}, {{Rn}}, {{Rm}}",
+        where=NO_PC,
+        bound={"subtract": _subtract, "Ra": None},
+        source="a32_multiply.py",
+    )
+    a32.add(
+        titled(dual_long, _long, f"{_long}, A1", f"A8.8.{_sections[2]}"),
+        f"cond 01110100 RdHi RdLo Rm 0 {_subtract} M_swap 1 Rn",
+        f"{_long.lower()}{{x}}{{cond}} {{RdLo}}, {{RdHi}}, {{Rn}}, {{Rm}}",
+        where=NO_PC_LONG,
+        bound={"subtract": _subtract},
+        source="a32_multiply.py",
+    )
 
 
 @a32("cond 01110101 Rd Ra Rm 00 R_round 1 Rn", "smmla{r}{cond} {Rd}, {Rn}, {Rm}, {Ra}", where=NO_PC_ACCUMULATE)

@@ -5,13 +5,24 @@ Each checks its whole range once, then moves vectors or elements. Registers past
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xemu.core.bits import Bits, Lanes, join, mux
 from xemu.core.record import RegNo, when
 from xemu.targets.arm.neon_lanes import scalar, with_scalar
 from xemu.targets.arm.simd import add_simd, register_list
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 #: alignment that the two-bit align field of the multiple forms asks for, in bytes (ARM ARM A7.7: 1 checks nothing here)
 _ALIGNMENT = (1, 8, 16, 32)
+
+
+def _add(function: Callable[..., None], pattern: str, mnemonic: str, where: str, *, name: str, **bound: int) -> None:
+    """Register a row; the diagram is given without its first byte and without Rm."""
+    add_simd(function, f"11110100 {pattern} Rm_wb", f"{mnemonic.lower()} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}",
+             where=where, name=name, bound=bound)
 
 
 def _write_back(cpu, Rn, Rm_wb, size: int) -> None:
@@ -43,7 +54,10 @@ def _doublewords(value: Bits) -> list[Bits]:
 
 
 def _pick(parts: list[Bits], esize: int, order: list[int]) -> Bits:
-    """Return elements of one to four parts, numbered through. Joined by shuffles: LLVM takes joined integers to pieces."""
+    """Return elements of one to four parts, numbered through.
+
+    The parts are joined by shuffles: LLVM takes vectors that are joined as integers to pieces.
+    """
     if len(parts) > 2:
         pairs = [_pick(parts[:2], esize, list(range(128 // esize)))]
         last = parts[2:] if len(parts) > 3 else [parts[2], parts[2]]
@@ -56,7 +70,7 @@ def _pick(parts: list[Bits], esize: int, order: list[int]) -> Bits:
 
 
 def _interleave(registers: list[Bits], esize: int) -> list[Bits]:
-    """Return what memory holds for the registers of a structure, in chunks: element 0 of each, element 1 of each…"""
+    """Return what memory holds for the registers of a structure, in chunks: element 0 of each, then element 1 …."""
     ways, count = len(registers), 64 // esize
     order = [way * count + lane for lane in range(count) for way in range(ways)]
     return [_pick(registers, esize, order[at:at + 2 * count]) for at in range(0, ways * count, 2 * count)]
@@ -69,8 +83,10 @@ def _deinterleave(memory: list[Bits], ways: int, esize: int) -> list[Bits]:
 
 
 def _first_quad(registers: list[RegNo]) -> int | None:
-    """Return the quadword whose halves come first, if that is known and so. Where it is, whole quadwords are moved:
-    in a region two doublewords would have to be put together again for the arithmetic that follows."""
+    """Return the quadword whose halves come first, if the number is known (in regions) and even.
+
+    Whole quadwords are moved then: two doublewords would have to be put together for the arithmetic that follows.
+    """
     first = registers[0].number
     return first // 2 if isinstance(first, int) and first % 2 == 0 else None
 
@@ -94,11 +110,11 @@ def _read_registers(cpu, registers: list[RegNo]) -> list[Bits]:
             for i, pair in enumerate(pairs)]
 
 
-# -- VLD1/VST1 (multiple single elements): 1 to 4 registers one after the other --------------------------------------------
+# -- VLD1/VST1 (multiple single elements): 1 to 4 registers one after the other ---------------------------------------
 
 
 def _any_order(cpu, value: Bits, size: Bits) -> Bits:
-    """Return a value in guest order for an element size that is a field: it matters to big-endian data only."""
+    """Return a value in guest order for an element size that is a field (big-endian data only)."""
     result = value
     for log in (1, 2, 3) if cpu.context.E else ():
         result = mux(size == log, _in_guest_order(cpu, value, 8 << log), result)
@@ -109,7 +125,8 @@ def VLD1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     """VLD1 (multiple single elements), A1/T1. ARM ARM A8.8.320."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, count)
     cpu.probe(base, 8 * count, align=_ALIGNMENT[align])
-    _write_registers(cpu, registers, [_any_order(cpu, chunk, esize1) for chunk in _load_chunks(cpu, base, 8 * count)])
+    chunks = [_any_order(cpu, chunk, esize1) for chunk in _load_chunks(cpu, base, 8 * count)]
+    _write_registers(cpu, registers, chunks)
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
 
@@ -121,7 +138,7 @@ def VST1_multiple(cpu, Dd, Rn, Rm_wb, esize1, align, count):
     _write_back(cpu, Rn, Rm_wb, 8 * count)
 
 
-# -- VLD2-4/VST2-4 (multiple structures): `groups` structures of `ways` registers; the registers are `spacing` apart ------------------
+# -- VLD2-4/VST2-4 (multiple structures): `groups` structures of `ways` registers; the registers are `spacing` apart --
 
 
 def VLDn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
@@ -149,31 +166,37 @@ def VSTn_multiple(cpu, Dd, Rn, Rm_wb, size, align, ways, groups, spacing):
     _write_back(cpu, Rn, Rm_wb, 8 * ways * groups)
 
 
-# type field, registers, where align is reserved
-for _type, _count, _where in ("0111", 1, "align != 2, align != 3"), ("1010", 2, "align != 3"), ("0110", 3, "align != 2, align != 3"), ("0010", 4, ""):
+#: type field, registers, where align is reserved
+_SINGLES = (
+    ("0111", 1, ", align != 2, align != 3"), ("1010", 2, ", align != 3"),
+    ("0110", 3, ", align != 2, align != 3"), ("0010", 4, ""),
+)
+
+for _type, _count, _where in _SINGLES:
     for _function, _l in (VLD1_multiple, 1), (VST1_multiple, 0):
-        _verb = _function.__name__[:4].lower()
-        add_simd(_function, f"11110100 0 D {_l} 0 Rn Vd {_type} esize1:2 align Rm_wb", f"{_verb}.{{esize}} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}",
-                 where=", ".join(filter(None, ("Rn != 15", _where))), name=f"{_function.__name__}_{_count}", bound={"count": _count})
+        _add(_function, f"0 D {_l} 0 Rn Vd {_type} esize1:2 align", f"{_function.__name__[:4]}.{{esize}}",
+             f"Rn != 15{_where}", name=f"{_function.__name__}_{_count}", count=_count)
 
-# type field, registers of a structure, structures (with two, their registers alternate), distance of listed registers
-for _type, _ways, _groups, _spacing, _where in (
-    ("1000", 2, 1, 1, "align != 3"), ("1001", 2, 1, 2, "align != 3"), ("0011", 2, 2, 1, ""),
-    ("0100", 3, 1, 1, "align != 2, align != 3"), ("0101", 3, 1, 2, "align != 2, align != 3"),
+#: type field, registers of a structure, structures (of two, the registers alternate), distance of listed registers,
+#: where align is reserved
+_STRUCTURES = (
+    ("1000", 2, 1, 1, ", align != 3"), ("1001", 2, 1, 2, ", align != 3"), ("0011", 2, 2, 1, ""),
+    ("0100", 3, 1, 1, ", align != 2, align != 3"), ("0101", 3, 1, 2, ", align != 2, align != 3"),
     ("0000", 4, 1, 1, ""), ("0001", 4, 1, 2, ""),
-):
-    for _function, _l in (VLDn_multiple, 1), (VSTn_multiple, 0):
-        _verb = f"{_function.__name__[:3].lower()}{_ways}"
-        add_simd(_function, f"11110100 0 D {_l} 0 Rn Vd {_type} size align Rm_wb", f"{_verb}.{{esize}} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}",
-                 where=", ".join(filter(None, ("Rn != 15, size != 3", _where))), name=f"{_verb.upper()}_multiple_{_type}",
-                 bound={"ways": _ways, "groups": _groups, "spacing": _spacing})
+)
+
+for _type, _ways, _groups, _spacing, _where in _STRUCTURES:
+    for _many, _l in (VLDn_multiple, 1), (VSTn_multiple, 0):
+        _verb = f"{_many.__name__[:3]}{_ways}"
+        _add(_many, f"0 D {_l} 0 Rn Vd {_type} size align", f"{_verb}.{{esize}}", f"Rn != 15, size != 3{_where}",
+             name=f"{_verb}_multiple_{_type}", ways=_ways, groups=_groups, spacing=_spacing)
 
 
-# -- one structure to or from one lane ---------------------------------------------------------------------------------
+# -- one structure to or from one lane --------------------------------------------------------------------------------
 
 
 def VLDn_lane(cpu, Dd, Rn, Rm_wb, index, ways, spacing, ebytes, alignment):
-    """VLD1, VLD2, VLD3, VLD4 (single structure to one lane), A1/T1. ARM ARM A8.8.321, A8.8.324, A8.8.327, A8.8.330."""
+    """VLD1 to VLD4 (single structure to one lane), A1/T1. ARM ARM A8.8.321, A8.8.324, A8.8.327, A8.8.330."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, ways, spacing)
     cpu.probe(base, ebytes * ways, align=alignment)
     elements = [cpu.mem_read(base + ebytes * i, ebytes, checked=False) for i in range(ways)]
@@ -184,7 +207,7 @@ def VLDn_lane(cpu, Dd, Rn, Rm_wb, index, ways, spacing, ebytes, alignment):
 
 
 def VSTn_lane(cpu, Dd, Rn, Rm_wb, index, ways, spacing, ebytes, alignment):
-    """VST1, VST2, VST3, VST4 (single structure from one lane), A1/T1. ARM ARM A8.8.405, A8.8.407, A8.8.409, A8.8.411."""
+    """VST1 to VST4 (single structure from one lane), A1/T1. ARM ARM A8.8.405, A8.8.407, A8.8.409, A8.8.411."""
     base, registers = cpu.R[Rn], register_list(cpu, Dd, ways, spacing)
     cpu.probe(base, ebytes * ways, write=True, align=alignment)
     for i, d in enumerate(registers):
@@ -198,28 +221,30 @@ _LANES = {
         ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 2),
         ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 11", 1, 4)),
     2: (("00", "index:3 0", 1, 1), ("00", "index:3 1", 1, 2),
-        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 4), ("01", "index:2 1 0", 2, 1), ("01", "index:2 1 1", 2, 4),
-        ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 01", 1, 8), ("10", "index:1 1 00", 2, 1), ("10", "index:1 1 01", 2, 8)),
+        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 4),
+        ("01", "index:2 1 0", 2, 1), ("01", "index:2 1 1", 2, 4),
+        ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 01", 1, 8),
+        ("10", "index:1 1 00", 2, 1), ("10", "index:1 1 01", 2, 8)),
     3: (("00", "index:3 0", 1, 1),
         ("01", "index:2 0 0", 1, 1), ("01", "index:2 1 0", 2, 1),
         ("10", "index:1 0 00", 1, 1), ("10", "index:1 1 00", 2, 1)),
     4: (("00", "index:3 0", 1, 1), ("00", "index:3 1", 1, 4),
-        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 8), ("01", "index:2 1 0", 2, 1), ("01", "index:2 1 1", 2, 8),
+        ("01", "index:2 0 0", 1, 1), ("01", "index:2 0 1", 1, 8),
+        ("01", "index:2 1 0", 2, 1), ("01", "index:2 1 1", 2, 8),
         ("10", "index:1 0 00", 1, 1), ("10", "index:1 0 01", 1, 8), ("10", "index:1 0 10", 1, 16),
         ("10", "index:1 1 00", 2, 1), ("10", "index:1 1 01", 2, 8), ("10", "index:1 1 10", 2, 16)),
 }
 
-for _ways, _rows in _LANES.items():
-    for _size, _index, _spacing, _alignment in _rows:
-        for _function, _l in (VLDn_lane, 1), (VSTn_lane, 0):
-            _verb, _ebytes = f"{_function.__name__[:3].lower()}{_ways}", 1 << int(_size, 2)
-            add_simd(_function, f"11110100 1 D {_l} 0 Rn Vd {_size} {_ways - 1:02b} {_index} Rm_wb",
-                     f"{_verb}.{8 * _ebytes} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}", where="Rn != 15",
-                     name=f"{_verb.upper()}_lane_{8 * _ebytes}_x{_spacing}_a{_alignment}",
-                     bound={"ways": _ways, "spacing": _spacing, "ebytes": _ebytes, "alignment": _alignment})
+for _ways, _forms in _LANES.items():
+    for _size, _index, _spacing, _alignment in _forms:
+        for _one, _l in (VLDn_lane, 1), (VSTn_lane, 0):
+            _verb, _ebytes = f"{_one.__name__[:3]}{_ways}", 1 << int(_size, 2)
+            _add(_one, f"1 D {_l} 0 Rn Vd {_size} {_ways - 1:02b} {_index}", f"{_verb}.{8 * _ebytes}", "Rn != 15",
+                 name=f"{_verb}_lane_{8 * _ebytes}_x{_spacing}_a{_alignment}",
+                 ways=_ways, spacing=_spacing, ebytes=_ebytes, alignment=_alignment)
 
 
-# -- one structure to all lanes ------------------------------------------------------------------------------------------
+# -- one structure to all lanes ---------------------------------------------------------------------------------------
 
 
 def VLD1_all(cpu, Dd, Rn, Rm_wb, size, a, count):
@@ -234,8 +259,8 @@ def VLD1_all(cpu, Dd, Rn, Rm_wb, size, a, count):
 
 for _t, _count in (0, 1), (1, 2):
     for _a, _where in (0, "size != 3"), (1, "size != 0, size != 3"):
-        add_simd(VLD1_all, f"11110100 1 D 1 0 Rn Vd 1100 size {_t} {_a} Rm_wb", "vld1.{esize} {list}, [{Rn}{alignment}]{writeback}",
-                 where=f"Rn != 15, {_where}", name=f"VLD1_all_{_count}_a{_a}", bound={"count": _count, "a": _a})
+        _add(VLD1_all, f"1 D 1 0 Rn Vd 1100 size {_t} {_a}", "vld1.{esize}", f"Rn != 15, {_where}",
+             name=f"VLD1_all_{_count}_a{_a}", count=_count, a=_a)
 
 
 def VLDn_all(cpu, Dd, Rn, Rm_wb, ways, spacing, ebytes, alignment):
@@ -255,11 +280,10 @@ _ALL_LANES = {
     4: (("00", 0, 1), ("00", 1, 4), ("01", 0, 1), ("01", 1, 8), ("10", 0, 1), ("10", 1, 8), ("11", 1, 16)),
 }
 
-for _ways, _rows in _ALL_LANES.items():
-    for _size, _a, _alignment in _rows:
+for _ways, _all in _ALL_LANES.items():
+    for _size, _a, _alignment in _all:
         for _spacing in (1, 2):
             _ebytes = min(1 << int(_size, 2), 4)
-            add_simd(VLDn_all, f"11110100 1 D 1 0 Rn Vd 11 {_ways - 1:02b} {_size} {_spacing - 1} {_a} Rm_wb",
-                     f"vld{_ways}.{8 * _ebytes} {{list}}, [{{Rn}}{{alignment}}]{{writeback}}", where="Rn != 15",
-                     name=f"VLD{_ways}_all_{8 * _ebytes}_x{_spacing}_a{_alignment}",
-                     bound={"ways": _ways, "spacing": _spacing, "ebytes": _ebytes, "alignment": _alignment})
+            _add(VLDn_all, f"1 D 1 0 Rn Vd 11 {_ways - 1:02b} {_size} {_spacing - 1} {_a}", f"vld{_ways}.{8 * _ebytes}",
+                 "Rn != 15", name=f"VLD{_ways}_all_{8 * _ebytes}_x{_spacing}_a{_alignment}",
+                 ways=_ways, spacing=_spacing, ebytes=_ebytes, alignment=_alignment)

@@ -15,7 +15,7 @@ from xemu.targets.arm.neon_lanes import (
 )
 from xemu.targets.arm.simd import simd
 
-# -- long and wide addition and subtraction --------------------------------------------------------------------------
+# -- long and wide addition and subtraction ---------------------------------------------------------------------------
 
 
 @simd("1111001 U 1 D size Vn Qd3 0 0000 N 0 M 0 Vm", "vaddl.{su}{esize} {Qd}, {Dn}, {Dm}", where="size != 3")
@@ -42,7 +42,7 @@ def VSUBW(cpu, Qd, Qn, Dm, U, size):
     cpu.Q128[Qd] = (Lanes(cpu.Q128[Qn], 16 << size) - widened(cpu.D[Dm], 8 << size, U)).bits
 
 
-# -- high half of a sum or difference ----------------------------------------------------------------------------------
+# -- high half of a sum or difference ---------------------------------------------------------------------------------
 
 
 def _high_half(x: Lanes, *, rounding: bool) -> Bits:
@@ -74,7 +74,7 @@ def VRSUBHN(cpu, Dd, Qn, Qm, size):
     cpu.D[Dd] = _high_half(Lanes(cpu.Q128[Qn], 16 << size) - Lanes(cpu.Q128[Qm], 16 << size), rounding=True)
 
 
-# -- absolute difference and multiplication, long ----------------------------------------------------------------------
+# -- absolute difference and multiplication, long ---------------------------------------------------------------------
 
 
 def _long_distance(x: Bits, y: Bits, size: int, U: int) -> Lanes:

@@ -6,7 +6,7 @@ from xemu.core.bits import Lanes
 from xemu.targets.arm.neon_lanes import narrow_saturated, negated, saturating, shift_right, whole, widened
 from xemu.targets.arm.simd import add_vector, simd, vector
 
-# -- order of elements -------------------------------------------------------------------------------------------------
+# -- order of elements ------------------------------------------------------------------------------------------------
 
 
 def VREV(cpu, V, d, m, size, group):
@@ -57,7 +57,7 @@ for _function, _op in (VUZP, "0010"), (VZIP, "0011"):        # on doublewords, w
         add_vector(_function, f"1111001 1 1 D 11 size 10 Vd 0 {_op} Q M 0 Vm",
                    f"{_function.__name__.lower()}.{{esize}} {{d}}, {{m}}", where=_where, forms=_form)
 
-# -- counting and logic ------------------------------------------------------------------------------------------------
+# -- counting and logic -----------------------------------------------------------------------------------------------
 
 
 @vector("1111001 1 1 D 11 size 00 Vd 0 1000 Q M 0 Vm", "vcls.s{esize} {d}, {m}", where="size != 3")
@@ -85,7 +85,7 @@ def VMVN_register(cpu, V, d, m):
     V[d] = (~whole(V[m])).bits
 
 
-# -- pairwise long addition; U stands in bit 7 ---------------------------------------------------------------------------
+# -- pairwise long addition; U stands in bit 7 ------------------------------------------------------------------------
 
 
 def _pair_sums(value, size, U) -> Lanes:
@@ -106,7 +106,7 @@ def VPADAL(cpu, V, d, m, U, size):
     V[d] = (Lanes(V[d], 16 << size) + _pair_sums(V[m], size, U)).bits
 
 
-# -- sign --------------------------------------------------------------------------------------------------------------
+# -- sign -------------------------------------------------------------------------------------------------------------
 
 
 @vector("1111001 1 1 D 11 size 01 Vd 0 0110 Q M 0 Vm", "vabs.s{esize} {d}, {m}", where="size != 3")
@@ -136,7 +136,7 @@ def VQNEG(cpu, V, d, m, size):
     V[d] = saturating(cpu, "ssubs", x ^ x, x).bits
 
 
-# -- comparison with zero ------------------------------------------------------------------------------------------------
+# -- comparison with zero ---------------------------------------------------------------------------------------------
 
 
 @vector("1111001 1 1 D 11 size 01 Vd 0 0000 Q M 0 Vm", "vcgt.s{esize} {d}, {m}, #0", where="size != 3")
@@ -169,7 +169,7 @@ def VCLT_zero(cpu, V, d, m, size):
     V[d] = Lanes(V[m], 8 << size).op("slt", 0).bits
 
 
-# -- narrowing and widening ------------------------------------------------------------------------------------------------
+# -- narrowing and widening -------------------------------------------------------------------------------------------
 
 
 @simd("1111001 1 1 D 11 size 10 Vd 0 0100 0 M 0 Qm3 0", "vmovn.i{esize2} {Dd}, {Qm}", where="size != 3")

@@ -5,15 +5,23 @@ ARM ARM A7.4.6, A7.4 (VEXT, VTBL, VDUP), A7.8.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xemu.core.bits import Bits, Lanes, cat, const, sext, zext
 from xemu.targets.arm.neon_lanes import scalar, whole, with_scalar
-from xemu.targets.arm.simd import add_simd, add_vector, register_list, simd, vector
+from xemu.targets.arm.simd import add_simd, add_vector, register_list, simd
 
-# -- one register and a modified immediate: AdvSIMDExpandImm(), ARM ARM A7.4.6 -----------------------------------------
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+# -- one register and a modified immediate: AdvSIMDExpandImm(), ARM ARM A7.4.6 ----------------------------------------
 
 
 def _expand(shape: str, imm8: Bits) -> Bits:
-    """Return the 64-bit immediate. `shape`: "i32<8" is a shifted byte, "i32<<8" one with ones shifted in, "f32", "i64"."""
+    """Return the 64-bit immediate.
+
+    `shape`: "i32<8" is a byte shifted left by 8, "i32<<8" one with ones shifted in; or "f32", "i64".
+    """
     if shape == "i64":
         return cat(*[sext(imm8[i], 8) for i in reversed(range(8))])
     if shape == "f32":
@@ -53,25 +61,26 @@ def VBIC_immediate(cpu, V, d, i, imm3, imm4, shape):
     V[d] = (whole(V[d]) & ~_in_lanes(V, shape, i, imm3, imm4)).bits
 
 
-def _add_immediate(function, op: str, cmode: str, shape: str) -> None:
-    kind = shape.partition("<")[0]
-    add_vector(function, f"1111001 i:1 1 D 000 imm3 Vd {cmode} 0 Q {op} 1 imm4", f"{function.__name__[:4].lower()}.{kind} {{d}}, #{{modified}}",
-               name=f"{function.__name__}_{shape.replace('<<', '_ones').replace('<', '_')}", bound={"shape": shape})
+def _add_immediate(function: Callable[..., None], op: str, cmode: str, shape: str) -> None:
+    name, verb = function.__name__, function.__name__[:4].lower()
+    add_vector(function, f"1111001 i:1 1 D 000 imm3 Vd {cmode} 0 Q {op} 1 imm4",
+               f"{verb}.{shape.partition('<')[0]} {{d}}, #{{modified}}", bound={"shape": shape},
+               name=f"{name}_{shape.replace('<<', '_ones').replace('<', '_')}")
 
 
-for _cmode, _shape in ("000", "i32<0"), ("001", "i32<8"), ("010", "i32<16"), ("011", "i32<24"), ("100", "i16<0"), ("101", "i16<8"):
-    _add_immediate(VMOV_immediate, "0", _cmode + "0", _shape)
-    _add_immediate(VORR_immediate, "0", _cmode + "1", _shape)
-    _add_immediate(VMVN_immediate, "1", _cmode + "0", _shape)
-    _add_immediate(VBIC_immediate, "1", _cmode + "1", _shape)
-for _cmode, _shape in ("1100", "i32<<8"), ("1101", "i32<<16"):
-    _add_immediate(VMOV_immediate, "0", _cmode, _shape)
-    _add_immediate(VMVN_immediate, "1", _cmode, _shape)
+for _cmode, _shape in enumerate(("i32<0", "i32<8", "i32<16", "i32<24", "i16<0", "i16<8")):
+    _add_immediate(VMOV_immediate, "0", f"{_cmode:03b}0", _shape)
+    _add_immediate(VORR_immediate, "0", f"{_cmode:03b}1", _shape)
+    _add_immediate(VMVN_immediate, "1", f"{_cmode:03b}0", _shape)
+    _add_immediate(VBIC_immediate, "1", f"{_cmode:03b}1", _shape)
+for _ones, _shape in ("1100", "i32<<8"), ("1101", "i32<<16"):
+    _add_immediate(VMOV_immediate, "0", _ones, _shape)
+    _add_immediate(VMVN_immediate, "1", _ones, _shape)
 _add_immediate(VMOV_immediate, "0", "1110", "i8<0")
 _add_immediate(VMOV_immediate, "0", "1111", "f32")
 _add_immediate(VMOV_immediate, "1", "1110", "i64")
 
-# -- extraction and table lookup ---------------------------------------------------------------------------------------
+# -- extraction and table lookup --------------------------------------------------------------------------------------
 
 
 def VEXT(cpu, V, d, n, m, imm4_byte):
@@ -91,18 +100,18 @@ def _table(cpu, Dn, length) -> Bits:
 
 
 @simd("1111001 1 1 D 11 Vn Vd 10 len N 0 M 0 Vm", "vtbl.8 {Dd}, {table}, {Dm}")
-def VTBL(cpu, Dd, Dn, Dm, len):  # noqa: A002  the manual's name
+def VTBL(cpu, Dd, Dn, Dm, len):
     """VTBL, A1/T1. ARM ARM A8.8.419."""
     cpu.D[Dd] = Lanes(cpu.D[Dm], 8).lookup(_table(cpu, Dn, len), const(0, 64)).bits
 
 
 @simd("1111001 1 1 D 11 Vn Vd 10 len N 1 M 0 Vm", "vtbx.8 {Dd}, {table}, {Dm}")
-def VTBX(cpu, Dd, Dn, Dm, len):  # noqa: A002  the manual's name
+def VTBX(cpu, Dd, Dn, Dm, len):
     """VTBX, A1/T1. ARM ARM A8.8.419."""
     cpu.D[Dd] = Lanes(cpu.D[Dm], 8).lookup(_table(cpu, Dn, len), cpu.D[Dd]).bits
 
 
-# -- duplication ---------------------------------------------------------------------------------------------------------
+# -- duplication ------------------------------------------------------------------------------------------------------
 
 
 def VDUP_scalar(cpu, V, d, m, index, esize):
@@ -124,7 +133,7 @@ for _esize, _b, _e in (8, 1, 0), (16, 0, 1), (32, 0, 0):
     add_vector(VDUP_core, f"cond 1110 1 {_b} Q 0 Vd Rt 1011 D 0 {_e} 1 0000", f"vdup{{cond}}.{_esize} {{d}}, {{Rt}}",
                where="Rt != 15", name=f"VDUP_core_{_esize}", bound={"esize": _esize})
 
-# -- one scalar and a core register --------------------------------------------------------------------------------------
+# -- one scalar and a core register -----------------------------------------------------------------------------------
 # The index is what opc1:opc2 leaves beside the size: opc1<0>, and opc2 or its top bit.
 
 _PLACES = {8: ("1 x1:1", "x2:2"), 16: ("0 x1:1", "x2:1 1"), 32: ("0 x1:1", "00")}
@@ -144,9 +153,10 @@ def VMOV_scalar_to_core(cpu, Rt, Dn, esize, signed, x1, x2=None):
 
 
 for _esize, (_opc1, _opc2) in _PLACES.items():
-    add_simd(VMOV_core_to_scalar, f"cond 1110 0 {_opc1} 0 Vd Rt 1011 D {_opc2} 1 0000", f"vmov{{cond}}.{_esize} {{Dd}}[{{x}}], {{Rt}}",
+    add_simd(VMOV_core_to_scalar, f"cond 1110 0 {_opc1} 0 Vd Rt 1011 D {_opc2} 1 0000",
+             f"vmov{{cond}}.{_esize} {{Dd}}[{{x}}], {{Rt}}",
              where="Rt != 15", name=f"VMOV_core_to_scalar_{_esize}", bound={"esize": _esize})
-    for _u in (0, 1) if _esize < 32 else (0,):
-        _type = f"{'su'[_u]}{_esize}" if _esize < 32 else "32"
-        add_simd(VMOV_scalar_to_core, f"cond 1110 {_u} {_opc1} 1 Vn Rt 1011 N {_opc2} 1 0000", f"vmov{{cond}}.{_type} {{Rt}}, {{Dn}}[{{x}}]",
+    for _u, _type in ((0, f"s{_esize}"), (1, f"u{_esize}")) if _esize < 32 else ((0, "32"),):
+        add_simd(VMOV_scalar_to_core, f"cond 1110 {_u} {_opc1} 1 Vn Rt 1011 N {_opc2} 1 0000",
+                 f"vmov{{cond}}.{_type} {{Rt}}, {{Dn}}[{{x}}]",
                  where="Rt != 15", name=f"VMOV_scalar_to_core_{_type}", bound={"esize": _esize, "signed": not _u})

@@ -55,7 +55,7 @@ def _left(amount: Bits, x: Lanes) -> Lanes:
     return Lanes.splat(zext(amount, x.size), x.count)
 
 
-# -- right shifts ------------------------------------------------------------------------------------------------------
+# -- right shifts -----------------------------------------------------------------------------------------------------
 
 
 @shift("1111001 U 1 D imm6 Vd 0000 L Q M 1 Vm", "vshr.{su}{esize} {d}, {m}, {right}")
@@ -95,7 +95,7 @@ def VSRI(cpu, V, d, m, amount, esize):
     V[d] = choose(ones >> count, x >> count, Lanes(V[d], esize)).bits
 
 
-# -- left shifts -------------------------------------------------------------------------------------------------------
+# -- left shifts ------------------------------------------------------------------------------------------------------
 
 
 @shift("1111001 0 1 D imm6 Vd 0101 L Q M 1 Vm", "vshl.i{esize} {d}, {m}, {left}")
@@ -137,7 +137,7 @@ def VQSHLU_immediate(cpu, V, d, m, amount, esize):
     V[d] = (choose(fits, shifted, ~negative)).bits
 
 
-# -- narrowing and widening --------------------------------------------------------------------------------------------
+# -- narrowing and widening -------------------------------------------------------------------------------------------
 
 
 @shift("1111001 0 1 D imm6 Vd 1000 0 0 M 1 Qm3 0", "vshrn.i{esize2} {Dd}, {Qm}, {right}")

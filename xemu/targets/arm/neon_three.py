@@ -26,7 +26,7 @@ from xemu.targets.arm.neon_lanes import (
 )
 from xemu.targets.arm.simd import simd, vector
 
-# -- bitwise ---------------------------------------------------------------------------------------------------------
+# -- bitwise ----------------------------------------------------------------------------------------------------------
 
 
 @vector("1111001 0 0 D 00 Vn Vd 0001 N Q M 1 Vm", "vand {d}, {n}, {m}")
@@ -77,7 +77,7 @@ def VBIF(cpu, V, d, n, m):
     V[d] = (whole(V[d]) & whole(V[m]) | whole(V[n]) & ~whole(V[m])).bits
 
 
-# -- addition and subtraction ----------------------------------------------------------------------------------------
+# -- addition and subtraction -----------------------------------------------------------------------------------------
 
 
 @vector("1111001 0 0 D size Vn Vd 1000 N Q M 0 Vm", "vadd.i{esize} {d}, {n}, {m}")
@@ -131,7 +131,7 @@ def VPADD_integer(cpu, Dd, Dn, Dm, size):
     cpu.D[Dd] = (even + odd).bits
 
 
-# -- comparison ------------------------------------------------------------------------------------------------------
+# -- comparison -------------------------------------------------------------------------------------------------------
 
 
 @vector("1111001 U 0 D size Vn Vd 0011 N Q M 0 Vm", "vcgt.{su}{esize} {d}, {n}, {m}", where="size != 3")
@@ -249,7 +249,7 @@ def VQRSHL(cpu, V, d, n, m, U, size):
     V[d] = choose(goes_right, rounding_shift_right(x, right, signed=not U), saturated).bits
 
 
-# -- multiplication --------------------------------------------------------------------------------------------------
+# -- multiplication ---------------------------------------------------------------------------------------------------
 
 
 @vector("1111001 0 0 D size Vn Vd 1001 N Q M 1 Vm", "vmul.i{esize} {d}, {n}, {m}", where="size != 3")

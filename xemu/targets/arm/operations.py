@@ -76,8 +76,11 @@ def arm_expand_imm(rotation: Bits, imm8: Bits) -> Bits:
 def thumb_expand_imm(i: Bits, imm3: Bits, imm8: Bits) -> Bits:
     """Return ThumbExpandImm(i:imm3:imm8) (A6.3.2). The carry out is bit 31 where i:imm3 is 4 or more."""
     zero = const(0, 8)
-    pattern = mux(imm3[1], mux(imm3[0], cat(imm8, imm8, imm8, imm8), cat(imm8, zero, imm8, zero)),
-                  mux(imm3[0], cat(zero, imm8, zero, imm8), zext(imm8, 32)))
+    pattern = mux(
+        imm3[1],
+        mux(imm3[0], cat(imm8, imm8, imm8, imm8), cat(imm8, zero, imm8, zero)),
+        mux(imm3[0], cat(zero, imm8, zero, imm8), zext(imm8, 32)),
+    )
     rotated = ror(zext(cat(const(1, 1), imm8[6:0]), 32), zext(cat(i, imm3, imm8[7]), 32))
     return mux(cat(i, imm3[2]) == 0, pattern, rotated)
 
@@ -124,8 +127,8 @@ class AluOp:
     """One data-processing operation: its name, and its result and flags from two operands and the shifter's carry."""
 
     name: str
-    apply: Callable[[ArmCpu, Bits, Bits, Carry, int], Bits]    # cpu, x, y, carry, set flags -> result
-    logical: bool = False         # the shifter's carry out becomes C
+    apply: Callable[[ArmCpu, Bits, Bits, Carry, int], Bits]  # cpu, x, y, carry, set flags -> result
+    logical: bool = False  # the shifter's carry out becomes C
     has_rn: bool = True
     has_rd: bool = True
 
@@ -138,18 +141,22 @@ def _logical(compute: Callable[[Bits, Bits], Bits]) -> Callable[[ArmCpu, Bits, B
         elif flags and carry is not None:
             cpu.set_nzc(result, carry)
         return result
+
     return apply
 
 
-def _sum(operands: Callable[[Bits, Bits], tuple[Bits, Bits]], carry_in: int | None
-         ) -> Callable[[ArmCpu, Bits, Bits, Carry, int], Bits]:
+def _sum(
+    operands: Callable[[Bits, Bits], tuple[Bits, Bits]], carry_in: int | None
+) -> Callable[[ArmCpu, Bits, Bits, Carry, int], Bits]:
     """Build AddWithCarry() of chosen operands; `carry_in` None means the C flag."""
+
     def apply(cpu: ArmCpu, x: Bits, y: Bits, carry: Carry, flags: int) -> Bits:  # noqa: ARG001
         a, b = operands(x, y)
         total = add_carry(a, b, cpu.C if carry_in is None else const(carry_in, 1))
         if flags:
             cpu.set_nzcv_add(a, b, total)
         return total
+
     return apply
 
 

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 # -- extension -----------------------------------------------------------------------------------------------------------------
 
 
-def extend(cpu: ArmCpu, Rd: RegNo, Rn: RegNo | None, Rm: RegNo, rotate: Bits | None, kind: str, *, signed: bool) -> None:
+def extend(
+    cpu: ArmCpu, Rd: RegNo, Rn: RegNo | None, Rm: RegNo, rotate: Bits | None, kind: str, *, signed: bool
+) -> None:
     """XTB, XTH, XTB16 and, with an addend Rn, XTAB, XTAH, XTAB16: `kind` is B, H or B16."""
     value = cpu.R[Rm]
     if rotate is not None:
@@ -108,7 +110,7 @@ def saturating_add(cpu: ArmCpu, Rd: RegNo, Rm: RegNo, Rn: RegNo, *, double: bool
 # -- parallel addition and subtraction (A4.4.6) --------------------------------------------------------------------------------------
 
 #: which lanes are subtracted and taken across, by the letters of the mnemonic
-CROSSED = {"ASX": (1, 0), "SAX": (0, 1)}          # (bottom lane subtracts, top lane subtracts)
+CROSSED = {"ASX": (1, 0), "SAX": (0, 1)}  # (bottom lane subtracts, top lane subtracts)
 
 
 def parallel(cpu: ArmCpu, prefix: str, operation: str, Rd: RegNo, Rn: RegNo, Rm: RegNo) -> None:
@@ -120,14 +122,14 @@ def parallel(cpu: ArmCpu, prefix: str, operation: str, Rd: RegNo, Rn: RegNo, Rm:
         y = ror(y, 16)
     else:
         subtract = (operation.startswith("SUB"),) * (32 // size)
-    lanes = [(x[i + size - 1:i], y[i + size - 1:i]) for i in range(0, 32, size)]
+    lanes = [(x[i + size - 1 : i], y[i + size - 1 : i]) for i in range(0, 32, size)]
     if prefix in ("Q", "UQ"):
         results = [_saturated(a, b, prefix == "Q", minus) for (a, b), minus in zip(lanes, subtract, strict=True)]
     else:
         widen = zext if prefix.startswith("U") else sext
         exact = [_exact(widen(a, 32), widen(b, 32), minus) for (a, b), minus in zip(lanes, subtract, strict=True)]
         shift = int(prefix.endswith("H"))
-        results = [total[size - 1 + shift:shift] for total in exact]
+        results = [total[size - 1 + shift : shift] for total in exact]
         if not shift:
             _set_ge(cpu, exact, subtract, size, signed=prefix == "S")
     cpu.R[Rd] = cat(*reversed(results))
@@ -143,7 +145,9 @@ def _exact(x: Bits, y: Bits, minus: int) -> Bits:
 
 def _set_ge(cpu: ArmCpu, exact: list[Bits], subtract: Sequence[int], size: int, *, signed: bool) -> None:
     """Set GE: not negative, or, for an unsigned addition, carried."""
-    bits = [total[size] if not signed and not minus else ~total[31] for total, minus in zip(exact, subtract, strict=True)]
+    bits = [
+        total[size] if not signed and not minus else ~total[31] for total, minus in zip(exact, subtract, strict=True)
+    ]
     cpu.GE = cat(*(bit for bit in reversed(bits) for _ in range(size // 8)))
 
 
@@ -152,6 +156,6 @@ def absolute_differences(cpu: ArmCpu, Rd: RegNo, Rn: RegNo, Rm: RegNo, Ra: RegNo
     x, y = cpu.R[Rn], cpu.R[Rm]
     total = const(0, 32) if Ra is None else cpu.R[Ra]
     for i in range(0, 32, 8):
-        a, b = x[i + 7:i], y[i + 7:i]
+        a, b = x[i + 7 : i], y[i + 7 : i]
         total = total + zext(mux(ult(a, b), b - a, a - b), 32)
     cpu.R[Rd] = total

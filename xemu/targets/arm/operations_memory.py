@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from xemu.targets.arm.state import ArmCpu
 
 OFFSET, PRE, POST = "offset", "pre-indexed", "post-indexed"
-FORMS = {OFFSET: (1, 0), PRE: (1, 1), POST: (0, 0)}       # P and W
+FORMS = {OFFSET: (1, 0), PRE: (1, 1), POST: (0, 0)}  # P and W
 
 
 def address(cpu: ArmCpu, Rn: RegNo, offset: Bits, form: str) -> tuple[Bits, Bits]:
@@ -50,7 +50,7 @@ def _loaded(cpu: ArmCpu, Rt: RegNo, value: Bits, *, signed: bool) -> None:
 def store(cpu: ArmCpu, Rt: RegNo, Rn: RegNo, offset: Bits, form: str, size: int) -> None:
     """Store the low bytes of Rt."""
     at, moved = address(cpu, Rn, offset, form)
-    cpu.mem_write(at, cpu.R[Rt][8 * size - 1:0])
+    cpu.mem_write(at, cpu.R[Rt][8 * size - 1 : 0])
     if form != OFFSET:
         cpu.R[Rn] = moved
 
@@ -104,8 +104,9 @@ def even_pair(number: Bits) -> tuple[RegNo, RegNo]:
 def list_start(registers: Bits, mode: str) -> tuple[Bits, Bits, Bits]:
     """Return offsets from the base: of the lowest address, of the new base; and the bytes transferred. Mode IA DA IB DB."""
     size = popcount(zext(registers, 32)) << 2
-    low, end = {"IA": (const(0, 32), size), "IB": (const(4, 32), size),
-                "DA": (4 - size, -size), "DB": (-size, -size)}[mode]
+    low, end = {"IA": (const(0, 32), size), "IB": (const(4, 32), size), "DA": (4 - size, -size), "DB": (-size, -size)}[
+        mode
+    ]
     return low, end, size
 
 
@@ -156,7 +157,7 @@ def store_exclusive(cpu: ArmCpu, at: Bits, value: Bits) -> Bits:
     """
     size = value.width // 8
     ours = (cpu.EXADDR == at) & (cpu.EXSIZE == size)
-    expected = cpu.EXVALUE[value.width - 1:0]
+    expected = cpu.EXVALUE[value.width - 1 : 0]
     with when(ours):
         unchanged = mux(ours, cpu.mem_read(at, size, align=size) == expected, const(0, 1))
         with when(unchanged):

@@ -33,7 +33,9 @@ def read_long(cpu: ArmCpu, RdLo: RegNo, RdHi: RegNo) -> Bits:
     return cat(cpu.R[RdHi], cpu.R[RdLo])
 
 
-def multiply_long(cpu: ArmCpu, S: int, RdLo: RegNo, RdHi: RegNo, Rn: RegNo, Rm: RegNo, *, signed: bool, add: bool) -> None:
+def multiply_long(
+    cpu: ArmCpu, S: int, RdLo: RegNo, RdHi: RegNo, Rn: RegNo, Rm: RegNo, *, signed: bool, add: bool
+) -> None:
     """SMULL, SMLAL, UMULL, UMLAL."""
     widen = sext if signed else zext
     result = widen(cpu.R[Rn], 64) * widen(cpu.R[Rm], 64)
@@ -100,7 +102,9 @@ def multiply_dual_long(cpu: ArmCpu, RdLo: RegNo, RdHi: RegNo, Rn: RegNo, Rm: Reg
     write_long(cpu, RdLo, RdHi, read_long(cpu, RdLo, RdHi) + _dual(cpu, Rn, Rm, M, subtract))
 
 
-def multiply_top(cpu: ArmCpu, Rd: RegNo, Rn: RegNo, Rm: RegNo, Ra: RegNo | None, R: int, *, subtract: bool = False) -> None:
+def multiply_top(
+    cpu: ArmCpu, Rd: RegNo, Rn: RegNo, Rm: RegNo, Ra: RegNo | None, R: int, *, subtract: bool = False
+) -> None:
     """SMMUL, SMMLA, SMMLS: the top word of a doubleword; R rounds."""
     result = sext(cpu.R[Rn], 64) * sext(cpu.R[Rm], 64)
     if Ra is not None:

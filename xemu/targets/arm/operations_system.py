@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, cat, const, zext
@@ -18,7 +17,9 @@ USER_MODE = 0b10000
 
 def read_apsr(cpu: ArmCpu) -> Bits:
     """Return the CPSR as MRS gives it: flags, Q, GE, E and the user mode; execution state reads as zero."""
-    return cat(cpu.nzcv, cpu.Q, const(0, 7), cpu.GE, const(0, 6), const(cpu.context.E, 1), const(0, 4), const(USER_MODE, 5))
+    return cat(
+        cpu.nzcv, cpu.Q, const(0, 7), cpu.GE, const(0, 6), const(cpu.context.E, 1), const(0, 4), const(USER_MODE, 5)
+    )
 
 
 def write_apsr(cpu: ArmCpu, value: Bits, nzcvq: int, g: int, x: int) -> None:
@@ -29,14 +30,19 @@ def write_apsr(cpu: ArmCpu, value: Bits, nzcvq: int, g: int, x: int) -> None:
     if g:
         cpu.GE = value[19:16]
     if x:
-        context = replace(cpu.context, E=0).word
+        context = cpu.context._replace(E=0).word
         cpu.branch(cpu.pc + cpu.length, context=const(context, 16) | zext(value[9], 16) << 1)
 
 
 def set_endianness(cpu: ArmCpu, big: int) -> None:
     """Change the data endianness: it is part of the context, so the next instruction is looked up anew."""
-    word = replace(cpu.context, E=big).word
+    word = cpu.context._replace(E=big).word
     cpu.branch(cpu.pc + cpu.length, context=const(word, 16))
+
+
+def undefined(cpu: ArmCpu) -> None:
+    """Give the undefined instruction exception."""
+    cpu.undefined()
 
 
 # -- coprocessor 15 (B3.17, B4.1) ----------------------------------------------------------------------------------------------------
@@ -54,6 +60,10 @@ def MRC_TPIDRURO(cpu: ArmCpu, Rt: RegNo) -> None:
     cpu.R[Rt] = cpu.TPIDRURO
 
 
+def MRC_PMUSERENR(cpu: ArmCpu, Rt: RegNo) -> None:
+    cpu.R[Rt] = const(0, 32)  # user mode has no access to the performance monitors
+
+
 def barrier(cpu: ArmCpu) -> None:
     pass
 
@@ -63,6 +73,7 @@ REGISTERS = (
     (MRC_TPIDRURW, "MRC_TPIDRURW", 1, 0, 13, 0, 2, "B4.1.149"),
     (MCR_TPIDRURW, "MCR_TPIDRURW", 0, 0, 13, 0, 2, "B4.1.149"),
     (MRC_TPIDRURO, "MRC_TPIDRURO", 1, 0, 13, 0, 3, "B4.1.148"),
+    (MRC_PMUSERENR, "MRC_PMUSERENR", 1, 0, 9, 14, 0, "B4.1.124"),
     (barrier, "MCR_ISB", 0, 0, 7, 5, 4, "B4.2.5"),
     (barrier, "MCR_DSB", 0, 0, 7, 10, 4, "B4.2.5"),
     (barrier, "MCR_DMB", 0, 0, 7, 10, 5, "B4.2.5"),
@@ -73,7 +84,10 @@ def user_registers(isa: FixedWidthIsa, head: str, condition: str) -> None:
     """Add the rows of one instruction set; every other access to a coprocessor is undefined."""
     for function, name, is_read, opc1, crn, crm, opc2, section in REGISTERS:
         rt, where = ("----", "") if function is barrier else ("Rt", "Rt != 15")
-        isa.add(titled(function, name, f"{name[:3]}, {name[4:]} in coprocessor 15, A1/T1", section),
-                f"{head} {opc1:03b} {is_read} {crn:04b} {rt} 1111 {opc2:03b} 1 {crm:04b}",
-                f"{name[:3].lower()}{condition} p15, {opc1}, {{Rt}}, c{crn}, c{crm}, {opc2}", where=where,
-                source="operations_system.py")
+        isa.add(
+            titled(function, name, f"{name[:3]}, {name[4:]} in coprocessor 15, A1/T1", section),
+            f"{head} {opc1:03b} {is_read} {crn:04b} {rt} 1111 {opc2:03b} 1 {crm:04b}",
+            f"{name[:3].lower()}{condition} p15, {opc1}, {{Rt}}, c{crn}, c{crm}, {opc2}",
+            where=where,
+            source="operations_system.py",
+        )

@@ -7,9 +7,25 @@ from importlib.util import find_spec
 
 #: modules of rows, in the order of docs/isa-arm.md
 MODULES = (
-    "a32_data", "a32_multiply", "a32_media", "a32_parallel", "a32_memory", "a32_multiple", "a32_branch",
-    "t16_data", "t16_memory", "t32_data", "t32_multiply", "t32_media", "t32_memory", "t32_branch",
-    "vfp", "vfp_transfer", "neon_rows", "neon_fp",
+    "a32_data",
+    "a32_multiply",
+    "a32_media",
+    "a32_memory",
+    "a32_multiple",
+    "a32_branch",
+    "a32_undefined",
+    "t16_data",
+    "t16_memory",
+    "t32_data",
+    "t32_multiply",
+    "t32_media",
+    "t32_memory",
+    "t32_branch",
+    "t32_undefined",
+    "vfp",
+    "vfp_transfer",
+    "neon_rows",
+    "neon_fp",
 )
 
 for _name in MODULES:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     Function = Callable[..., None]
 
 
-def simd(pattern: str, template: str, *, where: str = "", name: str = "", **bound: Any) -> Callable[[Function], Function]:
+def simd(pattern: str, template: str, *, where: str = "", name: str = "",
+         **bound: Any) -> Callable[[Function], Function]:
     """Register the decorated function as a row of A32 and of T32; `pattern` is the A32 diagram.
 
     The diagram starts with "1111001 U" (data processing; U: any one-bit token), "11110100" (element load/store) or
@@ -36,8 +37,9 @@ def simd(pattern: str, template: str, *, where: str = "", name: str = "", **boun
 def add_simd(function: Function, pattern: str, template: str, *, where: str = "", name: str = "",
              bound: dict[str, Any] | None = None, source: str = "") -> None:
     """Register a function as a row of A32 and of T32 (for tables of families)."""
+    source = source or _caller()
     for isa, diagram in (a32, pattern), (t32, thumb_diagram(pattern)):
-        isa.add(function, diagram, template, where=where, name=name, bound=dict(bound or {}), source=source or _caller())
+        isa.add(function, diagram, template, where=where, name=name, bound=dict(bound or {}), source=source)
 
 
 def vector(pattern: str, template: str, *, where: str = "", name: str = "", quads: str = "dnm",
@@ -106,7 +108,7 @@ def thumb_diagram(pattern: str) -> str:
 
 
 def register_list(cpu: Any, first: RegNo, count: int, spacing: int = 1) -> list[RegNo]:
-    """Return `count` doubleword register numbers from `first` on; a list that passes d31 (UNPREDICTABLE) is undefined."""
+    """Return `count` doubleword registers from `first` on; a list that passes d31 (UNPREDICTABLE) is undefined."""
     last = spacing * (count - 1)
     if last:
         with when(~ult(first.as_bits(), 32 - last)):

@@ -26,7 +26,6 @@ from xemu.targets.arm.operations_system import set_endianness
 from xemu.targets.arm.state import condition
 
 
-
 # -- shift, add, subtract, move and compare (A6.2.1) ----------------------------------------------------------------------------
 
 
@@ -36,8 +35,13 @@ def shift_immediate(cpu, InIT, imm5, Rm, Rd, shift_type):
 
 
 for _name, _opcode, _type, _section in (("LSL", "00", LSL, 94), ("LSR", "01", LSR, 96), ("ASR", "10", ASR, 16)):
-    t16.add(titled(shift_immediate, f"{_name}_immediate", f"{_name} (immediate), T1", f"A8.8.{_section}"),
-            f"000 {_opcode} imm5 Rm Rd", f"{_name.lower()}{{s}} {{Rd}}, {{Rm}}, #{{imm5}}", bound={"shift_type": _type}, source="t16_data.py")
+    t16.add(
+        titled(shift_immediate, f"{_name}_immediate", f"{_name} (immediate), T1", f"A8.8.{_section}"),
+        f"000 {_opcode} imm5 Rm Rd",
+        f"{_name.lower()}{{s}} {{Rd}}, {{Rm}}, #{{imm5}}",
+        bound={"shift_type": _type},
+        source="t16_data.py",
+    )
 
 
 @t16("000 00 00000 Rm Rd", "mov{s} {Rd}, {Rm}")
@@ -60,12 +64,27 @@ def immediate8(cpu, InIT, Rdn, imm8, op):
 
 for _name, _bit, _sections in (("ADD", 0, (6, 4)), ("SUB", 1, (223, 221))):
     _bound, _text = {"op": BY_NAME[_name]}, _name.lower() + "{s}"
-    t16.add(titled(three_registers, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_sections[0]}"),
-            f"000110 {_bit} Rm Rn Rd", f"{_text} {{Rd}}, {{Rn}}, {{Rm}}", bound=_bound, source="t16_data.py")
-    t16.add(titled(immediate3, f"{_name}_imm3", f"{_name} (immediate), T1", f"A8.8.{_sections[1]}"),
-            f"000111 {_bit} imm3 Rn Rd", f"{_text} {{Rd}}, {{Rn}}, #{{imm3}}", bound=_bound, source="t16_data.py")
-    t16.add(titled(immediate8, f"{_name}_imm8", f"{_name} (immediate), T2", f"A8.8.{_sections[1]}"),
-            f"0011 {_bit} Rdn imm8", f"{_text} {{Rdn}}, #{{imm8}}", bound=_bound, source="t16_data.py")
+    t16.add(
+        titled(three_registers, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_sections[0]}"),
+        f"000110 {_bit} Rm Rn Rd",
+        f"{_text} {{Rd}}, {{Rn}}, {{Rm}}",
+        bound=_bound,
+        source="t16_data.py",
+    )
+    t16.add(
+        titled(immediate3, f"{_name}_imm3", f"{_name} (immediate), T1", f"A8.8.{_sections[1]}"),
+        f"000111 {_bit} imm3 Rn Rd",
+        f"{_text} {{Rd}}, {{Rn}}, #{{imm3}}",
+        bound=_bound,
+        source="t16_data.py",
+    )
+    t16.add(
+        titled(immediate8, f"{_name}_imm8", f"{_name} (immediate), T2", f"A8.8.{_sections[1]}"),
+        f"0011 {_bit} Rdn imm8",
+        f"{_text} {{Rdn}}, #{{imm8}}",
+        bound=_bound,
+        source="t16_data.py",
+    )
 
 
 @t16("00100 Rd imm8", "mov{s} {Rd}, #{imm8}")
@@ -96,17 +115,42 @@ def shift_register(cpu, InIT, Rm, Rdn, shift_type):
     alu(cpu, BY_NAME["MOV"], 1 - InIT, Rdn, const(0, 32), y, carry)
 
 
-for _name, _opcode, _section in (("AND", "0000", 14), ("EOR", "0001", 47), ("ADC", "0101", 2), ("SBC", "0110", 162),
-                                 ("ORR", "1100", 123), ("BIC", "1110", 22)):
-    t16.add(titled(two_registers, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"), f"010000 {_opcode} Rm Rdn",
-            f"{_name.lower()}{{s}} {{Rdn}}, {{Rm}}", bound={"op": BY_NAME[_name]}, source="t16_data.py")
+for _name, _opcode, _section in (
+    ("AND", "0000", 14),
+    ("EOR", "0001", 47),
+    ("ADC", "0101", 2),
+    ("SBC", "0110", 162),
+    ("ORR", "1100", 123),
+    ("BIC", "1110", 22),
+):
+    t16.add(
+        titled(two_registers, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"),
+        f"010000 {_opcode} Rm Rdn",
+        f"{_name.lower()}{{s}} {{Rdn}}, {{Rm}}",
+        bound={"op": BY_NAME[_name]},
+        source="t16_data.py",
+    )
 for _name, _opcode, _section in (("TST", "1000", 241), ("CMP", "1010", 38), ("CMN", "1011", 35)):
-    t16.add(titled(compare_registers, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"), f"010000 {_opcode} Rm Rn",
-            f"{_name.lower()} {{Rn}}, {{Rm}}", bound={"op": BY_NAME[_name]}, source="t16_data.py")
-for _name, _opcode, _type, _section in (("LSL", "0010", LSL, 95), ("LSR", "0011", LSR, 97), ("ASR", "0100", ASR, 17),
-                                        ("ROR", "0111", ROR, 150)):
-    t16.add(titled(shift_register, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"), f"010000 {_opcode} Rm Rdn",
-            f"{_name.lower()}{{s}} {{Rdn}}, {{Rm}}", bound={"shift_type": _type}, source="t16_data.py")
+    t16.add(
+        titled(compare_registers, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"),
+        f"010000 {_opcode} Rm Rn",
+        f"{_name.lower()} {{Rn}}, {{Rm}}",
+        bound={"op": BY_NAME[_name]},
+        source="t16_data.py",
+    )
+for _name, _opcode, _type, _section in (
+    ("LSL", "0010", LSL, 95),
+    ("LSR", "0011", LSR, 97),
+    ("ASR", "0100", ASR, 17),
+    ("ROR", "0111", ROR, 150),
+):
+    t16.add(
+        titled(shift_register, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"),
+        f"010000 {_opcode} Rm Rdn",
+        f"{_name.lower()}{{s}} {{Rdn}}, {{Rm}}",
+        bound={"shift_type": _type},
+        source="t16_data.py",
+    )
 
 
 @t16("010000 1001 Rn Rd", "rsb{s} {Rd}, {Rn}, #0")
@@ -224,9 +268,19 @@ def extend(cpu, Rm, Rd, kind, signed):
     media.extend(cpu, Rd, None, Rm, None, kind, signed=signed)
 
 
-for _name, _opcode, _kind, _section in (("SXTH", "00", "H", 235), ("SXTB", "01", "B", 233), ("UXTH", "10", "H", 276), ("UXTB", "11", "B", 274)):
-    t16.add(titled(extend, _name, f"{_name}, T1", f"A8.8.{_section}"), f"10110010 {_opcode} Rm Rd", f"{_name.lower()} {{Rd}}, {{Rm}}",
-            bound={"kind": _kind, "signed": _name[0] == "S"}, source="t16_data.py")
+for _name, _opcode, _kind, _section in (
+    ("SXTH", "00", "H", 235),
+    ("SXTB", "01", "B", 233),
+    ("UXTH", "10", "H", 276),
+    ("UXTB", "11", "B", 274),
+):
+    t16.add(
+        titled(extend, _name, f"{_name}, T1", f"A8.8.{_section}"),
+        f"10110010 {_opcode} Rm Rd",
+        f"{_name.lower()} {{Rd}}, {{Rm}}",
+        bound={"kind": _kind, "signed": _name[0] == "S"},
+        source="t16_data.py",
+    )
 
 
 @t16("10111010 00 Rm Rd", "rev {Rd}, {Rm}")
@@ -274,11 +328,25 @@ def nothing(cpu):
     """Do nothing."""
 
 
-for _name, _opcode, _section in (("NOP", "0000", "119"), ("YIELD", "0001", "426"), ("WFE", "0010", "424"), ("WFI", "0011", "425"),
-                                 ("SEV", "0100", "168")):
-    t16.add(titled(nothing, _name, f"{_name}, T1", f"A8.8.{_section}"), f"10111111 {_opcode} 0000", _name.lower(), source="t16_data.py")
-t16.add(titled(nothing, "HINT", "Unallocated hints, executed as NOP", "A6.2.5"), "10111111 ---- 0000", "hint #{number}",
-        source="t16_data.py")
+for _name, _opcode, _section in (
+    ("NOP", "0000", "119"),
+    ("YIELD", "0001", "426"),
+    ("WFE", "0010", "424"),
+    ("WFI", "0011", "425"),
+    ("SEV", "0100", "168"),
+):
+    t16.add(
+        titled(nothing, _name, f"{_name}, T1", f"A8.8.{_section}"),
+        f"10111111 {_opcode} 0000",
+        _name.lower(),
+        source="t16_data.py",
+    )
+t16.add(
+    titled(nothing, "HINT", "Unallocated hints, executed as NOP", "A6.2.5"),
+    "10111111 ---- 0000",
+    "hint #{number}",
+    source="t16_data.py",
+)
 
 
 # -- branches (A6.2.6, A6.2) -----------------------------------------------------------------------------------------------------------

@@ -28,17 +28,41 @@ def store_immediate(cpu, imm5, Rn, Rt, size):
 
 
 for _name, _opcode, _size, _section in (("STR", "000", 4, 205), ("STRH", "001", 2, 218), ("STRB", "010", 1, 208)):
-    t16.add(titled(store_register, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"), f"0101 {_opcode} Rm Rn Rt",
-            f"{_name.lower()} {{Rt}}, [{{Rn}}, {{Rm}}]", bound={"size": _size}, source="t16_memory.py")
-for _name, _opcode, _size, _section in (("LDRSB", "011", 1, 86), ("LDR", "100", 4, 65), ("LDRH", "101", 2, 82), ("LDRB", "110", 1, 70),
-                                        ("LDRSH", "111", 2, 90)):
-    t16.add(titled(load_register, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"), f"0101 {_opcode} Rm Rn Rt",
-            f"{_name.lower()} {{Rt}}, [{{Rn}}, {{Rm}}]", bound={"size": _size, "signed": "S" in _name}, source="t16_memory.py")
-for _suffix, _opcode, _size, _sections in (("", "0110", 4, (203, 62)), ("B", "0111", 1, (206, 67)), ("H", "1000", 2, (216, 79))):
+    t16.add(
+        titled(store_register, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"),
+        f"0101 {_opcode} Rm Rn Rt",
+        f"{_name.lower()} {{Rt}}, [{{Rn}}, {{Rm}}]",
+        bound={"size": _size},
+        source="t16_memory.py",
+    )
+for _name, _opcode, _size, _section in (
+    ("LDRSB", "011", 1, 86),
+    ("LDR", "100", 4, 65),
+    ("LDRH", "101", 2, 82),
+    ("LDRB", "110", 1, 70),
+    ("LDRSH", "111", 2, 90),
+):
+    t16.add(
+        titled(load_register, f"{_name}_register", f"{_name} (register), T1", f"A8.8.{_section}"),
+        f"0101 {_opcode} Rm Rn Rt",
+        f"{_name.lower()} {{Rt}}, [{{Rn}}, {{Rm}}]",
+        bound={"size": _size, "signed": "S" in _name},
+        source="t16_memory.py",
+    )
+for _suffix, _opcode, _size, _sections in (
+    ("", "0110", 4, (203, 62)),
+    ("B", "0111", 1, (206, 67)),
+    ("H", "1000", 2, (216, 79)),
+):
     for _bit, (_verb, _function) in enumerate((("STR", store_immediate), ("LDR", load_immediate))):
         _name = _verb + _suffix
-        t16.add(titled(_function, f"{_name}_immediate", f"{_name} (immediate), T1", f"A8.8.{_sections[_bit]}"),
-                f"{_opcode} {_bit} imm5 Rn Rt", f"{_name.lower()} {{Rt}}, [{{Rn}}, #{{imm}}]", bound={"size": _size}, source="t16_memory.py")
+        t16.add(
+            titled(_function, f"{_name}_immediate", f"{_name} (immediate), T1", f"A8.8.{_sections[_bit]}"),
+            f"{_opcode} {_bit} imm5 Rn Rt",
+            f"{_name.lower()} {{Rt}}, [{{Rn}}, #{{imm}}]",
+            bound={"size": _size},
+            source="t16_memory.py",
+        )
 
 
 def _words(imm8):

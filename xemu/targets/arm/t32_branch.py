@@ -90,7 +90,13 @@ _nothing("WFI", f"{_HINT} 00000011", "wfi.w", "A8.8.425", "WFI, T2")
 _nothing("SEV", f"{_HINT} 00000100", "sev.w", "A8.8.168", "SEV, T2")
 _nothing("DBG", f"{_HINT} 1111 ----", "dbg #{option}", "A8.8.42", "DBG, T1")
 _nothing("HINT", f"{_HINT} --------", "hint #{number}", "A6.3.4", "Unallocated hints, executed as NOP")
-_nothing("CPS", f"11110 0 1110 1 0 {ONES} 10 (0) 0 (0) --- -- - -----", "cps{effect} {iflags}, #{mode}", "B9.3.2", "CPS, T2: nothing in user mode")
+_nothing(
+    "CPS",
+    f"11110 0 1110 1 0 {ONES} 10 (0) 0 (0) --- -- - -----",
+    "cps{effect} {iflags}, #{mode}",
+    "B9.3.2",
+    "CPS, T2: nothing in user mode",
+)
 
 _CONTROL = f"11110 0 1110 1 1 {ONES} 10 (0) 0 {ONES}"
 _nothing("DSB", f"{_CONTROL} 0100 ----", "dsb {option}", "A8.8.44", "DSB, T1")

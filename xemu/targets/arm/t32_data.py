@@ -55,11 +55,21 @@ FORMS = (
 )
 #: name, opcode, sections of the immediate and register forms, encoding numbers of the same
 OPERATIONS = (
-    ("AND", "0000", (13, 14), "T1 T2"), ("TST", "0000", (240, 241), "T1 T2"), ("BIC", "0001", (21, 22), "T1 T2"),
-    ("ORR", "0010", (122, 123), "T1 T2"), ("MOV", "0010", (102, 103), "T2 T3"), ("ORN", "0011", (120, 121), "T1 T1"),
-    ("MVN", "0011", (115, 116), "T1 T2"), ("EOR", "0100", (46, 47), "T1 T2"), ("TEQ", "0100", (237, 238), "T1 T1"),
-    ("ADD", "1000", (4, 6), "T3 T3"), ("CMN", "1000", (34, 35), "T1 T2"), ("ADC", "1010", (1, 2), "T1 T2"),
-    ("SBC", "1011", (161, 162), "T1 T2"), ("SUB", "1101", (221, 223), "T3 T2"), ("CMP", "1101", (37, 38), "T2 T3"),
+    ("AND", "0000", (13, 14), "T1 T2"),
+    ("TST", "0000", (240, 241), "T1 T2"),
+    ("BIC", "0001", (21, 22), "T1 T2"),
+    ("ORR", "0010", (122, 123), "T1 T2"),
+    ("MOV", "0010", (102, 103), "T2 T3"),
+    ("ORN", "0011", (120, 121), "T1 T1"),
+    ("MVN", "0011", (115, 116), "T1 T2"),
+    ("EOR", "0100", (46, 47), "T1 T2"),
+    ("TEQ", "0100", (237, 238), "T1 T1"),
+    ("ADD", "1000", (4, 6), "T3 T3"),
+    ("CMN", "1000", (34, 35), "T1 T2"),
+    ("ADC", "1010", (1, 2), "T1 T2"),
+    ("SBC", "1011", (161, 162), "T1 T2"),
+    ("SUB", "1101", (221, 223), "T3 T2"),
+    ("CMP", "1101", (37, 38), "T2 T3"),
     ("RSB", "1110", (152, 153), "T2 T1"),
 )
 
@@ -72,16 +82,21 @@ def _add(name, opcode, section, encoding, function, diagram, text):
     if not op.has_rn:
         bound["Rn"] = None
     elif name in ("ORR", "ORN"):
-        where += ", Rn != 15"               # MOV, MVN
+        where += ", Rn != 15"  # MOV, MVN
     if not op.has_rd:
         bound |= {"S": 1, "Rd": None}
         s, where = "1", ""
     elif form == "immediate_unrotated":
-        s, bound["S"] = "1", 1              # only the carry differs: without S the general row is as good
+        s, bound["S"] = "1", 1  # only the carry differs: without S the general row is as good
     operands = ", ".join(["{Rd}"] * op.has_rd + ["{Rn}"] * op.has_rn + [text])
-    t32.add(titled(function, f"{name}_{form}", f"{name} ({form.replace('_', ' ')}), {encoding}", f"A8.8.{section}"),
-            diagram.format(op=opcode, s=s, rn=rn, rd="Rd" if op.has_rd else "1111"),
-            f"{name.lower()}{'{S}' if op.has_rd else ''} {operands}", where=where, bound=bound, source="t32_data.py")
+    t32.add(
+        titled(function, f"{name}_{form}", f"{name} ({form.replace('_', ' ')}), {encoding}", f"A8.8.{section}"),
+        diagram.format(op=opcode, s=s, rn=rn, rd="Rd" if op.has_rd else "1111"),
+        f"{name.lower()}{'{S}' if op.has_rd else ''} {operands}",
+        where=where,
+        bound=bound,
+        source="t32_data.py",
+    )
 
 
 for _name, _opcode, _sections, _encodings in OPERATIONS:
@@ -98,8 +113,14 @@ def plain_immediate(cpu, Rn, i, imm3, Rd, imm8, op):
 
 
 for _name, _opcode, _section in (("ADD", "00000", 4), ("SUB", "01010", 221)):
-    t32.add(titled(plain_immediate, f"{_name}W", f"{_name} (immediate), T4", f"A8.8.{_section}"), f"11110 i:1 1 {_opcode} Rn 0 imm3 Rd imm8",
-            f"{_name.lower()}w {{Rd}}, {{Rn}}, #{{imm12}}", where="Rd != 15", bound={"op": BY_NAME[_name]}, source="t32_data.py")
+    t32.add(
+        titled(plain_immediate, f"{_name}W", f"{_name} (immediate), T4", f"A8.8.{_section}"),
+        f"11110 i:1 1 {_opcode} Rn 0 imm3 Rd imm8",
+        f"{_name.lower()}w {{Rd}}, {{Rn}}, #{{imm12}}",
+        where="Rd != 15",
+        bound={"op": BY_NAME[_name]},
+        source="t32_data.py",
+    )
 
 
 @t32("11110 i:1 1 01010 1111 0 imm3 Rd imm8", "adr {Rd}, {label}", where="Rd != 15")

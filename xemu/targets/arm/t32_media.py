@@ -25,12 +25,24 @@ def _add_extension(letter, u, name, opcode, kind, section):
     for addend, rotated in ((1, 1), (0, 1), (0, 0)):
         mnemonic = letter + (name if addend else name.replace("A", "", 1))
         encoding = "T1" if addend or name == "XTAB16" else "T2"
-        bound = {"kind": kind, "signed": letter == "S"} | ({} if addend else {"Rn": None}) | ({} if rotated else {"rotate": None})
-        t32.add(titled(extend, mnemonic + "_unrotated" * (not rotated), f"{mnemonic}, {encoding}{', unrotated' * (not rotated)}",
-                       f"A8.8.{section if addend else section + 3}"),
-                f"111110100 {opcode} {u} {'Rn' if addend else '1111'} 1111 Rd 1 (0) {'rotate' if rotated else '00'} Rm",
-                f"{mnemonic.lower()} {{Rd}}, {'{Rn}, ' * addend}{{Rm}}{'{rotation}' * rotated}",
-                where=D_M, bound=bound, source="t32_media.py")
+        bound = (
+            {"kind": kind, "signed": letter == "S"}
+            | ({} if addend else {"Rn": None})
+            | ({} if rotated else {"rotate": None})
+        )
+        t32.add(
+            titled(
+                extend,
+                mnemonic + "_unrotated" * (not rotated),
+                f"{mnemonic}, {encoding}{', unrotated' * (not rotated)}",
+                f"A8.8.{section if addend else section + 3}",
+            ),
+            f"111110100 {opcode} {u} {'Rn' if addend else '1111'} 1111 Rd 1 (0) {'rotate' if rotated else '00'} Rm",
+            f"{mnemonic.lower()} {{Rd}}, {'{Rn}, ' * addend}{{Rm}}{'{rotation}' * rotated}",
+            where=D_M,
+            bound=bound,
+            source="t32_media.py",
+        )
 
 
 for _letter, _u in (("S", 0), ("U", 1)):
@@ -127,23 +139,50 @@ def saturate_halves(cpu, Rn, Rd, sat_imm, signed):
 
 for _name, _opcode, _signed, _sections in (("SSAT", "1000", True, (193, 194)), ("USAT", "1100", False, (266, 267))):
     _bound, _tail = {"signed": _signed}, "Rn 0 imm3 Rd imm2 (0) sat_imm:5"
-    t32.add(titled(saturate_left, _name, f"{_name}, T1", f"A8.8.{_sections[0]}"), f"11110 (0) 1 {_opcode} 0 {_tail}",
-            f"{_name.lower()} {{Rd}}, #{{imm}}, {{Rn}}{{shift}}", where=D_N, bound=_bound, source="t32_media.py")
-    t32.add(titled(saturate_right, f"{_name}_asr", f"{_name}, T1, shift right", f"A8.8.{_sections[0]}"), f"11110 (0) 1 {_opcode[:3]} 1 0 {_tail}",
-            f"{_name.lower()} {{Rd}}, #{{imm}}, {{Rn}}, asr #{{imm5}}", where=D_N, bound=_bound, source="t32_media.py")
-    t32.add(titled(saturate_halves, f"{_name}16", f"{_name}16, T1", f"A8.8.{_sections[1]}"),
-            f"11110 (0) 1 {_opcode[:3]} 1 0 Rn 0 000 Rd 00 (0) (0) sat_imm:4",
-            f"{_name.lower()}16 {{Rd}}, #{{imm}}, {{Rn}}", where=D_N, bound=_bound, source="t32_media.py")
+    t32.add(
+        titled(saturate_left, _name, f"{_name}, T1", f"A8.8.{_sections[0]}"),
+        f"11110 (0) 1 {_opcode} 0 {_tail}",
+        f"{_name.lower()} {{Rd}}, #{{imm}}, {{Rn}}{{shift}}",
+        where=D_N,
+        bound=_bound,
+        source="t32_media.py",
+    )
+    t32.add(
+        titled(saturate_right, f"{_name}_asr", f"{_name}, T1, shift right", f"A8.8.{_sections[0]}"),
+        f"11110 (0) 1 {_opcode[:3]} 1 0 {_tail}",
+        f"{_name.lower()} {{Rd}}, #{{imm}}, {{Rn}}, asr #{{imm5}}",
+        where=D_N,
+        bound=_bound,
+        source="t32_media.py",
+    )
+    t32.add(
+        titled(saturate_halves, f"{_name}16", f"{_name}16, T1", f"A8.8.{_sections[1]}"),
+        f"11110 (0) 1 {_opcode[:3]} 1 0 Rn 0 000 Rd 00 (0) (0) sat_imm:4",
+        f"{_name.lower()}16 {{Rd}}, #{{imm}}, {{Rn}}",
+        where=D_N,
+        bound=_bound,
+        source="t32_media.py",
+    )
 
 
 def saturating_add(cpu, Rn, Rd, Rm, double, subtract):
     op.saturating_add(cpu, Rd, Rm, Rn, double=double, subtract=subtract)
 
 
-for _name, _opcode, _double, _subtract, _section in (("QADD", "00", False, False, 134), ("QDADD", "01", True, False, 138),
-                                                     ("QSUB", "10", False, True, 141), ("QDSUB", "11", True, True, 139)):
-    t32.add(titled(saturating_add, _name, f"{_name}, T1", f"A8.8.{_section}"), f"11111010 1000 Rn 1111 Rd 10 {_opcode} Rm",
-            f"{_name.lower()} {{Rd}}, {{Rm}}, {{Rn}}", where=D_N_M, bound={"double": _double, "subtract": _subtract}, source="t32_media.py")
+for _name, _opcode, _double, _subtract, _section in (
+    ("QADD", "00", False, False, 134),
+    ("QDADD", "01", True, False, 138),
+    ("QSUB", "10", False, True, 141),
+    ("QDSUB", "11", True, True, 139),
+):
+    t32.add(
+        titled(saturating_add, _name, f"{_name}, T1", f"A8.8.{_section}"),
+        f"11111010 1000 Rn 1111 Rd 10 {_opcode} Rm",
+        f"{_name.lower()} {{Rd}}, {{Rm}}, {{Rn}}",
+        where=D_N_M,
+        bound={"double": _double, "subtract": _subtract},
+        source="t32_media.py",
+    )
 
 
 # -- parallel addition and subtraction (A6.3.13, A6.3.14) --------------------------------------------------------------------------------
@@ -156,14 +195,22 @@ def parallel(cpu, Rn, Rd, Rm, prefix, operation):
 PREFIXES = {"S": "0000", "Q": "0001", "SH": "0010", "U": "0100", "UQ": "0101", "UH": "0110"}
 #: bits 22…20; sections of A8.8 with prefixes S, Q, SH, U, UQ, UH
 PARALLEL = {
-    "ADD8": ("000", (159, 136, 170, 244, 259, 250)), "ADD16": ("001", (158, 135, 169, 243, 258, 249)),
-    "ASX": ("010", (160, 137, 171, 245, 260, 251)), "SUB8": ("100", (197, 143, 174, 270, 263, 254)),
-    "SUB16": ("101", (196, 142, 173, 269, 262, 253)), "SAX": ("110", (195, 140, 172, 268, 261, 252)),
+    "ADD8": ("000", (159, 136, 170, 244, 259, 250)),
+    "ADD16": ("001", (158, 135, 169, 243, 258, 249)),
+    "ASX": ("010", (160, 137, 171, 245, 260, 251)),
+    "SUB8": ("100", (197, 143, 174, 270, 263, 254)),
+    "SUB16": ("101", (196, 142, 173, 269, 262, 253)),
+    "SAX": ("110", (195, 140, 172, 268, 261, 252)),
 }
 
 for _operation, (_op1, _sections) in PARALLEL.items():
     for (_prefix, _op2), _section in zip(PREFIXES.items(), _sections, strict=True):
         _name = _prefix + _operation
-        t32.add(titled(parallel, _name, f"{_name}, T1", f"A8.8.{_section}"), f"111110101 {_op1} Rn 1111 Rd {_op2} Rm",
-                f"{_name.lower()} {{Rd}}, {{Rn}}, {{Rm}}", where=D_N_M, bound={"prefix": _prefix, "operation": _operation},
-                source="t32_media.py")
+        t32.add(
+            titled(parallel, _name, f"{_name}, T1", f"A8.8.{_section}"),
+            f"111110101 {_op1} Rn 1111 Rd {_op2} Rm",
+            f"{_name.lower()} {{Rd}}, {{Rn}}, {{Rm}}",
+            where=D_N_M,
+            bound={"prefix": _prefix, "operation": _operation},
+            source="t32_media.py",
+        )

@@ -54,10 +54,17 @@ ACCUMULATING = (
 )
 for _function, _op1, _op2, _names, _suffix, _sections in ACCUMULATING:
     for _i, _name in enumerate(_names):
-        _mnemonic = _name.lower().removesuffix("xy").removesuffix("y") if _suffix in ("{x}{y}", "{y}") else _name.lower()
-        t32.add(titled(_function, _name, f"{_name}, {'T2' if _name == 'MUL' else 'T1'}", f"A8.8.{_sections[_i]}"),
-                f"111110110 {_op1} Rn {'1111' if _i else 'Ra'} Rd {_op2} Rm", f"{_mnemonic}{_suffix} {{Rd}}, {{Rn}}, {{Rm}}{'' if _i else ', {Ra}'}",
-                where=NO_PC, bound={"Ra": None} if _i else {}, source="t32_multiply.py")
+        _mnemonic = (
+            _name.lower().removesuffix("xy").removesuffix("y") if _suffix in ("{x}{y}", "{y}") else _name.lower()
+        )
+        t32.add(
+            titled(_function, _name, f"{_name}, {'T2' if _name == 'MUL' else 'T1'}", f"A8.8.{_sections[_i]}"),
+            f"111110110 {_op1} Rn {'1111' if _i else 'Ra'} Rd {_op2} Rm",
+            f"{_mnemonic}{_suffix} {{Rd}}, {{Rn}}, {{Rm}}{'' if _i else ', {Ra}'}",
+            where=NO_PC,
+            bound={"Ra": None} if _i else {},
+            source="t32_multiply.py",
+        )
 
 
 @t32("111110110 000 Rn Ra Rd 0001 Rm", "mls {Rd}, {Rn}, {Rm}, {Ra}", where=NO_PC + ", Ra != 15")
@@ -79,11 +86,20 @@ def multiply_long(cpu, RdLo, RdHi, Rn, Rm, signed, add):
     op.multiply_long(cpu, 0, RdLo, RdHi, Rn, Rm, signed=signed, add=add)
 
 
-for _name, _op1, _signed, _accumulate, _section in (("SMULL", "000", True, False, 189), ("UMULL", "010", False, False, 257),
-                                                    ("SMLAL", "100", True, True, 178), ("UMLAL", "110", False, True, 256)):
-    t32.add(titled(multiply_long, _name, f"{_name}, T1", f"A8.8.{_section}"), f"111110111 {_op1} Rn RdLo RdHi 0000 Rm",
-            f"{_name.lower()} {{RdLo}}, {{RdHi}}, {{Rn}}, {{Rm}}", where=NO_PC_LONG, bound={"signed": _signed, "add": _accumulate},
-            source="t32_multiply.py")
+for _name, _op1, _signed, _accumulate, _section in (
+    ("SMULL", "000", True, False, 189),
+    ("UMULL", "010", False, False, 257),
+    ("SMLAL", "100", True, True, 178),
+    ("UMLAL", "110", False, True, 256),
+):
+    t32.add(
+        titled(multiply_long, _name, f"{_name}, T1", f"A8.8.{_section}"),
+        f"111110111 {_op1} Rn RdLo RdHi 0000 Rm",
+        f"{_name.lower()} {{RdLo}}, {{RdHi}}, {{Rn}}, {{Rm}}",
+        where=NO_PC_LONG,
+        bound={"signed": _signed, "add": _accumulate},
+        source="t32_multiply.py",
+    )
 
 
 @t32("111110111 001 Rn (1) (1) (1) (1) Rd 1111 Rm", "sdiv {Rd}, {Rn}, {Rm}", where=NO_PC)

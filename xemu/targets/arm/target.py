@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.target import IsaSet, Target
 from xemu.targets.arm.layout import LAYOUT, ArmContext
@@ -72,5 +72,12 @@ def capstone_mode(context: int) -> tuple[int, int]:
     return 0, (1 << 4) if context & 1 else 0
 
 
+def fp_slow() -> Any:
+    """Import and return what slow floating-point operations do."""
+    from xemu.targets.arm.fp_rules import slow
+
+    return slow
+
+
 TARGET = Target("arm", "arm", LAYOUT, 32, ArmContext.of, (A32, T32), lambda word: word & 1, load_rows, read_register, write_register,
-                capstone_mode, scratch=("R", 15))
+                capstone_mode, fp_slow=fp_slow, scratch=("R", 15))

@@ -108,7 +108,7 @@ def try_read(entry: Descriptor, views: list[memoryview]) -> int | None:
             if error.errno not in (EOPNOTSUPP, EINVAL, ESPIPE):
                 raise
             entry.nowait = False
-    if not host.poll(((fd, host.POLLIN),), 0):
+    if not nonblocking(fd) and not host.poll(((fd, host.POLLIN),), 0):
         return None
     try:
         return os.readv(fd, views)
@@ -151,7 +151,7 @@ def try_write(entry: Descriptor, views: list[memoryview]) -> int | None:
             if error.errno not in (EOPNOTSUPP, EINVAL, ESPIPE):
                 raise
             entry.nowait = False
-    if not host.poll(((fd, host.POLLOUT),), 0):
+    if not nonblocking(fd) and not host.poll(((fd, host.POLLOUT),), 0):
         return None
     try:
         return os.writev(fd, views)

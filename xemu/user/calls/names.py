@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE
 from xemu.user import host
+from xemu.user.calls.times import nanoseconds_of
 from xemu.user.paths import AT_FDCWD, PATH_MAX, host_path, path_argument, plain_path
 from xemu.user.rows import call
 
@@ -434,8 +435,8 @@ def _two(task: Task, address: int, layout: str, scale: int = 1) -> list[tuple[in
         return None
     codes = task.process.abi.layouts[layout].struct
     data = task.space.view(address, 2 * codes.size, READ)
-    mask = MASK32 if layout == "timespec64" else -1
-    return [(seconds, (rest & mask) * scale) for seconds, rest in codes.iter_unpack(data)]
+    wide = layout == "timespec64"
+    return [(seconds, (nanoseconds_of(task, rest) if wide else rest) * scale) for seconds, rest in codes.iter_unpack(data)]
 
 
 @call("utimensat dirfd path struct:timespec2 flags:at")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.core.memory import READ, WRITE, GuestFault
 from xemu.user import host
 from xemu.user import signals as sig
+from xemu.user.calls.times import read_time
 from xemu.user.descriptors import STREAM, Descriptor
 from xemu.user.rows import call
 from xemu.user.signals import Action, SigInfo
@@ -212,10 +213,7 @@ def _timed_wait(name: str, layout: str) -> None:
         wanted = int.from_bytes(task.space.view(mask, 8, READ), "little") & ~sig.UNBLOCKABLE
         limit = None
         if timeout:
-            seconds, rest = task.space.unpack(task.process.abi.layouts[layout].struct, timeout)
-            if seconds < 0 or not 0 <= rest < 1_000_000_000:
-                return -EINVAL
-            limit = seconds * 1_000_000_000 + rest
+            limit = read_time(task, timeout, layout)
         return _sigtimedwait(task, wanted, info, limit)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.core.memory import READ, SHARED, WRITE, GuestFault
 from xemu.user import host
 from xemu.user.calls import processes as p
+from xemu.user.calls.times import read_time
 from xemu.user.rows import call
 from xemu.user.task import KEEP, Task, Wait
 
@@ -372,10 +373,7 @@ def _deadline(task: Task, operation: int, timeout: int, layout: str) -> int | No
     """Return the time limit on the monotonic clock."""
     if not timeout:
         return None
-    seconds, rest = task.space.unpack(task.process.abi.layouts[layout].struct, timeout)
-    if seconds < 0 or not 0 <= rest < 1_000_000_000:
-        raise OSError(EINVAL, "timeout")
-    limit = seconds * 1_000_000_000 + rest
+    limit = read_time(task, timeout, layout)
     clock, command = task.process.clock, operation & 127
     if command == FUTEX_WAIT:
         return clock.monotonic() + limit

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from xemu.user import host
 from xemu.user import signals as sig
-from xemu.user.calls.times import read_clock
+from xemu.user.calls.times import nanoseconds_of, read_clock
 from xemu.user.clock import SECOND
 from xemu.user.descriptors import STREAM, Descriptor
 from xemu.user.rows import call
@@ -187,6 +187,8 @@ def _pack_spec(task: Task, layout: str, left: int, interval: int) -> bytes:
 def _read_spec(task: Task, layout: str, address: int) -> tuple[int, int]:
     """Return (value, interval) in ns; OSError(EINVAL)."""
     interval_s, part, seconds, rest = task.space.unpack(task.process.abi.layouts[layout].struct, address)
+    if layout == "itimerspec64":
+        part, rest = nanoseconds_of(task, part), nanoseconds_of(task, rest)
     if min(interval_s, seconds) < 0 or not (0 <= part < SECOND and 0 <= rest < SECOND):
         raise OSError(EINVAL, "timer")
     return seconds * SECOND + rest, interval_s * SECOND + part

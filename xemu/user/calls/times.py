@@ -36,11 +36,16 @@ def write_time(task: Task, address: int, layout: str, nanoseconds: int, scale: i
 def read_time(task: Task, address: int, layout: str, scale: int = 1) -> int:
     """Read a timespec or timeval in ns; OSError(EINVAL) if it is not normal."""
     seconds, rest = task.space.unpack(task.process.abi.layouts[layout].struct, address)
-    if layout == "timespec64" and task.process.abi.bits == 32:  # noqa: PLR2004 - upper half is padding
-        rest &= MASK32
+    if layout == "timespec64":
+        rest = nanoseconds_of(task, rest)
     if seconds < 0 or not 0 <= rest * scale < SECOND:
         raise OSError(EINVAL, "time")
     return seconds * SECOND + rest * scale
+
+
+def nanoseconds_of(task: Task, value: int) -> int:
+    """Return tv_nsec of a 64-bit timespec; for 32-bit programs its upper half is padding."""
+    return (value & MASK32) - (value & 0x80000000) * 2 if task.process.abi.bits == 32 else value  # noqa: PLR2004
 
 
 def read_clock(task: Task, clock: int) -> int:
