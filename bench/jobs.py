@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable  # noqa: TC003 - Job is built at run time
 from dataclasses import dataclass, field
 from functools import cache
@@ -11,10 +10,11 @@ from typing import Final
 
 from bench import build
 from tests.packages import sysroot
+from tests.support import programs
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-XEMU: Final = [sys.executable, "-c", "from xemu.cli.main import entry; entry()", "run"]
-QEMU: Final = ["qemu-arm", "-cpu", "cortex-a15"]
+XEMU: Final = [*programs.XEMU, "run"]
+QEMU: Final = list(programs.QEMU)
 GROUPS: Final = {
     "integer": ["sieve", "crc", "sort", "hash", "imatrix", "bytecode", "strings", "fib"],
     "floating point": ["nbody", "dmatrix", "smatrix", "fft", "mandel", "smandel", "neon"],

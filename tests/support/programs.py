@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLES: Final = ROOT / "samples" / "arm"
-XEMU: Final = (sys.executable, "-c", "from xemu.cli.main import entry; entry()")
+START: Final = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from xemu.cli.main import entry; entry()"
+XEMU: Final = (sys.executable, "-P", "-c", START)
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
 TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
 PLAIN: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TERM": "dumb", "TZ": "UTC"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from tests.packages import sysroot
 if TYPE_CHECKING:
     from pathlib import Path
 
+HOSTS = {"x86_64": "amd64", "aarch64": "arm64"}
 TOOLS = (
     "bash", "bc", "coreutils", "cpp-12", "dash", "diffutils", "findutils", "gawk", "git", "grep", "gzip", "jq",
     "libpython3.11-testsuite", "lua5.4", "openssl", "perl", "perl-modules-5.36", "python3.11", "sed", "sqlite3", "tar",
@@ -21,6 +23,12 @@ TOOLS = (
 def busybox() -> Path:
     """Return Debian's static busybox for armhf."""
     return sysroot("armhf", "busybox-static") / "bin" / "busybox"
+
+
+@cache
+def native_busybox() -> Path:
+    """Return the same busybox for the host: the oracle where a script runs other programs, which QEMU cannot."""
+    return sysroot(HOSTS[platform.machine()], "busybox-static") / "bin" / "busybox"
 
 
 @cache

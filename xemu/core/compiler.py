@@ -52,12 +52,12 @@ class Region:
     count: int
 
 
-def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, tracing: bool = False,
-                   cache: Cache | None = None) -> Region | None:
+def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, targets: list[int] | None = None,
+                   tracing: bool = False, cache: Cache | None = None) -> Region | None:
     """Compile the region around `head`; None if nothing there is worth it."""
     target.load_rows()
     tables = {name: trie for name, (_, trie) in tries(target, cache).items()}
-    em = RegionEmitter(target, context, Code(pages), tables, tracing=tracing)
+    em = RegionEmitter(target, context, Code(pages), tables, targets=targets, tracing=tracing)
     text = em.build(head)
     if text is None:
         return None

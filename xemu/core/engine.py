@@ -34,6 +34,7 @@ from xemu.core.records import (
     RING,
     STATE_BYTES,
     STOP,
+    TARGET,
     TRAP_BASE,
     TRAPS,
     Geometry,
@@ -382,6 +383,17 @@ class Engine:
         for address in (page.address - 4096, page.address, page.address + 4096):
             if 0 <= address < self.space.limit and self.space.flags[address >> 12] & EXEC:
                 out[address] = bytes(self.space.read(address, 4096))
+        return out
+
+    def targets(self, code: dict[int, bytes], context: int) -> list[int]:
+        """Return the addresses in these pages that branches were seen to go to."""
+        out = []
+        for address in code:
+            page = self.pages.get((address, context))
+            if page is not None:
+                g = page.geometry
+                flags = memoryview(ctypes.string_at(page.block + g.cold, g.count * COLD)).cast("I")[COLD_FLAGS // 4::4]
+                out.extend(address + i * g.unit for i, flag in enumerate(flags) if flag & (TARGET | PINNED))
         return out
 
     def _cold(self, page: CodePage, pc: int) -> int:

@@ -235,7 +235,7 @@ class Library:
             self.covered.add((context, pc))
             code = self.engine.code_around(page)
             generations = {p: self.engine.pages[p, context].generation for p in code if (p, context) in self.engine.pages}
-            self.client.ask(("region", self.target.name, context, self.options.tracing, list(code.items()), pc),
+            self.client.ask(("region", self.target.name, context, self.options.tracing, list(code.items()), pc, self.engine.targets(code, context)),
                             lambda done: self._region_done(context, pc, code, generations, done))
             return
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from xemu.core.state import Cell
 
 LIMIT = 400              # instructions of a region
+INLINE = 48              # instructions of a function that is taken into its callers' regions
+NEAR = 4096              # bytes from an indirect jump within which known branch targets are taken for its own
+MOST_TARGETS = 64        # targets an indirect jump compares with
 PAGE = 4096
 VECTOR = 128             # registers of this width are kept in floating-point types
 FLOATS = {32: "float", 64: "double", 128: "<4 x float>"}
@@ -58,6 +61,7 @@ class Insn:
     falls: bool = True                 # may continue at the next instruction
     next_guard: int = 0
     call: bool = False
+    kind: str = ""                     # of an indirect branch: "jump", "call", "return"
 
 
 @dataclass
@@ -101,8 +105,10 @@ def reads_host_flags(cpu: Recorder) -> bool:
 class Discovery:
     """Walks the control flow from a head."""
 
-    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes]) -> None:
+    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], targets: list[int] | None = None) -> None:
         self.target, self.context, self.code, self.tries = target, context, code, tries
+        self.targets = targets or []           # addresses that branches were seen to go to
+        self.indirect: set[int] = set()        # those that an indirect jump of the region may go to
         self.iset: IsaSet = target.iset(context)
         self.insns: dict[int, Insn] = {}
         self.returns: set[int] = set()
@@ -127,8 +133,19 @@ class Discovery:
         return None if index is None else Decoded(isa.variants[index], word, iset, guard)
 
     def walk(self, head: int, limit: int = LIMIT) -> None:
-        """Collect instructions, the nearest first."""
-        work = [(head, 0)]
+        """Collect instructions, the nearest first; then small functions that are called."""
+        calls = self._collect([(head, 0)], limit)
+        while calls:
+            target = calls.pop(0)
+            if target in self.insns or len(self.insns) + INLINE > limit:
+                continue
+            before, returns, indirect = dict(self.insns), set(self.returns), set(self.indirect)
+            if self._collect([(target, 0)], len(before) + INLINE) or len(self.insns) >= len(before) + INLINE:
+                self.insns, self.returns, self.indirect = before, returns, indirect        # too large, or calls others
+
+    def _collect(self, work: list[tuple[int, int]], limit: int) -> list[int]:
+        """Follow control flow until `limit` instructions are known; return the targets of calls."""
+        calls: list[int] = []
         while work and len(self.insns) < limit:
             pc, guard = work.pop(0)
             while pc not in self.insns and len(self.insns) < limit:
@@ -137,12 +154,19 @@ class Discovery:
                     break
                 insn = self._classify(pc, d, guard)
                 self.insns[pc] = insn
-                work.extend((t, 0) for t in insn.targets if not insn.call)
                 if insn.call:
                     self.returns.add(pc + d.variant.row.length)
+                    calls.extend(insn.targets)
+                else:
+                    work.extend((t, 0) for t in insn.targets)
+                if insn.kind == "jump":
+                    near = [t for t in self.targets if abs(t - pc) < NEAR][:MOST_TARGETS]
+                    self.indirect.update(near)
+                    work.extend((t, 0) for t in near)
                 if not insn.falls and not insn.call:
                     break
                 pc, guard = pc + d.variant.row.length, insn.next_guard
+        return calls
 
     def _classify(self, pc: int, d: Decoded, guard: int) -> Insn:
         """Find out where an instruction goes."""
@@ -160,6 +184,7 @@ class Discovery:
                 insn.falls = conditional or all(b.pred is not None for b in cpu.branches)
                 insn.call = any(b.kind == "call" for b in cpu.branches)
                 insn.targets = [b.target.attr for b in cpu.branches if b.target.op == "const" and b.context is None]
+                insn.kind = next((b.kind for b in cpu.branches if b.target.op != "const"), "")
             insn.next_guard = self._next_guard(d, cpu, guard)
         return insn
 
@@ -236,11 +261,12 @@ class BlockEnvironment(Environment):
 class RegionEmitter(CodeEmitter):
     """Emits one region."""
 
-    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], *, tracing: bool = False) -> None:
+    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], *, targets: list[int] | None = None,
+                 tracing: bool = False) -> None:
         super().__init__(target.layout, target.iset(context).geometry, tracing=tracing)
         self.target, self.context, self.code = target, context, code
         self.iset = target.iset(context)
-        self.find = Discovery(target, context, code, tries)
+        self.find = Discovery(target, context, code, tries, targets)
         self.slots: dict[tuple[str, int], str] = {}          # (storage, element) -> alloca
         self.written: set[tuple[str, int]] = set()
         self.grains: dict[tuple[str, int], set[tuple[int, int]]] = {}      # (offset, width) of the accesses to vector slots
@@ -458,7 +484,7 @@ class RegionEmitter(CodeEmitter):
             return None
         self._make_blocks(head)
         self._find_loops(head)
-        entries = sorted(({head} | self.loops | (self.find.returns & set(self.blocks))))
+        entries = sorted({head} | self.loops | ((self.find.returns | self.find.indirect) & set(self.blocks)))
         entries = [e for e in entries if self.find.insns[e].guard & 15 == 0]
         new_graph()
         body: list[str] = []
@@ -474,7 +500,7 @@ class RegionEmitter(CodeEmitter):
 
     def _make_blocks(self, head: int) -> None:
         insns = self.find.insns
-        leaders = {head} | {r for r in self.find.returns if r in insns}
+        leaders = {head} | {r for r in self.find.returns | self.find.indirect if r in insns}
         for i in insns.values():
             if i.flow == "branch":
                 leaders.update(t for t in i.targets if t in insns)
@@ -587,10 +613,7 @@ class RegionEmitter(CodeEmitter):
         left = self.let(f"add i64 %bud_{block.start:x}, {-n}")
         self.put(f"store i64 {left}, ptr %bud")
         if (block.start, target) in self.back:
-            enough = self.let(f"icmp sge i64 {left}, {self.blocks[target].longest}")
-            short = self.new("short")
-            self.put(f"br i1 {enough}, label %b{target:x}, label %{short}{LIKELY}")
-            self.cold.extend([f"{short}:", f"  store i64 {target}, ptr %xpc", "  br label %deopt"])
+            self._checked_edge(left, target)
         else:
             self.put(f"br label %b{target:x}")
 
@@ -652,11 +675,38 @@ class RegionEmitter(CodeEmitter):
                 wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")  # noqa: PLR2004
                 if self.tracing:
                     self.trace(wide, left)
+                self._indirect(block, b.kind, wide)
                 self.leave_to(wide, n, "leave")
             if not pred:
                 return
             self.label(on)
         self._go(block, insn.pc + insn.decoded.variant.row.length)
+
+    def _indirect(self, block: Block, kind: str, pc: str) -> None:
+        """Stay inside where an indirect branch goes to a return point or a known target of the region."""
+        known = self.find.returns if kind == "return" else self.find.indirect if kind == "jump" else set()
+        inside = sorted(t for t in known if t in self.blocks and self.find.insns[t].guard & 15 == 0)
+        if not inside:
+            return
+        key = self.let(f"or i64 {pc}, {self.let('load i64, ptr %xctx')}")
+        left = self.let(f"add i64 %bud_{block.start:x}, {-self._count(block)}")
+        self.put(f"store i64 {left}, ptr %bud")
+        out, cases, texts = self.new("out"), [], []
+        for t in inside:
+            label = self.new("to")
+            cases.append(f"i64 {t | self.context << 48}, label %{label}")
+            texts.append((label, t))
+        self.put(f"switch i64 {key}, label %{out} [ {' '.join(cases)} ]")
+        for label, t in texts:
+            self.label(label)
+            self._checked_edge(left, t)
+        self.label(out)
+
+    def _checked_edge(self, left: str, target: int) -> None:
+        """Go to a block inside, if the budget suffices for the longest way from there to the next check."""
+        enough, short = self.let(f"icmp sge i64 {left}, {self.blocks[target].longest}"), self.new("short")
+        self.put(f"br i1 {enough}, label %b{target:x}, label %{short}{LIKELY}")
+        self.cold.extend([f"{short}:", f"  store i64 {target}, ptr %xpc", "  br label %deopt"])
 
     # -- entry and exits -----------------------------------------------------------------------------------------
     def _prologue(self, entries: list[int]) -> list[str]:
