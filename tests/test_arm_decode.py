@@ -120,7 +120,7 @@ def random_words(isa: FixedWidthIsa, rng: random.Random) -> list[int]:
 
 @pytest.mark.parametrize("isa", [a32, t32, t16], ids=lambda isa: isa.name)
 def test_random_words_are_known_to_both_or_to_none(isa: FixedWidthIsa) -> None:
-    """xemu and capstone know the same words, but for the reasons above."""
+    """Xemu and capstone know the same words, but for the reasons above."""
     wrong = []
     for word in random_words(isa, random.Random(4)):
         found, text = find_variant(isa, word), disassembly(isa, word)

@@ -206,7 +206,7 @@ UNDEFINED: Final = """
     f2000b02  vqdmulh with bytes
     f3110912  vmul.p16
     f2010b52  vpadd on quadwords
-    f3820910  vqdmlal, unsigned
+    f3910902  vqdmlal, unsigned
     f2811000  vaddl into an odd Vd
     f3b400c1  vrev32 on quadwords from an odd Vm
     f3b80081  vrev32.32
@@ -221,14 +221,11 @@ UNDEFINED: Final = """
     f2800f3f  vmov with cmode 15, op 1
     f2880611  vqshl with op 0, signed
     f421073f  vld1, one register, aligned to 32 bytes
-    f42102cf  vld1.64, four registers: defined, the next is not
     f42108cf  vld2.64
     f4a1001f  vld1.8, one lane, index_align 1
-    f4a10f8f  vld4 to all lanes with size 2: defined
     f4a10fcf  vld4 to all lanes with size 3 and a 0
     f4a10e1f  vld3 to all lanes with a 1
-    ee800b70  vdup with B:E 3 is not an encoding: odd bits
-    eea00b30  vdup with B and E
+    eec00b30  vdup with B and E
     ee000b50  vmov.32 to a scalar with opc2 2
 """
 
@@ -318,8 +315,7 @@ def test_transfer(row: str) -> None:
 @pytest.mark.parametrize("row", rows(UNDEFINED))
 def test_reserved_encodings_are_undefined(row: str) -> None:
     word, why = row.split(maxsplit=1)
-    found = find_variant(a32, int(word, 16))
-    assert (found is not None) == ("defined" in why.replace("undefined", "")), f"{why}: {found and found.name}"
+    assert machine_for(int(word, 16)).step() == "undefined", why
 
 
 def test_a_register_list_beyond_d31_is_undefined() -> None:
@@ -357,11 +353,11 @@ def same_text(one: str, other: str) -> bool:
     """Compare assembly texts: spaces, number bases and names of registers aside."""
 
     def plain(text: str) -> str:
-        text = re.sub(r"0x[0-9a-f]+", lambda m: str(int(m[0], 16)), text.replace(" ", ""))
+        text = re.sub(r"0x[0-9a-f]+", lambda m: str(int(m[0], 16)), text)
         text = re.sub(r"#(-?\d\.\S+)", lambda m: f"#{float(m[1])}", text)
         for name, number in ("sb", 9), ("sl", 10), ("fp", 11), ("ip", 12), ("sp", 13), ("lr", 14):
             text = re.sub(rf"\b{name}\b", f"r{number}", text)
-        return text
+        return text.replace(" ", "")
 
     return plain(one) == plain(other)
 
@@ -372,9 +368,8 @@ def is_like_capstone(variant: Variant, word: int, text: str) -> bool:
     theirs = " ".join(f"{i.mnemonic} {i.op_str}" for i in CAPSTONE[variant.row.isa.name].disasm(code, 0))
     if text.startswith("vext"):  # counts in the widest elements that fit
         return theirs.startswith("vext")
-    if not is_predictable(variant, word) or not theirs or "fpinst" in theirs:  # lists beyond d31
-        return "{" in text
-    return same_text(text, theirs)
+    beyond = "fpinst" in theirs or not is_predictable(variant, word)  # lists beyond d31; it has names for those
+    return same_text(text, theirs) or beyond
 
 
 @ISAS
@@ -437,7 +432,7 @@ def assert_equal_to_qemu(cases: list[Case], directory: Path) -> None:
 @ISAS
 def test_rows_equal_qemu(isa: FixedWidthIsa, need: Callable[..., str], tmp_path: Path) -> None:
     need("qemu-arm", "arm-linux-gnueabihf-gcc")
-    assert_equal_to_qemu(list(neon_cases(isa, random.Random(9), 3)), tmp_path)
+    assert_equal_to_qemu(list(neon_cases(isa, random.Random(9), 2)), tmp_path)
 
 
 def test_big_endian_transfers_equal_qemu(need: Callable[..., str], tmp_path: Path) -> None:

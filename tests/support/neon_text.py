@@ -1,15 +1,18 @@
-"""How the templates of Advanced SIMD rows are filled: names that are not fields of the diagram.
+"""The assembly text of Advanced SIMD encodings, from the templates of their rows.
 
-`SHOW[name](fields)` returns the text for {name}. `fields` has the value of every field of the encoding and every bound
-argument of the row, as Python ints (registers: their numbers) or what the row bound.
+`SHOW[name](fields)` is the text of a name in a template that is no field of the diagram. `fields` has the value of every
+field of the encoding (registers: their numbers) and every argument bound by the row.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from xemu.core.isa import Variant
 
     Fields = Mapping[str, Any]
 
@@ -91,3 +94,35 @@ SHOW: dict[str, Callable[[Fields], str]] = {
     "x": _lane,
     "modified": _modified,
 }
+
+CONDITIONS = (*"eq ne hs lo mi pl vs vc hi ls ge lt gt le".split(), "", "")
+
+
+def fields_of(variant: Variant, word: int) -> dict[str, Any]:
+    """Return all fields of an encoding, joined ones too, and what the row binds."""
+    row, out = variant.row, dict(variant.row.bound)
+    for name, place in row.places.items():
+        out[name] = word >> place.shift & ((1 << place.width) - 1)
+    for name, spec in row.isa.fields.items():
+        if spec.of and all(part in row.places for part in spec.of.split()):
+            value = 0
+            for _, place in row.raw_places(name):
+                value = value << place.width | word >> place.shift & ((1 << place.width) - 1)
+            out[name] = value
+    return out
+
+
+def text_of(variant: Variant, word: int) -> str:
+    """Return the assembly text of an encoding."""
+    fields = fields_of(variant, word)
+
+    def show(match: re.Match[str]) -> str:
+        name = match[1]
+        if name in SHOW:
+            return SHOW[name](fields)
+        if name == "cond":
+            return CONDITIONS[fields.get("cond", 14)]
+        prefix = name[0].lower() if name[0] in "QDR" else ""
+        return f"{prefix}{fields[name]}"
+
+    return re.sub(r"\{(\w+)\}", show, variant.row.template)

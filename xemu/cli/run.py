@@ -126,7 +126,7 @@ def _finish(process: Process, options: Options, seconds: float) -> None:
     """Print what --stats and --trace-hash ask for."""
     engine = process.engine
     if options.trace_hash:
-        process.say(f"trace hash {engine.trace_hash():016x} after {engine.insns} instructions")
+        process.say(f"trace hash {engine.trace_hash:016x} after {engine.insns} instructions")
     if options.stats:
         rate = engine.insns / seconds / 1e6 if seconds else 0.0
         process.say(f"{engine.insns} instructions in {seconds:.3f} s: {rate:.1f} million/s")

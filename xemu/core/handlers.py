@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import bits
+from xemu.core import bits, host
 from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter
+from xemu.core.memory import FLAGS_BELOW
 from xemu.core.record import Abort, Branch, Load, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
@@ -53,6 +54,7 @@ class CodeEmitter(Emitter):
     def __init__(self, layout: StateLayout, geometry: Geometry, *, tracing: bool = False) -> None:
         super().__init__()
         self.layout, self.geometry, self.tracing = layout, geometry, tracing
+        self.target_bits = 32                 # width of guest addresses
 
     # -- dispatch ------------------------------------------------------------------------------------------------
     def tail(self, function: str, record: str, budget: str) -> None:
@@ -119,7 +121,7 @@ class CodeEmitter(Emitter):
         so the usual case is two tests; for the others a colder block looks at the offset in the page.
         """
         page = self.let(f"lshr i64 {addr}, 12")
-        flag = self.let(f"load i8, ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}{FLAGS}")
+        flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
         bit = -128 if write else 1
         ok = self.let(f"icmp ne i8 {self.let(f'and i8 {flag}, {bit}')}, 0")
         if align > 1:
@@ -144,17 +146,19 @@ class CodeEmitter(Emitter):
         self.label(join)
         return self.let(f"phi i1 [ {ok}, %{even} ], [ {both}, %{near} ]")
 
-    def guest(self, addr: str) -> str:
-        """Return the host address of a guest address."""
-        return self.let(f"getelementptr i8, ptr %mem, i64 {addr}")
+    def flag_pointer(self, page: str) -> str:
+        """Return "type value" of the pointer to a page's flag byte."""
+        if self.target_bits > 32:  # noqa: PLR2004  a table this near exists only for a 32-bit window
+            return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
+        return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
     def emit_load(self, addr: str, size: int) -> str:
         """Load from guest memory without a check."""
-        return self.let(f"load i{size * 8}, ptr {self.guest(addr)}, align 1{GUEST}")
+        return self.let(f"load i{size * 8}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
 
     def emit_store(self, addr: str, size: int, value: str) -> None:
         """Store to guest memory without a check."""
-        self.put(f"store i{size * 8} {value}, ptr {self.guest(addr)}, align 1{GUEST}")
+        self.put(f"store i{size * 8} {value}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
 
     def predicated(self, pred: Bits | None, body: Callable[[], str | None], result: str = "") -> str:
         """Run `body` where pred holds; `result` is the LLVM type of its value (0 where it does not hold)."""

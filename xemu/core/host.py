@@ -11,6 +11,7 @@ from xemu.core.state import ENGINE_CELLS
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
+    from xemu.core.handlers import CodeEmitter
     from xemu.core.runtime import Native
 
 MACHINE = os.uname().machine
@@ -124,6 +125,30 @@ def vector_to_int(f: Any, x: str) -> str:
     if X86:
         return str(f.call("<4 x i32>", "llvm.x86.sse2.cvttps2dq", f"<4 x float> {x}"))
     return str(f.call("<4 x i32>", "llvm.aarch64.neon.fcvtzs.v4i32.v4f32", f"<4 x float> {x}"))
+
+
+# -- guest memory -----------------------------------------------------------------------------------------------------
+# x86 has few registers: the guest window's base lives in the GS segment register, where user programs may write it
+# (Linux 5.9 and FSGSBASE; the kernel says so in AT_HWCAP2). Elsewhere the base is a register like others.
+
+_AT_HWCAP2, _HWCAP2_FSGSBASE = 26, 2
+_libc.getauxval.restype = ctypes.c_ulong
+_libc.getauxval.argtypes = [ctypes.c_ulong]
+SEGMENT = X86 and bool(_libc.getauxval(_AT_HWCAP2) & _HWCAP2_FSGSBASE)
+SEGMENT_DECLARATIONS = ["declare void @llvm.x86.wrgsbase.64(i64)"] if SEGMENT else []
+
+
+def enter_memory(f: Native, base: str) -> None:
+    """Make the guest window (a pointer) reachable for `guest_pointer`."""
+    if SEGMENT:
+        f.put(f"call void @llvm.x86.wrgsbase.64(i64 {f.let(f'ptrtoint ptr {base} to i64')})")
+
+
+def guest_pointer(f: CodeEmitter, offset: str) -> str:
+    """Return "type value" of a pointer `offset` (i64) bytes from the window's base."""
+    if SEGMENT:
+        return f"ptr addrspace(256) {f.let(f'inttoptr i64 {offset} to ptr addrspace(256)')}"
+    return f"ptr {f.let(f'getelementptr i8, ptr %mem, i64 {offset}')}"
 
 
 # -- code memory ----------------------------------------------------------------------------------------------------

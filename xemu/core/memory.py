@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 PAGE = 4096
 PAGE_SHIFT = 12
 READ, WRITE, EXEC, SLOW, CODE, CLEAN, SHARED = 1, 2, 4, 8, 16, 32, 64
+# Native code reaches the flag table from the window's base: the flag of page P is at base - FLAGS_BELOW + P.
+FLAGS_BELOW = 0x200000
 # What native code tests: READ for loads (a SLOW page has it cleared), and for stores this bit, which is set where
 # WRITE is and none of SLOW, CODE, CLEAN.
 FAST_WRITE = 128
@@ -117,19 +119,20 @@ class AddressSpace:
     """A guest's memory; see the module text."""
 
     def __init__(self, bits: int = 32) -> None:
-        """Reserve a window of 2**bits bytes with a guard page on either side."""
+        """Reserve a window of 2**bits bytes with a guard page on either side, and the flag table below it."""
         if hostmem.HOST_PAGE > PAGE:
             raise XemuError(f"this host has pages of {hostmem.HOST_PAGE} bytes; xemu needs 4096")
         self.bits = bits
         self.limit = 1 << bits
         try:
-            self._reservation = hostmem.reserve(0, self.limit + 2 * PAGE)
+            self._reservation = hostmem.reserve(0, FLAGS_BELOW + self.limit + 2 * PAGE)
         except OSError as error:
             message = f"the host refuses to reserve 2**{bits} bytes ({error.strerror}); see ulimit -v"
             raise XemuError(message) from None
-        self.base = self._reservation + PAGE
+        self.base = self._reservation + FLAGS_BELOW + PAGE
         self.pages = self.limit >> PAGE_SHIFT
-        self.flags_base = hostmem.anonymous(0, self.pages + PAGE)    # one page more: native code looks one ahead
+        # one page more: native code looks one ahead
+        self.flags_base = hostmem.anonymous(self.base - FLAGS_BELOW, self.pages + PAGE)
         self.flags = _memory(self.flags_base, self.pages)
         self.mem = _memory(self.base, self.limit)
         self.code_changed: Callable[[int, int], None] = _nothing
@@ -140,8 +143,7 @@ class AddressSpace:
         """Give the window back; the object must not be used afterwards."""
         self.mem.release()
         self.flags.release()
-        hostmem.unmap(self._reservation, self.limit + 2 * PAGE)
-        hostmem.unmap(self.flags_base, self.pages + PAGE)
+        hostmem.unmap(self._reservation, FLAGS_BELOW + self.limit + 2 * PAGE)
 
     # --- mappings -------------------------------------------------------------------------------
 

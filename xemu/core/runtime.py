@@ -103,6 +103,7 @@ def enter(layout: StateLayout) -> str:
     """The way in from Python: host floating-point flags are cleared before and merged into the sticky cell after."""
     f = Native("enter", "ptr %st, ptr %rec, i64 %budget", "")
     mem, perm, handler = f.state("memory", "ptr"), f.state("flags", "ptr"), f.get("%rec", 0, "ptr")
+    host.enter_memory(f, mem)
     host.enter_float(f)
     f.put(f"call {CONVENTION} void {handler}(ptr %st, ptr %rec, ptr {mem}, ptr {perm}, i64 %budget)")
     raised = f.state("fp_raised")
@@ -588,7 +589,7 @@ def _mark_branch_target(f: Native, entry: str, pcoff: str, g: Geometry, counting
 def native_text(sets: list[IsaSet], layout: StateLayout, slow: Callable[..., Any] | None = None) -> tuple[str, list[dict[int, str]]]:
     """Return the module of native functions for a target, and the prefix names of each instruction set."""
     text = enter(layout) + leave() + lookup("jump") + lookup("resume") + access()
-    declared, names = set(host.FLOAT_DECLARATIONS), []
+    declared, names = {*host.FLOAT_DECLARATIONS, *host.SEGMENT_DECLARATIONS}, []
     for iset in sets:
         text += decode(iset, layout, f"decode_{iset.name}") + heat(iset.geometry, f"heat_{iset.name}")
         text += page_end(iset.geometry, f"page_end_{iset.name}")

@@ -67,7 +67,7 @@ class Process:
         self.clock = self._make_clock()
         self.pids = VirtualPids() if options.virtual_clock else HostPids()
         self.children: set[int] = set()  # host pids of guest children
-        self.helpers: set[int] = set()  # host pids of xemu's own children
+        self.reaped: set[int] = set()  # children waited for whose SIGCHLD may still come
         self.tasks: dict[int, Task] = {}
         self.comm = b""
         self.argv: list[bytes] = []

@@ -217,10 +217,10 @@ class Signals:
         signo, errno, code, pid, uid, fd, _tid, band, overrun, _trap, status, integer, pointer, utime, stime, *_ = fields
         if signo == SIGCHLD and code > 0:
             self.process.scheduler.child_changed()
-            pid = self.process.pids.guest(pid)
-            if pid in self.process.helpers:
-                return
-            info = SigInfo(signo, code, "chld", pid, uid, status, utime, stime)
+            if pid not in self.process.children and pid not in self.process.reaped:
+                return  # xemu's own child: the compiler
+            self.process.reaped.discard(pid)
+            info = SigInfo(signo, code, "chld", self.process.pids.guest(pid), uid, status, utime, stime)
         elif code == SI_QUEUE or code < SI_TKILL:
             info = SigInfo(signo, code, "rt", pid, uid, pointer or integer)
         elif code == SI_TIMER:

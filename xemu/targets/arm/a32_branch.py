@@ -11,7 +11,7 @@ from xemu.targets.arm.operations_system import read_apsr, set_endianness, user_r
 ONES, ZEROS = "(1) (1) (1) (1)", "(0) (0) (0) (0)"
 
 
-# -- branches (A5.5) --------------------------------------------------------------------------------------------------------
+# -- branches (A5.5) -------------------------------------------------------------------------------------------------
 
 
 @a32("cond 1010 imm24", "b{cond} {label}")
@@ -60,7 +60,7 @@ def BXJ(cpu, Rm):
     cpu.bx_to(cpu.R[Rm])
 
 
-# -- exceptions a program asks for --------------------------------------------------------------------------------------------
+# -- exceptions a program asks for -----------------------------------------------------------------------------------
 
 
 @a32("cond 1111 imm24", "svc{cond} #{imm24}")
@@ -81,7 +81,7 @@ def UDF(cpu, imm12, imm4):
     cpu.undefined()
 
 
-# -- hints and preloads: nothing a program could see ----------------------------------------------------------------------------
+# -- hints and preloads: nothing a program could see -----------------------------------------------------------------
 
 
 def nothing(cpu):
@@ -157,7 +157,7 @@ _nothing(
     "Unallocated memory hint (register), executed as NOP",
 )
 
-# -- barriers: one guest thread runs at a time, and code is looked at when it changes -----------------------------------------------
+# -- barriers: one guest thread runs at a time, and code is looked at when it changes --------------------------------
 
 _BARRIER = f"1111 01010111 {ONES} {ONES} {ZEROS}"
 _nothing("DSB", f"{_BARRIER} 0100 ----", "dsb {option}", "A8.8.44")
@@ -171,7 +171,7 @@ def CLREX(cpu):
     cpu.EXSIZE = const(0, 8)
 
 
-# -- the status register ------------------------------------------------------------------------------------------------------------
+# -- the status register ---------------------------------------------------------------------------------------------
 
 
 @a32(f"cond 00010000 {ONES} Rd (0) (0) 0 (0) 0000 {ZEROS}", "mrs{cond} {Rd}, apsr", where="Rd != 15")
@@ -203,7 +203,7 @@ def CPS(cpu):
     """CPS, A1: nothing in user mode. ARM ARM B9.3.2."""
 
 
-# -- coprocessor 15 ---------------------------------------------------------------------------------------------------------------------
+# -- coprocessor 15 --------------------------------------------------------------------------------------------------
 
 
 user_registers(a32, "cond 1110", "{cond}")

@@ -106,7 +106,7 @@ for _opcode, _op in ALU.items():
             _add(_opcode, _op, _function, _head, _operand, _text, SECTIONS[_op.name][_which])
 
 
-# -- ADR: PC-relative addresses need no register --------------------------------------------------------------------------
+# -- ADR: PC-relative addresses need no register ---------------------------------------------------------------------
 
 
 @a32("cond 001 0100 0 1111 Rd_pc rotation:4 imm8", "adr{cond} {Rd}, {label}")
@@ -121,7 +121,7 @@ def ADR_before(cpu, Rd_pc, rotation, imm8):
     alu(cpu, ALU[0b1101], 0, Rd_pc, const(0, 32), pc_relative(cpu, -arm_expand_imm(rotation, imm8)))
 
 
-# -- 16-bit immediates ------------------------------------------------------------------------------------------------------
+# -- 16-bit immediates -----------------------------------------------------------------------------------------------
 
 
 @a32("cond 00110000 imm4 Rd imm12", "movw{cond} {Rd}, #{imm16}", where="Rd != 15")

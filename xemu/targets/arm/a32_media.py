@@ -14,7 +14,7 @@ ONES, ZEROS = "(1) (1) (1) (1)", "(0) (0) (0) (0)"
 D_M, D_N, D_N_M = "Rd != 15, Rm != 15", "Rd != 15, Rn != 15", "Rd != 15, Rn != 15, Rm != 15"
 
 
-# -- extension (A5.4.3): Rn = 15 says "no addend" ---------------------------------------------------------------------------------
+# -- extension (A5.4.3): Rn = 15 says "no addend" --------------------------------------------------------------------
 
 
 def extend(cpu, Rd, Rn, Rm, rotate, kind, signed):
@@ -54,7 +54,7 @@ for _letter, _u in (("S", 0), ("U", 1)):
         _add_extension(_letter, _u, _name, _opcode, _kind, _sections[_u])
 
 
-# -- packing, reversal, bit fields ---------------------------------------------------------------------------------------------------
+# -- packing, reversal, bit fields -----------------------------------------------------------------------------------
 
 
 @a32("cond 01101000 Rn Rd imm5 tb 01 Rm", "pkh{tb}{cond} {Rd}, {Rn}, {Rm}{shift}", where=D_N_M)
@@ -123,7 +123,7 @@ def BFC(cpu, msb, Rd, lsb):
     op.field_insert(cpu, Rd, None, lsb, msb)
 
 
-# -- saturation ------------------------------------------------------------------------------------------------------------------------
+# -- saturation ------------------------------------------------------------------------------------------------------
 
 
 def _shift(cpu, Rn, imm5, sh):
@@ -176,7 +176,7 @@ for _name, _opcode, _double, _subtract, _section in (
     )
 
 
-# -- parallel addition and subtraction (A5.4.1, A5.4.2), sums of absolute differences -----------------------------------------------------
+# -- parallel addition and subtraction (A5.4.1, A5.4.2), sums of absolute differences --------------------------------
 
 
 def parallel(cpu, Rn, Rd, Rm, prefix, operation):

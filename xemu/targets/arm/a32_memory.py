@@ -45,7 +45,7 @@ def _shifted(cpu, Rm, type, imm5, U):
     return value if U else -value
 
 
-# -- words and unsigned bytes (A5.3) --------------------------------------------------------------------------------------
+# -- words and unsigned bytes (A5.3) ---------------------------------------------------------------------------------
 
 
 def load_immediate(cpu, Rt_pc, Rn, add, imm12, form, size):
@@ -124,7 +124,7 @@ def LDRB_literal(cpu, Rt, add, imm12):
     load_literal(cpu, Rt, pc_relative(cpu, _immediate(imm12, add)), 1)
 
 
-# -- halfwords and signed bytes (A5.2.8, A5.2.9) ------------------------------------------------------------------------------
+# -- halfwords and signed bytes (A5.2.8, A5.2.9) ---------------------------------------------------------------------
 
 
 def load_split_immediate(cpu, Rt, Rn, add, imm4H, imm4L, form, size, signed):

@@ -6,15 +6,15 @@ from xemu.core.bits import zext
 from xemu.targets.arm.isa import a32
 from xemu.targets.arm.operations import titled
 from xemu.targets.arm.operations_memory import (
-    exclusive_pair,
     even_pair,
+    exclusive_pair,
     load_exclusive,
     load_multiple,
     store_exclusive,
     store_multiple,
 )
 
-# -- LDM and STM (A5.5) -----------------------------------------------------------------------------------------------------
+# -- LDM and STM (A5.5) ----------------------------------------------------------------------------------------------
 
 #: mode, P and U bits, sections of the load and the store
 MODES = (("IA", 0, 1, 58, 199), ("IB", 1, 1, 61, 202), ("DA", 0, 0, 59, 200), ("DB", 1, 0, 60, 201))
@@ -48,7 +48,7 @@ for _mode, _p, _u, _load_section, _store_section in MODES:
     )
 
 
-# -- exclusives (A5.2.10) -----------------------------------------------------------------------------------------------------
+# -- exclusives (A5.2.10) --------------------------------------------------------------------------------------------
 
 
 @a32("cond 00011001 Rn Rt (1) (1) (1) (1) 1001 (1) (1) (1) (1)", "ldrex{cond} {Rt}, [{Rn}]", where="Rt != 15, Rn != 15")
@@ -117,7 +117,7 @@ def STREXD(cpu, Rn, Rd, Rt_half):
     cpu.R[Rd] = store_exclusive(cpu, cpu.R[Rn], exclusive_pair(cpu, cpu.R[Rt], cpu.R[Rt2]))
 
 
-# -- swaps: reading and writing are one access ----------------------------------------------------------------------------------
+# -- swaps: reading and writing are one access -----------------------------------------------------------------------
 
 
 def SWP(cpu, Rn, Rt, Rt2, size):

@@ -11,7 +11,7 @@ NO_PC_ACCUMULATE = NO_PC + ", Ra != 15"
 NO_PC_LONG = "RdLo != 15, RdHi != 15, Rn != 15, Rm != 15"
 
 
-# -- words and doublewords (A5.2.5): the first factor stands in bits 3…0 ------------------------------------------------------
+# -- words and doublewords (A5.2.5): the first factor stands in bits 3…0 ---------------------------------------------
 
 
 @a32("cond 0000000 S Rd (0) (0) (0) (0) Rm 1001 Rn", "mul{S}{cond} {Rd}, {Rn}, {Rm}", where=NO_PC)
@@ -58,7 +58,7 @@ for _name, _opcode, _signed, _accumulate, _section in (
     )
 
 
-# -- halves (A5.2.7) ----------------------------------------------------------------------------------------------------------
+# -- halves (A5.2.7) -------------------------------------------------------------------------------------------------
 
 
 @a32("cond 00010000 Rd Ra Rm 1 M_top N_top 0 Rn", "smla{x}{y}{cond} {Rd}, {Rn}, {Rm}, {Ra}", where=NO_PC_ACCUMULATE)
@@ -91,7 +91,7 @@ def SMULxy(cpu, Rd, Rm, M_top, N_top, Rn):
     op.multiply_halves(cpu, Rd, Rn, Rm, None, N_top, M_top)
 
 
-# -- both halves, top words, divides (A5.4.4): Ra = 15 says "no accumulator" -----------------------------------------------------
+# -- both halves, top words, divides (A5.4.4): Ra = 15 says "no accumulator" -----------------------------------------
 
 
 def dual(cpu, Rd, Rn, Rm, Ra, M_swap, subtract):

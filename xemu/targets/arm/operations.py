@@ -22,10 +22,10 @@ LSL, LSR, ASR, ROR = range(4)
 Carry = Bits | None
 
 
-# -- shifts (A8.4.3) --------------------------------------------------------------------------------------------------
+# -- shifts (A8.4.3) -------------------------------------------------------------------------------------------------
 
 
-def imm_shift(x: Bits, type: int, imm5: Bits) -> tuple[Bits, Bits]:  # noqa: A002  the manual's field name
+def imm_shift(x: Bits, type: int, imm5: Bits) -> tuple[Bits, Bits]:
     """Return DecodeImmShift() and Shift_C() for an immediate that is not LSL #0 or RRX: those have rows of their own."""
     n = zext(imm5, 32)
     if type == LSL:
@@ -43,13 +43,13 @@ def rrx(cpu: ArmCpu, x: Bits) -> tuple[Bits, Bits]:
     return cat(cpu.C, x[31:1]), x[0]
 
 
-def any_imm_shift(cpu: ArmCpu, x: Bits, type: int, imm5: Bits) -> Bits:  # noqa: A002
+def any_imm_shift(cpu: ArmCpu, x: Bits, type: int, imm5: Bits) -> Bits:
     """Return Shift() for any immediate, LSL #0 and RRX included, without the carry."""
     result, _ = imm_shift(x, type, imm5)
     return mux(imm5 == 0, rrx(cpu, x)[0], result) if type == ROR else result
 
 
-def reg_shift(cpu: ArmCpu, x: Bits, type: int, amount: Bits) -> tuple[Bits, Bits]:  # noqa: A002
+def reg_shift(cpu: ArmCpu, x: Bits, type: int, amount: Bits) -> tuple[Bits, Bits]:
     """Return Shift_C() by the bottom byte of a register, 0…255; a count of 0 leaves the carry."""
     n = zext(amount[7:0], 32)
     if type == ROR:
@@ -65,7 +65,7 @@ def reg_shift(cpu: ArmCpu, x: Bits, type: int, amount: Bits) -> tuple[Bits, Bits
     return result, mux(n == 0, cpu.C, out)
 
 
-# -- immediates --------------------------------------------------------------------------------------------------------
+# -- immediates ------------------------------------------------------------------------------------------------------
 
 
 def arm_expand_imm(rotation: Bits, imm8: Bits) -> Bits:
@@ -92,7 +92,7 @@ def add_offset(x: Bits, offset: Bits, up: Bits | int) -> Bits:
     return x + mux(up, offset, -offset)
 
 
-# -- writing the PC ------------------------------------------------------------------------------------------------------
+# -- writing the PC --------------------------------------------------------------------------------------------------
 
 
 def write_result(cpu: ArmCpu, rd: RegNo, result: Bits) -> None:
@@ -119,7 +119,7 @@ def pc_relative(cpu: ArmCpu, offset: Bits | int) -> Bits:
     return (cpu.pc & -4) + (4 if cpu.context.T else 8) + offset
 
 
-# -- the ALU: what the 16 data-processing instructions (and ORN) do --------------------------------------------------------
+# -- the ALU: what the 16 data-processing instructions (and ORN) do --------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ def _sum(
 ) -> Callable[[ArmCpu, Bits, Bits, Carry, int], Bits]:
     """Build AddWithCarry() of chosen operands; `carry_in` None means the C flag."""
 
-    def apply(cpu: ArmCpu, x: Bits, y: Bits, carry: Carry, flags: int) -> Bits:  # noqa: ARG001
+    def apply(cpu: ArmCpu, x: Bits, y: Bits, carry: Carry, flags: int) -> Bits:
         a, b = operands(x, y)
         total = add_carry(a, b, cpu.C if carry_in is None else const(carry_in, 1))
         if flags:
@@ -201,7 +201,7 @@ def alu(cpu: ArmCpu, op: AluOp, S: int, Rd: RegNo | None, x: Bits, y: Bits, carr
     write_result(cpu, Rd, result)
 
 
-# -- saturation (A2.2.1 and appendix P.4) -----------------------------------------------------------------------------------
+# -- saturation (A2.2.1 and appendix P.4) ----------------------------------------------------------------------------
 
 
 def signed_sat(x: Bits, bits: int | Bits) -> tuple[Bits, Bits]:
@@ -226,7 +226,7 @@ def set_q(cpu: ArmCpu, saturated: Bits) -> None:
     cpu.Q = cpu.Q | saturated
 
 
-# -- rows as tables --------------------------------------------------------------------------------------------------------
+# -- rows as tables --------------------------------------------------------------------------------------------------
 
 
 def titled(function: Callable[..., None], name: str, title: str, section: str) -> Callable[..., None]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xemu.targets.arm.state import ArmCpu
 
 
-# -- extension -----------------------------------------------------------------------------------------------------------------
+# -- extension -------------------------------------------------------------------------------------------------------
 
 
 def extend(
@@ -35,7 +35,7 @@ def extend(
     cpu.R[Rd] = value if Rn is None else cpu.R[Rn] + value
 
 
-# -- packing and bit fields ------------------------------------------------------------------------------------------------------
+# -- packing and bit fields ------------------------------------------------------------------------------------------
 
 
 def pack_halves(cpu: ArmCpu, Rd: RegNo, Rn: RegNo, Rm: RegNo, imm5: Bits, top: int) -> None:
@@ -75,7 +75,7 @@ def byte_swap_halves(x: Bits) -> Bits:
     return (x >> 8 & 0x00FF_00FF) | (x & 0x00FF_00FF) << 8
 
 
-# -- saturation --------------------------------------------------------------------------------------------------------------------
+# -- saturation ------------------------------------------------------------------------------------------------------
 
 
 def saturate(cpu: ArmCpu, Rd: RegNo, value: Bits, bits: Bits, *, signed: bool) -> None:
@@ -107,7 +107,7 @@ def saturating_add(cpu: ArmCpu, Rd: RegNo, Rm: RegNo, Rn: RegNo, *, double: bool
     set_q(cpu, saturated | (result != plain))
 
 
-# -- parallel addition and subtraction (A4.4.6) --------------------------------------------------------------------------------------
+# -- parallel addition and subtraction (A4.4.6) ----------------------------------------------------------------------
 
 #: which lanes are subtracted and taken across, by the letters of the mnemonic
 CROSSED = {"ASX": (1, 0), "SAX": (0, 1)}  # (bottom lane subtracts, top lane subtracts)
@@ -135,7 +135,7 @@ def parallel(cpu: ArmCpu, prefix: str, operation: str, Rd: RegNo, Rn: RegNo, Rm:
     cpu.R[Rd] = cat(*reversed(results))
 
 
-def _saturated(x: Bits, y: Bits, signed: bool, minus: int) -> Bits:  # noqa: FBT001
+def _saturated(x: Bits, y: Bits, signed: bool, minus: int) -> Bits:
     return Lanes(x, x.width).op(f"{'s' if signed else 'u'}{'subs' if minus else 'adds'}", Lanes(y, y.width)).bits
 
 

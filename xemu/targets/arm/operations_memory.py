@@ -55,7 +55,7 @@ def store(cpu: ArmCpu, Rt: RegNo, Rn: RegNo, offset: Bits, form: str, size: int)
         cpu.R[Rn] = moved
 
 
-# -- doublewords: two words, the first at the lower address whatever the endianness -----------------------------------------
+# -- doublewords: two words, the first at the lower address whatever the endianness ----------------------------------
 
 
 def read_pair(cpu: ArmCpu, at: Bits) -> tuple[Bits, Bits]:
@@ -98,7 +98,7 @@ def even_pair(number: Bits) -> tuple[RegNo, RegNo]:
     return RegNo(cat(number, const(0, 1))), RegNo(cat(number, const(1, 1)))
 
 
-# -- register lists (A8.8.58-61, A8.8.199-202): the lowest register at the lowest address -------------------------------------
+# -- register lists (A8.8.58-61, A8.8.199-202): the lowest register at the lowest address ----------------------------
 
 
 def list_start(registers: Bits, mode: str) -> tuple[Bits, Bits, Bits]:
@@ -140,7 +140,7 @@ def store_multiple(cpu: ArmCpu, Rn: RegNo, registers: Bits, mode: str, *, writeb
         cpu.R[Rn] = base + end
 
 
-# -- the exclusive monitor (A3.4): an address, a size and the value that was read ----------------------------------------------
+# -- the exclusive monitor (A3.4): an address, a size and the value that was read ------------------------------------
 
 
 def load_exclusive(cpu: ArmCpu, at: Bits, size: int) -> Bits:
@@ -156,7 +156,7 @@ def store_exclusive(cpu: ArmCpu, at: Bits, value: Bits) -> Bits:
     Memory must still hold what LDREX read: another process may have written it (the order of A3.4.5 allows the test).
     """
     size = value.width // 8
-    ours = (cpu.EXADDR == at) & (cpu.EXSIZE == size)
+    ours = (at == cpu.EXADDR) & (size == cpu.EXSIZE)
     expected = cpu.EXVALUE[value.width - 1 : 0]
     with when(ours):
         unchanged = mux(ours, cpu.mem_read(at, size, align=size) == expected, const(0, 1))

@@ -25,8 +25,7 @@ from xemu.targets.arm.operations import (
 from xemu.targets.arm.operations_system import set_endianness
 from xemu.targets.arm.state import condition
 
-
-# -- shift, add, subtract, move and compare (A6.2.1) ----------------------------------------------------------------------------
+# -- shift, add, subtract, move and compare (A6.2.1) -----------------------------------------------------------------
 
 
 def shift_immediate(cpu, InIT, imm5, Rm, Rd, shift_type):
@@ -99,7 +98,7 @@ def CMP_immediate(cpu, Rn, imm8):
     alu(cpu, BY_NAME["CMP"], 1, None, cpu.R[Rn], zext(imm8, 32))
 
 
-# -- data processing (A6.2.2) ------------------------------------------------------------------------------------------------------
+# -- data processing (A6.2.2) ----------------------------------------------------------------------------------------
 
 
 def two_registers(cpu, InIT, Rm, Rdn, op):
@@ -171,7 +170,7 @@ def MVN_register(cpu, InIT, Rm, Rd):
     alu(cpu, BY_NAME["MVN"], 1 - InIT, Rd, const(0, 32), cpu.R[Rm])
 
 
-# -- high registers, branch and exchange (A6.2.3) ------------------------------------------------------------------------------------
+# -- high registers, branch and exchange (A6.2.3) --------------------------------------------------------------------
 
 
 @t16("01000100 Rdn_top Rm4 Rdn_low", "add {Rdn}, {Rm}")
@@ -224,7 +223,7 @@ def BLX_register(cpu, Rm4):
     cpu.bx_to(target, kind="call")
 
 
-# -- addresses (A6.2) and miscellaneous (A6.2.5) ----------------------------------------------------------------------------------------
+# -- addresses (A6.2) and miscellaneous (A6.2.5) ---------------------------------------------------------------------
 
 
 def _words(imm):
@@ -349,7 +348,7 @@ t16.add(
 )
 
 
-# -- branches (A6.2.6, A6.2) -----------------------------------------------------------------------------------------------------------
+# -- branches (A6.2.6, A6.2) -----------------------------------------------------------------------------------------
 
 
 @t16("1101 cond_b imm8", "b{cond} {label}", where="cond_b != 14, cond_b != 15")

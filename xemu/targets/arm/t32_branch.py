@@ -12,7 +12,7 @@ from xemu.targets.arm.state import condition
 ONES, ZEROS = "(1) (1) (1) (1)", "(0) (0) (0) (0)"
 
 
-# -- branches (A6.3.4): J1 and J2 are inverted by S to extend the reach of the first Thumb's BL --------------------------------------------
+# -- branches (A6.3.4): J1 and J2 are inverted by S to extend the reach of the first Thumb's BL ----------------------
 
 
 def _offset(s: Bits, j1: Bits, j2: Bits, *low: Bits) -> Bits:
@@ -71,7 +71,7 @@ def UDF(cpu, imm4, imm12):
     cpu.undefined()
 
 
-# -- hints and barriers -----------------------------------------------------------------------------------------------------------------------
+# -- hints and barriers ----------------------------------------------------------------------------------------------
 
 
 def nothing(cpu):
@@ -110,7 +110,7 @@ def CLREX(cpu):
     cpu.EXSIZE = const(0, 8)
 
 
-# -- the status register and coprocessor 15 -------------------------------------------------------------------------------------------------------
+# -- the status register and coprocessor 15 --------------------------------------------------------------------------
 
 
 @t32(f"11110 0 1111 1 0 {ONES} 10 (0) 0 Rd (0) (0) 0 (0) {ZEROS}", "mrs {Rd}, apsr", where="Rd != 15")

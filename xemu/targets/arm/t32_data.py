@@ -105,7 +105,7 @@ for _name, _opcode, _sections, _encodings in OPERATIONS:
             _add(_name, _opcode, _sections[_which], _encodings.split()[_which], _function, _diagram, _text)
 
 
-# -- plain 12- and 16-bit immediates (A6.3.3) ---------------------------------------------------------------------------------------
+# -- plain 12- and 16-bit immediates (A6.3.3) ------------------------------------------------------------------------
 
 
 def plain_immediate(cpu, Rn, i, imm3, Rd, imm8, op):
@@ -147,7 +147,7 @@ def MOVT(cpu, i, imm4, imm3, Rd, imm8):
     cpu.R[Rd] = cat(imm4, i, imm3, imm8, cpu.R[Rd][15:0])
 
 
-# -- shifts by register (A6.3.12) -----------------------------------------------------------------------------------------------------
+# -- shifts by register (A6.3.12) ------------------------------------------------------------------------------------
 
 
 @t32("11111010 0 type S Rn 1111 Rd 0000 Rm", "{type}{S} {Rd}, {Rn}, {Rm}", where="Rd != 15")

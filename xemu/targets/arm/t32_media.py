@@ -10,7 +10,7 @@ from xemu.targets.arm.operations import titled
 D_M, D_N, D_N_M = "Rd != 15, Rm != 15", "Rd != 15, Rn != 15", "Rd != 15, Rn != 15, Rm != 15"
 
 
-# -- extension (A6.3.12): Rn = 15 says "no addend" -----------------------------------------------------------------------------------
+# -- extension (A6.3.12): Rn = 15 says "no addend" -------------------------------------------------------------------
 
 
 def extend(cpu, Rd, Rn, Rm, rotate, kind, signed):
@@ -50,7 +50,7 @@ for _letter, _u in (("S", 0), ("U", 1)):
         _add_extension(_letter, _u, _name, _opcode, _kind, _sections[_u])
 
 
-# -- packing, reversal, bit fields -----------------------------------------------------------------------------------------------------
+# -- packing, reversal, bit fields -----------------------------------------------------------------------------------
 
 
 @t32("1110101 0110 0 Rn (0) imm3 Rd imm2 tb 0 Rm", "pkh{tb} {Rd}, {Rn}, {Rm}{shift}", where=D_N_M)
@@ -122,7 +122,7 @@ def BFC(cpu, imm3_2, Rd, msb):
     op.field_insert(cpu, Rd, None, imm3_2, msb)
 
 
-# -- saturation (A6.3.3) ---------------------------------------------------------------------------------------------------------------
+# -- saturation (A6.3.3) ---------------------------------------------------------------------------------------------
 
 
 def saturate_left(cpu, Rn, imm3_2, Rd, sat_imm, signed):
@@ -185,7 +185,7 @@ for _name, _opcode, _double, _subtract, _section in (
     )
 
 
-# -- parallel addition and subtraction (A6.3.13, A6.3.14) --------------------------------------------------------------------------------
+# -- parallel addition and subtraction (A6.3.13, A6.3.14) ------------------------------------------------------------
 
 
 def parallel(cpu, Rn, Rd, Rm, prefix, operation):

@@ -11,7 +11,7 @@ NO_PC = "Rd != 15, Rn != 15, Rm != 15"
 NO_PC_LONG = "RdLo != 15, RdHi != 15, Rn != 15, Rm != 15"
 
 
-# -- 32-bit results (A6.3.16): Ra = 15 says "no accumulator" --------------------------------------------------------------------------
+# -- 32-bit results (A6.3.16): Ra = 15 says "no accumulator" ---------------------------------------------------------
 
 
 def multiply(cpu, Rd, Rn, Rm, Ra):
@@ -79,7 +79,7 @@ def SMMLS(cpu, Rn, Ra, Rd, R_round, Rm):
     op.multiply_top(cpu, Rd, Rn, Rm, Ra, R_round, subtract=True)
 
 
-# -- 64-bit results and divides (A6.3.17) ----------------------------------------------------------------------------------------------
+# -- 64-bit results and divides (A6.3.17) ----------------------------------------------------------------------------
 
 
 def multiply_long(cpu, RdLo, RdHi, Rn, Rm, signed, add):

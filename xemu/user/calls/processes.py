@@ -142,6 +142,7 @@ def _become_child(process: Process, task: Task, number: int) -> None:
     process.engine.after_fork()
     process.is_child = True
     process.children.clear()
+    process.reaped.clear()
     process.signals.after_fork()
     process.tasks = {process.pids.own(): task}
     task.tid = process.pids.own()
@@ -407,6 +408,7 @@ def _poll_children(task: Task, pids: list[int], options: int) -> Any:  # noqa: A
         if result is not None:
             if not options & os.WNOWAIT and result.si_code in (CLD_EXITED, CLD_KILLED, CLD_DUMPED):
                 task.process.children.discard(pid)
+                task.process.reaped.add(pid)
             return result
     if gone == len(pids):
         raise OSError(ECHILD, os.strerror(ECHILD))

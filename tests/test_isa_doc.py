@@ -1,0 +1,25 @@
+"""docs/isa-arm.md: up to date, and complete by the manual's alphabetical index."""
+
+from __future__ import annotations
+
+import re
+
+from xemu.targets.arm import target
+from xemu.targets.arm.isa import a32, t16, t32
+from xemu.tools.isa_doc import LAST_SECTION, WITHOUT_ROW, main, sections, title
+
+target.load_rows()
+ROWS = [row for isa in (a32, t16, t32) for row in isa.rows]
+
+
+def test_every_section_of_the_index_has_rows_or_a_reason() -> None:
+    cited = sections(ROWS)
+    assert {n for n in range(1, LAST_SECTION + 1) if n not in cited} == set(WITHOUT_ROW)
+
+
+def test_every_row_cites_the_manual() -> None:
+    assert [row.name for row in ROWS if not re.search(r"ARM ARM [AB]\d+\.\d", title(row))] == []
+
+
+def test_the_file_is_up_to_date() -> None:
+    assert main(["--check"]) == 0
