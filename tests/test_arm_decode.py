@@ -48,7 +48,7 @@ NOT_IN_CAPSTONE: Final = {
     r"t32.LDM": "lists of no or one register",
     r"shift|STREX|LDREXD|extend": "registers that must differ (UNPREDICTABLE; xemu: what the pseudocode does)",
 }
-#: where capstone knows an UNPREDICTABLE encoding that is undefined in xemu: one that names the PC, a doubleword from an odd register
+#: where capstone knows an UNPREDICTABLE encoding that xemu does not: it names the PC, or an odd doubleword
 UNPREDICTABLE: Final = r"\bpc\b|^(ldrd|strd|ldrexd|strexd)"
 #: what capstone knows and ARMv7-A does not have
 LATER: Final = re.compile(
@@ -100,7 +100,7 @@ def test_every_integer_row_has_capstones_name(isa: FixedWidthIsa) -> None:
     assert wrong == []
 
 
-def has_reason(isa: FixedWidthIsa, word: int, found: Variant | None, text: str | None) -> bool:
+def has_reason(word: int, found: Variant | None, text: str | None) -> bool:
     """Return whether it is right that only one of xemu and capstone knows a word."""
     if found is None:  # rows exclude the PC where it is UNPREDICTABLE; capstone often prints it
         return text is not None and (bool(re.search(UNPREDICTABLE, text)) or bool(LATER.match(text)))
@@ -125,7 +125,7 @@ def test_random_words_are_known_to_both_or_to_none(isa: FixedWidthIsa) -> None:
     for word in random_words(isa, random.Random(4)):
         found, text = find_variant(isa, word), disassembly(isa, word)
         undefined = found is None or found.row.source.endswith("undefined.py")
-        if undefined != (text is None) and not (found and text) and not has_reason(isa, word, found, text):
+        if undefined != (text is None) and not (found and text) and not has_reason(word, found, text):
             wrong.append(f"{word:x}: {found.name if found else 'undefined'}, capstone {text}")
     assert wrong == []
 

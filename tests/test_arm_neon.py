@@ -343,7 +343,7 @@ def test_a_store_that_faults_half_way_has_written_nothing() -> None:
 
 @ISAS
 def test_no_row_has_many_variants(isa: FixedWidthIsa) -> None:
-    assert [name for name, n in Counter(v.row.name for v in mine(isa)).items() if n > 32] == []  # noqa: PLR2004
+    assert [name for name, n in Counter(v.row.name for v in mine(isa)).items() if n > 32] == []
 
 
 # -- against capstone -------------------------------------------------------------------------------------------------
@@ -410,8 +410,12 @@ def neon_cases(isa: FixedWidthIsa, rng: random.Random, count: int) -> Iterator[C
 
     def accept(variant: Variant, word: int) -> bool:
         place = variant.row.places.get("Rn")
-        return bool(MINE.match(variant.row.source)) and is_predictable(variant, word) and (
-            place is None or word >> place.shift & 15 != 15  # noqa: PLR2004  the PC
+        return (
+            bool(MINE.match(variant.row.source))
+            and is_predictable(variant, word)
+            and (
+                place is None or word >> place.shift & 15 != 15  # the PC
+            )
         )
 
     for case in row_cases([isa], rng, count, accept=accept):

@@ -53,7 +53,7 @@ PROGRAMS: dict[str, tuple[list[str], bytes]] = {
     "python": (["usr/bin/python3.11", "-I", "-S", "-c", PYTHON], b""),
     "sqlite": (["usr/bin/sqlite3", ":memory:"], b"create table t(a integer, b text); with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000) "
                b"insert into t select i, 'row ' || (i * 7919 % 3001) from n; create index x on t(b); select count(*), sum(a), min(b), max(b) from t; "
-               b"select b from t where a % 500 = 0 order by b desc; select round(avg(a * 1.5), 3), hex(randomblob(0)) from t;\n"),
+               b"select b from t where a % 500 = 0 order by b desc; select round(avg(a * 1.5), 3), hex(zeroblob(2)) from t;\n"),
     "openssl-digest": (["usr/bin/openssl", "dgst", "-sha3-256"], TEXT),
     "openssl-cipher": (["usr/bin/openssl", "enc", "-aes-256-cbc", "-K", "00" * 32, "-iv", "11" * 16, "-e", "-a"], TEXT[:2000]),
     "openssl-prime": (["usr/bin/openssl", "prime", "170141183460469231731687303715884105727", "1000000016000000063"], b""),

@@ -1,7 +1,7 @@
 """The assembly text of Advanced SIMD encodings, from the templates of their rows.
 
-`SHOW[name](fields)` is the text of a name in a template that is no field of the diagram. `fields` has the value of every
-field of the encoding (registers: their numbers) and every argument bound by the row.
+`SHOW[name](fields)` is the text of a name in a template that is no field of the diagram. `fields` has the value of
+every field of the encoding (registers: their numbers) and every argument bound by the row.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ SHOW: dict[str, Callable[[Fields], str]] = {
     "modified": _modified,
 }
 
-CONDITIONS = (*"eq ne hs lo mi pl vs vc hi ls ge lt gt le".split(), "", "")
+CONDITIONS = ("eq", "ne", "hs", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "", "")
 
 
 def fields_of(variant: Variant, word: int) -> dict[str, Any]:

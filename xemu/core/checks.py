@@ -1,4 +1,4 @@
-"""Checks of instruction sets as a whole, for tests and for building decode tables. They return complaints; [] is good."""
+"""Checks of instruction sets as a whole, for tests. They return complaints; [] is good."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import struct
 from enum import Enum
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host
@@ -48,6 +47,8 @@ if TYPE_CHECKING:
 SLICE = 1 << 22          # instructions native code runs before the engine looks around
 MASK64 = (1 << 64) - 1
 CELL = {name: offset // 8 for name, offset in ENGINE_CELLS.items()}
+CTX_KEY, INSN_END, BUDGET, DEFERRED = CELL["ctx_key"], CELL["insn_end"], CELL["budget"], CELL["deferred"]
+EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
 
 
@@ -71,12 +72,16 @@ class Fault(NamedTuple):
 
 
 class Exit(NamedTuple):
-    """Where and why the guest stopped."""
+    """Where and why the guest stopped. `address` is -1 where nobody needs it (system calls): ask the engine's pc."""
 
     kind: ExitKind
     address: int
     number: int = 0
     fault: Fault | None = None
+
+
+#: the exit of a system call with immediate 0; its address is not worked out (ask the engine's pc)
+PLAIN_CALL = Exit(ExitKind.SYSCALL, -1, 0)
 
 
 class Options(NamedTuple):
@@ -86,6 +91,7 @@ class Options(NamedTuple):
     eager: bool = False
     tracing: bool = False
     cache: bool = True
+    timing: bool = False          # measure the time in native code and in the evaluator
 
 
 class CodePage:
@@ -205,7 +211,7 @@ class Engine:
         self.exit_kinds = ExitKind
         self.insns = 0
         self.kicked = False
-        self.stats: dict[str, Any] = {"native": 0.0, "evaluated": 0, "regions": 0, "handlers": 0, "cache_hits": 0, "compile": 0.0}
+        self.stats: dict[str, Any] = {"evaluated": 0, "regions": 0, "handlers": 0, "cache_hits": 0}
         self.code = CodeMemory()
         self.block = host.reserve(STATE_BYTES)
         self.cells = memoryview((ctypes.c_uint64 * (ENGINE_BYTES // 8)).from_address(self.block)).cast("B").cast("Q")
@@ -219,8 +225,11 @@ class Engine:
         self._set_up()
         self.state = EngineState(self, self.block)
         self._memory = SpaceMemory(space)
-        self._pc = 0
-        self._record = 0
+        self._pc = 0                       # -1: not worked out since native code stopped
+        self._record = 0                   # 0: not known
+        self._address_mask = (1 << target.address_bits) - 1
+        self._inside = [(i.geometry.block - 1, i.geometry.shift) for i in target.sets]
+        self._looks = 0
         space.code_changed = self.code_changed
 
     # -- construction --------------------------------------------------------------------------------------------
@@ -241,6 +250,24 @@ class Engine:
         cells[CELL["fp_slow"]] = self.library.fp_table
         self._new_page_table(4096)
         self._enter = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64)(natives["enter"])
+
+        if self.options.timing:
+            self._enter = self._timed(self._enter, "native")
+            self.evaluate_one = self._timed(self.evaluate_one, "evaluator")  # type: ignore[method-assign]
+
+    def _timed(self, function: Any, name: str) -> Any:
+        """Return a function that adds its seconds to the statistics."""
+        from time import perf_counter
+
+        self.stats[f"{name} seconds"] = 0.0
+
+        def timed(*args: Any) -> Any:
+            began = perf_counter()
+            try:
+                return function(*args)
+            finally:
+                self.stats[f"{name} seconds"] += perf_counter() - began
+        return timed
 
     def _new_page_table(self, entries: int) -> None:
         self._table_size = entries
@@ -266,7 +293,9 @@ class Engine:
     # -- position ------------------------------------------------------------------------------------------------
     @property
     def pc(self) -> int:
-        """Address of the next instruction."""
+        """Address of the next instruction (worked out from the record when somebody asks)."""
+        if self._pc < 0:
+            self._locate(self._record)
         return self._pc
 
     def set_position(self, pc: int, context: int) -> None:
@@ -275,11 +304,10 @@ class Engine:
         self.cells[CELL["ctx_key"]] = context << 48
 
     def _locate(self, record: int) -> None:
-        """Remember the record native code stopped at."""
+        """Remember the record native code stopped at, and its address."""
         context = self.cells[CELL["ctx_key"]] >> 48
-        g = self.target.iset(context).geometry
-        mask = (1 << self.target.address_bits) - 1
-        self._pc = self.cells[CELL["page_va"]] + ((record & (g.block - 1)) >> g.shift) & mask
+        inside, shift = self._inside[self.target.set_of(context)]
+        self._pc = self.cells[CELL["page_va"]] + ((record & inside) >> shift) & self._address_mask
         self._record = record
 
     # -- pages ---------------------------------------------------------------------------------------------------
@@ -343,7 +371,7 @@ class Engine:
 
     def _drop(self, doomed: list[CodePage]) -> None:
         """Remove pages from the tables."""
-        self._record = 0
+        self._pc, self._record = self.pc, 0
         for page in doomed:
             del self.pages[page.address, page.context]
             del self._by_block[page.geometry.block, page.block]
@@ -425,31 +453,35 @@ class Engine:
 
     def run(self, budget: int) -> Exit:
         """Execute at most `budget` instructions; return why it stopped."""
-        cells, end = self.cells, self.insns + budget
-        while self.insns < end:
+        cells, end, enter, block = self.cells, self.insns + budget, self._enter, self.block
+        while True:
             if self.kicked:
                 self.kicked = False
-                return Exit(ExitKind.KICK, self._pc)
+                return Exit(ExitKind.KICK, self.pc)
+            size = min(end - self.insns, SLICE)
+            if size <= 0:
+                return Exit(ExitKind.BUDGET, self.pc)
             record = self._record
             if not record:
                 try:
-                    record = self.record(self._pc, cells[CELL["ctx_key"]] >> 48)
+                    record = self.record(self._pc, cells[CTX_KEY] >> 48)
                 except GuestFault as e:
                     return self._fault(e.address, e.access)
-            size = min(end - self.insns, SLICE)
-            cells[CELL["insn_end"]] = self.insns + size
-            began = perf_counter()
-            self._enter(self.block, record, size)
-            self.stats["native"] += perf_counter() - began
-            rest = cells[CELL["budget"]]
-            if cells[CELL["deferred"]]:
-                rest += cells[CELL["deferred"]]
-                cells[CELL["deferred"]] = 0
+            cells[INSN_END] = self.insns + size
+            enter(block, record, size)
+            rest = cells[BUDGET]
+            if cells[DEFERRED]:
+                rest += cells[DEFERRED]
+                cells[DEFERRED] = 0
             self.insns += size - rest
+            self._looks += 1
+            if cells[EXIT_REASON] == TRAP_BASE and not cells[CODE_WRITE] and self._looks & 63 and not self.options.tracing:
+                self._pc, self._record = -1, cells[EXIT_RECORD]          # a system call: nothing else to look at
+                number = cells[EXIT_PC]
+                return PLAIN_CALL if number == 0 else Exit(ExitKind.SYSCALL, self.pc, number)
             result = self._after()
             if result is not None:
                 return result
-        return Exit(ExitKind.BUDGET, self._pc)
 
     def _after(self) -> Exit | None:
         """Handle what native code stopped for; None: go on."""

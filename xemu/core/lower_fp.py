@@ -123,14 +123,20 @@ class FloatLowering:
     # -- the slow function ---------------------------------------------------------------------------------------
     def slow_call(self, node: Bits, args: list[str] | None = None) -> str:
         """Call the slow function of an operation on scalars; return its result as iN. It raises the exceptions itself."""
-        name, fmt, lanes, _ = node.attr
+        name, fmt, _, _ = node.attr
         index = SLOW_OPERATIONS.index((name, fmt))
         width = result_width(name, fmt)
-        given = args or [f"i{a.width} {self.value(a)}" for a in node.args[:-1]]
-        del lanes
+        given = args or [f"i{a.width} {self._late(a)}" for a in node.args[:-1]]
         table = self.get_cell(ENGINE_CELLS["fp_slow"], "ptr")
         function = self.let(f"load ptr, ptr {self.let(f'getelementptr i8, ptr {table}, i64 {index * 8}')}")
         return self.let(f"call {SLOW_CALL} i{width} {function}(ptr %st, {', '.join(given)}, i8 {self.value(node.args[-1])})")
+
+    def _late(self, node: Bits) -> str:
+        """Return a scalar operand as iN, made here from the float: the common path is to know the float alone."""
+        known = self.floats.get(node.id)
+        if known is None:
+            return self.value(node)
+        return self.let(f"bitcast {'float' if node.width == 32 else 'double'} {known} to i{node.width}")  # noqa: PLR2004
 
     def _joined(self, bad: str, fast: str, kind: str, slow: Callable[[], str]) -> str:
         """Return `fast`, or where `bad` what `slow` emits in a cold block."""

@@ -1,4 +1,4 @@
-"""A32 branches, exceptions a program asks for, hints, barriers, status and coprocessor registers. ARM ARM A5.2.11-12, A5.5-A5.7."""
+"""A32 branches, SVC and BKPT, hints, barriers, status and coprocessor registers. ARM ARM A5.2.11-12, A5.5-A5.7."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A32 data processing: the sixteen operations with each form of their second operand, and wide moves. ARM ARM A5.2.1-A5.2.3."""
+"""A32 data processing: sixteen operations with each form of the second operand, wide moves. ARM ARM A5.2.1-A5.2.3."""
 
 from __future__ import annotations
 
@@ -35,29 +35,35 @@ def _first(cpu, Rn):
 
 
 def immediate(cpu, op, S, Rn, Rd_pc, rotation, imm8):
+    """Take a rotated immediate; its carry out is its top bit."""
     value = arm_expand_imm(rotation, imm8)
     alu(cpu, op, S, Rd_pc, _first(cpu, Rn), value, value[31])
 
 
 def immediate_unrotated(cpu, op, S, Rn, Rd_pc, imm8):
+    """Take an immediate that is not rotated: the carry stays."""
     alu(cpu, op, S, Rd_pc, _first(cpu, Rn), zext(imm8, 32))
 
 
 def register(cpu, op, S, Rn, Rd_pc, Rm):
+    """Take a register."""
     alu(cpu, op, S, Rd_pc, _first(cpu, Rn), cpu.R[Rm])
 
 
 def register_rrx(cpu, op, S, Rn, Rd_pc, Rm):
+    """Take a register rotated by one through the carry."""
     y, carry = rrx(cpu, cpu.R[Rm])
     alu(cpu, op, S, Rd_pc, _first(cpu, Rn), y, carry)
 
 
 def register_shifted(cpu, op, S, Rn, Rd_pc, imm5, type, Rm):
+    """Take a register shifted by an immediate."""
     y, carry = imm_shift(cpu.R[Rm], type, imm5)
     alu(cpu, op, S, Rd_pc, _first(cpu, Rn), y, carry)
 
 
 def register_shifted_register(cpu, op, S, Rn, Rd, Rs, type, Rm):
+    """Take a register shifted by a register."""
     y, carry = reg_shift(cpu, cpu.R[Rm], type, cpu.R[Rs])
     alu(cpu, op, S, Rd, _first(cpu, Rn), y, carry)
 

@@ -18,10 +18,11 @@ D_M, D_N, D_N_M = "Rd != 15, Rm != 15", "Rd != 15, Rn != 15", "Rd != 15, Rn != 1
 
 
 def extend(cpu, Rd, Rn, Rm, rotate, kind, signed):
+    """Extend bytes or halfwords, with an addend where there is Rn."""
     op.extend(cpu, Rd, Rn, Rm, rotate, kind, signed=signed)
 
 
-#: name without the S or U, opcode, kind, sections of the signed and unsigned rows with an addend; 3 and 4 later: without
+#: name without the S or U, opcode, kind, sections (signed, unsigned) with an addend; 3 later: without
 EXTENSIONS = (("XTAB", "10", "B", (230, 271)), ("XTAB16", "00", "B16", (231, 272)), ("XTAH", "11", "H", (232, 273)))
 
 
@@ -157,6 +158,7 @@ def USAT16(cpu, sat_imm, Rd, Rn):
 
 
 def saturating_add(cpu, Rn, Rd, Rm, double, subtract):
+    """Add or subtract and saturate, twice where `double`."""
     op.saturating_add(cpu, Rd, Rm, Rn, double=double, subtract=subtract)
 
 
@@ -180,6 +182,7 @@ for _name, _opcode, _double, _subtract, _section in (
 
 
 def parallel(cpu, Rn, Rd, Rm, prefix, operation):
+    """Add and subtract bytes or halfwords."""
     op.parallel(cpu, prefix, operation, Rd, Rn, Rm)
 
 
@@ -194,8 +197,8 @@ PARALLEL = {
     "SUB8": ("111", (197, 143, 174, 270, 263, 254)),
 }
 
-for _operation, (_op2, _sections) in PARALLEL.items():
-    for (_prefix, _op1), _section in zip(PREFIXES.items(), _sections, strict=True):
+for _operation, (_op2, _numbers) in PARALLEL.items():
+    for (_prefix, _op1), _section in zip(PREFIXES.items(), _numbers, strict=True):
         _name = _prefix + _operation
         a32.add(
             titled(parallel, _name, f"{_name}, A1", f"A8.8.{_section}"),

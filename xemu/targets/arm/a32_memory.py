@@ -1,7 +1,7 @@
 """A32 loads and stores of bytes, halfwords, words and doublewords. ARM ARM A5.2.8, A5.2.9, A5.3.
 
-Immediate offsets take their sign from the U bit as a value (`add`), so that decoding computes the offset; register offsets
-take it as a split field.
+Immediate offsets take their sign from the U bit as a value (`add`), so that decoding computes the offset; register
+offsets take it as a split field.
 """
 
 from __future__ import annotations
@@ -49,26 +49,32 @@ def _shifted(cpu, Rm, type, imm5, U):
 
 
 def load_immediate(cpu, Rt_pc, Rn, add, imm12, form, size):
+    """Load from a base and an immediate."""
     load(cpu, Rt_pc, Rn, _immediate(imm12, add), form, size)
 
 
 def load_register(cpu, Rt_pc, Rn, U, Rm, form, size):
+    """Load from a base and a register."""
     load(cpu, Rt_pc, Rn, _register(cpu, Rm, U), form, size)
 
 
 def load_shifted(cpu, Rt_pc, Rn, U, imm5, type, Rm, form, size):
+    """Load from a base and a shifted register."""
     load(cpu, Rt_pc, Rn, _shifted(cpu, Rm, type, imm5, U), form, size)
 
 
 def store_immediate(cpu, Rt, Rn, add, imm12, form, size):
+    """Store to a base and an immediate."""
     store(cpu, Rt, Rn, _immediate(imm12, add), form, size)
 
 
 def store_register(cpu, Rt, Rn, U, Rm, form, size):
+    """Store to a base and a register."""
     store(cpu, Rt, Rn, _register(cpu, Rm, U), form, size)
 
 
 def store_shifted(cpu, Rt, Rn, U, imm5, type, Rm, form, size):
+    """Store to a base and a shifted register."""
     store(cpu, Rt, Rn, _shifted(cpu, Rm, type, imm5, U), form, size)
 
 
@@ -128,42 +134,51 @@ def LDRB_literal(cpu, Rt, add, imm12):
 
 
 def load_split_immediate(cpu, Rt, Rn, add, imm4H, imm4L, form, size, signed):
+    """Load from a base and an immediate in two fields."""
     load(cpu, Rt, Rn, _immediate(cat(imm4H, imm4L), add), form, size, signed=signed)
 
 
 def load_extra_register(cpu, Rt, Rn, U, Rm, form, size, signed):
+    """Load a halfword or signed byte from a base and a register."""
     load(cpu, Rt, Rn, _register(cpu, Rm, U), form, size, signed=signed)
 
 
 def load_extra_literal(cpu, Rt, add, imm4H, imm4L, size, signed):
+    """Load a halfword or signed byte from an address near the PC."""
     load_literal(cpu, Rt, pc_relative(cpu, _immediate(cat(imm4H, imm4L), add)), size, signed=signed)
 
 
 def store_split_immediate(cpu, Rt, Rn, add, imm4H, imm4L, form, size, signed):
+    """Store to a base and an immediate in two fields."""
     store(cpu, Rt, Rn, _immediate(cat(imm4H, imm4L), add), form, size)
 
 
 def store_extra_register(cpu, Rt, Rn, U, Rm, form, size, signed):
+    """Store a halfword to a base and a register."""
     store(cpu, Rt, Rn, _register(cpu, Rm, U), form, size)
 
 
 def load_dual_immediate(cpu, Rt_half, Rn, add, imm4H, imm4L, form, size, signed):
+    """Load two registers from a base and an immediate."""
     load_dual(cpu, *even_pair(Rt_half), Rn, _immediate(cat(imm4H, imm4L), add), form)
 
 
 def load_dual_register(cpu, Rt_half, Rn, U, Rm, form, size, signed):
+    """Load two registers from a base and a register."""
     load_dual(cpu, *even_pair(Rt_half), Rn, _register(cpu, Rm, U), form)
 
 
 def store_dual_immediate(cpu, Rt_half, Rn, add, imm4H, imm4L, form, size, signed):
+    """Store two registers to a base and an immediate."""
     store_dual(cpu, *even_pair(Rt_half), Rn, _immediate(cat(imm4H, imm4L), add), form)
 
 
 def store_dual_register(cpu, Rt_half, Rn, U, Rm, form, size, signed):
+    """Store two registers to a base and a register."""
     store_dual(cpu, *even_pair(Rt_half), Rn, _register(cpu, Rm, U), form)
 
 
-#: mnemonic, L bit, bits 7…4, size, signed, functions (immediate, register), sections (immediate, register, unprivileged)
+#: mnemonic, L bit, bits 7…4, size, signed, functions and sections: immediate, register (and unprivileged)
 EXTRA = (
     ("LDRH", 1, "1011", 2, False, (load_split_immediate, load_extra_register), (80, 82, 83)),
     ("LDRSB", 1, "1101", 1, True, (load_split_immediate, load_extra_register), (84, 86, 87)),
@@ -202,9 +217,9 @@ for _extra in EXTRA:
     for _form in FORMS:
         _add_extra(*_extra, _form)
 
-for _mnemonic, _, _op2, _size, _is_signed, _, _sections in EXTRA[:3]:
+for _mnemonic, _l, _op2, _size, _is_signed, _functions, _numbers in EXTRA[:3]:
     a32.add(
-        titled(load_extra_literal, f"{_mnemonic}_literal", f"{_mnemonic} (literal), A1", f"A8.8.{_sections[0] + 1}"),
+        titled(load_extra_literal, f"{_mnemonic}_literal", f"{_mnemonic} (literal), A1", f"A8.8.{_numbers[0] + 1}"),
         f"cond 000 1 add:1 1 0 1 1111 Rt imm4H:4 {_op2} imm4L:4",
         f"{_mnemonic.lower()}{{cond}} {{Rt}}, {{label}}",
         where="Rt != 15",

@@ -21,10 +21,12 @@ MODES = (("IA", 0, 1, 58, 199), ("IB", 1, 1, 61, 202), ("DA", 0, 0, 59, 200), ("
 
 
 def LDM(cpu, Rn, W, list15, pc, mode):
+    """Load the registers of a list."""
     load_multiple(cpu, Rn, list15, pc, mode, writeback=W)
 
 
 def STM(cpu, Rn, W, list16, mode):
+    """Store the registers of a list."""
     store_multiple(cpu, Rn, list16, mode, writeback=W)
 
 
@@ -88,6 +90,7 @@ def LDREXD(cpu, Rn, Rt_half):
 
 
 def STREX(cpu, Rn, Rd, Rt, size):
+    """Store to an address that LDREX read, if nothing came between."""
     cpu.R[Rd] = store_exclusive(cpu, cpu.R[Rn], cpu.R[Rt][8 * size - 1 : 0])
 
 
@@ -121,6 +124,7 @@ def STREXD(cpu, Rn, Rd, Rt_half):
 
 
 def SWP(cpu, Rn, Rt, Rt2, size):
+    """Exchange a register with memory."""
     at, new = cpu.R[Rn], cpu.R[Rt2][8 * size - 1 : 0]
     cpu.probe(at, size, write=True, align=size)
     old = cpu.mem_read(at, size, checked=False)

@@ -39,6 +39,7 @@ def MLS(cpu, Rd, Ra, Rm, Rn):
 
 
 def multiply_long(cpu, S, RdLo, RdHi, Rn, Rm, signed, add):
+    """Multiply to a doubleword, with an addend where `add`."""
     op.multiply_long(cpu, S, RdLo, RdHi, Rn, Rm, signed=signed, add=add)
 
 
@@ -95,10 +96,12 @@ def SMULxy(cpu, Rd, Rm, M_top, N_top, Rn):
 
 
 def dual(cpu, Rd, Rn, Rm, Ra, M_swap, subtract):
+    """Multiply both halves and add or subtract the products."""
     op.multiply_dual(cpu, Rd, Rn, Rm, Ra, M_swap, subtract=subtract)
 
 
 def dual_long(cpu, RdLo, RdHi, Rn, Rm, M_swap, subtract):
+    """As `dual`, added to a doubleword."""
     op.multiply_dual_long(cpu, RdLo, RdHi, Rn, Rm, M_swap, subtract=subtract)
 
 

@@ -1,4 +1,4 @@
-"""A32 encodings that the manual defines and user mode does not have: coprocessors, other modes' registers, exception returns.
+"""A32 encodings that user mode does not have: coprocessors, other modes' registers, exception returns.
 
 They are undefined without these rows, too; the rows name them for listings and for docs/isa-arm.md.
 """

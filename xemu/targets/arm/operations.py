@@ -26,7 +26,7 @@ Carry = Bits | None
 
 
 def imm_shift(x: Bits, type: int, imm5: Bits) -> tuple[Bits, Bits]:
-    """Return DecodeImmShift() and Shift_C() for an immediate that is not LSL #0 or RRX: those have rows of their own."""
+    """Return DecodeImmShift() and Shift_C() for an immediate that is not LSL #0 or RRX: those have other rows."""
     n = zext(imm5, 32)
     if type == LSL:
         return x << n, (x >> (32 - n))[0]
@@ -116,7 +116,8 @@ def load_result(cpu: ArmCpu, rt: RegNo, value: Bits, kind: str = "jump") -> None
 
 def pc_relative(cpu: ArmCpu, offset: Bits | int) -> Bits:
     """Return Align(PC, 4) + offset."""
-    return (cpu.pc & -4) + (4 if cpu.context.T else 8) + offset
+    result: Bits = (cpu.pc & -4) + (4 if cpu.context.T else 8) + offset
+    return result
 
 
 # -- the ALU: what the 16 data-processing instructions (and ORN) do --------------------------------------------------

@@ -1,4 +1,4 @@
-"""Extension, packing, bit fields, saturation and parallel arithmetic, for both instruction sets. ARM ARM A4.4.5-A4.4.8."""
+"""Extension, packing, bit fields, saturation, parallel arithmetic of both instruction sets. ARM ARM A4.4.5-A4.4.8."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What loads and stores of both instruction sets do: single and dual transfers, register lists, exclusives.
 
-A row gives the offset as a value (its sign applied) and the addressing form as a Python string. Registers are written in
-the manual's order, base first: a load that overwrites its own base keeps what it loaded.
+A row gives the offset as a value (its sign applied) and the addressing form as a Python string. Registers are written
+in the manual's order, base first: a load that overwrites its own base keeps what it loaded.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def even_pair(number: Bits) -> tuple[RegNo, RegNo]:
 
 
 def list_start(registers: Bits, mode: str) -> tuple[Bits, Bits, Bits]:
-    """Return offsets from the base: of the lowest address, of the new base; and the bytes transferred. Mode IA DA IB DB."""
+    """Return offsets from the base: of the lowest address and of the new base; and the bytes transferred."""
     size = popcount(zext(registers, 32)) << 2
     low, end = {"IA": (const(0, 32), size), "IB": (const(4, 32), size), "DA": (4 - size, -size), "DB": (-size, -size)}[
         mode

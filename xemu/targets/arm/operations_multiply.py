@@ -1,4 +1,4 @@
-"""Multiplies and divides of both instruction sets. ARM ARM A4.4.3, A4.4.4; the functions are named as the instructions."""
+"""Multiplies and divides of both instruction sets. ARM ARM A4.4.3, A4.4.4."""
 
 from __future__ import annotations
 

@@ -49,23 +49,27 @@ def undefined(cpu: ArmCpu) -> None:
 
 
 def MRC_TPIDRURW(cpu: ArmCpu, Rt: RegNo) -> None:
+    """Read the thread's own ID register."""
     cpu.R[Rt] = cpu.TPIDRURW
 
 
 def MCR_TPIDRURW(cpu: ArmCpu, Rt: RegNo) -> None:
+    """Write the thread's own ID register."""
     cpu.TPIDRURW = cpu.R[Rt]
 
 
 def MRC_TPIDRURO(cpu: ArmCpu, Rt: RegNo) -> None:
+    """Read the thread register that the kernel sets: the TLS pointer."""
     cpu.R[Rt] = cpu.TPIDRURO
 
 
 def MRC_PMUSERENR(cpu: ArmCpu, Rt: RegNo) -> None:
+    """Read that user mode has no access to the performance monitors."""
     cpu.R[Rt] = const(0, 32)  # user mode has no access to the performance monitors
 
 
 def barrier(cpu: ArmCpu) -> None:
-    pass
+    """Order nothing: one guest thread runs at a time."""
 
 
 #: function, name, L bit, opc1, CRn, CRm, opc2, section

@@ -29,6 +29,7 @@ from xemu.targets.arm.state import condition
 
 
 def shift_immediate(cpu, InIT, imm5, Rm, Rd, shift_type):
+    """Shift by an immediate that is not LSL #0."""
     y, carry = imm_shift(cpu.R[Rm], shift_type, imm5)
     alu(cpu, BY_NAME["MOV"], 1 - InIT, Rd, const(0, 32), y, carry)
 
@@ -50,14 +51,17 @@ def MOVS_register(cpu, InIT, Rm, Rd):
 
 
 def three_registers(cpu, InIT, Rm, Rn, Rd, op):
+    """Operate on two registers, the result to a third."""
     alu(cpu, op, 1 - InIT, Rd, cpu.R[Rn], cpu.R[Rm])
 
 
 def immediate3(cpu, InIT, imm3, Rn, Rd, op):
+    """Operate on a register and a 3-bit immediate."""
     alu(cpu, op, 1 - InIT, Rd, cpu.R[Rn], zext(imm3, 32))
 
 
 def immediate8(cpu, InIT, Rdn, imm8, op):
+    """Operate on a register and an 8-bit immediate."""
     alu(cpu, op, 1 - InIT, Rdn, cpu.R[Rdn], zext(imm8, 32))
 
 
@@ -102,14 +106,17 @@ def CMP_immediate(cpu, Rn, imm8):
 
 
 def two_registers(cpu, InIT, Rm, Rdn, op):
+    """Operate on two registers, the result to the first."""
     alu(cpu, op, 1 - InIT, Rdn, cpu.R[Rdn], cpu.R[Rm])
 
 
 def compare_registers(cpu, Rm, Rn, op):
+    """Compare two registers."""
     alu(cpu, op, 1, None, cpu.R[Rn], cpu.R[Rm])
 
 
 def shift_register(cpu, InIT, Rm, Rdn, shift_type):
+    """Shift a register by a register."""
     y, carry = reg_shift(cpu, cpu.R[Rdn], shift_type, cpu.R[Rm])
     alu(cpu, BY_NAME["MOV"], 1 - InIT, Rdn, const(0, 32), y, carry)
 
@@ -264,6 +271,7 @@ def CBZ(cpu, nonzero, i, imm5, Rn):
 
 
 def extend(cpu, Rm, Rd, kind, signed):
+    """Extend bytes or halfwords, with an addend where there is Rn."""
     media.extend(cpu, Rd, None, Rm, None, kind, signed=signed)
 
 
@@ -328,11 +336,11 @@ def nothing(cpu):
 
 
 for _name, _opcode, _section in (
-    ("NOP", "0000", "119"),
-    ("YIELD", "0001", "426"),
-    ("WFE", "0010", "424"),
-    ("WFI", "0011", "425"),
-    ("SEV", "0100", "168"),
+    ("NOP", "0000", 119),
+    ("YIELD", "0001", 426),
+    ("WFE", "0010", 424),
+    ("WFI", "0011", 425),
+    ("SEV", "0100", 168),
 ):
     t16.add(
         titled(nothing, _name, f"{_name}, T1", f"A8.8.{_section}"),

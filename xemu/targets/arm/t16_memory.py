@@ -12,18 +12,22 @@ SP = RegNo(13)
 
 
 def load_register(cpu, Rm, Rn, Rt, size, signed):
+    """Load from a base and a register."""
     load(cpu, Rt, Rn, cpu.R[Rm], OFFSET, size, signed=signed)
 
 
 def store_register(cpu, Rm, Rn, Rt, size):
+    """Store to a base and a register."""
     store(cpu, Rt, Rn, cpu.R[Rm], OFFSET, size)
 
 
 def load_immediate(cpu, imm5, Rn, Rt, size):
+    """Load from a base and an immediate."""
     load(cpu, Rt, Rn, zext(imm5, 32) * size, OFFSET, size)
 
 
 def store_immediate(cpu, imm5, Rn, Rt, size):
+    """Store to a base and an immediate."""
     store(cpu, Rt, Rn, zext(imm5, 32) * size, OFFSET, size)
 
 

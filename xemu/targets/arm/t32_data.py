@@ -1,6 +1,8 @@
-"""32-bit T32 data processing: modified and plain immediates, shifted registers, shifts by register. ARM ARM A6.3.1-A6.3.3, A6.3.11-12."""
+"""32-bit T32 data processing: immediates, shifted registers, shifts by register. ARM ARM A6.3.1-A6.3.3, A6.3.11-12."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from xemu.core.bits import cat, const, zext
 from xemu.targets.arm.isa import t32
@@ -23,24 +25,29 @@ def _first(cpu, Rn):
 
 
 def immediate(cpu, op, S, Rn, Rd, i, imm3, imm8):
+    """Take a rotated immediate; its carry out is its top bit."""
     value = thumb_expand_imm(i, imm3, imm8)
     alu(cpu, op, S, Rd, _first(cpu, Rn), value, value[31])
 
 
 def immediate_unrotated(cpu, op, S, Rn, Rd, imm2, imm8):
+    """Take an immediate that is not rotated: the carry stays."""
     alu(cpu, op, S, Rd, _first(cpu, Rn), thumb_expand_imm(const(0, 1), zext(imm2, 3), imm8))
 
 
 def register(cpu, op, S, Rn, Rd, Rm):
+    """Take a register."""
     alu(cpu, op, S, Rd, _first(cpu, Rn), cpu.R[Rm])
 
 
 def register_rrx(cpu, op, S, Rn, Rd, Rm):
+    """Take a register rotated by one through the carry."""
     y, carry = rrx(cpu, cpu.R[Rm])
     alu(cpu, op, S, Rd, _first(cpu, Rn), y, carry)
 
 
 def register_shifted(cpu, op, S, Rn, Rd, imm3_2, type, Rm):
+    """Take a register shifted by an immediate."""
     y, carry = imm_shift(cpu.R[Rm], type, imm3_2)
     alu(cpu, op, S, Rd, _first(cpu, Rn), y, carry)
 
@@ -77,7 +84,8 @@ OPERATIONS = (
 def _add(name, opcode, section, encoding, function, diagram, text):
     """Add the row of one operation in one form."""
     op, form = BY_NAME[name], function.__name__
-    bound, where, s = {"op": op}, "Rd != 15", "S"
+    bound: dict[str, Any] = {"op": op}
+    where, s = "Rd != 15", "S"
     rn = "Rn" if op.has_rn else "1111"
     if not op.has_rn:
         bound["Rn"] = None
@@ -109,6 +117,7 @@ for _name, _opcode, _sections, _encodings in OPERATIONS:
 
 
 def plain_immediate(cpu, Rn, i, imm3, Rd, imm8, op):
+    """Add or subtract a 12-bit immediate; flags stay."""
     alu(cpu, op, 0, Rd, cpu.R[Rn], zext(cat(i, imm3, imm8), 32))
 
 

@@ -1,4 +1,4 @@
-"""32-bit T32 extension, packing, bit fields, reversal, saturation and parallel arithmetic. ARM ARM A6.3.3, A6.3.11-A6.3.15."""
+"""32-bit T32 extension, packing, bit fields, reversal, saturation, parallel arithmetic. ARM ARM A6.3.3, A6.3.11-15."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ D_M, D_N, D_N_M = "Rd != 15, Rm != 15", "Rd != 15, Rn != 15", "Rd != 15, Rn != 1
 
 
 def extend(cpu, Rd, Rn, Rm, rotate, kind, signed):
+    """Extend bytes or halfwords, with an addend where there is Rn."""
     op.extend(cpu, Rd, Rn, Rm, rotate, kind, signed=signed)
 
 
@@ -126,14 +127,17 @@ def BFC(cpu, imm3_2, Rd, msb):
 
 
 def saturate_left(cpu, Rn, imm3_2, Rd, sat_imm, signed):
+    """Saturate a register shifted left."""
     op.saturate(cpu, Rd, cpu.R[Rn] << zext(imm3_2, 32), zext(sat_imm, 32) + int(signed), signed=signed)
 
 
 def saturate_right(cpu, Rn, imm3_2, Rd, sat_imm, signed):
+    """Saturate a register shifted right."""
     op.saturate(cpu, Rd, sar(cpu.R[Rn], zext(imm3_2, 32)), zext(sat_imm, 32) + int(signed), signed=signed)
 
 
 def saturate_halves(cpu, Rn, Rd, sat_imm, signed):
+    """Saturate both halfwords of a register."""
     op.saturate_halves(cpu, Rd, Rn, zext(sat_imm, 32) + int(signed), signed=signed)
 
 
@@ -166,6 +170,7 @@ for _name, _opcode, _signed, _sections in (("SSAT", "1000", True, (193, 194)), (
 
 
 def saturating_add(cpu, Rn, Rd, Rm, double, subtract):
+    """Add or subtract and saturate, twice where `double`."""
     op.saturating_add(cpu, Rd, Rm, Rn, double=double, subtract=subtract)
 
 
@@ -189,6 +194,7 @@ for _name, _opcode, _double, _subtract, _section in (
 
 
 def parallel(cpu, Rn, Rd, Rm, prefix, operation):
+    """Add and subtract bytes or halfwords."""
     op.parallel(cpu, prefix, operation, Rd, Rn, Rm)
 
 
@@ -203,12 +209,12 @@ PARALLEL = {
     "SAX": ("110", (195, 140, 172, 268, 261, 252)),
 }
 
-for _operation, (_op1, _sections) in PARALLEL.items():
-    for (_prefix, _op2), _section in zip(PREFIXES.items(), _sections, strict=True):
+for _operation, (_op1, _numbers) in PARALLEL.items():
+    for (_prefix, _low), _section in zip(PREFIXES.items(), _numbers, strict=True):
         _name = _prefix + _operation
         t32.add(
             titled(parallel, _name, f"{_name}, T1", f"A8.8.{_section}"),
-            f"111110101 {_op1} Rn 1111 Rd {_op2} Rm",
+            f"111110101 {_op1} Rn 1111 Rd {_low} Rm",
             f"{_name.lower()} {{Rd}}, {{Rn}}, {{Rm}}",
             where=D_N_M,
             bound={"prefix": _prefix, "operation": _operation},

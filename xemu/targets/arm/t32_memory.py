@@ -37,34 +37,41 @@ def _bytes(imm, add):
 
 
 def load_imm12(cpu, Rn, Rt_pc, imm12, size, signed):
+    """Load from a base and a 12-bit immediate."""
     load(cpu, Rt_pc, Rn, zext(imm12, 32), OFFSET, size, signed=signed)
 
 
 def load_imm8(cpu, Rn, Rt_pc, add, imm8, form, size, signed):
+    """Load from a base and an 8-bit immediate, perhaps with writeback."""
     load(cpu, Rt_pc, Rn, _bytes(imm8, add), form, size, signed=signed)
 
 
 def load_register(cpu, Rn, Rt_pc, imm2, Rm, size, signed):
+    """Load from a base and a register."""
     load(cpu, Rt_pc, Rn, cpu.R[Rm] << zext(imm2, 32), OFFSET, size, signed=signed)
 
 
 def load_label(cpu, add, Rt_pc, imm12, size, signed):
+    """Load from an address near the PC."""
     load_literal(cpu, Rt_pc, pc_relative(cpu, _bytes(imm12, add)), size, signed=signed)
 
 
 def store_imm12(cpu, Rn, Rt, imm12, size):
+    """Store to a base and a 12-bit immediate."""
     store(cpu, Rt, Rn, zext(imm12, 32), OFFSET, size)
 
 
 def store_imm8(cpu, Rn, Rt, add, imm8, form, size):
+    """Store to a base and an 8-bit immediate, perhaps with writeback."""
     store(cpu, Rt, Rn, _bytes(imm8, add), form, size)
 
 
 def store_register(cpu, Rn, Rt, imm2, Rm, size):
+    """Store to a base and a register."""
     store(cpu, Rt, Rn, cpu.R[Rm] << zext(imm2, 32), OFFSET, size)
 
 
-#: forms of an 8-bit immediate: addressing form, suffix of the row, of the mnemonic, bits 11…8 (1 P U W), U if fixed, address
+#: forms of an 8-bit immediate: addressing form, suffixes of row and mnemonic, bits 11…8 (1 P U W), U if fixed, address
 IMM8_FORMS = (
     (OFFSET, "negative", "", "1 1 0 0", 0, "[{Rn}, #-{imm8}]"),
     (PRE, "pre", "", "1 1 add:1 1", None, "[{Rn}, #{+/-}{imm8}]!"),
@@ -85,7 +92,7 @@ SINGLES = (
 
 
 def _add_single(name, code, is_load, signed, size, sections):
-    """Add the rows of one instruction. Rt = 15 is the PC for LDR, a preload hint for shorter loads, undefined for stores."""
+    """Add the rows of one instruction. Rt = 15 is the PC for LDR, a hint for shorter loads, undefined for stores."""
     rt, mnemonic, head = "Rt_pc" if is_load else "Rt", name.lower(), f"1111100 {signed}"
     bound = {"size": size} | ({"signed": bool(signed)} if is_load else {})
     not_pc = "" if name == "LDR" else f", {rt} != 15"
@@ -174,10 +181,12 @@ for _name, _signed, _size, _sections in (
 
 
 def load_dual_immediate(cpu, Rn, Rt, Rt2, add, imm8, form):
+    """Load two registers from a base and an immediate."""
     load_dual(cpu, Rt, Rt2, Rn, _words(imm8, add), form)
 
 
 def store_dual_immediate(cpu, Rn, Rt, Rt2, add, imm8, form):
+    """Store two registers to a base and an immediate."""
     store_dual(cpu, Rt, Rt2, Rn, _words(imm8, add), form)
 
 
@@ -218,6 +227,7 @@ def LDREX(cpu, Rn, Rt, imm8):
 
 
 def load_exclusive_short(cpu, Rn, Rt, size):
+    """Load a byte or halfword and set the monitor."""
     cpu.R[Rt] = zext(load_exclusive(cpu, cpu.R[Rn], size), 32)
 
 
@@ -239,6 +249,7 @@ def STREX(cpu, Rn, Rt, Rd, imm8):
 
 
 def store_exclusive_short(cpu, Rn, Rt, Rd, size):
+    """Store a byte or halfword if the monitor is set for it."""
     cpu.R[Rd] = store_exclusive(cpu, cpu.R[Rn], cpu.R[Rt][8 * size - 1 : 0])
 
 
@@ -252,21 +263,21 @@ def STREXD(cpu, Rn, Rt, Rt2, Rd):
     cpu.R[Rd] = store_exclusive(cpu, cpu.R[Rn], exclusive_pair(cpu, cpu.R[Rt], cpu.R[Rt2]))
 
 
-for _suffix, _opcode, _size, _sections in (("B", "0100", 1, (76, 213)), ("H", "0101", 2, (78, 215))):
+for _suffix, _opcode, _count, _pair in (("B", "0100", 1, (76, 213)), ("H", "0101", 2, (78, 215))):
     t32.add(
-        titled(load_exclusive_short, f"LDREX{_suffix}", f"LDREX{_suffix}, T1", f"A8.8.{_sections[0]}"),
+        titled(load_exclusive_short, f"LDREX{_suffix}", f"LDREX{_suffix}, T1", f"A8.8.{_pair[0]}"),
         f"11101000 1101 Rn Rt (1) (1) (1) (1) {_opcode} (1) (1) (1) (1)",
         f"ldrex{_suffix.lower()} {{Rt}}, [{{Rn}}]",
         where="Rn != 15, Rt != 15",
-        bound={"size": _size},
+        bound={"size": _count},
         source="t32_memory.py",
     )
     t32.add(
-        titled(store_exclusive_short, f"STREX{_suffix}", f"STREX{_suffix}, T1", f"A8.8.{_sections[1]}"),
+        titled(store_exclusive_short, f"STREX{_suffix}", f"STREX{_suffix}, T1", f"A8.8.{_pair[1]}"),
         f"11101000 1100 Rn Rt (1) (1) (1) (1) {_opcode} Rd",
         f"strex{_suffix.lower()} {{Rd}}, {{Rt}}, [{{Rn}}]",
         where="Rn != 15, Rt != 15, Rd != 15",
-        bound={"size": _size},
+        bound={"size": _count},
         source="t32_memory.py",
     )
 
@@ -275,21 +286,23 @@ for _suffix, _opcode, _size, _sections in (("B", "0100", 1, (76, 213)), ("H", "0
 
 
 def LDM(cpu, Rn, W, lr, list13, pc, mode):
+    """Load the registers of a list."""
     load_multiple(cpu, Rn, cat(lr, const(0, 1), list13), pc, mode, writeback=W)
 
 
 def STM(cpu, Rn, W, lr, list13, mode):
+    """Store the registers of a list."""
     store_multiple(cpu, Rn, cat(lr, const(0, 1), list13), mode, writeback=W)
 
 
-for _mode, _bits, _sections in (("IA", "01", (57, 199)), ("DB", "10", (60, 201))):
+for _mode, _bits, _both in (("IA", "01", (57, 199)), ("DB", "10", (60, 201))):
     for _pc in (0, 1):
         t32.add(
             titled(
                 LDM,
                 f"LDM{_mode}{'_pc' * _pc}",
                 f"LDM{_mode}{', with the PC' * _pc}, {'T2' if _mode == 'IA' else 'T1'}",
-                f"A8.8.{_sections[0]}",
+                f"A8.8.{_both[0]}",
             ),
             f"1110100 {_bits} 0 W 1 Rn {_pc} lr:1 (0) list13:13",
             f"ldm{_mode.lower()}.w {{Rn}}{{!}}, {{registers}}",
@@ -298,7 +311,7 @@ for _mode, _bits, _sections in (("IA", "01", (57, 199)), ("DB", "10", (60, 201))
             source="t32_memory.py",
         )
     t32.add(
-        titled(STM, f"STM{_mode}", f"STM{_mode}, {'T2' if _mode == 'IA' else 'T1'}", f"A8.8.{_sections[1]}"),
+        titled(STM, f"STM{_mode}", f"STM{_mode}, {'T2' if _mode == 'IA' else 'T1'}", f"A8.8.{_both[1]}"),
         f"1110100 {_bits} 0 W 0 Rn (0) lr:1 (0) list13:13",
         f"stm{_mode.lower()}.w {{Rn}}{{!}}, {{registers}}",
         where="Rn != 15",

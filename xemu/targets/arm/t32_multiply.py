@@ -15,30 +15,37 @@ NO_PC_LONG = "RdLo != 15, RdHi != 15, Rn != 15, Rm != 15"
 
 
 def multiply(cpu, Rd, Rn, Rm, Ra):
+    """Multiply words."""
     op.multiply(cpu, 0, Rd, Rn, Rm, Ra)
 
 
 def halves(cpu, Rd, Rn, Rm, Ra, N_top, M_top):
+    """Multiply halves of registers."""
     op.multiply_halves(cpu, Rd, Rn, Rm, Ra, N_top, M_top)
 
 
 def word_half(cpu, Rd, Rn, Rm, Ra, M_top):
+    """Multiply a word by a half."""
     op.multiply_word_half(cpu, Rd, Rn, Rm, Ra, M_top)
 
 
 def dual_add(cpu, Rd, Rn, Rm, Ra, M_swap):
+    """Multiply both halves and add the products."""
     op.multiply_dual(cpu, Rd, Rn, Rm, Ra, M_swap, subtract=0)
 
 
 def dual_subtract(cpu, Rd, Rn, Rm, Ra, M_swap):
+    """Multiply both halves and subtract the products."""
     op.multiply_dual(cpu, Rd, Rn, Rm, Ra, M_swap, subtract=1)
 
 
 def top(cpu, Rd, Rn, Rm, Ra, R_round):
+    """Multiply words, keep the top word."""
     op.multiply_top(cpu, Rd, Rn, Rm, Ra, R_round)
 
 
 def differences(cpu, Rd, Rn, Rm, Ra):
+    """Add absolute differences of bytes."""
     media.absolute_differences(cpu, Rd, Rn, Rm, Ra)
 
 
@@ -83,6 +90,7 @@ def SMMLS(cpu, Rn, Ra, Rd, R_round, Rm):
 
 
 def multiply_long(cpu, RdLo, RdHi, Rn, Rm, signed, add):
+    """Multiply to a doubleword, with an addend where `add`."""
     op.multiply_long(cpu, 0, RdLo, RdHi, Rn, Rm, signed=signed, add=add)
 
 

@@ -1,4 +1,4 @@
-"""T32 encodings that the manual defines and user mode does not have: coprocessors, other modes' registers, exception returns.
+"""T32 encodings that user mode does not have: coprocessors, other modes' registers, exception returns.
 
 They are undefined without these rows, too; the rows name them for listings and for docs/isa-arm.md.
 """

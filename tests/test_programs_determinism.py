@@ -1,0 +1,91 @@
+"""The same program gives the same run: equal trace hashes over ten runs, in every tier, with and without a cache."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.packages import PackageError
+from tests.support.programs import SAMPLES, TIERS, run, xemu_command
+from tests.support.roots import busybox, tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+RUNS = 10
+HASH = re.compile(rb"trace hash ([0-9a-f]+) after ([\d,]+) instructions")
+AWK = "BEGIN { srand(3); for (i = 0; i < 3000; i++) { a[i % 97] += i * i; s = s i % 7 } print length(s), a[5], rand() < 2 }"
+PYTHON = "import random, time; print(random.random() < 2, {str(i): i for i in range(500)}['77'], len(str(time.time_ns())))"
+
+
+def trace(command: Sequence[str | Path], *, cache: Path | None = None) -> tuple[str, str]:
+    """Return the hash and the instruction count that a run reports."""
+    done = run(command, env={"XDG_CACHE_HOME": str(cache)} if cache else None)
+    match = HASH.search(done.stderr)
+    assert match, done.stderr.decode(errors="replace")[-500:]
+    return match[1].decode(), match[2].decode()
+
+
+def debian(need: Callable[..., str], name: str) -> list[str | Path]:
+    need("apt-get", "dpkg-deb")
+    try:
+        if name == "busybox":
+            return [busybox(), "awk", AWK]
+        root = tools()
+        return ["-L", root, root / "usr/bin/python3.11", "-I", "-S", "-c", PYTHON]
+    except PackageError as error:
+        pytest.fail(f"Debian's packages for armhf: {error}")
+
+
+def words(need: Callable[..., str], name: str) -> list[str | Path]:
+    return debian(need, name) if name in ("busybox", "python") else [SAMPLES / name]
+
+
+def command(program: Sequence[str | Path], *options: str) -> list[str | Path]:
+    first, *rest = program
+    if first == "-L":
+        root, path, *arguments = rest
+        return xemu_command(path, *arguments, sysroot=root, options=["--trace-hash", *options])  # type: ignore[arg-type]
+    return xemu_command(first, *rest, options=["--trace-hash", *options])
+
+
+@pytest.mark.parametrize("name", ["primes", "primes-thumb", "busybox"])
+def test_ten_runs_have_one_trace_hash(name: str, need: Callable[..., str]) -> None:
+    program = words(need, name)
+    assert len({trace(command(program)) for _ in range(RUNS)}) == 1
+
+
+@pytest.mark.parametrize("name", ["hello", "primes", "mandelbrot", "blend", "busybox"])
+def test_all_tiers_have_one_trace_hash(name: str, need: Callable[..., str]) -> None:
+    program = words(need, name)
+    assert len({trace(command(program, *options)) for options in TIERS.values()}) == 1
+
+
+@pytest.mark.parametrize("name", ["life", "busybox", "python"])
+def test_an_empty_and_a_warm_cache_have_one_trace_hash(name: str, need: Callable[..., str], tmp_path: Path) -> None:
+    program = words(need, name)
+    assert len({trace(command(program), cache=tmp_path) for _ in range(3)} | {trace(command(program))}) == 1
+
+
+def test_another_seed_gives_another_run_of_a_program_that_asks_for_chance(need: Callable[..., str]) -> None:
+    program = words(need, "python")
+    one, same, other = (trace(command(program, "--seed", seed)) for seed in ("1", "1", "2"))
+    assert one == same != other
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["life", "primes-thumb", "mandelbrot", "blend", "python"])
+def test_ten_runs_of_every_program_in_every_tier(name: str, need: Callable[..., str]) -> None:
+    program = words(need, name)
+    runs = [options for options in TIERS.values() for _ in range(RUNS)]
+    assert len({trace(command(program, *options)) for options in runs}) == 1
+
+
+@pytest.mark.parametrize("limit", [1, 1000, 123_457, 50_000_001])
+def test_max_insns_stops_at_the_exact_instruction_in_every_tier(limit: int) -> None:
+    seen = {trace(command([SAMPLES / "primes"], "--max-insns", str(limit), *options)) for options in TIERS.values()}
+    assert len(seen) == 1
+    assert seen.pop()[1].replace(",", "") == str(limit)
