@@ -80,9 +80,10 @@ def test_several_processes_share_an_empty_cache(tmp_path: Path) -> None:
 
 def test_the_cache_is_private(tmp_path: Path) -> None:
     assert_same(primes(tmp_path), PRIMES)
-    tops = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert tops
-    assert all(path.stat().st_mode & 0o077 == 0 for path in tops)
+    assert files(tmp_path)
+    for path in files(tmp_path):
+        above = [parent for parent in path.parents if tmp_path in parent.parents]
+        assert any(parent.stat().st_mode & 0o077 == 0 for parent in above), path.relative_to(tmp_path)
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "/proc/nowhere", "/"])

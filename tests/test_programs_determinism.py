@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RUNS = 10
+ALIKE = ("--trace-hash", "-E", "XDG_CACHE_HOME")  # the guest's environment must be the same wherever the cache is
 HASH = re.compile(rb"trace hash ([0-9a-f]+) after ([\d,]+) instructions")
 AWK = "BEGIN { srand(3); for (i = 0; i < 3000; i++) { a[i % 97] += i * i; s = s i % 7 } print length(s), a[5], rand() < 2 }"
 PYTHON = "import random, time; print(random.random() < 2, {str(i): i for i in range(500)}['77'], len(str(time.time_ns())))"
@@ -48,8 +49,8 @@ def command(program: Sequence[str | Path], *options: str) -> list[str | Path]:
     first, *rest = program
     if first == "-L":
         root, path, *arguments = rest
-        return xemu_command(path, *arguments, sysroot=root, options=["--trace-hash", *options])  # type: ignore[arg-type]
-    return xemu_command(first, *rest, options=["--trace-hash", *options])
+        return xemu_command(path, *arguments, sysroot=root, options=[*ALIKE, *options])  # type: ignore[arg-type]
+    return xemu_command(first, *rest, options=[*ALIKE, *options])
 
 
 @pytest.mark.parametrize("name", ["primes", "primes-thumb", "busybox"])

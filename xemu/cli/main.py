@@ -76,6 +76,10 @@ def find_command(name: str) -> Command:
 
 def entry() -> None:
     """Be the console script: no interpreter shutdown work, everything is flushed."""
+    import _signal  # noqa: PLC0415 - the C module: `signal` itself costs milliseconds
+
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until the guest runs, Ctrl-C just ends the process
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -110,7 +110,6 @@ def main(arguments: list[str]) -> int:
         argv[0] = os.fsencode(values["argv0"])
     started = time.perf_counter()
     process.load(program, argv, environment(values.get("env", [])))
-    process.signals.attach()
     end = process.run()
     _finish(process, options, time.perf_counter() - started)
     return 128 + end.signal if end.signal else end.status

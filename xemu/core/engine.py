@@ -50,6 +50,7 @@ CELL = {name: offset // 8 for name, offset in ENGINE_CELLS.items()}
 CTX_KEY, INSN_END, BUDGET, DEFERRED = CELL["ctx_key"], CELL["insn_end"], CELL["budget"], CELL["deferred"]
 EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
+HEAT = 600               # executions of a branch target before it is offered to the compiler
 
 
 class ExitKind(Enum):
@@ -246,6 +247,7 @@ class Engine:
         cells[CELL["jump_cache"]] = self.block + JUMP_CACHE
         self._ring = (ctypes.c_uint64 * RING)()
         cells[CELL["ring"]] = ctypes.addressof(self._ring)
+        cells[CELL["heat"]] = 1 if self.options.eager else HEAT
         cells[CELL["decode_tables"]] = self.library.tables
         cells[CELL["fp_slow"]] = self.library.fp_table
         self._new_page_table(4096)

@@ -152,9 +152,9 @@ class CodeEmitter(Emitter):
             return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
         return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
-    def emit_load(self, addr: str, size: int) -> str:
-        """Load from guest memory without a check."""
-        return self.let(f"load i{size * 8}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
+    def emit_load(self, addr: str, size: int, kind: str = "") -> str:
+        """Load from guest memory without a check, as iN or as another type of that size."""
+        return self.let(f"load {kind or f'i{size * 8}'}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
 
     def emit_store(self, addr: str, size: int, value: str) -> None:
         """Store to guest memory without a check."""

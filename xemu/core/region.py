@@ -30,6 +30,7 @@ INLINE = 48              # instructions of a function that is taken into its cal
 NEAR = 4096              # bytes from an indirect jump within which known branch targets are taken for its own
 MOST_TARGETS = 64        # targets an indirect jump compares with
 PAGE = 4096
+SPILL = "; vector registers"
 VECTOR = 128             # registers of this width are kept in floating-point types
 FLOATS = {32: "float", 64: "double", 128: "<4 x float>"}
 
@@ -230,7 +231,7 @@ class BlockEnvironment(Environment):
         if node is None:
             self._overlap(key, cell.stride)
             node = make("slot", cell.width, (), unique())
-            self.em.remember(node, self.em.load_slot(cell, index))
+            self.em.remember(node, self.em.load_slot(cell, index, node))
             self.known[key] = node
         return node
 
@@ -275,6 +276,7 @@ class RegionEmitter(CodeEmitter):
         self.loops: set[int] = set()
         self.side: str = ""                                  # label of the side exit of the open instruction
         self.cold: list[str] = []
+        self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
         self.done = 0                                        # instructions of the open block before the open one
         self.insn: Insn | None = None
 
@@ -292,13 +294,15 @@ class RegionEmitter(CodeEmitter):
         slot = self.slot(storage, element)
         return self.let(f"getelementptr i8, ptr {slot}, i64 {inner}") if inner else slot
 
-    def load_slot(self, cell: Cell, index: int) -> str:
+    def load_slot(self, cell: Cell, index: int, node: Bits) -> str:
         """Load a register from its alloca."""
         stored = cell.stride * 8
         place = self._place(cell.storage, index * cell.stride)
         kind = self.slot_type(cell.storage, index * cell.stride, stored)
         name = self.let(f"load {kind}, ptr {place}")
-        if kind[0] != "i":
+        if kind[0] in "fd":
+            return self.from_float(node, name)
+        if kind[0] == "<":
             name = self.let(f"bitcast {kind} {name} to i{stored}")
         return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
 
@@ -308,13 +312,16 @@ class RegionEmitter(CodeEmitter):
         stored = 8
         while stored < width:
             stored *= 2
-        name = self.value(value)
-        if stored != width:
-            name = self.let(f"zext i{width} {name} to i{stored}")
         self.written.add((storage, offset // self.layout.cells[storage].stride))
         kind = self.slot_type(storage, offset, stored)
-        if kind[0] != "i":
-            name = self.let(f"bitcast i{stored} {name} to {kind}")
+        if kind[0] in "fd":
+            name = self.as_float(value, "f32" if kind == "float" else "f64")
+        else:
+            name = self.value(value)
+            if stored != width:
+                name = self.let(f"zext i{width} {name} to i{stored}")
+            if kind[0] == "<":
+                name = self.let(f"bitcast i{stored} {name} to {kind}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
 
     def slot_type(self, storage: str, offset: int, width: int) -> str:
@@ -366,6 +373,7 @@ class RegionEmitter(CodeEmitter):
         self.put(f"store i64 {pc}, ptr %xpc")
         left = self.let(f"add i64 %bud_{self.current:x}, {-done}") if done else f"%bud_{self.current:x}"
         self.put(f"store i64 {left}, ptr %bud")
+        self.put(SPILL)
         self.put(f"br label %{where}")
 
     def guard_check(self, ok: str) -> None:
@@ -381,10 +389,12 @@ class RegionEmitter(CodeEmitter):
             addr = self.address(e.addr)
             if e.checked:
                 self.guard_check(self.access_ok(addr, e.size, e.align, write=False))
-            return self.emit_load(addr, e.size)
+            return self.emit_load(addr, e.size, FLOATS[e.size * 8] if as_float else "")
         if e.pred is not None:
             self.value(e.addr)
-        self.remember(e.result, self.predicated(e.pred, body, f"i{e.size * 8}"))
+        as_float = e.pred is None and e.result.id in self.to_floats
+        name = self.predicated(e.pred, body, f"i{e.size * 8}")
+        self.remember(e.result, self.from_float(e.result, name) if as_float else name)
 
     def store(self, e: Store) -> None:
         """Emit a guest store."""
@@ -448,6 +458,8 @@ class RegionEmitter(CodeEmitter):
         if pred is not None and pred.op == "const":
             pred = None if pred.attr else pred
         cpu = self.stage(insn, pred)
+        self.to_floats = {w.value.id for w in cpu.writes if w.cell.width in (32, 64)
+                          and self.layout.cells[w.cell.storage].width == VECTOR}
         for e in cpu.effects:
             match e:
                 case Load(): self.load(e)
@@ -493,10 +505,28 @@ class RegionEmitter(CodeEmitter):
             self._emit_block(block)
             body.extend(self.lines)
         tail = self._exits(entries)
-        text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *body,
-                          *self.cold, *tail, "}", *sorted(self.declared), ""])
+        rest = self._with_spills([*body, *self.cold, *tail])
+        text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *rest,
+                          "}", *sorted(self.declared), ""])
         pages = sorted({i.pc & -PAGE for i in self.find.insns.values()} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in self.find.insns.values()})
         return RegionText(text, entries, pages, len(self.find.insns))
+
+    def _with_spills(self, lines: list[str]) -> list[str]:
+        """Put the stores of vector registers before each way out.
+
+        Gathered in the shared exits, where there are more of them than the host has, they would pull the values of
+        loops onto the stack.
+        """
+        wanted = sorted(key for key in self.written if self.layout.cells[key[0]].width == VECTOR)
+        out: list[str] = []
+        for line in lines:
+            if line != "  " + SPILL:
+                out.append(line)
+                continue
+            self.lines = out
+            for storage, element in wanted:
+                self.copy_slot(storage, element, load=False)
+        return out
 
     def _make_blocks(self, head: int) -> None:
         insns = self.find.insns
@@ -706,7 +736,7 @@ class RegionEmitter(CodeEmitter):
         """Go to a block inside, if the budget suffices for the longest way from there to the next check."""
         enough, short = self.let(f"icmp sge i64 {left}, {self.blocks[target].longest}"), self.new("short")
         self.put(f"br i1 {enough}, label %b{target:x}, label %{short}{LIKELY}")
-        self.cold.extend([f"{short}:", f"  store i64 {target}, ptr %xpc", "  br label %deopt"])
+        self.cold.extend([f"{short}:", f"  store i64 {target}, ptr %xpc", "  " + SPILL, "  br label %deopt"])
 
     # -- entry and exits -----------------------------------------------------------------------------------------
     def _prologue(self, entries: list[int]) -> list[str]:
@@ -742,7 +772,8 @@ class RegionEmitter(CodeEmitter):
         for name in ("deopt", "leave"):
             self.label(name)
             for storage, element in sorted(self.written):
-                self.copy_slot(storage, element, load=False)
+                if self.layout.cells[storage].width != VECTOR:
+                    self.copy_slot(storage, element, load=False)
             pc, budget = self.let("load i64, ptr %xpc"), self.let("load i64, ptr %bud")
             if name == "deopt":
                 self.set_cell(ENGINE_CELLS["exit_pc"], f"i64 {pc}")

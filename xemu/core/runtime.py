@@ -51,8 +51,6 @@ from xemu.core.state import StateLayout
 if TYPE_CHECKING:
     from xemu.core.target import IsaSet
 
-HEAT = 600               # executions of a branch target before it is offered to the compiler
-
 
 class Native(CodeEmitter):
     """Writes one native function with Python as the macro assembler."""
@@ -190,8 +188,9 @@ def mark_target(f: Native, record: str, cold: str, counting: str, then: str) -> 
     fresh = f.let(f"icmp eq i32 {f.op2('and', flags, TARGET | PINNED, 'i32')}, 0")
     f.branch_if(fresh, mark, then)
     f.label(mark)
+    threshold = f.let(f"trunc i64 {f.state('heat')} to i32")
     f.put_at(cold, COLD_FLAGS, f"i32 {f.op2('or', flags, TARGET, 'i32')}")
-    f.put_at(cold, COLD_HEAT, f"i32 {HEAT}")
+    f.put_at(cold, COLD_HEAT, f"i32 {threshold}")
     undecoded = f.let(f"icmp eq ptr {f.get(record, 8, 'ptr')}, null")
     f.branch_if(undecoded, then, swap)
     f.label(swap)

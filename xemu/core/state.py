@@ -51,6 +51,7 @@ ENGINE_CELLS = {
         "host_fp",          # scratch for the host's floating-point control
         "hash",             # trace hash
         "insn_end",         # instruction count at which the budget reaches 0
+        "heat",             # executions of a branch target before it is offered to the compiler
         "fp_raised",        # floating-point exceptions that slow functions have raised, until they are merged
     ))
 }

@@ -86,9 +86,9 @@ class Descriptors:
             self._low = number + 1
         return number
 
-    def add_host(self, host: int, *, cloexec: bool = False, kind: int = UNKNOWN) -> int:
+    def add_host(self, host: int, *, cloexec: bool = False, kind: int = UNKNOWN, at_least: int = 0) -> int:
         """Enter a host descriptor under the lowest free number."""
-        return self.add(Descriptor(host, cloexec=cloexec, kind=kind))
+        return self.add(Descriptor(host, cloexec=cloexec, kind=kind), at_least)
 
     def put(self, number: int, entry: Descriptor) -> None:
         """Enter a descriptor under a number, closing what was there."""

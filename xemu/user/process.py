@@ -205,6 +205,7 @@ class Process:
     def run(self) -> ProcessExit:
         """Run to the end; in a forked child this does not return."""
         try:
+            self.signals.attach()
             self.scheduler.run()
         except ProcessExit as end:
             if self.is_child:

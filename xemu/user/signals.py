@@ -15,6 +15,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from xemu.user import host
+from xemu.user.task import ProcessExit
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -153,6 +154,12 @@ class Signals:
         if self.in_host_call:
             self.in_host_call = False
             raise InterruptedError(4, os.strerror(4))
+        if number in HANDLED and self.actions[number].handler == SIG_DFL and not self._blocked_by_all(number):
+            self.caught.clear()
+            raise ProcessExit(signal=number)  # at once, whatever xemu is doing: Ctrl-C must not wait for a compilation
+
+    def _blocked_by_all(self, number: int) -> bool:
+        return all(task.blocked >> (number - 1) & 1 for task in self.process.tasks.values())
 
     @contextlib.contextmanager
     def interruptible(self) -> Any:  # noqa: ANN401

@@ -26,16 +26,19 @@ Carry = Bits | None
 
 
 def imm_shift(x: Bits, type: int, imm5: Bits) -> tuple[Bits, Bits]:
-    """Return DecodeImmShift() and Shift_C() for an immediate that is not LSL #0 or RRX: those have other rows."""
+    """Return DecodeImmShift() and Shift_C() for an immediate that is not LSL #0 or RRX: those have other rows.
+
+    Right shifts by 1…32 (0 means 32) are made in two steps, the first by 0…31: its bit 0 is the carry.
+    """
     n = zext(imm5, 32)
     if type == LSL:
-        return x << n, (x >> (32 - n))[0]
+        return x << n, (x >> zext(-imm5, 32))[0]
     if type == ROR:
         result = ror(x, n)
         return result, result[31]
-    n = mux(imm5 == 0, 32, n)
-    shifted = sar(x, n) if type == ASR else x >> n
-    return shifted, (x >> (n - 1))[0]
+    shift = sar if type == ASR else Bits.__rshift__
+    before = shift(x, zext(imm5 - 1, 32))
+    return shift(before, 1), before[0]
 
 
 def rrx(cpu: ArmCpu, x: Bits) -> tuple[Bits, Bits]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 
 #: modules of rows, in the order of docs/isa-arm.md
 MODULES = (
@@ -29,5 +28,4 @@ MODULES = (
 )
 
 for _name in MODULES:
-    if find_spec(f"xemu.targets.arm.{_name}") is not None:
-        import_module(f"xemu.targets.arm.{_name}")
+    import_module(f"xemu.targets.arm.{_name}")

@@ -55,7 +55,7 @@ def getdents64(task: Task, fd: int, address: int, size: int) -> int:
         data = _made_up(task, entry.data, size)
         task.space.write(address, data)
         return len(data)
-    view = task.space.view(address, size, WRITE) if size else memoryview(b"")
+    view = task.space.view(address, size, WRITE) if size else memoryview(bytearray())
     records, used = _host_entries(entry.host, size)
     view[:used] = records
     return used

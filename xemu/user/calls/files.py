@@ -195,7 +195,7 @@ def read(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
     entry = task.fds.table.get(fd)
     if entry is None:
         return -EBADF
-    view = buffer(task, address, count, WRITE) if count else memoryview(b"")
+    view = buffer(task, address, count, WRITE) if count else memoryview(bytearray())
     if entry.kind == FILE or not entry.blocks():
         return os.readv(entry.host, [view])
     return read_stream(task, entry, [view])
@@ -492,7 +492,7 @@ def syncfs(task: Task, fd: int) -> int:
     return host.syncfs(task.fds.host(fd))
 
 
-@call("sync_file_range fd flags:hex off64 off64")
+@call("arm_sync_file_range fd flags:hex off64 off64")
 def sync_file_range(task: Task, fd: int, flags: int, offset: int, length: int) -> int:
     """sync_file_range2(2): ARM's argument order."""
     return host.sync_file_range(task.fds.host(fd), offset, length, flags)

@@ -191,6 +191,20 @@ def sched_get_priority_min(_task: Task, policy: int) -> int:
     return {0: 0, 1: 1, 2: 1, 3: 0, 5: 0, 6: 0}.get(policy, -EINVAL)
 
 
+def _interval(name: str, layout: str) -> None:
+    @call(f"{name} pid out:{layout}")
+    def run(task: Task, pid: int, address: int) -> int:
+        if pid < 0:
+            return -EINVAL
+        _known(task, pid)
+        task.space.write(address, task.process.abi.layouts[layout].pack(nsec=4_000_000))
+        return 0
+
+
+_interval("sched_rr_get_interval", "timespec")
+_interval("sched_rr_get_interval_time64", "timespec64")
+
+
 @call("ioprio_get int int")
 def ioprio_get(_task: Task, _which: int, _who: int) -> int:
     """ioprio_get(2)."""

@@ -137,7 +137,7 @@ def faccessat(task: Task, dirfd: int, path: int, mode: int) -> int:
 def faccessat2(task: Task, dirfd: int, path: int, mode: int, flags: int) -> int:
     """faccessat2(2)."""
     if flags & AT_EMPTY_PATH and not task.space.c_string(path, 2):
-        return 0 if os.access(task.fds.host(dirfd), mode) else -13
+        return 0 if os.access(b"/proc/self/fd/%d" % task.fds.host(dirfd), mode) else -13
     return _access(task, dirfd, path, mode, flags)
 
 

@@ -295,7 +295,7 @@ def send(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # n
 def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: int, length: int) -> Any:  # noqa: ANN401, PLR0913
     """recvfrom(2)."""
     sock = task.fds.host(fd)
-    view = buffer(task, address, count, WRITE) if count else memoryview(b"")
+    view = buffer(task, address, count, WRITE) if count else memoryview(bytearray())
     where = _address_of(view)
     name, size = ctypes.create_string_buffer(ADDRESS_MAX), ctypes.c_uint()
     done = 0
