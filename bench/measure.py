@@ -125,7 +125,7 @@ def measure(job: Job, rounds: int, *, interpreter: bool) -> Result:
 def _checked(run: Run, expected: Run) -> Run:
     if (run.output, run.code) == (expected.output, expected.code):
         return run
-    said = run.errors.replace(os.getcwd(), ".").strip().splitlines()
+    said = run.errors.replace(str(Path.cwd()), ".").strip().splitlines()
     what = "output differs" if run.code == expected.code else f"exit code {run.code} instead of {expected.code}"
     raise WrongError(f"{what}: {said[-1]}"[:160] if said else what)
 

@@ -16,6 +16,13 @@ if TYPE_CHECKING:
     from bench.measure import Result
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
+INTRODUCTION: Final = """\
+Written by `make bench`; do not edit. One run, all three side by side on the same machine, medians of {rounds}
+alternating runs. Times are wall clock from the start of the process to its end and include xemu's start.
+Machine: {machine}.
+
+A job's output was compared with QEMU's before it was measured. “Empty cache” is the very first run; the next column
+follows runs that filled the cache."""
 LEAST: Final = {"integer": 1.5, "floating point": 3.0, "indirect calls": 1.0}
 
 
@@ -97,8 +104,10 @@ def plot(results: list[Result]) -> str:
 
     bottom = top + step * len(known)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 60} {bottom + 20}" '
-        'font-family="sans-serif" font-size="11">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 60} {bottom + 20}" '
+            'font-family="sans-serif" font-size="11">'
+        ),
         '<rect width="100%" height="100%" fill="#fff"/>',
         f'<text x="{left}" y="16" font-size="13">Speed of xemu as a multiple of QEMU user mode (logarithmic)</text>',
     ]
@@ -124,11 +133,7 @@ def write(results: list[Result], rounds: int) -> Path:
     notes = [f"- {result.label}: {result.note}." for result in results if result.note]
     page = "\n\n".join([
         "# Performance",
-        "Written by `make bench`; do not edit. One run, all three side by side on the same machine, medians of "
-        f"{rounds} alternating runs. Times are wall clock from the start of the process to its end and include "
-        f"xemu's start. Machine: {machine()}.",
-        "A job's output was compared with QEMU's before it was measured. “Empty cache” is the very first run; the "
-        "next column follows runs that filled the cache.",
+        INTRODUCTION.format(rounds=rounds, machine=machine()),
         "![speed against QEMU](performance.svg)",
         "## Budgets", budget_table(results),
         "## All jobs", table(results),

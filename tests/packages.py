@@ -180,7 +180,7 @@ def name_interpreters(root: Path) -> None:
 
 def main() -> int:
     """Unpack the packages named on the command line and print where they are."""
-    if len(sys.argv) < 3:  # noqa: PLR2004 - architecture and at least one package
+    if len(sys.argv) < 3:
         sys.stderr.write("usage: python -m tests.packages ARCH PACKAGE...\n")
         return 2
     try:

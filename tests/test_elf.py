@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -11,13 +12,15 @@ from hypothesis import strategies as st
 from xemu.core.memory import EXEC, READ, WRITE
 from xemu.errors import ImageError
 from xemu.loaders.elf import ElfHeader, bytes_reader, read_elf, read_symbols
-from xemu.loaders.image import Image
+
+if TYPE_CHECKING:
+    from xemu.loaders.image import Image
 
 EHDR = "<4s5B7xHHIIIIIHHHHHH"
 PHDR = "<8I"
 
 
-def elf(  # noqa: PLR0913 - a builder: every part can be spoiled
+def elf(
     *programs: tuple[int, ...],
     machine: int = 40,
     kind: int = 2,

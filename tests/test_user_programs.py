@@ -146,7 +146,7 @@ def test_bad_programs_are_refused_with_one_line(tmp_path: Path) -> None:
         assert result.stderr.count(b"\n") == 1
 
 
-def test_missing_loader_names_the_option(compiled: Callable[..., Path], need: Callable[..., str], tmp_path: Path) -> None:
+def test_missing_loader_names_the_option(need: Callable[..., str], tmp_path: Path) -> None:
     source = tmp_path / "dynamic.c"
     source.write_text("int main(void) { return 0; }\n")
     subprocess.run([need("arm-linux-gnueabihf-gcc"), str(source), "-o", str(tmp_path / "dynamic")], check=True)
@@ -157,8 +157,10 @@ def test_missing_loader_names_the_option(compiled: Callable[..., Path], need: Ca
 
 
 @pytest.mark.parametrize(("words", "text"), [
-    ([], "no program given"), (["--strase", "x"], "did you mean --strace"), (["--timeout", "soon", "x"], "not a SECONDS"),
-    (["--timeout"], "needs a value"), (["--clock", "host", "--seed", "1", "x"], "cannot be combined"), (["--strace=1", "x"], "takes no value"),
+    ([], "no program given"), (["--strase", "x"], "did you mean --strace"),
+    (["--timeout", "soon", "x"], "not a SECONDS"),
+    (["--timeout"], "needs a value"), (["--strace=1", "x"], "takes no value"),
+    (["--clock", "host", "--seed", "1", "x"], "cannot be combined"),
 ])  # fmt: skip
 def test_wrong_options_are_usage_errors(words: list[str], text: str) -> None:
     result = run([*XEMU, "run", *words])
@@ -177,7 +179,7 @@ def test_limits_end_a_program(compiled: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals_from_outside_end_a_busy_guest_at_once(number: signal.Signals, compiled: Callable[..., Path]) -> None:
-    spin = compiled("busy", "int main(void) { write(1, \"go\", 2); for (;;) ; }")
+    spin = compiled("busy", 'int main(void) { write(1, "go", 2); for (;;) ; }')
     words = [str(word) for word in xemu_command(spin)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, env={**os.environ, **PLAIN, "HOME": os.environ.get("HOME", "/")}) as process:
         assert process.stdout
@@ -191,7 +193,7 @@ def test_signals_from_outside_end_a_busy_guest_at_once(number: signal.Signals, c
 def test_strace_shows_calls_and_errors(tmp_path: Path) -> None:
     result = run(xemu_command(HELLO, options=["--strace"]), cwd=tmp_path)
     lines = result.stderr.decode().splitlines()
-    assert any(re.fullmatch(r'write(v?)\(1, .*Hello.*\) = 2[0-9]', line) for line in lines), lines
+    assert any(re.fullmatch(r"write(v?)\(1, .*Hello.*\) = 2[0-9]", line) for line in lines), lines
     assert re.fullmatch(r"exit(_group)?\(0\) = \?", lines[-1])
 
 

@@ -30,7 +30,7 @@ def _pairs(expected: Outcome, got: Outcome) -> Iterator[tuple[str, object, objec
     for name in ("kind", "pc", "fault"):
         if getattr(expected, name) != getattr(got, name):
             yield name, getattr(expected, name), getattr(got, name)
-    if expected.kind != got.kind or expected.kind == "segv" and expected.pc == got.pc != expected.fault:
+    if expected.kind != got.kind or (expected.kind == "segv" and expected.pc == got.pc != expected.fault):
         return
     one, other = expected.state, got.state
     for number, (theirs, mine) in enumerate(zip(one.r, other.r, strict=True)):

@@ -6,19 +6,17 @@ import struct
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from tests.oracle.machine import FILLER, SLOTS, THUMB_BIT, USER_CPSR, WINDOW, WINDOW_SIZE, Outcome, State, window_bytes
 from xemu.core import decoder
 from xemu.core.instruction import evaluate_instruction
 from xemu.core.library import Decoded
 from xemu.core.reference import StateBlock
 from xemu.targets.registry import get_target
 
-from tests.oracle.machine import FILLER, SLOTS, THUMB_BIT, USER_CPSR, WINDOW, WINDOW_SIZE, Outcome, State, window_bytes
-
 if TYPE_CHECKING:
+    from tests.oracle.machine import Case
     from xemu.core.isa import FixedWidthIsa
     from xemu.core.target import Target
-
-    from tests.oracle.machine import Case
 
 WIDE: Final = 0xE800
 STACK_ROOM: Final = 16 << 20  # before SLOTS lie the driver's code and, under QEMU, the stack

@@ -84,7 +84,7 @@ def code_bytes(word: int, width: int, *, thumb: bool) -> bytes:
     """Return an instruction's bytes as they lie in memory (T32: two little-endian halves, high half first)."""
     if not thumb:
         return struct.pack("<I", word)
-    return struct.pack("<H", word) if width == 16 else struct.pack("<HH", word >> 16, word & 0xFFFF)  # noqa: PLR2004
+    return struct.pack("<H", word) if width == 16 else struct.pack("<HH", word >> 16, word & 0xFFFF)
 
 
 def in_it_block(code: bytes, condition: int) -> bytes:

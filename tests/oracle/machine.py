@@ -81,7 +81,8 @@ class Case:
 class Outcome:
     """What running a case gave.
 
-    kind is "done", or the signal the code raised ("undefined", "segv", "bus", "trap", "endless" for a loop, "crashed" for the emulator's own end): then `pc` is where and
+    kind is "done", or the signal the code raised ("undefined", "segv", "bus", "trap", "endless" for a loop, "crashed"
+    for the emulator's own end): then `pc` is where and
     `fault` the address, and `state` has no floating-point registers but CPSR's T bit. `memory` maps the address of each changed
     word of the window to its new value.
     """
@@ -115,15 +116,17 @@ def slot_addresses(cases: Sequence[Case]) -> list[int]:
 def _slot(case: Case, address: int) -> bytes:
     """Return the code with a branch to the way back, filler around it."""
     branch = address + len(case.code)
-    if case.thumb:
-        back = thumb_branch(branch, SLOTS + 4)
-    else:
-        back = struct.pack("<I", 0xEA00_0000 | (SLOTS - branch - 8) >> 2 & 0xFF_FFFF)
+    back = thumb_branch(branch, SLOTS + 4) if case.thumb else arm_branch(branch, SLOTS)
     code = case.code + back
     filler = struct.pack("<I", FILLER) * 4
     after = filler[len(code) % 16 :] if len(code) % 16 else b""
     room = filler * (case.room // 16)
     return room + code + after + room
+
+
+def arm_branch(address: int, target: int) -> bytes:
+    """Encode B (encoding A1) at `address`."""
+    return struct.pack("<I", 0xEA00_0000 | (target - address - 8) >> 2 & 0xFF_FFFF)
 
 
 def thumb_branch(address: int, target: int) -> bytes:

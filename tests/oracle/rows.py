@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -10,6 +9,7 @@ from tests.oracle.generate import code_bytes, in_it_block, random_state
 from tests.oracle.machine import Case
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Callable, Iterable, Iterator
 
     from xemu.core.isa import FixedWidthIsa, Row, Variant

@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         (sys.stdout if words else sys.stderr).write(usage())
         return 0 if words else 2
     if words[0] in ("-V", "--version"):
-        from xemu import __version__  # noqa: PLC0415 - not needed to run a program
+        from xemu import __version__
 
         sys.stdout.write(f"xemu {__version__}\n")
         return 0
@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _guarded(name: str, arguments: list[str]) -> int:
-    from xemu.errors import XemuError  # noqa: PLC0415 - after --help
+    from xemu.errors import XemuError
 
     try:
         return find_command(name)(arguments)
@@ -51,7 +51,7 @@ def _guarded(name: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return 130
     except Exception:  # noqa: BLE001 - the last resort: say where, with the code that means "xemu itself"
-        import traceback  # noqa: PLC0415 - only now
+        import traceback
 
         traceback.print_exc()
         sys.stderr.write("xemu: internal error: this is a bug in xemu; please report the lines above\n")
@@ -60,12 +60,12 @@ def _guarded(name: str, arguments: list[str]) -> int:
 
 def find_command(name: str) -> Command:
     """Return a command's main function; UsageError names the near miss."""
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
-    from xemu.errors import UsageError  # noqa: PLC0415
+    from xemu.errors import UsageError
 
     if name not in COMMANDS:
-        import difflib  # noqa: PLC0415 - only for the message
+        import difflib
 
         near = difflib.get_close_matches(name, COMMANDS, 1)
         hint = f"; did you mean '{near[0]}'?" if near else "; see xemu --help"
@@ -76,7 +76,7 @@ def find_command(name: str) -> Command:
 
 def entry() -> None:
     """Be the console script: no interpreter shutdown work, everything is flushed."""
-    import _signal  # noqa: PLC0415 - the C module: `signal` itself costs milliseconds
+    import _signal  # type: ignore[import-not-found]  # the C module: `signal` itself costs milliseconds
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until the guest runs, Ctrl-C just ends the process

@@ -19,7 +19,7 @@ class Option:
 
     __slots__ = ("environment", "help", "key", "metavar", "names", "read", "repeat")
 
-    def __init__(  # noqa: PLR0913 - a row
+    def __init__(
         self,
         names: str,
         metavar: str | None,
@@ -43,10 +43,10 @@ class Option:
 def parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Return ({key: value}, the words from the first that is no option); UsageError."""
     values: dict[str, Any] = {}
-    for option in options:
-        text = next((os.environ[name] for name in option.environment.split() if os.environ.get(name)), None)
+    for row in options:
+        text = next((os.environ[name] for name in row.environment.split() if os.environ.get(name)), None)
         if text is not None:
-            values[option.key] = _read(option, option.environment, text)
+            values[row.key] = _read(row, row.environment, text)
     table = {name: option for option in options for name in option.names}
     words = list(arguments)
     while words and words[0].startswith("-") and words[0] != "-":
@@ -54,7 +54,7 @@ def parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, An
         if word == "--":
             break
         name, separator, text = word.partition("=")
-        option = table.get(name)
+        option: Option | None = table.get(name)
         if option is None and not word.startswith("--") and word[:2] in table and table[word[:2]].metavar:
             option, name, separator, text = table[word[:2]], word[:2], "=", word[2:]
         if option is None:
@@ -73,7 +73,7 @@ def parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, An
     return values, words
 
 
-def _read(option: Option, name: str, text: str) -> Any:  # noqa: ANN401
+def _read(option: Option, name: str, text: str) -> Any:
     try:
         return option.read(text)
     except ValueError:
@@ -81,7 +81,7 @@ def _read(option: Option, name: str, text: str) -> Any:  # noqa: ANN401
 
 
 def _near(name: str, table: dict[str, Option]) -> str:
-    import difflib  # noqa: PLC0415 - only for the message
+    import difflib
 
     near = difflib.get_close_matches(name, table, 1)
     return f"; did you mean {near[0]}?" if near else "; see --help"

@@ -50,7 +50,7 @@ OPTIONS = (
 
 def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[str]]:
     """Parse the command line; UsageError."""
-    from xemu.user.process import Options  # noqa: PLC0415 - after --help
+    from xemu.user.process import Options
 
     values, words = parse(OPTIONS, arguments)
     options = Options()
@@ -84,10 +84,10 @@ def environment(changes: list[str]) -> list[bytes]:
     return [name + b"=" + value for name, value in result.items()]
 
 
-def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:  # noqa: ANN401
+def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:
     """Return the translator for an architecture."""
-    from xemu.core import engine  # noqa: PLC0415 - after the program was checked
-    from xemu.targets.registry import get_target  # noqa: PLC0415
+    from xemu.core import engine
+    from xemu.targets.registry import get_target
 
     chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash)
     return engine.Engine(get_target(arch), space, chosen)
@@ -101,7 +101,7 @@ def main(arguments: list[str]) -> int:
         return 0
     if not words:
         raise UsageError("no program given; " + USAGE)
-    from xemu.user.process import Process  # noqa: PLC0415
+    from xemu.user.process import Process
 
     process = Process(options, make_engine)
     program = os.fsencode(words[0])

@@ -6,6 +6,7 @@ import os
 import select
 import sys
 from collections import deque
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.worker import LENGTH, receive, send
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from xemu.core.cache import Cache
 
-ATTEMPTS = 3             # workers that may die before the engine gives up compiling
+PAUSE = 0.05             # seconds until a dead worker is replaced; doubles with each one that dies without an answer
+LONGEST_PAUSE = 5.0
+PATIENCE = 12            # workers that may die over one request that the engine cannot do without
 HIGH_FD = 900            # descriptors of ours live above what guests use
 
 
@@ -29,12 +32,13 @@ class Client:
         self.to = self.back = -1
         self.waiting: deque[tuple[tuple[Any, ...], Callable[[Any], None]]] = deque()
         self.current: Callable[[Any], None] | None = None
-        self.failures = 0
+        self.failures = 0                 # workers that died since the last answer
+        self.not_before = 0.0             # when the next worker may start
 
     @property
     def busy(self) -> bool:
         """Return whether a request is under way or waiting."""
-        return self.current is not None
+        return self.current is not None or bool(self.waiting)
 
     # -- the process -------------------------------------------------------------------------------------------------
     def _start(self) -> None:
@@ -82,7 +86,7 @@ class Client:
 
     # -- requests ----------------------------------------------------------------------------------------------------
     def ask(self, request: tuple[Any, ...], done: Callable[[Any], None], *, urgent: bool = False) -> None:
-        """Ask the worker; `done` is called from `poll` with the answer (None: it failed)."""
+        """Ask the worker; `done` is called from `poll` with the answer: () if it could not do it, None if it died."""
         if urgent:
             self.waiting.appendleft((request, done))
         else:
@@ -90,7 +94,7 @@ class Client:
         self._send_next()
 
     def _send_next(self) -> None:
-        while self.current is None and self.waiting and self.failures < ATTEMPTS:
+        while self.current is None and self.waiting and (self.pid or monotonic() >= self.not_before):
             request, self.current = self.waiting.popleft()
             try:
                 if not self.pid:
@@ -102,6 +106,7 @@ class Client:
     def _died(self) -> None:
         """The worker is gone: its request failed; the next one starts another."""
         self.failures += 1
+        self.not_before = monotonic() + min(PAUSE * 2 ** (self.failures - 1), LONGEST_PAUSE)
         self._stop()
         done, self.current = self.current, None
         if done is not None:
@@ -109,6 +114,8 @@ class Client:
 
     def poll(self, timeout: float | None) -> None:
         """Take an answer if there is one within `timeout` seconds (None: wait for it)."""
+        if self.current is None:
+            self._send_next()
         if self.current is None:
             return
         ready, _, _ = select.select([self.back], [], [], timeout)
@@ -121,22 +128,25 @@ class Client:
         if message is None:
             self._died()
         else:
+            self.failures = 0
             done, self.current = self.current, None
-            done(message[1] if message[0] else None)  # type: ignore[misc]
+            done(message[1] if message[0] else ())  # type: ignore[misc]
         self._send_next()
 
     def wait(self) -> None:
-        """Wait until nothing is under way."""
-        while self.current is not None:
+        """Wait until nothing is under way or waiting."""
+        while self.busy:
+            if self.current is None:
+                sleep(max(0.0, self.not_before - monotonic()))
             self.poll(None)
 
     def ask_now(self, request: tuple[Any, ...]) -> Any:
         """Ask and wait; raises XemuError if no worker can answer."""
         answers: list[Any] = []
-        for _ in range(ATTEMPTS):
+        for _ in range(PATIENCE):
             self.ask(request, answers.append, urgent=True)
             self.wait()
-            if answers and answers[-1] is not None:
+            if answers and answers[-1]:
                 return answers[-1]
         msg = "the compiler process fails; run with XEMU_DEBUG=1 to see why"
         raise XemuError(msg)

@@ -245,6 +245,7 @@ class Engine:
         self.granules = host.reserve((self.space.limit >> 12) * 8 + 4096)
         cells[CELL["granules"]] = self.granules
         cells[CELL["jump_cache"]] = self.block + JUMP_CACHE
+        self._forget_jumps()
         self._ring = (ctypes.c_uint64 * RING)()
         cells[CELL["ring"]] = ctypes.addressof(self._ring)
         cells[CELL["heat"]] = 1 if self.options.eager else HEAT
@@ -382,16 +383,16 @@ class Engine:
             self._blocks.setdefault(page.geometry.block, []).append(page.block)
             ctypes.memset(self.granules + (page.address >> 12) * 8, 0, 8)
             self.space.mark_code(page.address, code=False)
-            self._previous_page(page)
         ctypes.memset(self._table, 0, self._table_size * PAGE_ENTRY)
         for page in self.pages.values():
             self._enter_page(page)
             self.space.mark_code(page.address, code=True)
-        ctypes.memset(self.block + JUMP_CACHE, 0, JUMP_ENTRIES * 16)
+        self._forget_jumps()
         self.library.dropped(doomed)
 
-    def _previous_page(self, page: CodePage) -> None:
-        """An instruction that crossed into this page is decoded each time it runs: nothing to forget."""
+    def _forget_jumps(self) -> None:
+        """Empty the jump cache: a key of all ones is no address."""
+        ctypes.memset(self.block + JUMP_CACHE, 0xFF, JUMP_ENTRIES * 16)
 
     def _code_written(self) -> None:
         """Forget the decoded instructions of a page the guest has just stored to."""

@@ -23,9 +23,11 @@ ALWAYS = 14
 
 def condition_of(d: Decoded) -> int:
     """Return the condition an instruction runs under (14: always)."""
+    row = d.variant.row
+    if row.unpredicated:
+        return ALWAYS
     if d.guard & 15:
         return min(d.guard >> 4, ALWAYS)
-    row = d.variant.row
     if row.isa.predicate and row.isa.predicate in row.places:
         return min(d.word >> d.iset.condition_shift & 15, ALWAYS)
     return ALWAYS
@@ -53,7 +55,7 @@ def evaluate_instruction(target: Target, d: Decoded, pc: int, context: int, stat
             return outcome
     else:
         outcome = Outcome(pc + row.length & ((1 << target.address_bits) - 1))
-    if advanced is not None:
+    if advanced is not None and not (passed and any(w.cell.name == d.iset.guard for w in staged.writes)):
         state.set(layout.cells[d.iset.guard], 0, advanced)
     return outcome
 
@@ -72,7 +74,7 @@ def handler_module(variants: list[Variant], target: Target, context: int, iset: 
             continue
         text.append(h.text)
         declared |= h.declarations
-        infos[v.index] = struct.pack("<4B8s4x", int(is_predicated(v)), v.row.length, h.branch_offset, int(h.call), pc_fields(v))
+        infos[v.index] = struct.pack("<4B8s4x", 2 if v.row.unpredicated else int(is_predicated(v)), v.row.length, h.branch_offset, int(h.call), pc_fields(v))
     return "\n".join(text + sorted(declared)) + "\n", infos
 
 

@@ -29,6 +29,6 @@ class Layout:
             raise AssertionError(f"no field {sorted(unknown)} in {self.names}")
         return self.struct.pack(*(self._blank | values).values())
 
-    def unpack(self, data: bytes | memoryview, offset: int = 0) -> Any:  # noqa: ANN401 - fields are data
+    def unpack(self, data: bytes | memoryview, offset: int = 0) -> Any:
         """Read a record whose attributes are the fields; struct.error if `data` is too short."""
         return SimpleNamespace(**dict(zip(self.names, self.struct.unpack_from(data, offset), strict=True)))

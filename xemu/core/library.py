@@ -173,7 +173,7 @@ class Library:
             wanted = [k for k in dict.fromkeys(wanted) if k not in self.asked and k not in self.installed]
             self.asked.update(wanted)
             self.client.ask(("handlers", self.target.name, context, self.options.tracing, [k[1:] for k in wanted]),
-                            lambda done: self._install_handlers(context, done), urgent=True)
+                            lambda done: self._handlers_done(context, wanted, done), urgent=True)
         self.poll()
         return key in self.installed
 
@@ -188,6 +188,12 @@ class Library:
             out.append(d.variant)
             at += d.variant.row.length
         return out
+
+    def _handlers_done(self, context: int, wanted: list[tuple[int, str, int]], done: Any) -> None:
+        """Install what a request for handlers gave; a request that failed may be made again."""
+        if done is None:
+            self.asked.difference_update(wanted)
+        self._install_handlers(context, done)
 
     def _install_handlers(self, context: int, done: Any) -> None:
         for isa, blob, infos in done or ():
@@ -240,10 +246,9 @@ class Library:
             return
 
     def _region_done(self, context: int, pc: int, code: dict[int, bytes], generations: dict[int, int], done: Any) -> None:
-        self.covered.discard((context, pc))
-        if done is None:
-            self.covered.add((context, pc))
+        if not done:                                  # nothing to compile there, or it cannot be: not asked for again
             return
+        self.covered.discard((context, pc))
         blob, entries, pages, _ = done
         for p in pages:
             known = self.engine.pages.get((p, context))

@@ -13,7 +13,7 @@ from xemu.core.lower import METADATA
 
 HANDLER_PASSES = ("sroa", "instcombine", "simplifycfg")
 ATTRIBUTES = 'attributes #0 = { nounwind "no-jump-tables"="true" "target-cpu"="%s" }\n'
-MORE_METADATA = '!10 = !{!"branch_weights", i32 1, i32 2000}\n'
+MORE_METADATA = '!10 = !{!"branch_weights", i32 1, i32 2000}\n!11 = !{!"branch_weights", i32 60, i32 1}\n'
 
 
 @cache

@@ -342,7 +342,10 @@ class RegionEmitter(CodeEmitter):
             for half in (0, 8):
                 single = any(width == 32 and at & 8 == half for at, width in grains)  # noqa: PLR2004
                 double = any(width == 64 and at == half for at, width in grains)  # noqa: PLR2004
-                pieces.extend([(half, "float"), (half + 4, "float")] if single and not double else [(half, "double")])
+                if single and not double:
+                    pieces.extend([(half, "float"), (half + 4, "float")])
+                else:                          # one vector access lets LLVM see a vector where the others are mixed
+                    pieces.append((half, "<2 x float>" if single else "double"))
         else:
             pieces = [(0, FLOATS[VECTOR] if cell.width == VECTOR else f"i{cell.stride * 8}")]
         for at, kind in pieces:
@@ -656,7 +659,8 @@ class RegionEmitter(CodeEmitter):
             # flags written in this block stay pending: both ways flush them
             before = self._snapshot()
             mark = self.checkpoint()
-            self.put(f"br i1 {test}, label %{taken}, label %{skip}")
+            loop = ", !prof !11" if any((block.start, t) in self.back for t in insn.targets) else ""
+            self.put(f"br i1 {test}, label %{taken}, label %{skip}{loop}")
             self.label(taken)
             self._taken(block, insn)
             self.rollback(mark)

@@ -547,14 +547,16 @@ def _walk(f: Native, trie: str, word: str) -> None:
 
 def _choose_prefix(f: Native, iset: IsaSet, tables: str, entry: str, word: str, wide: str, guard: str, body: str) -> str:
     """Return the plain handler: the body, or a prefix for condition, R15 and guard."""
-    predicated = f.let(f"icmp ne i8 {f.get(entry, V_PREDICATED, 'i8')}, 0")
+    how = f.get(entry, V_PREDICATED, "i8")               # 0 no condition, 1 a condition field, 2 not even an IT block's
+    predicated = f.let(f"icmp eq i8 {how}, 1")
     cond = f.op2("and", f.op2("lshr", word, iset.condition_shift), 15)
     cond = f.let(f"select i1 {predicated}, i64 {cond}, i64 14")
     guarded = "0"
     if iset.guard:
         on = f.let(f"icmp ne i8 {f.op2('and', guard, 15, 'i8')}, 0")
         wide_guard = f.op2("lshr", f.let(f"zext i8 {guard} to i64"), 4)
-        cond = f.let(f"select i1 {on}, i64 {f.call('i64', 'llvm.umin.i64', f'i64 {wide_guard}', 'i64 14')}, i64 {cond}")
+        conditional = f.op2("and", on, f.let(f"icmp ne i8 {how}, 2"), "i1")
+        cond = f.let(f"select i1 {conditional}, i64 {f.call('i64', 'llvm.umin.i64', f'i64 {wide_guard}', 'i64 14')}, i64 {cond}")
         guarded = f.let(f"zext i1 {on} to i64")
     reads = "false"
     for i in range(8):

@@ -50,11 +50,11 @@ class ElfLayouts:
 
     def __init__(self, bits: int, order: str) -> None:
         """Make the layouts for `bits` and `order` ('<' or '>')."""
-        word = "I" if bits == 32 else "Q"  # noqa: PLR2004
+        word = "I" if bits == 32 else "Q"
         self.header = Layout(_HEADER.format(a=word), order)
-        self.program = Layout(_PHDR32 if bits == 32 else _PHDR64, order)  # noqa: PLR2004
+        self.program = Layout(_PHDR32 if bits == 32 else _PHDR64, order)
         self.section = Layout(_SHDR.format(a=word), order)
-        self.symbol = Layout(_SYM32 if bits == 32 else _SYM64, order)  # noqa: PLR2004
+        self.symbol = Layout(_SYM32 if bits == 32 else _SYM64, order)
 
 
 class ElfHeader:
@@ -121,7 +121,7 @@ def _program_headers(header: ElfHeader, read: Reader, size: int) -> list[Any]:
     return [layout.unpack(data, index * layout.size) for index in range(fields.phnum)]
 
 
-def _take_header(image: Image, index: int, program: Any, read: Reader, size: int, name: str) -> None:  # noqa: ANN401, PLR0913
+def _take_header(image: Image, index: int, program: Any, read: Reader, size: int, name: str) -> None:
     """Add what one program header says to the image."""
     if program.type == PT_LOAD:
         if program.memsz:
@@ -131,7 +131,7 @@ def _take_header(image: Image, index: int, program: Any, read: Reader, size: int
     elif program.type == PT_GNU_STACK:
         image.executable_stack = bool(program.flags & 1)
     elif program.type == PT_INTERP:
-        if not 2 <= program.filesz <= MAX_INTERPRETER or program.offset + program.filesz > size:  # noqa: PLR2004
+        if not 2 <= program.filesz <= MAX_INTERPRETER or program.offset + program.filesz > size:
             raise ImageError(f"{name}: the name of its loader is {program.filesz} bytes at {program.offset:#x}; is the file damaged?")
         path = read(program.offset, program.filesz)
         if not path.endswith(b"\0"):
@@ -139,7 +139,7 @@ def _take_header(image: Image, index: int, program: Any, read: Reader, size: int
         image.interpreter = path[: path.index(0)]
 
 
-def _segment(image: Image, index: int, program: Any, size: int, name: str) -> Segment:  # noqa: ANN401
+def _segment(image: Image, index: int, program: Any, size: int, name: str) -> Segment:
     """Check one PT_LOAD header and return its segment."""
     end = program.offset + program.filesz
     where = f"{name}: segment {index}"
@@ -222,7 +222,7 @@ def _symbol_rows(header: ElfHeader, read: Reader, size: int) -> list[tuple[int, 
     return []
 
 
-def _read_table(header: ElfHeader, section: Any, strings: Any, read: Reader, size: int) -> list[tuple[int, int, str]]:  # noqa: ANN401
+def _read_table(header: ElfHeader, section: Any, strings: Any, read: Reader, size: int) -> list[tuple[int, int, str]]:
     if section.offset + section.size > size or strings.offset + strings.size > size:
         return []
     data, names = read(section.offset, section.size), read(strings.offset, strings.size)
@@ -249,6 +249,6 @@ def _describe(start: bytes) -> str:
         return "it looks like a Windows program"
     if start[:4] in (b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xfe\xed\xfa\xcf"):
         return "it looks like a macOS program"
-    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start):  # noqa: PLR2004
+    if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in start):
         return "it looks like text"
     return "its first bytes are " + start[:4].hex(" ")

@@ -8,7 +8,7 @@ class Segment:
 
     __slots__ = ("address", "align", "file_size", "offset", "prot", "size")
 
-    def __init__(  # noqa: PLR0913 - a plain record
+    def __init__(
         self, address: int, size: int, offset: int, file_size: int, prot: int, align: int = 1
     ) -> None:
         """Keep sizes and offset in bytes and `prot` as READ | WRITE | EXEC of core.memory."""
@@ -33,7 +33,7 @@ class Segment:
 class Image:
     """A loadable program."""
 
-    def __init__(  # noqa: PLR0913 - a plain record
+    def __init__(
         self,
         arch: str,
         entry: int,

@@ -33,7 +33,7 @@ class Abi:
     number_register = ""
     result_register = ""
     first_argument = ""
-    clone_tls_third = True  # clone(flags, stack, parent_tid, tls, child_tid)
+    frames: Any = None  # module with put_trampolines, push, pop for signal frames
 
     open_bits: tuple[tuple[int, int], ...] = ()  # (guest bit, host bit) of open(2) flags that differ
 
@@ -67,15 +67,15 @@ class Abi:
     def check_image(self, image: Image, name: str) -> None:
         """Refuse images this ABI cannot run; ImageError."""
 
-    def start(self, state: Any, entry: int, stack: int) -> None:  # noqa: ANN401 - the engine's state
+    def start(self, state: Any, entry: int, stack: int) -> None:
         """Set the registers for the first instruction."""
         raise NotImplementedError
 
-    def set_tls(self, state: Any, value: int) -> None:  # noqa: ANN401
+    def set_tls(self, state: Any, value: int) -> None:
         """Set the thread pointer."""
         raise NotImplementedError
 
-    def syscall_size(self, state: Any) -> int:  # noqa: ANN401
+    def syscall_size(self, state: Any) -> int:
         """Return the length of the system call instruction that was just executed."""
         raise NotImplementedError
 
@@ -87,7 +87,7 @@ def get_abi(arch: str, name: str, title: str) -> Abi:
     """Return the ABI of an architecture; ImageError names the program and what to use."""
     if arch not in ABIS:
         raise ImageError(f"{name}: {wrong_architecture(arch, title)}")
-    import importlib  # noqa: PLC0415 - one architecture is loaded, the one that runs
+    import importlib
 
     factory: Callable[[], Abi] = importlib.import_module(ABIS[arch]).make
     return factory()
@@ -95,7 +95,7 @@ def get_abi(arch: str, name: str, title: str) -> Abi:
 
 def wrong_architecture(arch: str, title: str) -> str:
     """Say what to do with a program xemu cannot run."""
-    import platform  # noqa: PLC0415 - only for the message
+    import platform
 
     host = {"x86_64": "x86_64", "i686": "x86", "aarch64": "aarch64"}.get(platform.machine(), "")
     if arch == host:

@@ -41,8 +41,8 @@ def symbol_at(process: Process, address: int) -> str:
 
 def _bias(process: Process, path: str) -> int:
     """Return how far a file's addresses are moved, from its first mapping."""
-    from xemu.errors import XemuError  # noqa: PLC0415 - only on the way out
-    from xemu.loaders.elf import read_elf  # noqa: PLC0415
+    from xemu.errors import XemuError
+    from xemu.loaders.elf import read_elf
 
     first = next((area for area in process.space.areas() if area.path == path and area.offset == 0), None)
     if first is None:
@@ -59,7 +59,7 @@ def _bias(process: Process, path: str) -> int:
 def disassembly(process: Process, address: int, *, thumb: bool) -> list[str]:
     """Return the instructions around an address, the one there marked."""
     try:
-        import capstone  # noqa: PLC0415 - only on the way out
+        import capstone
     except ImportError:
         return []
     engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB if thumb else capstone.CS_MODE_ARM)

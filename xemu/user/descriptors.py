@@ -12,7 +12,7 @@ from errno import EBADF, EMFILE
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
 FILE, STREAM, UNKNOWN = 0, 1, 2  # does reading block? never; perhaps; not asked yet
 STANDARD = 3
@@ -49,7 +49,7 @@ class Descriptors:
         self.limit = os.sysconf("SC_OPEN_MAX")
         self._low = 0
 
-    def inherit(self, numbers: Iterator[int] | range) -> None:
+    def inherit(self, numbers: Iterable[int]) -> None:
         """Take over open host descriptors under the same numbers."""
         for number in numbers:
             try:
@@ -75,7 +75,7 @@ class Descriptors:
     def add(self, entry: Descriptor, at_least: int = 0) -> int:
         """Enter a descriptor under the lowest free number; EMFILE closes it again."""
         table = self.table
-        number = at_least if at_least > self._low else self._low
+        number = max(self._low, at_least)
         while number in table:
             number += 1
         if number >= self.limit:
@@ -101,8 +101,7 @@ class Descriptors:
         entry = self.table.pop(number, None)
         if entry is None:
             raise OSError(EBADF, "bad descriptor")
-        if number < self._low:
-            self._low = number
+        self._low = min(self._low, number)
         release(entry.host)
 
     def close_on_exec(self) -> None:

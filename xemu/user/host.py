@@ -31,11 +31,11 @@ _NUMBERS = {
 }  # fmt: skip
 
 
-def _function(name: str, *types: Any, result: Any = c_int) -> Callable[..., int]:  # noqa: ANN401
+def _function(name: str, *types: Any, result: Any = c_int) -> Callable[..., int]:
     function = getattr(_libc, name)
     function.argtypes, function.restype = types, result
 
-    def checked(*arguments: Any) -> int:  # noqa: ANN401
+    def checked(*arguments: Any) -> int:
         value = function(*arguments)
         if value == -1:
             number = get_errno()
@@ -138,14 +138,14 @@ def timerfd_settime(fd: int, flags: int, spec: tuple[int, int, int, int]) -> tup
     """Set a timer to (interval s, ns, value s, ns); return the old setting."""
     new, old = ctypes.create_string_buffer(_ITIMERSPEC.pack(*spec)), ctypes.create_string_buffer(32)
     _timerfd_settime(fd, flags, new, old)
-    return _ITIMERSPEC.unpack(old.raw)  # type: ignore[return-value]
+    return _ITIMERSPEC.unpack(old.raw)
 
 
 def timerfd_gettime(fd: int) -> tuple[int, int, int, int]:
     """Return (interval s, ns, remaining s, ns)."""
     now = ctypes.create_string_buffer(32)
     _timerfd_gettime(fd, now)
-    return _ITIMERSPEC.unpack(now.raw)  # type: ignore[return-value]
+    return _ITIMERSPEC.unpack(now.raw)
 
 
 FUTEX_WAIT, FUTEX_WAKE = 0, 1
@@ -207,6 +207,12 @@ def sigqueue(pid: int, signal: int, info: bytes) -> int:
     """rt_sigqueueinfo(2) with a host siginfo."""
     buffer = ctypes.create_string_buffer(info, 128)
     return syscall("rt_sigqueueinfo", pid, signal, ctypes.addressof(buffer))
+
+
+def set_name(name: bytes) -> None:
+    """Show the host the guest's name of this process (ps, /proc/PID/comm)."""
+    buffer = ctypes.create_string_buffer(name[:15], 16)
+    prctl(15, ctypes.addressof(buffer))
 
 
 _prctl = _function("prctl", c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)

@@ -116,7 +116,7 @@ def path_argument(task: Task, address: int) -> bytes:
 def host_path(task: Task, dirfd: int, address: int, *, follow: bool = True) -> tuple[bytes, int | None]:
     """Return (path, dir_fd) for `os` functions from an at-style pair."""
     path = path_argument(task, address)
-    if path[0] == 0x2F:  # noqa: PLR2004 - '/'
+    if path[0] == 0x2F:
         return task.process.paths.translate(path, follow=follow), None
     if dirfd == AT_FDCWD:
         return path, None
@@ -126,4 +126,4 @@ def host_path(task: Task, dirfd: int, address: int, *, follow: bool = True) -> t
 def plain_path(task: Task, address: int, *, follow: bool = True) -> bytes:
     """Return the host path for a call without a directory descriptor."""
     path = path_argument(task, address)
-    return task.process.paths.translate(path, follow=follow) if path[0] == 0x2F else path  # noqa: PLR2004
+    return task.process.paths.translate(path, follow=follow) if path[0] == 0x2F else path

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import EXEC, WRITE, AddressSpace, GuestFault
+from xemu.user import host
 from xemu.user import program as programs
 from xemu.user import signals as sig
 from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
@@ -57,7 +59,7 @@ class Process:
         self.options = options
         self.make_engine = make_engine
         self.engine: Any = None
-        self.abi: Abi | None = None
+        self.abi: Abi = None  # type: ignore[assignment]  # until `load` has seen the program
         self.traced: Strace | None = None
         self.space = AddressSpace(32)
         self.fds = Descriptors()
@@ -117,13 +119,14 @@ class Process:
 
     def _set_program(self, program: programs.Program, path: bytes, argv: list[bytes], envp: list[bytes]) -> None:
         self.argv, self.environment = argv, envp
-        host = os.path.realpath(program.path)
-        if host != self.exe_host:
+        real = os.path.realpath(program.path)
+        if real != self.exe_host:
             root = self.paths.sysroot + b"/"
-            inside = len(root) > 1 and host.startswith(root) and not os.path.abspath(path).startswith(root)
-            self.exe = host[len(root) - 1 :] if inside else host
-        self.exe_host = host
+            inside = len(root) > 1 and real.startswith(root) and not os.path.abspath(path).startswith(root)
+            self.exe = real[len(root) - 1 :] if inside else real
+        self.exe_host = real
         self.comm = os.path.basename(path)[:15]
+        host.set_name(self.comm)
 
     def _start(self, program: programs.Program, argv: list[bytes], envp: list[bytes], execfn: bytes) -> None:
         try:
@@ -157,20 +160,19 @@ class Process:
 
     def _connect_engine(self) -> None:
         """Bind everything the run loop calls to this engine and architecture."""
-        from xemu.user import calls  # noqa: PLC0415 - registers the rows; needs this module
+        from xemu.user import calls
 
         abi, state = self.abi, self.engine.state
-        assert abi is not None  # noqa: S101 - set by load
         calls.load_rows()
         self.table = dispatch_table(abi)
         self.table_size = len(self.table)
         self.private_calls = abi.private_calls
         self.exit_kinds = self.engine.exit_kinds
         where, buffer, mask = register_offset(state, abi.result_register), state.buffer, (1 << abi.bits) - 1
-        pack = struct.Struct(abi.order + ("I" if abi.bits == 32 else "Q")).pack_into  # noqa: PLR2004
+        pack = struct.Struct(abi.order + ("I" if abi.bits == 32 else "Q")).pack_into
         self.set_result = lambda value: pack(buffer, where, value & mask)
         if self.options.strace:
-            from xemu.user.strace import Strace  # noqa: PLC0415 - only with --strace
+            from xemu.user.strace import Strace
 
             self.log_fd = os.dup(2)
             self.traced = Strace(self)
@@ -181,7 +183,6 @@ class Process:
     def call_access(self) -> tuple[Callable[[], int], Any, int]:
         """Return how to read a call's number, and where its arguments lie: (function, buffer, offset)."""
         state, abi = self.engine.state, self.abi
-        assert abi is not None  # noqa: S101
         unpack, buffer, where = struct.Struct(abi.order + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
         return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.first_argument)
 
@@ -225,7 +226,7 @@ class Process:
         self.say(why)
         raise ProcessExit(self.options.timeout_exit_code)
 
-    def leave(self, left: Any) -> None:  # noqa: ANN401 - the engine's Exit
+    def leave(self, left: Any) -> None:
         """Act on an end of a slice that is not a system call."""
         kinds, kind = self.exit_kinds, left.kind
         if kind is kinds.BUDGET:
@@ -241,7 +242,7 @@ class Process:
         else:
             raise AssertionError(f"the engine stopped for {kind}")
 
-    def _fault(self, fault: Any) -> None:  # noqa: ANN401
+    def _fault(self, fault: Any) -> None:
         write = 0x800 if fault.access & WRITE else 0
         address = self.engine.state.read("pc") if fault.access == EXEC else fault.address
         kind = str(getattr(fault.kind, "name", fault.kind))
@@ -258,18 +259,18 @@ class Process:
         """SIGILL, or SIGTRAP for the patterns debuggers use as breakpoints (arch/arm/kernel/ptrace.c)."""
         word = self.space.peek(address & ~1, 4) or bytes(4)
         value = int.from_bytes(word, "little")
-        if value == 0xE7F001F0 or value & 0xFFFF == 0xDE01:  # noqa: PLR2004
+        if value == 0xE7F001F0 or value & 0xFFFF == 0xDE01:
             self._force(sig.SIGTRAP, sig.TRAP_BRKPT, address, (3, 0, 0))
             return
         if self.options.verbose:
-            from xemu.user import crash  # noqa: PLC0415
+            from xemu.user import crash
 
             self.note(f"undefined instruction {crash.instruction_text(self, address)}")
         self._force(sig.SIGILL, sig.ILL_ILLOPC, address, (6, 0, 0))
 
     def _force(self, number: int, code: int, address: int, fault: tuple[int, int, int]) -> None:
         task = self.scheduler.current
-        assert task is not None  # noqa: S101 - it just ran
+        assert task is not None
         task.fault = fault
         self.signals.force(task, SigInfo(number, code, "fault", address))
 
@@ -299,7 +300,7 @@ class Process:
             self.signals.stop(info.signo)
             return
         if info.signo in sig.CORES:
-            from xemu.user import crash  # noqa: PLC0415 - only on the way out
+            from xemu.user import crash
 
             crash.report(self, task, info)
         raise ProcessExit(signal=info.signo)
@@ -307,7 +308,6 @@ class Process:
     def _restart(self, task: Task) -> None:
         """Start an interrupted call again: its arguments are still in the registers."""
         state, abi = self.engine.state, self.abi
-        assert abi is not None  # noqa: S101
         task.interrupted = None
         if task.saved_mask is not None:
             task.blocked, task.saved_mask = task.saved_mask, None
@@ -315,7 +315,6 @@ class Process:
 
     def _enter_handler(self, task: Task, info: SigInfo, action: sig.Action) -> None:
         state, abi = self.engine.state, self.abi
-        assert abi is not None  # noqa: S101
         if task.interrupted is not None:
             if action.flags & sig.SA_RESTART and task.interrupted.restart:
                 state.write("pc", state.read("pc") - abi.syscall_size(state))
@@ -328,7 +327,7 @@ class Process:
         if action.flags & sig.SA_ONSTACK and task.stack_size and not task.on_stack(top):
             top = task.stack_sp + task.stack_size
         try:
-            abi.frames.push(task, state, info, action, mask, top)  # type: ignore[attr-defined]
+            abi.frames.push(task, state, info, action, mask, top)
         except GuestFault as fault:
             if info.signo == sig.SIGSEGV:
                 self.signals.actions[sig.SIGSEGV] = sig.Action()
@@ -346,10 +345,8 @@ class Process:
     def say(self, text: str) -> None:
         """Write a line of xemu's own to standard error."""
         line = f"xemu: {text}\n".encode("utf-8", "backslashreplace")
-        try:
+        with contextlib.suppress(OSError):
             os.write(self.log_fd, line)
-        except OSError:
-            pass
 
     def note(self, text: str) -> None:
         """Say something that is wanted only with -v."""
@@ -357,7 +354,7 @@ class Process:
             self.say(text)
 
 
-def register_offset(state: Any, name: str) -> int:  # noqa: ANN401 - the engine's state
+def register_offset(state: Any, name: str) -> int:
     """Return where a register lies in the engine's state block."""
     cell, index = state._names[name]  # noqa: SLF001 - the one place that reaches in, for speed
     return int(cell.at(index))

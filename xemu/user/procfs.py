@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
-
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,8 +10,6 @@ if TYPE_CHECKING:
 
     from xemu.user.process import Process
 
-_SELF = re.compile(rb"/proc/(self|thread-self|\d+)(?:/task/(\d+))?(?:/(.*))?$")
-_FD = re.compile(rb"/(?:dev/fd|proc/self/fd)/(\d+)$")
 _STANDARD = {b"/dev/stdin": 0, b"/dev/stdout": 1, b"/dev/stderr": 2}
 CPUINFO = """processor\t: 0
 model name\t: ARMv7 Processor rev 4 (v7l)
@@ -54,32 +50,43 @@ class Proc:
 
     def own(self, path: bytes) -> bytes | None:
         """Return what follows /proc/self/ in a path that means this process, else None."""
-        match = _SELF.match(path)
-        if not match:
+        if not path.startswith(b"/proc/"):
             return None
-        who, _tid, rest = match.groups()
-        if who.isdigit() and int(who) != self.process.pids.own() and int(who) not in self.process.tasks:
+        who, _, rest = path[6:].partition(b"/")
+        if who.isdigit():
+            if int(who) != self.process.pids.own() and int(who) not in self.process.tasks:
+                return None
+        elif who not in (b"self", b"thread-self"):
             return None
-        return rest or b""
+        if rest.startswith(b"task/"):
+            tid, _, below = rest[5:].partition(b"/")
+            return below if tid.isdigit() else rest
+        return rest
 
     def translate(self, path: bytes) -> bytes:
         """Return the host path for a name under /proc or /dev."""
         if path in _STANDARD:
             return self._descriptor(_STANDARD[path], path)
-        match = _FD.match(path)
-        if match:
-            return self._descriptor(int(match[1]), path)
+        if path.startswith(b"/dev/fd/") and path[8:].isdigit():
+            return self._descriptor(int(path[8:]), path)
         rest = self.own(path)
         if rest is None:
-            return path
+            return self._other(path)
         if rest == b"exe":
             return self.process.exe_host
         if rest.startswith(b"fd/") and rest[3:].isdigit():
             return self._descriptor(int(rest[3:]), path)
-        if rest.startswith((b"fdinfo/",)) and rest[7:].isdigit():
+        if rest.startswith(b"fdinfo/") and rest[7:].isdigit():
             entry = self.process.fds.table.get(int(rest[7:]))
             return b"/proc/self/fdinfo/%d" % entry.host if entry else path
         return b"/proc/self/" + rest if rest else b"/proc/self"
+
+    def _other(self, path: bytes) -> bytes:
+        """Translate the number of another guest process."""
+        who, separator, rest = path[6:].partition(b"/")
+        if path.startswith(b"/proc/") and who.isdigit():
+            return b"/proc/%d" % self.process.pids.host(int(who)) + separator + rest
+        return path
 
     def _descriptor(self, number: int, path: bytes) -> bytes:
         entry = self.process.fds.table.get(number)
@@ -156,7 +163,7 @@ class Proc:
     def stat(self) -> bytes:
         """Return the 52 fields of /proc/PID/stat; the host's where they mean the same."""
         process = self.process
-        with open("/proc/self/stat", "rb") as file:  # noqa: PTH123 - pathlib costs start-up time
+        with open("/proc/self/stat", "rb") as file:
             fields = file.read().rpartition(b")")[2].split()
         fields[1] = b"%d" % process.pids.parent()
         fields[17] = b"%d" % len(process.tasks)
@@ -183,7 +190,7 @@ class Proc:
             "SigCgt": f"{handled:016x}", "NSpid": own, "NStgid": own, "FDSize": max(64, len(process.fds.table)),
         }  # fmt: skip
         lines = []
-        with open("/proc/self/status") as file:  # noqa: PTH123
+        with open("/proc/self/status") as file:
             for line in file:
                 name, _, value = line.partition(":\t")
                 lines.append(f"{name}:\t{replace.get(name, value.rstrip())}\n")

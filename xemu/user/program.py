@@ -114,7 +114,7 @@ def load(process: Process, program: Program, argv: list[bytes], envp: list[bytes
     executable = EXEC if image.executable_stack else 0
     process.space.map(stack_top - stack_size, stack_size, READ | WRITE | executable, path="[stack]")
     process.stack_range = (stack_top - stack_size, stack_top)
-    auxv = _auxv(process, program, bias, base)
+    auxv = _auxv(program, bias, base)
     first = at.InitialStack(
         stack_top, argv, envp, auxv, program=execfn, platform=abi.platform, random=process.clock.entropy(16),
         bits=abi.bits, order=abi.order,
@@ -125,7 +125,7 @@ def load(process: Process, program: Program, argv: list[bytes], envp: list[bytes
 
 
 def _stack_size() -> int:
-    import resource  # noqa: PLC0415 - a small C module, but not needed by tests of loaders
+    import resource
 
     soft = resource.getrlimit(resource.RLIMIT_STACK)[0]
     if soft < 0 or soft > STACK_LIMIT:
@@ -140,7 +140,7 @@ def _bias(image: Image, wanted: int) -> int:
 
 def _map_interpreter(process: Process, program: Program) -> tuple[int, int]:
     image = program.interpreter
-    assert image is not None  # noqa: S101 - the caller checked
+    assert image is not None
     bias = 0
     if image.movable:
         size = image.high - (image.low & -PAGE)
@@ -178,7 +178,7 @@ def _map_segment(process: Process, segment: Segment, fd: int, bias: int) -> None
         space.map(mapped_end, end - mapped_end, segment.prot)
 
 
-def _auxv(process: Process, program: Program, bias: int, base: int) -> dict[int, int]:
+def _auxv(program: Program, bias: int, base: int) -> dict[int, int]:
     image, abi = program.image, program.abi
     return {
         at.AT_HWCAP: abi.hwcap, at.AT_PAGESZ: PAGE, at.AT_CLKTCK: at.USER_HZ,

@@ -18,8 +18,10 @@ from xemu.errors import XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeVar
 
     Function = Callable[..., Any]
+    F = TypeVar("F", bound=Function)
 
 # type -> kind: i u 32 bits (signed, unsigned), l p one register (signed, unsigned), q Q 64 bits
 TYPES = {
@@ -52,10 +54,10 @@ class Row:
 ROWS: dict[str, Row] = {}
 
 
-def call(spec: str, result: str = "int", *, restart: bool = True) -> Callable[[Function], Function]:
+def call(spec: str, result: str = "int", *, restart: bool = True) -> Callable[[F], F]:
     """Register a system call; `restart`: an interrupted call starts again under SA_RESTART (signal(7))."""
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         row = Row(spec, function, result, restart=restart)
         if row.name in ROWS:
             raise AssertionError(f"system call {row.name} is defined twice")
@@ -70,7 +72,7 @@ def argument_struct(types: tuple[str, ...], *, bits: int, order: str, pairs_alig
     codes, used = order, 0
     for name in types:
         kind = TYPES[name]
-        if bits == 64:  # noqa: PLR2004
+        if bits == 64:
             low = {"i": "i4x", "u": "I4x"} if order == "<" else {"i": "4xi", "u": "4xI"}
             codes += low.get(kind, "q" if kind in "lq" else "Q")
             used += 1
@@ -87,10 +89,10 @@ def argument_struct(types: tuple[str, ...], *, bits: int, order: str, pairs_alig
 Entry = tuple["Function", "Callable[..., tuple[int, ...]]", Row]
 
 
-def dispatch_table(abi: Any) -> list[Entry | None]:  # noqa: ANN401 - an Abi; avoids an import cycle
+def dispatch_table(abi: Any) -> list[Entry | None]:
     """Return the rows by number for one architecture; holes are None."""
     numbers: dict[str, int] = abi.numbers
-    table: list[Entry | None] = [None] * (max(n for n in numbers.values() if n < 0x1000) + 1)  # noqa: PLR2004
+    table: list[Entry | None] = [None] * (max(n for n in numbers.values() if n < 0x1000) + 1)
     cache: dict[tuple[str, ...], Callable[..., tuple[int, ...]]] = {}
     for name, row in ROWS.items():
         number = numbers.get(name)
@@ -110,7 +112,7 @@ def dispatch_table(abi: Any) -> list[Entry | None]:  # noqa: ANN401 - an Abi; av
 def find_row(name: str) -> Row:
     """Return a row by name; XemuError names the near miss."""
     if name not in ROWS:
-        import difflib  # noqa: PLC0415 - only for the message
+        import difflib
 
         near = difflib.get_close_matches(name, ROWS, 1)
         hint = f"; did you mean '{near[0]}'?" if near else ""

@@ -8,7 +8,6 @@ for a parked thread is thrown into the generator as `Interrupted`.
 from __future__ import annotations
 
 import contextlib
-
 import time
 from collections import deque
 from errno import EFAULT, EINVAL, ENOMEM, ENOSYS
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import GuestFault
 from xemu.user import host
-from xemu.user.task import KEEP, Interrupted, ProcessExit, Wait
+from xemu.user.task import KEEP, Interrupted, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,7 +52,7 @@ class Scheduler:
     def __init__(self, process: Process) -> None:
         """Start empty; `process` fills in the engine before `run`."""
         self.process = process
-        self.clock = process.clock
+        self.clock: Any = process.clock
         self.current: Task | None = None
         self.ready: deque[Task] = deque()
         self.parked: list[Task] = []
@@ -87,7 +86,7 @@ class Scheduler:
                 process.leave(left)
                 continue
             number = read_number()
-            task = self.current
+            task: Any = self.current
             entry = process.table[number] if number < process.table_size else process.private_calls.get(number)
             if entry is None:
                 process.set_result(self.no_such_call(task, number))
@@ -110,7 +109,7 @@ class Scheduler:
             if exact or not self.calls_left:
                 self.attention = True
 
-    def no_such_call(self, task: Any, number: int) -> int:  # noqa: ANN401
+    def no_such_call(self, task: Any, number: int) -> int:
         """Answer ENOSYS, and say so once at -v."""
         if number not in self.unknown:
             self.unknown.add(number)
@@ -214,7 +213,7 @@ class Scheduler:
 
     # --- waiting --------------------------------------------------------------------------------
 
-    def park(self, task: Task, call: Any, row: Any) -> None:  # noqa: ANN401
+    def park(self, task: Task, call: Any, row: Any) -> None:
         """Start the generator of a call that waits."""
         task.call, task.call_row = call, row
         self._step(task, lambda: call.send(None))
@@ -241,7 +240,7 @@ class Scheduler:
         self._finish(task, result)
         return True
 
-    def _finish(self, task: Task, result: Any) -> None:  # noqa: ANN401
+    def _finish(self, task: Task, result: Any) -> None:
         task.call = task.wait = None
         if task in self.parked:
             self.parked.remove(task)

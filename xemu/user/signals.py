@@ -74,13 +74,13 @@ class SigInfo:
         """Return the 128 bytes the guest sees."""
         if self.raw is not None:
             return self.raw
-        word, long = ("I", "i") if bits == 32 else ("Q", "q")  # noqa: PLR2004
+        word, long = ("I", "i") if bits == 32 else ("Q", "q")
         codes = {
-            "kill": "iI", "rt": "iI" + word, "timer": "iI" + word, "chld": "iIi" + ("" if bits == 32 else "4x") + long * 2,  # noqa: PLR2004
+            "kill": "iI", "rt": "iI" + word, "timer": "iI" + word, "chld": "iIi" + ("" if bits == 32 else "4x") + long * 2,
             "fault": word, "poll": long + "i", "sys": word + "iI",
         }[self.form]  # fmt: skip
         head = struct.pack(order + "iii", self.signo, self.errno, self.code)
-        if bits == 64:  # noqa: PLR2004
+        if bits == 64:
             head += bytes(4)
         values = [_fit(value, code) for value, code in zip(self.values, codes.replace("4x", ""), strict=False)]
         values += [0] * (len(codes.replace("4x", "")) - len(values))
@@ -162,7 +162,7 @@ class Signals:
         return all(task.blocked >> (number - 1) & 1 for task in self.process.tasks.values())
 
     @contextlib.contextmanager
-    def interruptible(self) -> Any:  # noqa: ANN401
+    def interruptible(self) -> Any:
         """Let any signal break a host call that cannot be polled (flock, opening a FIFO): InterruptedError."""
         old = {}
         for number in THROUGH_FD:
@@ -274,7 +274,7 @@ class Signals:
     def _all_pending(self) -> list[SigInfo]:
         return [*self.pending, *(info for task in self.process.tasks.values() for info in task.pending)]
 
-    def _drop(self, numbers: Any) -> None:  # noqa: ANN401
+    def _drop(self, numbers: Any) -> None:
         for queue in (self.pending, *(t.pending for t in self.process.tasks.values())):
             queue[:] = [info for info in queue if info.signo not in numbers]
 
@@ -357,7 +357,7 @@ class Signals:
 
     def die(self, number: int) -> None:
         """End this host process by a signal, without a core file."""
-        import resource  # noqa: PLC0415 - only on the way out
+        import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         if number != SIGKILL:

@@ -13,7 +13,7 @@ USER_HZ = 100
 class InitialStack:
     """The bytes to put on the stack and where they belong."""
 
-    def __init__(  # noqa: PLR0913 - what execve(2) passes
+    def __init__(
         self,
         top: int,
         argv: list[bytes],
@@ -28,7 +28,7 @@ class InitialStack:
         align: int = 16,
     ) -> None:
         """Lay everything out below `top`; `auxv` gains the entries that point into the stack."""
-        self.word = order + ("I" if bits == 32 else "Q")  # noqa: PLR2004
+        self.word = order + ("I" if bits == 32 else "Q")
         self._top = top
         self._strings = bytearray(bits // 8)  # the kernel leaves a null word at the very top
         self._at: list[int] = []

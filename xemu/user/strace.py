@@ -44,7 +44,7 @@ class Strace:
     def _printing(self, row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
         early = row.name in EARLY
 
-        def run(task: Task, *arguments: int) -> Any:  # noqa: ANN401
+        def run(task: Task, *arguments: int) -> Any:
             before = self._call_text(task, row, arguments) if early else ""
             try:
                 result = function(task, *arguments)
@@ -65,7 +65,7 @@ class Strace:
 
         return run
 
-    def finished(self, task: Task, row: Row, result: Any) -> None:  # noqa: ANN401
+    def finished(self, task: Task, row: Row, result: Any) -> None:
         """Print a call that had to wait."""
         opened = self._open.pop(task, None)
         if opened is None:
@@ -85,14 +85,14 @@ class Strace:
 
     # --- formatting -----------------------------------------------------------------------------
 
-    def _result(self, row: Row, result: Any) -> str:  # noqa: ANN401
+    def _result(self, row: Row, result: Any) -> str:
         if result is KEEP or result is None:
             return "?"
         if -4096 < result < 0:
             return f"-1 {ERRNO.get(-result, -result)} ({os.strerror(-result)})"
         return f"{result:#x}" if row.result == "hex" else str(result)
 
-    def _call_text(self, task: Task, row: Row, arguments: tuple[int, ...], result: int | None = None) -> str:
+    def _call_text(self, task: Task, row: Row, arguments: tuple[int, ...], result: Any = None) -> str:
         parts = []
         for index, value in enumerate(arguments):
             kind, detail = row.types[index], row.details[index]
@@ -104,18 +104,18 @@ class Strace:
                 parts.append(f"{value & 0xFFFFFFFF:#x}")
         return f"{row.name}({', '.join(parts)})"
 
-    def _argument(self, task: Task, kind: str, detail: str, value: int, arguments: tuple[int, ...], result: Any) -> str:  # noqa: ANN401, PLR0913
+    def _argument(self, task: Task, kind: str, detail: str, value: int, arguments: tuple[int, ...], result: Any) -> str:
         method = _FORMATS.get(kind)
         if method is not None:
-            return method(self, task, detail, value, arguments, result)
+            return str(method(self, task, detail, value, arguments, result))
         if kind in ("hex", "ptr", "lflags", "set"):
             return f"{value:#x}" if value else "NULL" if kind in ("ptr", "set") else "0"
         return str(value)
 
-    def _path(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _path(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         return _quote(task.space.c_string(value, 4096), 4096) if value else "NULL"
 
-    def _bytes(self, task: Task, detail: str, value: int, arguments: Any, result: Any) -> str:  # noqa: ANN401
+    def _bytes(self, task: Task, detail: str, value: int, arguments: Any, result: Any) -> str:
         if not value:
             return "NULL"
         if detail == "ret":
@@ -129,7 +129,7 @@ class Strace:
         data = task.space.read(value, min(length, STRING_LIMIT + 1))
         return _quote(data, STRING_LIMIT)
 
-    def _out(self, task: Task, detail: str, value: int, arguments: Any, result: Any) -> str:  # noqa: ANN401
+    def _out(self, task: Task, detail: str, value: int, arguments: Any, result: Any) -> str:
         if detail.isdigit():
             if result is None or result < 0:
                 return f"{value:#x}"
@@ -137,7 +137,7 @@ class Strace:
             return "[" + ", ".join(map(str, words)) + "]"
         return self._bytes(task, detail, value, arguments, result)
 
-    def _struct(self, task: Task, detail: str, value: int, _arguments: Any, result: Any) -> str:  # noqa: ANN401
+    def _struct(self, task: Task, detail: str, value: int, _arguments: Any, result: Any) -> str:
         if not value:
             return "NULL"
         layout = self.process.abi.layouts.get(detail) if self.process.abi else None
@@ -147,7 +147,7 @@ class Strace:
         names = ("mode", "size", "ino") if detail == "stat64" else layout.names
         return "{" + ", ".join(f"{n}={_field(n, getattr(record, n))}" for n in names) + "}"
 
-    def _vector(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _vector(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:
         count = arguments[int(detail)]
         layout = task.process.abi.layouts["iovec"].struct
         items = []
@@ -156,7 +156,7 @@ class Strace:
             items.append(f"{{{_quote(data, STRING_LIMIT)}, {length}}}")
         return "[" + ", ".join(items) + (", ...]" if count > LIST_LIMIT else "]")
 
-    def _strings(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _strings(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if not value:
             return "NULL"
         items: list[str] = []
@@ -168,7 +168,7 @@ class Strace:
             value += 4
         return "[" + ", ".join(items) + "]"
 
-    def _flags(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _flags(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
         names = FLAGS.get(detail)
         if names is None:
             return f"{value:#x}"
@@ -182,7 +182,7 @@ class Strace:
             text.append(f"{rest:#x}")
         return "|".join(text) or names.get(0, "0")
 
-    def _enum(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _enum(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if detail == "futex":
             private = "_PRIVATE" if value & 128 else ""
             clock = "|FUTEX_CLOCK_REALTIME" if value & 256 else ""
@@ -192,24 +192,24 @@ class Strace:
         names = VALUES.get(detail, {})
         return names.get(value & 0xFFFFFFFF, names.get(value, f"{value:#x}" if detail == "ioctl" else str(value)))
 
-    def _dirfd(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _dirfd(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         return "AT_FDCWD" if value == AT_FDCWD else str(value)
 
-    def _mode(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _mode(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         return f"0{value:o}"
 
-    def _signal(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _signal(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         return sig.name_of(value) if value > 0 else str(value)
 
-    def _sigset(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _sigset(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if not value:
             return "NULL"
         mask = task.space.read_u64(value)
-        if mask.bit_count() > 40:  # noqa: PLR2004 - shorter to say what is missing
+        if mask.bit_count() > 40:
             return "~[" + " ".join(_short(n) for n in range(1, 65) if not mask >> (n - 1) & 1) + "]"
         return "[" + " ".join(_short(n) for n in range(1, 65) if mask >> (n - 1) & 1) + "]"
 
-    def _sockaddr(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:  # noqa: ANN401
+    def _sockaddr(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:
         if not value:
             return "NULL"
         length = arguments[int(detail)]
@@ -217,7 +217,7 @@ class Strace:
         family = int.from_bytes(data[:2], "little")
         if family == 1:
             return f"{{AF_UNIX, {_quote(data[2:].split(bytes(1))[0] or data[2:], 108)}}}"
-        if family == 2 and len(data) >= 8:  # noqa: PLR2004 - sockaddr_in
+        if family == 2 and len(data) >= 8:
             return f"{{AF_INET, {'.'.join(map(str, data[4:8]))}:{int.from_bytes(data[2:4], 'big')}}}"
         return f"{{family {family}, {length} bytes}}"
 
@@ -226,8 +226,8 @@ def _short(number: int) -> str:
     return SIGNALS.get(number, f"SIGRT_{number - 32}").removeprefix("SIG")
 
 
-def _field(name: str, value: Any) -> str:  # noqa: ANN401
-    if name in ("mode",):
+def _field(name: str, value: Any) -> str:
+    if name == "mode":
         return f"0{value:o}"
     if name in ("handler", "restorer", "mask", "flags", "sp", "base"):
         return f"{value:#x}"
@@ -240,7 +240,7 @@ def _quote(data: bytes, limit: int) -> str:
     for byte in data[:limit]:
         if byte in b'"\\':
             text.append("\\" + chr(byte))
-        elif 32 <= byte < 127:  # noqa: PLR2004 - printable ASCII
+        elif 32 <= byte < 127:
             text.append(chr(byte))
         else:
             text.append({10: "\\n", 9: "\\t", 13: "\\r"}.get(byte, f"\\{byte:o}"))

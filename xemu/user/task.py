@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from xemu.user.descriptors import Descriptors
     from xemu.user.process import Process
     from xemu.user.signals import SigInfo
 
@@ -25,7 +26,7 @@ class Interrupted(Exception):  # noqa: N818 - thrown into a waiting call, not an
     """A signal is to be delivered; a call that does not catch it restarts or returns EINTR."""
 
 
-class ProcessExit(BaseException):  # noqa: N818 - must pass every `except Exception`
+class ProcessExit(BaseException):
     """The guest process ends: with a status, or by a signal."""
 
     def __init__(self, status: int = 0, signal: int = 0) -> None:
@@ -59,7 +60,7 @@ class Task:
         """Start with no signals and nothing to clear."""
         self.process = process
         self.space = process.space
-        self.fds = process.fds
+        self.fds: Descriptors = process.fds
         self.tid = tid
         self.registers: bytes | None = None
         self.call: Generator[Wait, Wait, Any] | None = None  # the system call that waits

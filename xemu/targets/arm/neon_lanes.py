@@ -29,10 +29,8 @@ def negated(x: Lanes) -> Lanes:
 
 
 def unsigned_or_signed(U: int, name: str) -> str:
-    """Return the name of the unsigned or signed form of a lane operation (max, min, lt, le, adds, subs)."""
-    if name in ("adds", "subs", "lt", "le", "max", "min"):
-        return ("u" if U else "s") + name
-    raise ValueError(name)
+    """Return the name of the unsigned or signed form of a lane operation: adds, subs, lt, le, max, min."""
+    return ("u" if U else "s") + name
 
 
 def shift_right(x: Lanes, count: Lanes | int, *, signed: bool) -> Lanes:
@@ -96,7 +94,7 @@ def limits(x: Lanes, U: int) -> Lanes:
 
 
 def scalar(value: Bits, index: Bits, size: int) -> Bits:
-    """Return lane `index` of a doubleword; `index` has as many bits as that needs (none is not possible: size < 64)."""
+    """Return lane `index` of a doubleword."""
     return extract(value >> (zext(index, 64) * size), 0, size)
 
 
@@ -132,7 +130,7 @@ def widened(value: Bits, size: int, U: int) -> Lanes:
 
 
 def polynomial_product(x: Lanes, y: Lanes) -> Lanes:
-    """Multiply lanes as polynomials over {0, 1}, cut to the lane (y: only its low 8 bits count)."""
+    """Multiply lanes as polynomials over {0, 1}, cut to the lane; only the low 8 bits of y count."""
     total = x ^ x
     for bit in range(8):
         chosen = (y & 1 << bit).op("eq", 1 << bit)

@@ -86,6 +86,7 @@ def _first_quad(registers: list[RegNo]) -> int | None:
     """Return the quadword whose halves come first, if the number is known (in regions) and even.
 
     Whole quadwords are moved then: two doublewords would have to be put together for the arithmetic that follows.
+    Like the numbers of doublewords those of quadwords wrap: what passes d31 is undefined, but must name a register.
     """
     first = registers[0].number
     return first // 2 if isinstance(first, int) and first % 2 == 0 else None
@@ -96,7 +97,7 @@ def _write_registers(cpu, registers: list[RegNo], chunks: list[Bits]) -> None:
     quad = _first_quad(registers)
     for i, chunk in enumerate(chunks):
         if quad is not None and chunk.width == 128:
-            cpu.Q128[quad + i] = chunk
+            cpu.Q128[(quad + i) % 16] = chunk
             continue
         for d, value in zip(registers[2 * i:2 * i + 2], _doublewords(chunk), strict=True):
             cpu.D[d] = value
@@ -106,7 +107,7 @@ def _read_registers(cpu, registers: list[RegNo]) -> list[Bits]:
     """Return consecutive doublewords in chunks of 16 bytes (8 at the end)."""
     quad = _first_quad(registers)
     pairs = [registers[i:i + 2] for i in range(0, len(registers), 2)]
-    return [cpu.Q128[quad + i] if quad is not None and len(pair) == 2 else join([cpu.D[d] for d in pair])
+    return [cpu.Q128[(quad + i) % 16] if quad is not None and len(pair) == 2 else join([cpu.D[d] for d in pair])
             for i, pair in enumerate(pairs)]
 
 

@@ -325,7 +325,7 @@ def BKPT(cpu, imm8):
     cpu.abort("breakpoint", zext(imm8, 32))
 
 
-@t16("10111111 firstcond:4 mask:4", "it{x}{y}{z} {firstcond}", where="mask != 0")
+@t16("10111111 firstcond:4 mask:4", "it{x}{y}{z} {firstcond}", where="mask != 0, InIT == 0")
 def IT(cpu, firstcond, mask):
     """IT, T1. ARM ARM A8.8.54."""
     cpu.ITSTATE = cat(firstcond, mask)
@@ -356,10 +356,10 @@ t16.add(
 )
 
 
-# -- branches (A6.2.6, A6.2) -----------------------------------------------------------------------------------------
+# -- branches (A6.2.6, A6.2): B<cond> and IT are UNPREDICTABLE inside an IT block; here undefined, as in QEMU -----------
 
 
-@t16("1101 cond_b imm8", "b{cond} {label}", where="cond_b != 14, cond_b != 15")
+@t16("1101 cond_b imm8", "b{cond} {label}", where="cond_b != 14, cond_b != 15, InIT == 0")
 def B_conditional(cpu, cond_b, imm8):
     """B, T1. ARM ARM A8.8.18."""
     with when(condition(cpu, cond_b)):

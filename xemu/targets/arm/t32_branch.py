@@ -20,7 +20,7 @@ def _offset(s: Bits, j1: Bits, j2: Bits, *low: Bits) -> Bits:
     return sext(cat(s, ~(j1 ^ s), ~(j2 ^ s), *low), 32)
 
 
-@t32("11110 s:1 cond_b imm6 10 j1:1 0 j2:1 imm11:11", "b{cond}.w {label}", where="cond_b != 14, cond_b != 15")
+@t32("11110 s:1 cond_b imm6 10 j1:1 0 j2:1 imm11:11", "b{cond}.w {label}", where="cond_b != 14, cond_b != 15, InIT == 0")
 def B_conditional(cpu, s, cond_b, imm6, j1, j2, imm11):
     """B, T3. ARM ARM A8.8.18."""
     with when(condition(cpu, cond_b)):

@@ -98,7 +98,7 @@ class ArmAbi(Abi):
         if image.flags & EF_ARM_EABI_MASK not in (EF_ARM_EABI_VER5, 0x04000000):
             raise ImageError(f"{name}: an ARM program of the old ABI (flags {image.flags:#x}); build it for EABI")
 
-    def start(self, state: Any, entry: int, stack: int) -> None:  # noqa: ANN401 - the engine's state
+    def start(self, state: Any, entry: int, stack: int) -> None:
         """Set the registers for the first instruction (fs/binfmt_elf.c, ELF_PLAT_INIT)."""
         for index in range(13):
             state.write(f"r{index}", 0)
@@ -111,11 +111,11 @@ class ArmAbi(Abi):
         state.write("cpsr", 0x10 | (THUMB_BIT if entry & 1 else 0))
         state.write("pc", entry & ~1)
 
-    def set_tls(self, state: Any, value: int) -> None:  # noqa: ANN401
+    def set_tls(self, state: Any, value: int) -> None:
         """Write TPIDRURO, which user code can only read."""
         state.write("tpidruro", value)
 
-    def syscall_size(self, state: Any) -> int:  # noqa: ANN401
+    def syscall_size(self, state: Any) -> int:
         """2 bytes in Thumb state, else 4."""
         return 2 if state.read("cpsr") & THUMB_BIT else 4
 

@@ -1,7 +1,7 @@
 """Signal frames of 32-bit ARM Linux (`arch/arm/kernel/signal.c`, `uapi/asm/{sigcontext,ucontext}.h`).
 
-    rt frame:   siginfo (128) · ucontext (744) · return code (16)
-    old frame:  ucontext (744) · return code (16)
+rt frame:   siginfo (128) · ucontext (744) · return code (16)
+old frame:  ucontext (744) · return code (16)
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ UCONTEXT = Layout(
 VFP = Layout("magic:I size:I " + " ".join(f"d{n}:Q" for n in range(32)) + " fpscr:I _:4x fpexc:I fpinst:I fpinst2:I _:4x")
 VFP_MAGIC, FPEXC_EN, OLD_FRAME_FLAGS = 0x56465001, 0x40000000, 0x5AC3C35A
 SIGINFO_SIZE, RETCODE_SIZE = 128, 16
-REGISTERS = tuple(f"r{n}" for n in range(13)) + ("sp", "lr", "pc", "cpsr")
+REGISTERS = (*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr")
 SA_SIGINFO, SA_RESTORER, SA_THIRTYTWO = 4, 0x04000000, 0x02000000
 T_BIT, IT_BITS, J_BIT, E_BIT = 0x20, 0x0600FC00, 1 << 24, 1 << 9
 USER_BITS = 0xF80F0000 | IT_BITS | T_BIT | E_BIT | 0x10  # what sigreturn may change: NZCVQ GE IT E T
@@ -40,7 +40,7 @@ def put_trampolines(page: bytearray) -> None:
         struct.pack_into(f"<{len(words)}I", page, (TRAMPOLINES & 0xFFF) + offset, *words)
 
 
-def _context(task: Task, state: Any, mask: int) -> bytes:  # noqa: ANN401
+def _context(task: Task, state: Any, mask: int) -> bytes:
     """Return the ucontext of the present state."""
     read = state.read
     values = {name: read(name) for name in REGISTERS}
@@ -54,7 +54,7 @@ def _context(task: Task, state: Any, mask: int) -> bytes:  # noqa: ANN401
     )  # fmt: skip
 
 
-def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:  # noqa: ANN401, PLR0913
+def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
     """Build the frame below `top` and enter the handler; GuestFault if the stack cannot take it."""
     rt = bool(action.flags & SA_SIGINFO)
     context = bytearray(_context(task, state, mask))
@@ -66,10 +66,7 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
     frame = (info.pack(32, "<") if rt else b"") + bytes(context) + retcode
     sp = (top - len(frame)) & ~7
     task.space.write(sp, frame)
-    if action.flags & SA_RESTORER:
-        lr = action.restorer
-    else:
-        lr = TRAMPOLINES + RETCODE_AT[which] + thumb
+    lr = action.restorer if action.flags & SA_RESTORER else TRAMPOLINES + RETCODE_AT[which] + thumb
     write = state.write
     write("r0", info.signo)
     if rt:
@@ -82,7 +79,7 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
     write("pc", action.handler & ~1)
 
 
-def pop(task: Task, state: Any, *, rt: bool) -> int:  # noqa: ANN401
+def pop(task: Task, state: Any, *, rt: bool) -> int:
     """Restore what a frame holds and return its signal mask; GuestFault if there is no frame."""
     sp = state.read("sp")
     if sp & 7:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 def load_rows() -> None:
     """Import every module of rows."""
-    from xemu.user.calls import (  # noqa: F401, PLC0415 - imported for their rows
+    from xemu.user.calls import (  # noqa: F401 - imported for their rows
         directories,
         files,
         identity,
@@ -20,6 +20,6 @@ def load_rows() -> None:
         sockets,
         terminal,
         threads,
-        times,
         timers,
+        times,
     )

@@ -114,7 +114,7 @@ def chroot(task: Task, path: int) -> int:
 
 
 @call("mount path path str flags:hex ptr")
-def mount(task: Task, source: int, target: int, kind: int, flags: int, data: int) -> int:  # noqa: PLR0913
+def mount(task: Task, source: int, target: int, kind: int, flags: int, data: int) -> int:
     """mount(2)."""
     texts = [task.space.c_string(a, PATH_MAX) if a else None for a in (source, target, kind, data)]
     return host.mount(texts[0], texts[1], texts[2], flags, texts[3])

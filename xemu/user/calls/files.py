@@ -62,7 +62,7 @@ def nonblocking(fd: int) -> bool:
     return not os.get_blocking(fd)
 
 
-def read_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
+def read_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:
     """Read what may block: the result, or a generator that waits."""
     if entry.data is not None and hasattr(entry.data, "mask"):
         return _read_signals(task, entry, views)
@@ -74,9 +74,9 @@ def read_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any: 
     return _wait_and_read(task, entry, views)
 
 
-def _read_signals(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
+def _read_signals(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:
     """Read a signalfd."""
-    from xemu.user.calls.signals import read_signals  # noqa: PLC0415 - rare
+    from xemu.user.calls.signals import read_signals
 
     if not views:
         return -EINVAL
@@ -124,7 +124,7 @@ def _wait_and_read(_task: Task, entry: Descriptor, views: list[memoryview]) -> G
             return got
 
 
-def write_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:  # noqa: ANN401
+def write_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:
     """Write what may block: the result, or a generator that waits."""
     total = sum(len(view) for view in views)
     try:
@@ -135,7 +135,7 @@ def write_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:
     if done == total:
         return done
     if nonblocking(entry.host):
-        return done if done else -EAGAIN
+        return done or -EAGAIN
     return _wait_and_write(task, entry, views, done or 0)
 
 
@@ -190,7 +190,7 @@ def _skip(views: list[memoryview], count: int) -> list[memoryview]:
 
 
 @call("read fd out:ret size")
-def read(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+def read(task: Task, fd: int, address: int, count: int) -> Any:
     """read(2)."""
     entry = task.fds.table.get(fd)
     if entry is None:
@@ -202,7 +202,7 @@ def read(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
 
 
 @call("write fd in:2 size")
-def write(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+def write(task: Task, fd: int, address: int, count: int) -> Any:
     """write(2)."""
     entry = task.fds.table.get(fd)
     if entry is None:
@@ -214,7 +214,7 @@ def write(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
 
 
 @call("readv fd iov:2 int")
-def readv(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+def readv(task: Task, fd: int, address: int, count: int) -> Any:
     """readv(2)."""
     entry = task.fds.get(fd)
     views = vector(task, address, count, WRITE)
@@ -222,7 +222,7 @@ def readv(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
 
 
 @call("writev fd iov:2 int")
-def writev(task: Task, fd: int, address: int, count: int) -> Any:  # noqa: ANN401
+def writev(task: Task, fd: int, address: int, count: int) -> Any:
     """writev(2)."""
     entry = task.fds.get(fd)
     views = vector(task, address, count, READ)
@@ -254,10 +254,10 @@ def pwritev(task: Task, fd: int, address: int, count: int, low: int, high: int) 
 
 
 @call("preadv2 fd iov:2 int ulong ulong int")
-def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:
     """preadv2(2)."""
     offset = low | high << 32
-    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714, PLR2004
+    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714
         if flags:
             return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), -1, flags)
         return readv(task, fd, address, count)
@@ -265,10 +265,10 @@ def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, 
 
 
 @call("pwritev2 fd iov:2 int ulong ulong int")
-def pwritev2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+def pwritev2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:
     """pwritev2(2)."""
     offset = low | high << 32
-    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714, PLR2004
+    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714
         if flags:
             return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), -1, flags)
         return writev(task, fd, address, count)
@@ -285,7 +285,7 @@ def _offset(offset: int) -> int:
 # --- opening ------------------------------------------------------------------------------------
 
 
-def open_at(task: Task, dirfd: int, address: int, guest_flags: int, mode: int) -> Any:  # noqa: ANN401
+def open_at(task: Task, dirfd: int, address: int, guest_flags: int, mode: int) -> Any:
     """Open by guest path and flags; returns the guest descriptor."""
     process = task.process
     path = path_argument(task, address)
@@ -334,7 +334,7 @@ def _is_fifo(path: bytes, dir_fd: int | None) -> bool:
         return False
 
 
-def _open_fifo(task: Task, path: bytes, flags: int, mode: int, dir_fd: int | None) -> Any:  # noqa: ANN401
+def _open_fifo(task: Task, path: bytes, flags: int, mode: int, dir_fd: int | None) -> Any:
     if len(task.process.tasks) > 1:
         return _open_fifo_polling(task, path, flags, dir_fd)
     try:
@@ -359,7 +359,7 @@ def _open_fifo_polling(task: Task, path: bytes, flags: int, dir_fd: int | None) 
         try:
             fd = os.open(path, flags | os.O_NONBLOCK, dir_fd=dir_fd)
         except OSError as error:
-            if error.errno != 6:  # noqa: PLR2004 - ENXIO: no reader yet
+            if error.errno != 6:
                 raise
             yield Wait(deadline=task.process.clock.monotonic() + 10_000_000)
             continue
@@ -368,21 +368,21 @@ def _open_fifo_polling(task: Task, path: bytes, flags: int, dir_fd: int | None) 
 
 
 @call("open path flags:open mode:optional")
-def open_(task: Task, path: int, flags: int, mode: int) -> Any:  # noqa: ANN401
+def open_(task: Task, path: int, flags: int, mode: int) -> Any:
     """open(2)."""
     return open_at(task, AT_FDCWD, path, flags, mode)
 
 
 @call("openat dirfd path flags:open mode:optional")
-def openat(task: Task, dirfd: int, path: int, flags: int, mode: int) -> Any:  # noqa: ANN401
+def openat(task: Task, dirfd: int, path: int, flags: int, mode: int) -> Any:
     """openat(2)."""
     return open_at(task, dirfd, path, flags, mode)
 
 
 @call("openat2 dirfd path struct:open_how size")
-def openat2(task: Task, dirfd: int, path: int, how: int, size: int) -> Any:  # noqa: ANN401
+def openat2(task: Task, dirfd: int, path: int, how: int, size: int) -> Any:
     """openat2(2), without restrictions on resolving."""
-    if size < 24:  # noqa: PLR2004 - sizeof(struct open_how)
+    if size < 24:
         return -EINVAL
     flags, mode, resolve = (int.from_bytes(task.space.read(how + 8 * n, 8), "little") for n in range(3))
     if resolve:
@@ -391,7 +391,7 @@ def openat2(task: Task, dirfd: int, path: int, how: int, size: int) -> Any:  # n
 
 
 @call("creat path mode")
-def creat(task: Task, path: int, mode: int) -> Any:  # noqa: ANN401
+def creat(task: Task, path: int, mode: int) -> Any:
     """creat(2)."""
     return open_at(task, AT_FDCWD, path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, mode)
 
@@ -427,7 +427,7 @@ def lseek(task: Task, fd: int, offset: int, whence: int) -> int:
 
 
 @call("_llseek fd ulong ulong out:8 enum:whence")
-def _llseek(task: Task, fd: int, high: int, low: int, result: int, whence: int) -> int:  # noqa: PLR0913
+def _llseek(task: Task, fd: int, high: int, low: int, result: int, whence: int) -> int:
     """llseek(2)."""
     offset = high << 32 | low
     if offset >> 63:
@@ -590,25 +590,25 @@ def _offset_pointer(task: Task, address: int, size: int) -> tuple[int | None, me
     return _offset(int.from_bytes(view, "little")), view
 
 
-def _ready(task: Task, entry: Descriptor, events: int) -> bool:
+def _ready(entry: Descriptor, events: int) -> bool:
     """Tell whether a copy may go ahead: the descriptor is ready, or does not block."""
     return not entry.blocks() or nonblocking(entry.host) or bool(host.poll(((entry.host, events),), 0))
 
 
-def _copy_when_ready(task: Task, source: Descriptor, target: Descriptor, copy: Any) -> Any:  # noqa: ANN401
-    if _ready(task, source, host.POLLIN) and _ready(task, target, host.POLLOUT):
+def _copy_when_ready(source: Descriptor, target: Descriptor, copy: Any) -> Any:
+    if _ready(source, host.POLLIN) and _ready(target, host.POLLOUT):
         return copy()
 
     def waiting() -> Generator[Wait, Wait, int]:
         for entry, events in ((source, host.POLLIN), (target, host.POLLOUT)):
-            while not _ready(task, entry, events):
+            while not _ready(entry, events):
                 yield Wait(((entry.host, events),))
         return copy()  # type: ignore[no-any-return]
 
     return waiting()
 
 
-def _sendfile(task: Task, out: int, source: int, address: int, count: int, size: int) -> Any:  # noqa: ANN401, PLR0913
+def _sendfile(task: Task, out: int, source: int, address: int, count: int, size: int) -> Any:
     target, origin = task.fds.get(out), task.fds.get(source)
     offset, view = _offset_pointer(task, address, size)
 
@@ -618,22 +618,22 @@ def _sendfile(task: Task, out: int, source: int, address: int, count: int, size:
             view[:] = (offset + sent).to_bytes(size, "little")
         return sent
 
-    return _copy_when_ready(task, origin, target, copy)
+    return _copy_when_ready(origin, target, copy)
 
 
 @call("sendfile fd fd ptr size")
-def sendfile(task: Task, out: int, source: int, offset: int, count: int) -> Any:  # noqa: ANN401
+def sendfile(task: Task, out: int, source: int, offset: int, count: int) -> Any:
     """sendfile(2) with a 32-bit offset."""
     return _sendfile(task, out, source, offset, count, 4)
 
 
 @call("sendfile64 fd fd ptr size")
-def sendfile64(task: Task, out: int, source: int, offset: int, count: int) -> Any:  # noqa: ANN401
+def sendfile64(task: Task, out: int, source: int, offset: int, count: int) -> Any:
     """sendfile(2)."""
     return _sendfile(task, out, source, offset, count, 8)
 
 
-def _two_offsets(task: Task, source: int, target: int, copy: Any) -> int:  # noqa: ANN401
+def _two_offsets(task: Task, source: int, target: int, copy: Any) -> int:
     first, first_view = _offset_pointer(task, source, 8)
     second, second_view = _offset_pointer(task, target, 8)
     done: int = copy(first, second)
@@ -644,7 +644,7 @@ def _two_offsets(task: Task, source: int, target: int, copy: Any) -> int:  # noq
 
 
 @call("splice fd ptr fd ptr size flags:hex")
-def splice(task: Task, source: int, source_at: int, target: int, target_at: int, count: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+def splice(task: Task, source: int, source_at: int, target: int, target_at: int, count: int, flags: int) -> Any:
     """splice(2)."""
     origin, goal = task.fds.get(source), task.fds.get(target)
 
@@ -654,18 +654,18 @@ def splice(task: Task, source: int, source_at: int, target: int, target_at: int,
 
         return _two_offsets(task, source_at, target_at, run)
 
-    return _copy_when_ready(task, origin, goal, copy)
+    return _copy_when_ready(origin, goal, copy)
 
 
 @call("tee fd fd size flags:hex")
-def tee(task: Task, source: int, target: int, count: int, flags: int) -> Any:  # noqa: ANN401
+def tee(task: Task, source: int, target: int, count: int, flags: int) -> Any:
     """tee(2)."""
     origin, goal = task.fds.get(source), task.fds.get(target)
-    return _copy_when_ready(task, origin, goal, lambda: host.tee(origin.host, goal.host, count, flags))
+    return _copy_when_ready(origin, goal, lambda: host.tee(origin.host, goal.host, count, flags))
 
 
 @call("copy_file_range fd ptr fd ptr size uint")
-def copy_file_range(task: Task, source: int, source_at: int, target: int, target_at: int, count: int, flags: int) -> int:  # noqa: PLR0913
+def copy_file_range(task: Task, source: int, source_at: int, target: int, target_at: int, count: int, flags: int) -> int:
     """copy_file_range(2)."""
     if flags:
         return -EINVAL
@@ -674,7 +674,7 @@ def copy_file_range(task: Task, source: int, source_at: int, target: int, target
 
 
 @call("vmsplice fd iov:2 size flags:hex")
-def vmsplice(task: Task, fd: int, address: int, count: int, _flags: int) -> Any:  # noqa: ANN401
+def vmsplice(task: Task, fd: int, address: int, count: int, _flags: int) -> Any:
     """vmsplice(2), by copying."""
     entry = task.fds.get(fd)
     if not stat.S_ISFIFO(os.fstat(entry.host).st_mode):
@@ -685,7 +685,7 @@ def vmsplice(task: Task, fd: int, address: int, count: int, _flags: int) -> Any:
 
 
 def _access_mode(fd: int) -> int:
-    import fcntl  # noqa: PLC0415 - rare
+    import fcntl
 
     return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
 

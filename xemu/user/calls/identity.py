@@ -52,12 +52,12 @@ for _name, _function in (
 
 
 def _id(value: int) -> int:
-    return -1 if value == 0xFFFFFFFF else value  # noqa: PLR2004 - (uid_t) -1: leave it
+    return -1 if value == 0xFFFFFFFF else value
 
 
 def _id16(value: int) -> int:
     value &= 0xFFFF
-    return -1 if value == 0xFFFF else value  # noqa: PLR2004
+    return -1 if value == 0xFFFF else value
 
 
 def _setters(suffix: str, kind: str, convert: object) -> None:
@@ -131,7 +131,7 @@ def _groups(suffix: str, code: str) -> None:
 
     @call(f"setgroups{suffix} int ptr")
     def set_(task: Task, size: int, address: int) -> int:
-        if not 0 <= size <= 65536:  # noqa: PLR2004 - NGROUPS_MAX
+        if not 0 <= size <= 65536:
             return -EINVAL
         width = struct.calcsize("<" + code)
         os.setgroups(struct.unpack(f"<{size}{code}", task.space.view(address, size * width, READ)))
@@ -219,7 +219,7 @@ def _write_limits32(task: Task, address: int, which: int, infinity: int) -> int:
 @call("ugetrlimit enum:rlimit struct:rlimit")
 def ugetrlimit(task: Task, which: int, address: int) -> int:
     """getrlimit(2)."""
-    if not 0 <= which < 16:  # noqa: PLR2004 - RLIM_NLIMITS
+    if not 0 <= which < 16:
         return -EINVAL
     return _write_limits32(task, address, which, 0xFFFFFFFF)
 
@@ -227,7 +227,7 @@ def ugetrlimit(task: Task, which: int, address: int) -> int:
 @call("getrlimit enum:rlimit struct:rlimit")
 def getrlimit(task: Task, which: int, address: int) -> int:
     """getrlimit(2), the form whose infinity is 0x7fffffff."""
-    if not 0 <= which < 16:  # noqa: PLR2004
+    if not 0 <= which < 16:
         return -EINVAL
     return _write_limits32(task, address, which, 0x7FFFFFFF)
 
@@ -235,10 +235,10 @@ def getrlimit(task: Task, which: int, address: int) -> int:
 @call("setrlimit enum:rlimit struct:rlimit")
 def setrlimit(task: Task, which: int, address: int) -> int:
     """setrlimit(2)."""
-    if not 0 <= which < 16:  # noqa: PLR2004
+    if not 0 <= which < 16:
         return -EINVAL
     values = task.space.unpack(task.process.abi.layouts["rlimit"].struct, address)
-    soft, hard = (INFINITY64 if value == 0xFFFFFFFF else value for value in values)  # noqa: PLR2004
+    soft, hard = (INFINITY64 if value == 0xFFFFFFFF else value for value in values)
     _set_limits(task, which, soft, hard)
     return 0
 
@@ -246,7 +246,7 @@ def setrlimit(task: Task, which: int, address: int) -> int:
 @call("prlimit64 pid enum:rlimit struct:rlimit64 struct:rlimit64")
 def prlimit64(task: Task, pid: int, which: int, new: int, old: int) -> int:
     """prlimit(2) of this process."""
-    if not 0 <= which < 16:  # noqa: PLR2004
+    if not 0 <= which < 16:
         return -EINVAL
     if pid not in (0, task.process.pids.own()):
         os.kill(task.process.pids.host(pid), 0)
@@ -270,7 +270,7 @@ def getpriority(task: Task, which: int, who: int) -> int:
 @call("setpriority int int int")
 def setpriority(task: Task, which: int, who: int, value: int) -> int:
     """setpriority(2)."""
-    if not 0 <= which <= 2:  # noqa: PLR2004
+    if not 0 <= which <= 2:
         return -EINVAL
     who = task.process.pids.host(who) if which == 0 and who not in task.process.tasks else 0 if which == 0 else who
     os.setpriority(which, who, value)
@@ -294,7 +294,7 @@ def capget(task: Task, header: int, data: int) -> int:
     if data:
         bits = 0xFFFFFFFF if os.geteuid() == 0 else 0
         high = 0x1FF if bits else 0
-        words = (bits, bits, 0) if version == 0x19980330 else (bits, bits, 0, high, high, 0)  # noqa: PLR2004
+        words = (bits, bits, 0) if version == 0x19980330 else (bits, bits, 0, high, high, 0)
         task.space.write(data, struct.pack(f"<{len(words)}I", *words))
     return 0
 

@@ -37,7 +37,7 @@ _NON_WAITING = {HOST_SETLKW: HOST_SETLK, F_OFD_SETLKW: F_OFD_SETLK}
 LOOK_AGAIN = 5_000_000  # ns between tries of a lock while other guest threads run
 
 
-def _fcntl(task: Task, fd: int, command: int, argument: int) -> Any:  # noqa: ANN401, C901, PLR0911
+def _fcntl(task: Task, fd: int, command: int, argument: int) -> Any:
     """fcntl(2): one branch per command."""
     entry = task.fds.get(fd)
     if command in _LOCKS:
@@ -73,7 +73,7 @@ def _sign(value: int) -> int:
     return -1 if value < 0 else 1
 
 
-def _lock(task: Task, fd: int, layout_name: str, command: int, address: int) -> Any:  # noqa: ANN401
+def _lock(task: Task, fd: int, layout_name: str, command: int, address: int) -> Any:
     layout = task.process.abi.layouts[layout_name]
     lock = layout.unpack(task.space.view(address, layout.size, READ))
     data = _HOST_FLOCK.pack(lock.type, lock.whence, lock.start, lock.len, lock.pid if command == F_OFD_GETLK else 0)
@@ -89,7 +89,7 @@ def _lock(task: Task, fd: int, layout_name: str, command: int, address: int) -> 
     return 0
 
 
-def _take(task: Task, attempt: Callable[[int], Any], trying: int, waiting: int) -> Any:  # noqa: ANN401
+def _take(task: Task, attempt: Callable[[int], Any], trying: int, waiting: int) -> Any:
     """Take a lock: at once if it is free, else by waiting where nothing else has to run."""
     try:
         attempt(trying)
@@ -103,7 +103,7 @@ def _take(task: Task, attempt: Callable[[int], Any], trying: int, waiting: int) 
     return _take_polling(task, attempt, trying)
 
 
-def _take_blocking(task: Task, attempt: Callable[[int], Any], waiting: int) -> Any:  # noqa: ANN401
+def _take_blocking(task: Task, attempt: Callable[[int], Any], waiting: int) -> Any:
     try:
         with task.process.signals.interruptible():
             attempt(waiting)
@@ -132,19 +132,19 @@ def _take_polling(task: Task, attempt: Callable[[int], Any], trying: int) -> Gen
 
 
 @call("fcntl64 fd enum:fcntl ulong")
-def fcntl64(task: Task, fd: int, command: int, argument: int) -> Any:  # noqa: ANN401
+def fcntl64(task: Task, fd: int, command: int, argument: int) -> Any:
     """fcntl64(2)."""
     return _fcntl(task, fd, command, argument)
 
 
 @call("fcntl fd enum:fcntl ulong")
-def fcntl(task: Task, fd: int, command: int, argument: int) -> Any:  # noqa: ANN401
+def fcntl(task: Task, fd: int, command: int, argument: int) -> Any:
     """fcntl(2)."""
     return -EINVAL if command in (F_GETLK64, F_SETLK64, F_SETLKW64) else _fcntl(task, fd, command, argument)
 
 
 @call("flock fd flags:flock")
-def flock(task: Task, fd: int, operation: int) -> Any:  # noqa: ANN401
+def flock(task: Task, fd: int, operation: int) -> Any:
     """flock(2)."""
     host_fd = task.fds.host(fd)
     if operation & LOCK_NB:

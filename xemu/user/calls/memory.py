@@ -66,7 +66,7 @@ def _place(task: Task, address: int, length: int, flags: int) -> int:
     return found
 
 
-def map_memory(task: Task, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:  # noqa: PLR0913
+def map_memory(task: Task, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
     """mmap(2) with the offset in bytes."""
     kind = flags & MAP_TYPE
     if not length or kind not in (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE) or offset & (PAGE - 1):
@@ -87,7 +87,7 @@ def map_memory(task: Task, address: int, length: int, prot: int, flags: int, fd:
 
 
 def _check_file(fd: int, prot: int, *, shared: bool) -> None:
-    import fcntl  # noqa: PLC0415 - not needed before a file is mapped
+    import fcntl
 
     flags = fcntl.fcntl(fd, fcntl.F_GETFL)
     if flags & os.O_PATH:
@@ -98,7 +98,7 @@ def _check_file(fd: int, prot: int, *, shared: bool) -> None:
 
 
 @call("mmap2 ptr size flags:prot flags:map fd ulong", "hex")
-def mmap2(task: Task, address: int, length: int, prot: int, flags: int, fd: int, page: int) -> int:  # noqa: PLR0913
+def mmap2(task: Task, address: int, length: int, prot: int, flags: int, fd: int, page: int) -> int:
     """mmap2(2): the offset counts 4096-byte units."""
     return map_memory(task, address, length, prot, flags, fd, page << 12)
 
@@ -124,7 +124,7 @@ def mprotect(task: Task, address: int, length: int, prot: int) -> int:
 
 
 @call("mremap ptr size size flags:mremap ptr:optional", "hex")
-def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, new: int) -> int:  # noqa: PLR0911, PLR0913
+def mremap(task: Task, old: int, old_length: int, new_length: int, flags: int, new: int) -> int:
     """mremap(2)."""
     space, top = task.space, task.process.abi.task_size
     if old & (PAGE - 1) or flags & ~3 or not new_length or (flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE):
@@ -186,7 +186,7 @@ def _has_hole(task: Task, address: int, length: int) -> bool:
 @call("msync ptr size flags:msync")
 def msync(task: Task, address: int, length: int, flags: int) -> int:
     """msync(2)."""
-    if address & (PAGE - 1) or flags & ~7 or flags & 5 == 5:  # noqa: PLR2004 - MS_ASYNC with MS_SYNC
+    if address & (PAGE - 1) or flags & ~7 or flags & 5 == 5:
         return -EINVAL
     length = _round(length)
     if not length:
@@ -241,7 +241,7 @@ def munlockall(_task: Task) -> int:
 
 
 @call("remap_file_pages ptr size int size flags:map")
-def remap_file_pages(_task: Task, _address: int, _size: int, _prot: int, _offset: int, _flags: int) -> int:  # noqa: PLR0913
+def remap_file_pages(_task: Task, _address: int, _size: int, _prot: int, _offset: int, _flags: int) -> int:
     """remap_file_pages(2): only for mappings xemu does not track page by page."""
     return -ENODEV
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from errno import EINVAL, ENOSYS, EPERM, ESRCH
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ
 from xemu.user import host
@@ -25,7 +25,7 @@ def uname(task: Task, address: int) -> int:
     if task.process.clock.virtual:
         release, version, node = "6.1.0", "#1 SMP", "xemu"
     machine = task.process.abi.machine
-    if task.process.personality & 0xFF == 8:  # noqa: PLR2004 - PER_LINUX32
+    if task.process.personality & 0xFF == 8:
         machine = "armv8l" if machine == "aarch64" else machine
     fields = ("Linux", node, release, version, machine, "(none)")
     task.space.write(address, b"".join(os.fsencode(text)[:64].ljust(65, b"\0") for text in fields))
@@ -78,13 +78,14 @@ _TO_HOST = frozenset((PR_SET_PDEATHSIG, PR_CAPBSET_READ, PR_SET_CHILD_SUBREAPER,
 
 
 @call("prctl int ulong ulong ulong ulong")
-def prctl(task: Task, option: int, a: int, b: int, c: int, d: int) -> int:  # noqa: PLR0911, PLR0913
+def prctl(task: Task, option: int, a: int, b: int, c: int, d: int) -> int:
     """prctl(2)."""
     process, space = task.process, task.space
     if option == PR_SET_NAME:
         task.comm = space.c_string(a, 16)[:15]
         if task.tid == process.pids.own():
             process.comm = task.comm
+            host.set_name(task.comm)
         return 0
     if option == PR_GET_NAME:
         space.write(a, task.comm.ljust(16, b"\0"))
@@ -95,7 +96,7 @@ def prctl(task: Task, option: int, a: int, b: int, c: int, d: int) -> int:  # no
         process.dumpable = a & 1
         return 0 if a in (0, 1) else -EINVAL
     if option in (PR_GET_PDEATHSIG, PR_GET_CHILD_SUBREAPER):
-        import ctypes  # noqa: PLC0415 - loaded long ago
+        import ctypes
 
         value = ctypes.c_int()
         host.prctl(option, ctypes.addressof(value))
@@ -161,7 +162,7 @@ def _check_policy(task: Task, pid: int, policy: int, address: int) -> int:
     if policy in (0, 3, 5):
         return 0 if priority == 0 else -EINVAL
     if policy in (1, 2):
-        return -EINVAL if not 1 <= priority <= 99 else 0 if os.geteuid() == 0 else -EPERM  # noqa: PLR2004
+        return -EINVAL if not 1 <= priority <= 99 else 0 if os.geteuid() == 0 else -EPERM
     return -EINVAL
 
 
@@ -256,9 +257,9 @@ def ptrace(_task: Task, _request: int, _pid: int, _address: int, _data: int) -> 
 
 
 @call("process_vm_readv pid iov:2 ulong iov:4 ulong ulong")
-def process_vm_readv(task: Task, pid: int, local: int, locals_: int, remote: int, remotes: int, flags: int) -> int:  # noqa: PLR0913
+def process_vm_readv(task: Task, pid: int, local: int, locals_: int, remote: int, remotes: int, flags: int) -> int:
     """process_vm_readv(2) of the process itself."""
-    from xemu.user.calls.files import vector  # noqa: PLC0415 - rare
+    from xemu.user.calls.files import vector
 
     if flags:
         return -EINVAL
@@ -280,7 +281,7 @@ def set_mempolicy(_task: Task, _mode: int, _mask: int, _bits: int) -> int:
 
 
 @call("get_mempolicy ptr ptr ulong ptr ulong")
-def get_mempolicy(task: Task, mode: int, _mask: int, _bits: int, _address: int, _flags: int) -> int:  # noqa: PLR0913
+def get_mempolicy(task: Task, mode: int, _mask: int, _bits: int, _address: int, _flags: int) -> int:
     """get_mempolicy(2): the default policy."""
     if mode:
         task.space.write_u32(mode, 0)
@@ -288,7 +289,7 @@ def get_mempolicy(task: Task, mode: int, _mask: int, _bits: int, _address: int, 
 
 
 @call("kcmp pid pid int ulong ulong")
-def kcmp(task: Task, first: int, second: int, kind: int, a: int, b: int) -> int:  # noqa: PLR0913
+def kcmp(task: Task, first: int, second: int, kind: int, a: int, b: int) -> int:
     """kcmp(2) for descriptors of this process."""
     if kind != 0 or first not in task.process.tasks or second not in task.process.tasks:
         return -EPERM
@@ -298,10 +299,10 @@ def kcmp(task: Task, first: int, second: int, kind: int, a: int, b: int) -> int:
 def _refused(name: str, words: str, error: int) -> None:
     count = len(words.split())
     names = "abcdef"[:count]
-    scope: dict[str, object] = {}
+    scope: dict[str, Any] = {}
     source = f"def run(task{''.join(', ' + n for n in names)}):\n    return {-error}\n"
-    exec(source, scope)  # noqa: S102 - rows of constant functions; the text is ours
-    call(f"{name} {words}".strip())(scope["run"])  # type: ignore[arg-type]
+    exec(source, scope)
+    call(f"{name} {words}".strip())(scope["run"])
 
 
 for _name, _words, _error in (

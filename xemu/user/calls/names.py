@@ -90,9 +90,9 @@ STATX_BASIC_STATS, STATX_BTIME = 0x7FF, 0x800
 
 
 @call("statx dirfd path flags:at flags:hex out:statx")
-def statx(task: Task, dirfd: int, path: int, flags: int, mask: int, address: int) -> int:  # noqa: PLR0913
+def statx(task: Task, dirfd: int, path: int, flags: int, mask: int, address: int) -> int:
     """statx(2), without birth times."""
-    if mask >> 31 or flags & 0x6000 == 0x6000:  # noqa: PLR2004
+    if mask >> 31 or flags & 0x6000 == 0x6000:
         return -EINVAL
     s = status_at(task, dirfd, path, flags)
     view = task.space.view(address, _STATX.size, WRITE)
@@ -177,7 +177,7 @@ def _owner(value: int) -> int:
 
 def _owner16(value: int) -> int:
     value &= 0xFFFF
-    return -1 if value == 0xFFFF else value  # noqa: PLR2004
+    return -1 if value == 0xFFFF else value
 
 
 def _chown(name: str, convert: Callable[[int], int], *, follow: bool) -> None:
@@ -208,7 +208,7 @@ def fchown(task: Task, fd: int, user: int, group: int) -> int:
 
 
 @call("fchownat dirfd path uid uid flags:at")
-def fchownat(task: Task, dirfd: int, path: int, user: int, group: int, flags: int) -> int:  # noqa: PLR0913
+def fchownat(task: Task, dirfd: int, path: int, user: int, group: int, flags: int) -> int:
     """fchownat(2)."""
     if flags & AT_EMPTY_PATH and not task.space.c_string(path, 2):
         return fchown32(task, dirfd, user, group)
@@ -229,7 +229,7 @@ def link(task: Task, old: int, new: int) -> int:
 
 
 @call("linkat dirfd path dirfd path flags:at")
-def linkat(task: Task, old_dir: int, old: int, new_dir: int, new: int, flags: int) -> int:  # noqa: PLR0913
+def linkat(task: Task, old_dir: int, old: int, new_dir: int, new: int, flags: int) -> int:
     """linkat(2)."""
     target, target_dir = host_path(task, new_dir, new, follow=False)
     if flags & AT_EMPTY_PATH and not task.space.c_string(old, 2):
@@ -324,20 +324,20 @@ def rename(task: Task, old: int, new: int) -> int:
 
 
 @call("renameat dirfd path dirfd path")
-def renameat(task: Task, old_dir: int, old: int, new_dir: int, new: int) -> int:  # noqa: PLR0913
+def renameat(task: Task, old_dir: int, old: int, new_dir: int, new: int) -> int:
     """renameat(2)."""
     return renameat2(task, old_dir, old, new_dir, new, 0)
 
 
 @call("renameat2 dirfd path dirfd path flags:rename")
-def renameat2(task: Task, old_dir: int, old: int, new_dir: int, new: int, flags: int) -> int:  # noqa: PLR0913
+def renameat2(task: Task, old_dir: int, old: int, new_dir: int, new: int, flags: int) -> int:
     """renameat2(2)."""
     source, source_dir = host_path(task, old_dir, old, follow=False)
     target, target_dir = host_path(task, new_dir, new, follow=False)
     if not flags:
         os.rename(source, target, src_dir_fd=source_dir, dst_dir_fd=target_dir)
         return 0
-    import ctypes  # noqa: PLC0415 - already loaded; the rare form needs pointers
+    import ctypes
 
     first, second = ctypes.create_string_buffer(source), ctypes.create_string_buffer(target)
     return host.syscall(
@@ -370,7 +370,7 @@ def readlink(task: Task, path: int, address: int, size: int) -> int:
 
 
 @call("readlinkat dirfd path out:ret size")
-def readlinkat(task: Task, dirfd: int, path: int, address: int, size: int) -> int:  # noqa: PLR0913
+def readlinkat(task: Task, dirfd: int, path: int, address: int, size: int) -> int:
     """readlinkat(2)."""
     return _read_link(task, dirfd, path, address, size)
 
@@ -413,7 +413,7 @@ def _set_times(task: Task, dirfd: int, path: int, times: list[tuple[int, int]] |
     return 0
 
 
-def _absolute_times(task: Task, dirfd: int, path: int, times: list[tuple[int, int]], flags: int) -> tuple[int, int] | None:  # noqa: PLR0913
+def _absolute_times(task: Task, dirfd: int, path: int, times: list[tuple[int, int]], flags: int) -> tuple[int, int] | None:
     """Return both times in ns, with NOW and OMIT replaced; None if both are now."""
     specials = [ns for _, ns in times if ns in (UTIME_NOW, UTIME_OMIT)]
     if specials == [UTIME_NOW, UTIME_NOW]:
@@ -518,7 +518,7 @@ def fstatfs64(task: Task, fd: int, size: int, address: int) -> int:
 
 def _attribute(task: Task, address: int) -> bytes:
     name = task.space.c_string(address, 257)
-    if not name or len(name) > 255:  # noqa: PLR2004 - XATTR_NAME_MAX
+    if not name or len(name) > 255:
         raise OSError(ERANGE, os.strerror(ERANGE))
     return name
 
@@ -536,14 +536,14 @@ def _xattr_calls(prefix: str, word: str, target: Callable[[Task, int], Any], *, 
     options: dict[str, Any] = {} if word == "fd" else {"follow_symlinks": follow}
 
     @call(f"{prefix}setxattr {word} str in:3 size int")
-    def set_(task: Task, what: int, name: int, value: int, size: int, flags: int) -> int:  # noqa: PLR0913
+    def set_(task: Task, what: int, name: int, value: int, size: int, flags: int) -> int:
         if size > XATTR_MAX:
             return -ENAMETOOLONG
         os.setxattr(target(task, what), _attribute(task, name), task.space.read(value, size), flags, **options)
         return 0
 
     @call(f"{prefix}getxattr {word} str out:ret size")
-    def get(task: Task, what: int, name: int, value: int, size: int) -> int:  # noqa: PLR0913
+    def get(task: Task, what: int, name: int, value: int, size: int) -> int:
         return _give(task, value, size, os.getxattr(target(task, what), _attribute(task, name), **options))
 
     @call(f"{prefix}listxattr {word} out:ret size")
@@ -557,6 +557,6 @@ def _xattr_calls(prefix: str, word: str, target: Callable[[Task, int], Any], *, 
         return 0
 
 
-_xattr_calls("", "path", lambda task, path: plain_path(task, path), follow=True)
+_xattr_calls("", "path", plain_path, follow=True)
 _xattr_calls("l", "path", lambda task, path: plain_path(task, path, follow=False), follow=False)
 _xattr_calls("f", "fd", lambda task, fd: task.fds.host(fd), follow=True)

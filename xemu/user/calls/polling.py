@@ -43,7 +43,7 @@ def _use_mask(task: Task, address: int, size: int) -> None:
 
 
 def _until(task: Task, attempt: Callable[[], int], descriptors: list[tuple[int, int]], limit: int | None,
-           finish: Callable[[int | None], None] | None = None) -> Any:  # noqa: ANN401
+           finish: Callable[[int | None], None] | None = None) -> Any:
     """Try, then wait for descriptors and try again until `limit` ns have passed."""
     clock = task.process.clock
     deadline = None if limit is None else clock.monotonic() + limit
@@ -80,7 +80,7 @@ def _until(task: Task, attempt: Callable[[], int], descriptors: list[tuple[int, 
 # --- poll ---------------------------------------------------------------------------------------
 
 
-def _poll(task: Task, address: int, count: int, limit: int | None, finish: Any = None) -> Any:  # noqa: ANN401
+def _poll(task: Task, address: int, count: int, limit: int | None, finish: Any = None) -> Any:
     if count > MAX_POLL:
         return -EINVAL
     view = task.space.view(address, 8 * count, READ | WRITE) if count else memoryview(bytearray())
@@ -105,7 +105,7 @@ def _poll(task: Task, address: int, count: int, limit: int | None, finish: Any =
 
 
 @call("poll out:pollfd uint int", restart=False)
-def poll(task: Task, address: int, count: int, timeout: int) -> Any:  # noqa: ANN401
+def poll(task: Task, address: int, count: int, timeout: int) -> Any:
     """poll(2)."""
     return _poll(task, address, count, None if timeout < 0 else timeout * MS)
 
@@ -126,7 +126,7 @@ def _write_left(task: Task, address: int, layout: str, scale: int = 1) -> Callab
 
 def _ppoll(name: str, layout: str) -> None:
     @call(f"{name} out:pollfd uint struct:{layout} sigset size", restart=False)
-    def run(task: Task, address: int, count: int, timeout: int, mask: int, size: int) -> Any:  # noqa: ANN401, PLR0913
+    def run(task: Task, address: int, count: int, timeout: int, mask: int, size: int) -> Any:
         limit = read_time(task, timeout, layout) if timeout else None
         _use_mask(task, mask, size)
         try:
@@ -143,7 +143,7 @@ _ppoll("ppoll_time64", "timespec64")
 # --- select -------------------------------------------------------------------------------------
 
 
-def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | None, finish: Any = None) -> Any:  # noqa: ANN401
+def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | None, finish: Any = None) -> Any:
     if count < 0:
         return -EINVAL
     count = min(count, max([*task.fds.table, 1023]) + 1)
@@ -175,7 +175,7 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | Non
 
 
 @call("_newselect int set set set struct:timeval", restart=False)
-def newselect(task: Task, count: int, read: int, write: int, error: int, timeout: int) -> Any:  # noqa: ANN401, PLR0913
+def newselect(task: Task, count: int, read: int, write: int, error: int, timeout: int) -> Any:
     """select(2); writes the time left back."""
     limit = None
     if timeout:
@@ -188,7 +188,7 @@ def newselect(task: Task, count: int, read: int, write: int, error: int, timeout
 
 def _pselect(name: str, layout: str) -> None:
     @call(f"{name} int set set set struct:{layout} ptr", restart=False)
-    def run(task: Task, count: int, read: int, write: int, error: int, timeout: int, pair: int) -> Any:  # noqa: ANN401, PLR0913
+    def run(task: Task, count: int, read: int, write: int, error: int, timeout: int, pair: int) -> Any:
         limit = read_time(task, timeout, layout) if timeout else None
         if pair:
             mask, size = struct.unpack("<II", task.space.view(pair, 8, READ))
@@ -232,7 +232,7 @@ def epoll_ctl(task: Task, epoll: int, operation: int, fd: int, event: int) -> in
     return host.epoll_ctl(task.fds.host(epoll), operation, task.fds.host(fd), events, data)
 
 
-def _epoll_wait(task: Task, epoll: int, address: int, limit: int, timeout: int | None) -> Any:  # noqa: ANN401
+def _epoll_wait(task: Task, epoll: int, address: int, limit: int, timeout: int | None) -> Any:
     layout = task.process.abi.layouts["epoll_event"].struct
     if not 0 < limit <= 0x7FFFFFFF // layout.size:
         return -EINVAL
@@ -249,13 +249,13 @@ def _epoll_wait(task: Task, epoll: int, address: int, limit: int, timeout: int |
 
 
 @call("epoll_wait fd out:epoll_event int int", restart=False)
-def epoll_wait(task: Task, epoll: int, address: int, limit: int, timeout: int) -> Any:  # noqa: ANN401
+def epoll_wait(task: Task, epoll: int, address: int, limit: int, timeout: int) -> Any:
     """epoll_wait(2)."""
     return _epoll_wait(task, epoll, address, limit, None if timeout < 0 else timeout * MS)
 
 
 @call("epoll_pwait fd out:epoll_event int int sigset size", restart=False)
-def epoll_pwait(task: Task, epoll: int, address: int, limit: int, timeout: int, mask: int, size: int) -> Any:  # noqa: ANN401, PLR0913
+def epoll_pwait(task: Task, epoll: int, address: int, limit: int, timeout: int, mask: int, size: int) -> Any:
     """epoll_pwait(2)."""
     _use_mask(task, mask, size)
     try:
@@ -266,7 +266,7 @@ def epoll_pwait(task: Task, epoll: int, address: int, limit: int, timeout: int, 
 
 
 @call("epoll_pwait2 fd out:epoll_event int struct:timespec64 sigset size", restart=False)
-def epoll_pwait2(task: Task, epoll: int, address: int, limit: int, timeout: int, mask: int, size: int) -> Any:  # noqa: ANN401, PLR0913
+def epoll_pwait2(task: Task, epoll: int, address: int, limit: int, timeout: int, mask: int, size: int) -> Any:
     """epoll_pwait2(2)."""
     length = read_time(task, timeout, "timespec64") if timeout else None
     _use_mask(task, mask, size)
@@ -277,7 +277,7 @@ def epoll_pwait2(task: Task, epoll: int, address: int, limit: int, timeout: int,
         raise
 
 
-def _checked(task: Task, result: Any) -> Any:  # noqa: ANN401
+def _checked(task: Task, result: Any) -> Any:
     if isinstance(result, int):
         _restore_mask(task)
     return result

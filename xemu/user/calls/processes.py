@@ -42,9 +42,9 @@ VFORK_BYTES = 1 << 16
 
 
 @call("exit int")
-def exit_(task: Task, status: int) -> Any:  # noqa: ANN401
+def exit_(task: Task, status: int) -> Any:
     """_exit(2): ends the thread, and the process with its last one."""
-    from xemu.user.calls.threads import end_thread  # noqa: PLC0415 - threads use fork's tables
+    from xemu.user.calls.threads import end_thread
 
     if len(task.process.tasks) == 1:
         end_thread(task)
@@ -54,7 +54,7 @@ def exit_(task: Task, status: int) -> Any:  # noqa: ANN401
 
 
 @call("exit_group int")
-def exit_group(_task: Task, status: int) -> Any:  # noqa: ANN401
+def exit_group(_task: Task, status: int) -> Any:
     """exit_group(2)."""
     raise ProcessExit(status & 0xFF)
 
@@ -111,7 +111,7 @@ class VforkPipe:
         return child
 
 
-def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None) -> Any:  # noqa: ANN401
+def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None) -> Any:
     """Fork the host process; `prepare(task)` runs in the child. Returns the child's number to the parent."""
     process = task.process
     state = process.engine.state
@@ -155,19 +155,19 @@ def _become_child(process: Process, task: Task, number: int) -> None:
 
 
 @call("fork")
-def fork(task: Task) -> Any:  # noqa: ANN401
+def fork(task: Task) -> Any:
     """fork(2)."""
     return fork_process(task)
 
 
 @call("vfork")
-def vfork(task: Task) -> Any:  # noqa: ANN401
+def vfork(task: Task) -> Any:
     """vfork(2): a fork whose parent waits."""
     return fork_process(task, CLONE_VFORK)
 
 
 @call("clone flags:clone ptr ptr ptr ptr")
-def clone(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> Any:  # noqa: ANN401, PLR0913
+def clone(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> Any:
     """clone(2)."""
     return clone_with(task, flags & ~0xFF, stack, parent_tid, tls, child_tid, parent_tid)
 
@@ -176,7 +176,7 @@ _CLONE3 = struct.Struct("<8Q")
 
 
 @call("clone3 struct:clone_args size")
-def clone3(task: Task, address: int, size: int) -> Any:  # noqa: ANN401
+def clone3(task: Task, address: int, size: int) -> Any:
     """clone3(2)."""
     if size < _CLONE3.size:
         return -EINVAL
@@ -188,11 +188,11 @@ def clone3(task: Task, address: int, size: int) -> Any:  # noqa: ANN401
     return clone_with(task, flags, stack + stack_size, parent_tid, tls, child_tid, pidfd)
 
 
-def clone_with(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int, pidfd: int) -> Any:  # noqa: ANN401, PLR0913
+def clone_with(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int, pidfd: int) -> Any:
     """Make a thread or a process, as the flags say."""
-    from xemu.user.calls.threads import new_thread  # noqa: PLC0415 - threads use this module
+    from xemu.user.calls.threads import new_thread
 
-    if flags & CLONE_THREAD and not flags & CLONE_SIGHAND or flags & CLONE_SIGHAND and not flags & CLONE_VM:
+    if (flags & CLONE_THREAD and not flags & CLONE_SIGHAND) or (flags & CLONE_SIGHAND and not flags & CLONE_VM):
         return -EINVAL
     if flags & CLONE_NAMESPACES:
         return -1
@@ -215,7 +215,7 @@ def clone_with(task: Task, flags: int, stack: int, parent_tid: int, tls: int, ch
     return _after_clone(task, result, flags, parent_tid, pidfd)
 
 
-def _after_clone(task: Task, result: Any, flags: int, parent_tid: int, pidfd: int) -> Any:  # noqa: ANN401
+def _after_clone(task: Task, result: Any, flags: int, parent_tid: int, pidfd: int) -> Any:
     """Finish clone in the parent, which may first have to wait for a vfork child."""
 
     def finish(child: int) -> int:
@@ -256,14 +256,14 @@ def _strings(task: Task, address: int, left: int) -> tuple[list[bytes], int]:
 
 
 @call("execve path argv argv")
-def execve(task: Task, path: int, argv: int, envp: int) -> Any:  # noqa: ANN401
+def execve(task: Task, path: int, argv: int, envp: int) -> Any:
     """execve(2)."""
     name, _ = host_path(task, AT_FDCWD, path)
     return _execute(task, name, task.space.c_string(path, PATH_MAX), argv, envp)
 
 
 @call("execveat dirfd path argv argv flags:at")
-def execveat(task: Task, dirfd: int, path: int, argv: int, envp: int, flags: int) -> Any:  # noqa: ANN401, PLR0913
+def execveat(task: Task, dirfd: int, path: int, argv: int, envp: int, flags: int) -> Any:
     """execveat(2)."""
     if flags & 0x1000 and not task.space.c_string(path, 2):
         target = b"/proc/self/fd/%d" % task.fds.host(dirfd)
@@ -276,13 +276,13 @@ def execveat(task: Task, dirfd: int, path: int, argv: int, envp: int, flags: int
     return _execute(task, name, task.space.c_string(path, PATH_MAX), argv, envp)
 
 
-def _execute(task: Task, name: bytes, shown: bytes, argv: int, envp: int) -> Any:  # noqa: ANN401
+def _execute(task: Task, name: bytes, shown: bytes, argv: int, envp: int) -> Any:
     arguments, left = _strings(task, argv, MAX_ARGUMENTS)
     environment, _ = _strings(task, envp, left)
     process = task.process
     for _ in range(MAX_SCRIPTS):
         _check_file(name)
-        with open(name, "rb", buffering=0) as file:  # noqa: PTH123
+        with open(name, "rb", buffering=0) as file:
             head = file.read(SCRIPT_LINE)
         if not head.startswith(b"#!"):
             break
@@ -305,7 +305,7 @@ def _execute(task: Task, name: bytes, shown: bytes, argv: int, envp: int) -> Any
 
 
 def _check_file(name: bytes) -> None:
-    import stat  # noqa: PLC0415 - loaded long ago
+    import stat
 
     mode = os.stat(name).st_mode
     if stat.S_ISDIR(mode) or not stat.S_ISREG(mode) or not os.access(name, os.X_OK, effective_ids=True):
@@ -327,9 +327,9 @@ def _other_architecture(task: Task, name: bytes, arguments: list[bytes], environ
     return -ENOEXEC
 
 
-def _execute_native(task: Task, name: bytes, head: bytes, arguments: list[bytes], environment: list[bytes], why: str) -> int:  # noqa: PLR0913
+def _execute_native(task: Task, name: bytes, head: bytes, arguments: list[bytes], environment: list[bytes], why: str) -> int:
     """Execute a program of the host's architecture natively; ENOEXEC for the rest."""
-    with open("/proc/self/exe", "rb", buffering=0) as file:  # noqa: PTH123
+    with open("/proc/self/exe", "rb", buffering=0) as file:
         own = file.read(20)
     if head[4:6] != own[4:6] or head[18:20] != own[18:20]:
         task.process.note(why)
@@ -353,7 +353,7 @@ def _place_descriptors(process: Process) -> None:
     """Move every guest descriptor to its own number and let the rest close."""
     wanted = {number: entry.host for number, entry in process.fds.table.items() if not entry.cloexec}
     floor = max([*wanted, *wanted.values(), 2]) + 1
-    import fcntl  # noqa: PLC0415 - on the way out
+    import fcntl
 
     moved = {number: fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, floor) for number, fd in wanted.items()}
     for number in range(3):
@@ -395,7 +395,7 @@ def _group_of(pid: int) -> int:
         return -1
 
 
-def _poll_children(task: Task, pids: list[int], options: int) -> Any:  # noqa: ANN401
+def _poll_children(task: Task, pids: list[int], options: int) -> Any:
     """Return the first waitid result among the children, or None."""
     gone = 0
     for pid in pids:
@@ -415,7 +415,7 @@ def _poll_children(task: Task, pids: list[int], options: int) -> Any:  # noqa: A
     return None
 
 
-def _wait_for(task: Task, kind: int, which: int, options: int, host_options: int, finish: Any) -> Any:  # noqa: ANN401, PLR0913
+def _wait_for(task: Task, kind: int, which: int, options: int, host_options: int, finish: Any) -> Any:
     result = _poll_children(task, _candidates(task, kind, which), host_options)
     if result is not None:
         return finish(result)
@@ -436,14 +436,14 @@ def _wait_for(task: Task, kind: int, which: int, options: int, host_options: int
 
 
 @call("wait4 pid out:4 flags:wait struct:rusage")
-def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> Any:  # noqa: ANN401
+def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> Any:
     """wait4(2)."""
     if options & ~(WNOHANG | WUNTRACED | WCONTINUED | WNOTHREAD | WALL | WCLONE) & 0xFFFFFFFF:
         return -EINVAL
     kind, which = (P_ALL, 0) if pid == -1 else (P_PID, pid) if pid > 0 else (P_PGID, -pid)
     host_options = WEXITED | options & (WUNTRACED | WCONTINUED)
 
-    def finish(result: Any) -> int:  # noqa: ANN401
+    def finish(result: Any) -> int:
         if result is None:
             return 0
         code, value = result.si_code, result.si_status
@@ -452,7 +452,7 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> Any:  
         if status:
             task.space.write_u32(status, word)
         if usage:
-            from xemu.user.calls.times import write_usage  # noqa: PLC0415 - rarely asked for
+            from xemu.user.calls.times import write_usage
 
             write_usage(task, usage, -1)
         return task.process.pids.guest(result.si_pid)
@@ -461,7 +461,7 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> Any:  
 
 
 @call("waitid int pid struct:siginfo flags:wait struct:rusage")
-def waitid(task: Task, kind: int, which: int, info: int, options: int, usage: int) -> Any:  # noqa: ANN401, PLR0913
+def waitid(task: Task, kind: int, which: int, info: int, options: int, usage: int) -> Any:
     """waitid(2)."""
     wanted = options & (WEXITED | WSTOPPED | WCONTINUED)
     if not wanted or options & ~(wanted | WNOHANG | WNOWAIT | WNOTHREAD | WALL | WCLONE) & 0xFFFFFFFF:
@@ -471,9 +471,9 @@ def waitid(task: Task, kind: int, which: int, info: int, options: int, usage: in
     elif kind not in (P_ALL, P_PID, P_PGID) or (kind == P_PID and which <= 0) or which < 0:
         return -EINVAL
 
-    def finish(result: Any) -> int:  # noqa: ANN401
+    def finish(result: Any) -> int:
         if info:
-            from xemu.user.signals import SigInfo  # noqa: PLC0415 - loaded long ago
+            from xemu.user.signals import SigInfo
 
             data = bytes(128)
             if result is not None:
@@ -483,7 +483,7 @@ def waitid(task: Task, kind: int, which: int, info: int, options: int, usage: in
                 )
             task.space.write(info, data)
         if usage and result is not None:
-            from xemu.user.calls.times import write_usage  # noqa: PLC0415
+            from xemu.user.calls.times import write_usage
 
             write_usage(task, usage, -1)
         return 0
@@ -492,7 +492,7 @@ def waitid(task: Task, kind: int, which: int, info: int, options: int, usage: in
 
 
 def _pid_of(task: Task, fd: int) -> int:
-    with open(f"/proc/self/fdinfo/{task.fds.host(fd)}") as file:  # noqa: PTH123
+    with open(f"/proc/self/fdinfo/{task.fds.host(fd)}") as file:
         for line in file:
             if line.startswith("Pid:"):
                 return task.process.pids.guest(int(line.split()[1]))

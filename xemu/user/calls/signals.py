@@ -149,7 +149,7 @@ def _suspend() -> Generator[Wait, Wait, int]:
 
 
 @call("rt_sigsuspend sigset size", restart=False)
-def rt_sigsuspend(task: Task, address: int, size: int) -> Any:  # noqa: ANN401
+def rt_sigsuspend(task: Task, address: int, size: int) -> Any:
     """sigsuspend(2)."""
     if size != 8:
         return -EINVAL
@@ -158,19 +158,19 @@ def rt_sigsuspend(task: Task, address: int, size: int) -> Any:  # noqa: ANN401
 
 
 @call("sigsuspend int int ulong", restart=False)
-def sigsuspend(task: Task, _unused: int, _unused2: int, mask: int) -> Any:  # noqa: ANN401
+def sigsuspend(task: Task, _unused: int, _unused2: int, mask: int) -> Any:
     """sigsuspend(2) with a 32-bit mask."""
     with_mask(task, task.blocked & ~0xFFFFFFFF | mask)
     return _suspend()
 
 
 @call("pause", restart=False)
-def pause(_task: Task) -> Any:  # noqa: ANN401
+def pause(_task: Task) -> Any:
     """pause(2)."""
     return _suspend()
 
 
-def _sigtimedwait(task: Task, mask: int, info: int, timeout: int | None) -> Any:  # noqa: ANN401
+def _sigtimedwait(task: Task, mask: int, info: int, timeout: int | None) -> Any:
     process = task.process
 
     def take() -> int | None:
@@ -207,7 +207,7 @@ def _sigtimedwait(task: Task, mask: int, info: int, timeout: int | None) -> Any:
 
 def _timed_wait(name: str, layout: str) -> None:
     @call(f"{name} sigset ptr struct:{layout} size", restart=False)
-    def run(task: Task, mask: int, info: int, timeout: int, size: int) -> Any:  # noqa: ANN401
+    def run(task: Task, mask: int, info: int, timeout: int, size: int) -> Any:
         if size != 8:
             return -EINVAL
         wanted = int.from_bytes(task.space.view(mask, 8, READ), "little") & ~sig.UNBLOCKABLE
@@ -359,7 +359,7 @@ def sigaltstack(task: Task, new: int, old: int) -> int:
     return 0
 
 
-def _return(task: Task, *, rt: bool) -> Any:  # noqa: ANN401
+def _return(task: Task, *, rt: bool) -> Any:
     process = task.process
     try:
         mask = process.abi.frames.pop(task, process.engine.state, rt=rt)
@@ -371,13 +371,13 @@ def _return(task: Task, *, rt: bool) -> Any:  # noqa: ANN401
 
 
 @call("rt_sigreturn")
-def rt_sigreturn(task: Task) -> Any:  # noqa: ANN401
+def rt_sigreturn(task: Task) -> Any:
     """sigreturn(2) from a handler with SA_SIGINFO."""
     return _return(task, rt=True)
 
 
 @call("sigreturn")
-def sigreturn(task: Task) -> Any:  # noqa: ANN401
+def sigreturn(task: Task) -> Any:
     """sigreturn(2) from a handler without SA_SIGINFO."""
     return _return(task, rt=False)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import socket as constants
 import struct
 from errno import EAGAIN, EINPROGRESS, EINVAL, EMSGSIZE, EPIPE
 from typing import TYPE_CHECKING, Any
@@ -27,7 +26,7 @@ MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, MSG_CMSG_CLOEXEC, MSG_WAITFORONE = 0x40
 MSG_PEEK, MSG_ERRQUEUE, MSG_CTRUNC = 2, 0x2000, 8
 SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_TIMESTAMP, SCM_TIMESTAMPNS = 1, 1, 2, 29, 35
 SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, SO_PEERCRED = 20, 21, 66, 67, 17
-SO_ATTACH_FILTER = 26
+SO_TYPE, SO_ERROR, SO_ATTACH_FILTER, SO_ACCEPTCONN, SOCK_STREAM = 3, 4, 26, 30, 1
 ADDRESS_MAX = 128
 CONTROL_MAX = 65536
 _HOST_CMSG = struct.Struct("=Qii")
@@ -58,7 +57,7 @@ def _time_limit(fd: int, option: int) -> int | None:
     return seconds * SECOND + micros * 1000 or None
 
 
-def _retry(task: Task, fd: int, events: int, attempt: Callable[[], int], flags: int) -> Any:  # noqa: ANN401
+def _retry(task: Task, fd: int, events: int, attempt: Callable[[], int], flags: int) -> Any:
     """Try without waiting; wait and try again if the guest's socket blocks."""
     try:
         return attempt()
@@ -119,7 +118,7 @@ def _sockaddr(task: Task, address: int, length: int) -> bytes:
     if data[:2] == b"\x01\x00" and data[2:3] == b"/" and task.process.paths.sysroot:
         path = data[2:].split(b"\0")[0]
         found = task.process.paths.under_sysroot(path)
-        if found is not None and len(found) < 108:  # noqa: PLR2004 - sizeof(sun_path)
+        if found is not None and len(found) < 108:
             return data[:2] + found + b"\0"
     return data
 
@@ -148,7 +147,7 @@ def listen(task: Task, fd: int, backlog: int) -> int:
 
 
 @call("connect fd sockaddr:2 int")
-def connect(task: Task, fd: int, address: int, length: int) -> Any:  # noqa: ANN401
+def connect(task: Task, fd: int, address: int, length: int) -> Any:
     """connect(2): made non-blocking for the moment, then waited for."""
     entry = task.fds.get(fd)
     data = _sockaddr(task, address, length)
@@ -180,12 +179,12 @@ def _connect_again(task: Task, fd: int, data: bytes) -> Generator[Wait, Wait, in
 def _connected(_task: Task, fd: int) -> Generator[Wait, Wait, int]:
     yield Wait(((fd, host.POLLOUT),))
     value, size = ctypes.c_int(), ctypes.c_uint(4)
-    host.getsockopt(fd, SOL_SOCKET, constants.SO_ERROR, ctypes.byref(value), ctypes.byref(size))
+    host.getsockopt(fd, SOL_SOCKET, SO_ERROR, ctypes.byref(value), ctypes.byref(size))
     return -value.value
 
 
 @call("accept4 fd ptr ptr flags:socktype")
-def accept4(task: Task, fd: int, address: int, length: int, flags: int) -> Any:  # noqa: ANN401
+def accept4(task: Task, fd: int, address: int, length: int, flags: int) -> Any:
     """accept4(2)."""
     if flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC):
         return -EINVAL
@@ -209,13 +208,13 @@ def accept4(task: Task, fd: int, address: int, length: int, flags: int) -> Any: 
 
 def _check_listening(fd: int) -> None:
     value, size = ctypes.c_int(), ctypes.c_uint(4)
-    host.getsockopt(fd, SOL_SOCKET, constants.SO_ACCEPTCONN, ctypes.byref(value), ctypes.byref(size))
+    host.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, ctypes.byref(value), ctypes.byref(size))
     if not value.value:
         raise OSError(EINVAL, "not listening")
 
 
 @call("accept fd ptr ptr")
-def accept(task: Task, fd: int, address: int, length: int) -> Any:  # noqa: ANN401
+def accept(task: Task, fd: int, address: int, length: int) -> Any:
     """accept(2)."""
     return accept4(task, fd, address, length, 0)
 
@@ -249,7 +248,7 @@ def shutdown(task: Task, fd: int, how: int) -> int:
 
 
 @call("sendto fd in:2 size flags:msg sockaddr:5 int")
-def sendto(task: Task, fd: int, address: int, count: int, flags: int, to: int, length: int) -> Any:  # noqa: ANN401, PLR0913
+def sendto(task: Task, fd: int, address: int, count: int, flags: int, to: int, length: int) -> Any:
     """sendto(2)."""
     sock = task.fds.host(fd)
     view = buffer(task, address, count, READ)
@@ -263,7 +262,7 @@ def sendto(task: Task, fd: int, address: int, count: int, flags: int, to: int, l
     return _send_rest(task, sock, view, result, flags) if isinstance(result, int) and 0 < result < len(view) else result
 
 
-def _send_rest(task: Task, sock: int, view: memoryview, sent: int, flags: int) -> Any:  # noqa: ANN401
+def _send_rest(task: Task, sock: int, view: memoryview, sent: int, flags: int) -> Any:
     """Go on with a stream that took only a part, as a blocking send does."""
     if flags & MSG_DONTWAIT or nonblocking(sock):
         return sent
@@ -286,13 +285,13 @@ def _send_rest(task: Task, sock: int, view: memoryview, sent: int, flags: int) -
 
 
 @call("send fd in:2 size flags:msg")
-def send(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # noqa: ANN401
+def send(task: Task, fd: int, address: int, count: int, flags: int) -> Any:
     """send(2)."""
     return sendto(task, fd, address, count, flags, 0, 0)
 
 
 @call("recvfrom fd out:ret size flags:msg ptr ptr")
-def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: int, length: int) -> Any:  # noqa: ANN401, PLR0913
+def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: int, length: int) -> Any:
     """recvfrom(2)."""
     sock = task.fds.host(fd)
     view = buffer(task, address, count, WRITE) if count else memoryview(bytearray())
@@ -303,7 +302,8 @@ def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: 
     def attempt() -> int:
         nonlocal done
         size.value = ADDRESS_MAX
-        got = host.recvfrom(sock, where + done if where else 0, len(view) - done, flags & ~MSG_WAITALL | MSG_DONTWAIT, name, ctypes.byref(size))
+        at, host_flags = where + done if where else 0, flags & ~MSG_WAITALL | MSG_DONTWAIT
+        got = host.recvfrom(sock, at, len(view) - done, host_flags, name, ctypes.byref(size))
         if source:
             _give_address(task, name.raw, size.value, source, length)
         done += got
@@ -329,12 +329,12 @@ def _or_part(call_: Generator[Wait, Wait, int], so_far: Callable[[], int]) -> Ge
 
 def _is_stream(fd: int) -> bool:
     value, size = ctypes.c_int(), ctypes.c_uint(4)
-    host.getsockopt(fd, SOL_SOCKET, constants.SO_TYPE, ctypes.byref(value), ctypes.byref(size))
-    return value.value == constants.SOCK_STREAM
+    host.getsockopt(fd, SOL_SOCKET, SO_TYPE, ctypes.byref(value), ctypes.byref(size))
+    return value.value == SOCK_STREAM
 
 
 @call("recv fd out:ret size flags:msg")
-def recv(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # noqa: ANN401
+def recv(task: Task, fd: int, address: int, count: int, flags: int) -> Any:
     """recv(2)."""
     return recvfrom(task, fd, address, count, flags, 0, 0)
 
@@ -359,7 +359,7 @@ def _control_to_host(task: Task, address: int, length: int) -> bytes:
         if head.level == SOL_SOCKET and head.type == SCM_RIGHTS:
             numbers = struct.unpack(f"<{len(payload) // 4}i", payload[: len(payload) & ~3])
             payload = struct.pack(f"={len(numbers)}i", *(task.fds.host(n) for n in numbers))
-        elif head.level == SOL_SOCKET and head.type == SCM_CREDENTIALS and len(payload) >= 12:  # noqa: PLR2004
+        elif head.level == SOL_SOCKET and head.type == SCM_CREDENTIALS and len(payload) >= 12:
             pid, uid, gid = struct.unpack("<III", payload[:12])
             payload = struct.pack("=III", task.process.pids.host(pid), uid, gid)
         result += (_HOST_CMSG.pack(_HOST_CMSG.size + len(payload), head.level, head.type) + payload).ljust(
@@ -382,7 +382,7 @@ def _control_to_guest(task: Task, data: bytes, room: int, flags: int) -> tuple[b
         elif level == SOL_SOCKET and kind == SCM_CREDENTIALS:
             pid, uid, gid = struct.unpack("=iII", payload[:12])
             payload = struct.pack("<iII", task.process.pids.guest(pid), uid, gid)
-        elif level == SOL_SOCKET and kind in (SCM_TIMESTAMP, SCM_TIMESTAMPNS) and word == 4:  # noqa: PLR2004
+        elif level == SOL_SOCKET and kind in (SCM_TIMESTAMP, SCM_TIMESTAMPNS) and word == 4:
             payload = struct.pack("<ii", *(v & 0x7FFFFFFF for v in struct.unpack("=qq", payload[:16])))
         head = layout.pack(len=layout.size + len(payload), level=level, type=kind)
         piece = head + payload
@@ -397,9 +397,8 @@ def _receive_descriptors(task: Task, payload: bytes, room: int, flags: int) -> t
     """Enter received descriptors into the guest's table; those without room are closed."""
     hosts = struct.unpack(f"={len(payload) // 4}i", payload)
     fit = max(room, 0) // 4
-    numbers = []
-    for fd in hosts[:fit]:
-        numbers.append(task.fds.add(Descriptor(fd, cloexec=bool(flags & MSG_CMSG_CLOEXEC))))
+    cloexec = bool(flags & MSG_CMSG_CLOEXEC)
+    numbers = [task.fds.add(Descriptor(fd, cloexec=cloexec)) for fd in hosts[:fit]]
     for fd in hosts[fit:]:
         os.close(fd)
     return struct.pack(f"<{len(numbers)}i", *numbers), len(hosts) > fit
@@ -412,7 +411,7 @@ class _Message:
         layout = task.process.abi.layouts["msghdr"]
         self.task, self.address, self.layout = task, address, layout
         self.head = layout.unpack(task.space.read(address, layout.size))
-        if self.head.iovlen > 1024:  # noqa: PLR2004 - UIO_MAXIOV
+        if self.head.iovlen > 1024:
             raise OSError(EMSGSIZE, os.strerror(EMSGSIZE))
         self.views = vector(task, self.head.iov, self.head.iovlen, access)
         pairs = [value for view in self.views for value in (_address_of(view), len(view))]
@@ -442,14 +441,14 @@ class _Message:
         self.control = ctypes.create_string_buffer(self.control_size or 1)
         return self
 
-    def host_bytes(self) -> Any:  # noqa: ANN401
+    def host_bytes(self) -> Any:
         """Return a host struct msghdr."""
         return ctypes.create_string_buffer(_HOST_MSGHDR.pack(
             ctypes.addressof(self.name) if self.name_size else 0, self.name_size, ctypes.addressof(self.iov),
             len(self.views), ctypes.addressof(self.control) if self.control_size else 0, self.control_size, 0,
         ), _HOST_MSGHDR.size)  # fmt: skip
 
-    def received(self, result: Any, flags: int) -> None:  # noqa: ANN401
+    def received(self, result: Any, flags: int) -> None:
         """Write name, control data, lengths and flags back."""
         _, name_size, _, _, _, control_size, out_flags = _HOST_MSGHDR.unpack(result.raw)
         head, space = self.head, self.task.space
@@ -466,7 +465,7 @@ class _Message:
 
 
 @call("sendmsg fd msg flags:msg")
-def sendmsg(task: Task, fd: int, address: int, flags: int) -> Any:  # noqa: ANN401
+def sendmsg(task: Task, fd: int, address: int, flags: int) -> Any:
     """sendmsg(2)."""
     sock = task.fds.host(fd)
     message = _Message(task, address, READ).for_sending()
@@ -475,7 +474,7 @@ def sendmsg(task: Task, fd: int, address: int, flags: int) -> Any:  # noqa: ANN4
 
 
 @call("recvmsg fd msg flags:msg")
-def recvmsg(task: Task, fd: int, address: int, flags: int) -> Any:  # noqa: ANN401
+def recvmsg(task: Task, fd: int, address: int, flags: int) -> Any:
     """recvmsg(2)."""
     sock = task.fds.host(fd)
 
@@ -491,19 +490,19 @@ def recvmsg(task: Task, fd: int, address: int, flags: int) -> Any:  # noqa: ANN4
 
 
 @call("sendmmsg fd ptr uint flags:msg")
-def sendmmsg(task: Task, fd: int, address: int, count: int, flags: int) -> Any:  # noqa: ANN401
+def sendmmsg(task: Task, fd: int, address: int, count: int, flags: int) -> Any:
     """sendmmsg(2)."""
     size = task.process.abi.layouts["msghdr"].size
     result = _many(task, fd, address, min(count, 1024), size, flags, sendmsg)
-    return result if result else sendmsg_first(task, fd, address, size, flags)
+    return result or sendmsg_first(task, fd, address, size, flags)
 
 
-def sendmsg_first(task: Task, fd: int, address: int, size: int, flags: int) -> Any:  # noqa: ANN401
+def sendmsg_first(task: Task, fd: int, address: int, size: int, flags: int) -> Any:
     """Send the first of several messages, waiting if need be."""
     return _one_of_many(task, address, size, sendmsg(task, fd, address, flags))
 
 
-def _many(task: Task, fd: int, address: int, count: int, size: int, flags: int, function: Any) -> int:  # noqa: ANN401, PLR0913
+def _many(task: Task, fd: int, address: int, count: int, size: int, flags: int, function: Any) -> int:
     """Send or receive as many messages as go without waiting; 0 if none does."""
     for index in range(count):
         at = address + index * (size + 4)
@@ -519,7 +518,7 @@ def _many(task: Task, fd: int, address: int, count: int, size: int, flags: int, 
     return count
 
 
-def _one_of_many(task: Task, address: int, size: int, result: Any) -> Any:  # noqa: ANN401
+def _one_of_many(task: Task, address: int, size: int, result: Any) -> Any:
     if isinstance(result, int):
         if result >= 0:
             task.space.write_u32(address + size, result)
@@ -535,7 +534,7 @@ def _one_of_many(task: Task, address: int, size: int, result: Any) -> Any:  # no
 
 def _recvmmsg(name: str) -> None:
     @call(f"{name} fd ptr uint flags:msg ptr")
-    def run(task: Task, fd: int, address: int, count: int, flags: int, _timeout: int) -> Any:  # noqa: ANN401, PLR0913
+    def run(task: Task, fd: int, address: int, count: int, flags: int, _timeout: int) -> Any:
         size = task.process.abi.layouts["msghdr"].size
         flags &= ~MSG_WAITFORONE
         result = _many(task, fd, address, min(count, 1024), size, flags, recvmsg)
@@ -550,14 +549,14 @@ _recvmmsg("recvmmsg_time64")
 
 
 @call("setsockopt fd enum:sol enum:so in:4 int")
-def setsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:  # noqa: PLR0913
+def setsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:
     """setsockopt(2)."""
     sock = task.fds.host(fd)
     if not 0 <= length <= 1 << 16:
         return -EINVAL
     data = task.space.read(address, length) if address else b""
-    if level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32:  # noqa: PLR2004
-        if len(data) < 8:  # noqa: PLR2004 - struct timeval
+    if level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32:
+        if len(data) < 8:
             return -EINVAL
         data = struct.pack("=qq", *struct.unpack("<ii", data[:8]))
     elif level == SOL_SOCKET and option == SO_ATTACH_FILTER:
@@ -568,20 +567,20 @@ def setsockopt(task: Task, fd: int, level: int, option: int, address: int, lengt
 
 
 @call("getsockopt fd enum:sol enum:so ptr ptr")
-def getsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:  # noqa: PLR0913
+def getsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:
     """getsockopt(2)."""
     sock = task.fds.host(fd)
     room = int.from_bytes(task.space.view(length, 4, READ), "little", signed=True)
     if room < 0:
         return -EINVAL
-    timeval = level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32  # noqa: PLR2004
+    timeval = level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32
     wanted = 16 if timeval else min(room, 1 << 16)
     data, size = ctypes.create_string_buffer(wanted or 1), ctypes.c_uint(wanted)
     host.getsockopt(sock, level, option, data, ctypes.byref(size))
     result = data.raw[: size.value]
     if timeval:
         result = struct.pack("<ii", *(v & 0x7FFFFFFF for v in struct.unpack("=qq", result)))[:room]
-    elif level == SOL_SOCKET and option == SO_PEERCRED and len(result) >= 4:  # noqa: PLR2004
+    elif level == SOL_SOCKET and option == SO_PEERCRED and len(result) >= 4:
         pid = struct.unpack("=i", result[:4])[0]
         result = struct.pack("<i", task.process.pids.guest(pid)) + result[4:]
     task.space.write(address, result)

@@ -43,7 +43,7 @@ class Waiter:
 # --- making and ending threads ------------------------------------------------------------------
 
 
-def new_thread(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> int:  # noqa: PLR0913
+def new_thread(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_tid: int) -> int:
     """Start a guest thread; its registers are the caller's but for stack, TLS and the result 0."""
     process = task.process
     state = process.engine.state
@@ -105,9 +105,9 @@ def arm_get_tls(task: Task) -> int:
 
 
 @call("ARM_breakpoint")
-def arm_breakpoint(task: Task) -> Any:  # noqa: ANN401
+def arm_breakpoint(task: Task) -> Any:
     """The breakpoint call: SIGTRAP."""
-    from xemu.user import signals as sig  # noqa: PLC0415 - rare
+    from xemu.user import signals as sig
 
     pc = task.process.engine.state.read("pc")
     task.process.signals.force(task, sig.SigInfo(sig.SIGTRAP, sig.TRAP_BRKPT, "fault", pc))
@@ -222,7 +222,7 @@ def _leave(task: Task, waiter: Waiter) -> None:
             del task.process.futexes[waiter.address]
 
 
-def _wait(task: Task, address: int, value: int, deadline: int | None, bits: int) -> Any:  # noqa: ANN401
+def _wait(task: Task, address: int, value: int, deadline: int | None, bits: int) -> Any:
     if not bits:
         return -EINVAL
     if int.from_bytes(_word(task, address), "little") != value:
@@ -282,7 +282,7 @@ def _wait_shared(task: Task, address: int, value: int, deadline: int | None, bit
 # --- operations ---------------------------------------------------------------------------------
 
 
-def _wake_op(task: Task, first: int, wake_first: int, wake_second: int, second: int, operation: int) -> int:  # noqa: PLR0913
+def _wake_op(task: Task, first: int, wake_first: int, wake_second: int, second: int, operation: int) -> int:
     view = _word(task, second, READ | WRITE)
     old = int.from_bytes(view, "little", signed=True)
     kind, compare = operation >> 28 & 7, operation >> 24 & 15
@@ -305,7 +305,7 @@ def _signed12(value: int) -> int:
     return value - 0x1000 if value & 0x800 else value
 
 
-def _lock_pi(task: Task, address: int, deadline: int | None, *, only_try: bool) -> Any:  # noqa: ANN401
+def _lock_pi(task: Task, address: int, deadline: int | None, *, only_try: bool) -> Any:
     """Take a PI lock: the word holds the owner's thread id (no priorities to inherit here)."""
     view = _word(task, address, READ | WRITE)
     value = int.from_bytes(view, "little")
@@ -344,7 +344,7 @@ def _unlock_pi(task: Task, address: int) -> int:
     return 0
 
 
-def _wait_requeue_pi(task: Task, address: int, value: int, deadline: int | None, target: int) -> Any:  # noqa: ANN401
+def _wait_requeue_pi(task: Task, address: int, value: int, deadline: int | None, target: int) -> Any:
     if int.from_bytes(_word(task, address), "little") != value:
         return -EAGAIN
     _word(task, target)
@@ -382,7 +382,7 @@ def _deadline(task: Task, operation: int, timeout: int, layout: str) -> int | No
     return limit
 
 
-def _futex(task: Task, address: int, operation: int, value: int, timeout: int, second: int, third: int, layout: str) -> Any:  # noqa: ANN401, C901, PLR0911, PLR0913
+def _futex(task: Task, address: int, operation: int, value: int, timeout: int, second: int, third: int, layout: str) -> Any:
     """futex(2): one branch per operation."""
     command = operation & 127
     if command in (FUTEX_WAIT, FUTEX_WAIT_BITSET):
@@ -421,12 +421,12 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
 
 
 @call("futex ptr enum:futex uint ptr ptr uint")
-def futex(task: Task, address: int, operation: int, value: int, timeout: int, second: int, third: int) -> Any:  # noqa: ANN401, PLR0913
+def futex(task: Task, address: int, operation: int, value: int, timeout: int, second: int, third: int) -> Any:
     """futex(2)."""
     return _futex(task, address, operation, value, timeout, second, third, "timespec")
 
 
 @call("futex_time64 ptr enum:futex uint ptr ptr uint")
-def futex_time64(task: Task, address: int, operation: int, value: int, timeout: int, second: int, third: int) -> Any:  # noqa: ANN401, PLR0913
+def futex_time64(task: Task, address: int, operation: int, value: int, timeout: int, second: int, third: int) -> Any:
     """futex(2) with 64-bit times."""
     return _futex(task, address, operation, value, timeout, second, third, "timespec64")

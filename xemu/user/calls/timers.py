@@ -264,7 +264,7 @@ def timerfd_create(task: Task, clock: int, flags: int) -> int:
     return task.fds.add(Descriptor(fd, cloexec=cloexec, kind=STREAM, data=data))
 
 
-def _timerfd_set(task: Task, fd: int, flags: int, new: int, old: int, layout: str) -> int:  # noqa: PLR0913
+def _timerfd_set(task: Task, fd: int, flags: int, new: int, old: int, layout: str) -> int:
     entry = task.fds.get(fd)
     value, interval = _read_spec(task, layout, new)
     if isinstance(entry.data, VirtualTimerFile):

@@ -28,7 +28,7 @@ def write_time(task: Task, address: int, layout: str, nanoseconds: int, scale: i
     """Write a timespec or timeval (scale 1000)."""
     codes = task.process.abi.layouts[layout].struct
     seconds, rest = divmod(nanoseconds, SECOND)
-    if codes.size == 8:  # noqa: PLR2004 - 32-bit times wrap in 2038
+    if codes.size == 8:
         seconds = (seconds + (1 << 31)) % (1 << 32) - (1 << 31)
     task.space.view(address, codes.size, WRITE)[:] = codes.pack(seconds, rest // scale)
 
@@ -45,7 +45,7 @@ def read_time(task: Task, address: int, layout: str, scale: int = 1) -> int:
 
 def nanoseconds_of(task: Task, value: int) -> int:
     """Return tv_nsec of a 64-bit timespec; for 32-bit programs its upper half is padding."""
-    return (value & MASK32) - (value & 0x80000000) * 2 if task.process.abi.bits == 32 else value  # noqa: PLR2004
+    return (value & MASK32) - (value & 0x80000000) * 2 if task.process.abi.bits == 32 else value
 
 
 def read_clock(task: Task, clock: int) -> int:
@@ -150,19 +150,19 @@ def _sleep(task: Task, deadline: int, remain: int, layout: str) -> Generator[Wai
         return -EINTR
 
 
-def _nanosleep(task: Task, wanted: int, remain: int, layout: str) -> Any:  # noqa: ANN401
+def _nanosleep(task: Task, wanted: int, remain: int, layout: str) -> Any:
     return _sleep(task, task.process.clock.monotonic() + read_time(task, wanted, layout), remain, layout)
 
 
 @call("nanosleep struct:timespec struct:timespec", restart=False)
-def nanosleep(task: Task, wanted: int, remain: int) -> Any:  # noqa: ANN401
+def nanosleep(task: Task, wanted: int, remain: int) -> Any:
     """nanosleep(2)."""
     return _nanosleep(task, wanted, remain, "timespec")
 
 
 def _clock_nanosleep(name: str, layout: str) -> None:
     @call(f"{name} enum:clock int struct:{layout} struct:{layout}", restart=False)
-    def run(task: Task, clock: int, flags: int, wanted: int, remain: int) -> Any:  # noqa: ANN401
+    def run(task: Task, clock: int, flags: int, wanted: int, remain: int) -> Any:
         if clock == CLOCK_THREAD:
             return -EINVAL
         length = read_time(task, wanted, layout)
