@@ -281,9 +281,7 @@ def test_example(row: str) -> None:
         machine.set({"d": "D", "r": "R"}[name[0]], int(name[1:]), value)
     old = snapshot(machine)
     assert machine.step() == "", rest
-    assert {k: v for k, v in snapshot(machine).items() if v != old[k]} == {
-        k: v for k, v in registers(after).items() if v != old[k]
-    }
+    assert {k: v for k, v in snapshot(machine).items() if v != old[k]} == {k: v for k, v in registers(after).items() if v != old[k]}
     variant = find_variant(a32, int(word, 16))
     assert variant is not None
     assert same_text(text_of(variant, int(word, 16)), text)
@@ -318,8 +316,10 @@ def test_reserved_encodings_are_undefined(row: str) -> None:
     assert machine_for(int(word, 16)).step() == "undefined", why
 
 
-def test_a_register_list_beyond_d31_is_undefined() -> None:
-    machine = machine_for(0xF461F80F)  # vld2.8 {d31, d32}, [r1]
+@pytest.mark.parametrize("word", [0xF461F80F, 0xF461E20F, 0xF441E20F, 0xF3BFFBA0])
+def test_a_register_list_beyond_d31_is_undefined(word: int) -> None:
+    """vld2.8 {d31, d32}; vld1.8 and vst1.8 {d30, d31, d32, d33}; vtbl.8 d15, {d31 to d34}, d16."""
+    machine = machine_for(word)
     machine.set("R", 1, MEMORY)
     assert machine.step() == "undefined"
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from xemu.core.isa import Variant
+    from xemu.core.isa import FixedWidthIsa, Variant
 
 MINE: Final = ("vfp.py", "vfp_transfer.py", "neon_fp.py")
 PC: Final = 15
@@ -45,7 +45,7 @@ def is_mine(variant: Variant, word: int) -> bool:
 
 
 @pytest.mark.parametrize("isa", [a32, t32], ids=lambda isa: isa.name)
-def test_rows_equal_qemu(isa, need: Callable[..., str], tmp_path: Path) -> None:
+def test_rows_equal_qemu(isa: FixedWidthIsa, need: Callable[..., str], tmp_path: Path) -> None:
     need("qemu-arm", "arm-linux-gnueabihf-gcc")
     arm.load_rows()
     rng = random.Random(7)
@@ -55,7 +55,7 @@ def test_rows_equal_qemu(isa, need: Callable[..., str], tmp_path: Path) -> None:
     got = [replace(outcome, pc=0) for outcome in map(run_case, cases)]
     done = [i for i, outcome in enumerate(expected) if outcome.kind == "done" and got[i].kind == "done"]
     assert len(done) > 0.7 * len(cases)
-    assert not report(*([items[i] for i in done] for items in (cases, expected, got)))
+    assert not report([cases[i] for i in done], [expected[i] for i in done], [got[i] for i in done])
     assert [o.kind == "undefined" for o in expected] == [o.kind == "undefined" for o in got]
 
 
@@ -111,16 +111,16 @@ def test_too_long_register_lists_are_undefined() -> None:
 def test_reciprocal_estimates_are_the_manuals() -> None:
     """Compare with recip_estimate() and recip_sqrt_estimate() of the manual (A2.7.5), which use doubles."""
     arm.load_rows()                        # rows are numbered in the order in which their modules are imported
-    from xemu.targets.arm import neon_fp
+    from xemu.targets.arm import neon_estimate
 
     new_graph()
     for q in range(256, 512):
         expected = int(256.0 / ((q + 0.5) / 512.0) + 0.5)
-        assert int(neon_fp.recip_estimate(Lanes(const(q, 32), 32)).bits) == expected
+        assert int(neon_estimate.recip_estimate(Lanes(const(q, 32), 32)).bits) == expected
     for q in range(128, 256):
         for limit, scale in (1 << 27, 256.0), (1 << 28, 512.0):
             expected = int(256.0 / sqrt((q + 0.5) / scale) + 0.5)
-            got = neon_fp.rsqrt_estimate(Lanes(const(q, 32), 32), Lanes(const(limit, 32), 32))
+            got = neon_estimate.rsqrt_estimate(Lanes(const(q, 32), 32), Lanes(const(limit, 32), 32))
             assert int(got.bits) == expected
 
 

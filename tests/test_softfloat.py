@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from xemu.core import softfloat
+from xemu.core import softfloat, softnumber
 from xemu.core.bits import const, new_graph
-from xemu.core.softfloat import COMPARES, FORMATS, Operation, evaluate_flags, evaluate_value
+from xemu.core.softfloat import COMPARES, evaluate_flags, evaluate_value
+from xemu.core.softnumber import FORMATS, Operation
 from xemu.targets.arm.fp_rules import slow
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def host(name: str, x: float, y: float) -> float:
     return x / y
 
 
-def same(fmt: softfloat.Format, x: int, y: int) -> bool:
+def same(fmt: softnumber.Format, x: int, y: int) -> bool:
     """Compare bits; all NaNs are alike."""
     return x == y or all(v & (fmt.sign - 1) > fmt.infinity for v in (x, y))
 
@@ -89,7 +90,7 @@ def test_arithmetic_equals_the_hosts(name: str) -> None:
         for fmt, load, store in (F32, as_single, single_bits), (F64, as_double, double_bits):
             x, y = random_number(rng, fmt.name), random_number(rng, fmt.name)
             operands = [x] if name == "sqrt" else [x, y]
-            mine = softfloat.SIMPLE[name](Operation(softfloat.RULES["arm"], 0), fmt, *operands)
+            mine = softfloat.SIMPLE[name](Operation(softnumber.RULES["arm"], 0), fmt, *operands)
             assert same(fmt, mine, store(host(name, load(x), load(y)))), (name, hex(x), hex(y), hex(mine))
 
 
@@ -100,8 +101,8 @@ def test_fused_multiply_add_equals_the_hosts() -> None:
     for _ in range(4000):
         x, y, z = (random_number(rng, "f64") for _ in range(3))
         if rng.random() < 0.5:                       # nearly -x * y
-            z = softfloat.mul(Operation(softfloat.RULES["arm"], 0), F64, x, y) ^ F64.sign
-        mine = softfloat.fma(Operation(softfloat.RULES["arm"], 0), F64, x, y, z)
+            z = softfloat.mul(Operation(softnumber.RULES["arm"], 0), F64, x, y) ^ F64.sign
+        mine = softfloat.fma(Operation(softnumber.RULES["arm"], 0), F64, x, y, z)
         assert same(F64, mine, double_bits(library.fma(as_double(x), as_double(y), as_double(z)))), (hex(x), hex(y), hex(z))
 
 
@@ -112,7 +113,7 @@ def test_directed_rounding_brackets_the_exact_product() -> None:
         if max(x, y) >= 0x7F800000:
             continue
         exact = Fraction(as_single(x)) * Fraction(as_single(y))
-        results = [softfloat.mul(Operation(softfloat.RULES["arm"], mode), F32, x, y) for mode in range(5)]
+        results = [softfloat.mul(Operation(softnumber.RULES["arm"], mode), F32, x, y) for mode in range(5)]
         nearest, up, down, zero, away = results
         assert down == zero
         assert up in (down, down + 1)
@@ -126,13 +127,13 @@ def test_conversions_equal_the_hosts() -> None:
     rng = random.Random(3)
     for _ in range(3000):
         x = random_number(rng, "f64")
-        mine = softfloat.convert(Operation(softfloat.RULES["arm"], 0), F64, F32, x)
+        mine = softfloat.convert(Operation(softnumber.RULES["arm"], 0), F64, F32, x)
         assert same(F32, mine, single_bits(as_double(x))), hex(x)
         h = random_number(rng, "f16")
-        mine = softfloat.convert(Operation(softfloat.RULES["arm"], 0), FORMATS["f16"], F64, h)
+        mine = softfloat.convert(Operation(softnumber.RULES["arm"], 0), FORMATS["f16"], F64, h)
         assert same(F64, mine, double_bits(struct.unpack("<e", struct.pack("<H", h))[0])), hex(h)
         n = rng.getrandbits(32) - (1 << 31)
-        assert softfloat.from_integer(Operation(softfloat.RULES["arm"], 0), F32, n & 0xFFFFFFFF, width=32, fbits=0, signed=True) \
+        assert softfloat.from_integer(Operation(softnumber.RULES["arm"], 0), F32, n & 0xFFFFFFFF, width=32, fbits=0, signed=True) \
             == single_bits(float(n))
 
 
@@ -163,7 +164,7 @@ def test_lanes_gather_their_exceptions() -> None:
     attr = ("div", "f32", 2, "arm")
     one_zero, zero_inf = 0x3F800000 << 32 | 0x00000000, 0x00000000 << 32 | 0x7F800000
     assert evaluate_value(64, attr, [64, 64, 8], one_zero, zero_inf, 0) == 0x7F800000 << 32
-    assert evaluate_flags(8, attr, [64, 64, 8], one_zero, zero_inf, 0) == softfloat.DIVIDE_BY_ZERO
+    assert evaluate_flags(8, attr, [64, 64, 8], one_zero, zero_inf, 0) == softnumber.DIVIDE_BY_ZERO
     compare = ("lt", "f32", 2, "arm")
     assert evaluate_value(64, compare, [64, 64, 8], zero_inf, one_zero, 0) == 0xFFFFFFFF << 32
 
@@ -190,7 +191,7 @@ def slow_operands(rng: random.Random, name: str, fmt: object, count: int) -> tup
     source = fmt if isinstance(fmt, str) else fmt[0]  # type: ignore[index]
     f = FORMATS[source]
     values = [random_number(rng, source) for _ in range(count)]
-    op = Operation(softfloat.RULES["arm"], 0)
+    op = Operation(softnumber.RULES["arm"], 0)
     edge = (1 << f.fraction) - rng.randrange(-3, 4)
     if name == "mul" and rng.random() < 0.3:
         values[1] = softfloat.div(op, f, edge, values[0])
@@ -207,8 +208,8 @@ def test_slow_function_equals_the_definition(
     name: str, fmt: object, count: int, monkeypatch: pytest.MonkeyPatch, *, tiny_after: bool
 ) -> None:
     """On hosts that detect tininess before or after rounding, and with either sign of their NaN."""
-    monkeypatch.setattr(softfloat.RULES["host"], "tiny_after_rounding", tiny_after)
-    monkeypatch.setattr(softfloat.RULES["host"], "default_nan_sign", int(tiny_after))
+    monkeypatch.setattr(softnumber.RULES["host"], "tiny_after_rounding", tiny_after)
+    monkeypatch.setattr(softnumber.RULES["host"], "default_nan_sign", int(tiny_after))
     rng = random.Random(f"{name} {fmt} {tiny_after}")
     for _ in range(150):
         values, width = slow_operands(rng, name, fmt, count)

@@ -18,6 +18,7 @@ TRIES: Final = 200
 NEAR: Final = {"imm8": 1024, "imm11": 2304, "imm6": 256, "imm5": 256}  # reach of T16 branches by their field
 ALWAYS: Final = 14
 NOT_IN_IT: Final = ("B_conditional", "CBZ", "CBNZ", "CPS", "SETEND")
+COPROCESSOR: Final = ("LDC", "STC", "CDP", "MCR", "MRC")
 PAIRWISE: Final = ("VTRN", "VZIP", "VUZP", "VSWP")
 STRUCTURES: Final = tuple(f"V{what}{n}" for what in ("LD", "ST") for n in (1, 2, 3, 4))
 LEFT_OUT: Final = ("SVC", "SETEND", "IT")  # calls the system; turn the driver's own accesses and branches around
@@ -65,6 +66,8 @@ def is_predictable(variant: Variant, word: int) -> bool:
         place = variant.row.places.get(field)
         return word >> place.shift & ((1 << place.width) - 1) if place else 0
 
+    if name.startswith(COPROCESSOR) and word >> 8 & 15 in (1, 2):
+        return False  # QEMU emulates the FPA there, as old kernels did
     if name in ("SBFX", "UBFX", "BFI", "BFC"):
         return _bit_field_fits(name, variant.row.isa.name, word)
     if "LDM" in name or "STM" in name:

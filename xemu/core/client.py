@@ -32,6 +32,7 @@ class Client:
         self.to = self.back = -1
         self.waiting: deque[tuple[tuple[Any, ...], Callable[[Any], None]]] = deque()
         self.current: Callable[[Any], None] | None = None
+        self.leaving = False
         self.failures = 0                 # workers that died since the last answer
         self.not_before = 0.0             # when the next worker may start
 
@@ -87,11 +88,17 @@ class Client:
     # -- requests ----------------------------------------------------------------------------------------------------
     def ask(self, request: tuple[Any, ...], done: Callable[[Any], None], *, urgent: bool = False) -> None:
         """Ask the worker; `done` is called from `poll` with the answer: () if it could not do it, None if it died."""
-        if urgent:
+        if self.leaving:
+            try:
+                send(self.to, (*request, bool(self.cache.directory)))
+            except OSError:
+                return
+        elif urgent:
             self.waiting.appendleft((request, done))
         else:
             self.waiting.append((request, done))
-        self._send_next()
+        if not self.leaving:
+            self._send_next()
 
     def _send_next(self) -> None:
         while self.current is None and self.waiting and (self.pid or monotonic() >= self.not_before):
@@ -132,6 +139,16 @@ class Client:
             done, self.current = self.current, None
             done(message[1] if message[0] else ())  # type: ignore[misc]
         self._send_next()
+
+    def leave(self) -> None:
+        """From now on only send: nobody reads the answers any more."""
+        os.close(self.back)
+        self.back = -1
+        self.leaving = True
+
+    def finish(self) -> None:
+        """Let the worker end when it has done what it was sent."""
+        self._stop()
 
     def wait(self) -> None:
         """Wait until nothing is under way or waiting."""

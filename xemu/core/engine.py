@@ -592,6 +592,10 @@ class Engine:
         """Go on in the child of a host fork."""
         self.library.after_fork()
 
+    def close(self) -> None:
+        """Say that this engine runs no more: what is hot is left to the compiler, for the next run."""
+        self.library.close()
+
     def reset_space(self) -> None:
         """Forget all decoded code (execve emptied the window)."""
         self._drop(list(self.pages.values()))

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, Lanes, cat, const, make, mux, ult, zext
-from xemu.core.softfloat import COMPARES, FORMATS
+from xemu.core.softfloat import COMPARES
+from xemu.core.softnumber import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 CONTEXTS = 64            # context words a target may have
 LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
 QUEUE = 512              # hot heads waiting for the compiler
+LEFT_BEHIND = 64         # hot heads that are compiled for the next run when a program ends
 REWRITTEN = 32           # a page whose code changed more often is interpreted only
 
 
@@ -230,6 +231,15 @@ class Library:
             while self.hot:
                 self._next_region()
                 self.client.wait()
+
+    def close(self) -> None:
+        """Leave the hottest heads to a worker that is running anyway: it writes them to the cache for the next run."""
+        if not self.client.pid or not self.cache.directory:
+            return
+        self.client.leave()
+        for _ in range(min(len(self.hot), LEFT_BEHIND)):
+            self._next_region()
+        self.client.finish()
 
     def _next_region(self) -> None:
         """Send the next head that is still wanted to the compiler."""

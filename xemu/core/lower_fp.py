@@ -15,10 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
-from xemu.core.bits import make, new_graph
 from xemu.core.evaluate import split
 from xemu.core.fp import SLOW_OPERATIONS, result_width
-from xemu.core.softfloat import COMPARES, FORMATS, Format
+from xemu.core.lower_fp_check import Check
+from xemu.core.softfloat import COMPARES
+from xemu.core.softnumber import FORMATS
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ class FloatLowering:
     def from_float(self, node: Bits, name: str) -> str:
         """Return a result as iN, remembering the float."""
         self.remember_float(node, name)
-        return self.let(f"bitcast {'float' if node.width == 32 else 'double'} {name} to i{node.width}")  # noqa: PLR2004
+        return self.let(f"bitcast {'float' if node.width == 32 else 'double'} {name} to i{node.width}")
 
     def constrained(self, name: str, result: str, args: list[str], *, mode: str = "round.tonearest") -> str:
         """Emit a constrained intrinsic; arguments are "type value"."""
@@ -136,7 +137,7 @@ class FloatLowering:
         known = self.floats.get(node.id)
         if known is None:
             return self.value(node)
-        return self.let(f"bitcast {'float' if node.width == 32 else 'double'} {known} to i{node.width}")  # noqa: PLR2004
+        return self.let(f"bitcast {'float' if node.width == 32 else 'double'} {known} to i{node.width}")
 
     def _joined(self, bad: str, fast: str, kind: str, slow: Callable[[], str]) -> str:
         """Return `fast`, or where `bad` what `slow` emits in a cold block."""
@@ -320,7 +321,9 @@ class FloatLowering:
         name, (fmt, width, rounding, fbits), _, _ = node.attr
         assert (width, fbits) == (32, 0)
         x, ctl = self.as_float(node.args[0], fmt), node.args[-1]
-        slow: Callable[[], str] = lambda: self.slow_call(node)
+
+        def slow() -> str:
+            return self.slow_call(node)
         if plain and name == "to_sint":
             result = host.to_int(self, x, fmt, 32, truncate=rounding == "zero")
             return self._joined(self.let(f"icmp eq i32 {result}, -2147483648"), result, "i32", slow)
@@ -374,110 +377,6 @@ class FloatLowering:
         return self.let(f"or i8 {host.take_flags(self)}, {self.let(f'trunc i64 {raised} to i8')}")
 
 
-class Check:
-    """Integer tests on the bits of operands and results that flushing modes need; on one lane or a vector."""
-
-    def __init__(self, em: Any, fmt: Format, lanes: int) -> None:
-        self.em, self.fmt, self.lanes = em, fmt, lanes
-        self.kind = f"i{fmt.width}" if lanes == 1 else f"<{lanes} x i{fmt.width}>"
-        self.smallest, self.infinity = 1 << fmt.fraction, fmt.infinity
-
-    def const(self, value: int) -> str:
-        """Return a constant in every lane."""
-        value &= (1 << self.fmt.width) - 1
-        text = str(value - (1 << self.fmt.width) if value >> (self.fmt.width - 1) else value)
-        return text if self.lanes == 1 else "<" + ", ".join([f"i{self.fmt.width} {text}"] * self.lanes) + ">"
-
-    def op(self, name: str, x: str, y: str | int) -> str:
-        """Emit an operation or a comparison ("icmp ult")."""
-        other = self.const(y) if isinstance(y, int) else y
-        return str(self.em.let(f"{name} {self.kind} {x}, {other}"))
-
-    def bits(self, name: str, x: str, y: str) -> str:
-        """Combine two masks."""
-        flag = "i1" if self.lanes == 1 else f"<{self.lanes} x i1>"
-        return str(self.em.let(f"{name} {flag} {x}, {y}"))
-
-    def any(self, mask: str) -> str:
-        """Return whether a mask has a lane set."""
-        if self.lanes == 1:
-            return mask
-        number = self.em.let(f"bitcast <{self.lanes} x i1> {mask} to i{self.lanes}")
-        return str(self.em.let(f"icmp ne i{self.lanes} {number}, 0"))
-
-    def pick(self, name: str, x: str, y: str) -> str:
-        """Emit umin or umax."""
-        suffix = f"v{self.lanes}i{self.fmt.width}" if self.lanes > 1 else f"i{self.fmt.width}"
-        return str(self.em.call(self.kind, f"llvm.{name}.{suffix}", f"{self.kind} {x}", f"{self.kind} {y}"))
-
-    def size(self, x: str) -> str:
-        """Return the number without its sign."""
-        return self.op("and", x, self.fmt.sign - 1)
-
-    def denormal(self, size: str) -> str:
-        """Return where a size is denormal."""
-        return self.op("icmp ult", self.op("add", size, -1), self.smallest - 1)
-
-    def before(self, name: str, fmt: Any, operands: list[str]) -> str:
-        """Return whether the operation may not be done on the host; empty: it always may."""
-        sizes = [self.size(x) for x in operands] if not name.startswith("from_") else []
-        match name:
-            case "mul" | "div":
-                return self.any(self._far(name, sizes[0], sizes[1]))
-            case "fma":
-                return self.any(self.bits("or", self._far(name, sizes[0], sizes[1]), self.denormal(sizes[2])))
-            case "to_float" if fmt == ("f64", "f32"):
-                low = 1 + self.fmt.bias - FORMATS["f32"].bias + 1
-                small = self.op("icmp ult", sizes[0], low << self.fmt.fraction)
-                zero = self.op("icmp eq", sizes[0], 0)
-                large = self.op("icmp uge", sizes[0], self.infinity)
-                return self.bits("or", self.bits("and", small, self.bits("xor", zero, "true")), large)
-            case "from_sint" | "from_uint":
-                return ""
-        if len(sizes) == 1:
-            return self.any(self.denormal(sizes[0]))
-        lower = self.pick("umin", self.op("add", sizes[0], -1), self.op("add", sizes[1], -1))
-        return self.any(self.op("icmp ult", lower, self.smallest - 1))
-
-    def _far(self, name: str, x: str, y: str) -> str:
-        """Return where a factor is not normal and finite, or the result may be tiny."""
-        f = self.fmt
-        odd = self.bits("or", self.op("icmp slt", self.pick("umin", x, y), self.smallest),
-                        self.op("icmp sge", self.pick("umax", x, y), self.infinity))
-        if name == "div":
-            tiny = self.op("icmp slt", self.op("sub", x, y), (2 - f.bias) << f.fraction)
-        else:                                  # of a fused product, every bit must fit above the smallest denormal
-            least = (f.bias + 2 + (f.fraction if name == "fma" else 0)) << f.fraction
-            tiny = self.op("icmp slt", y, self.op("sub", self.const(least), x))
-        return self.bits("or", odd, tiny)
-
-    def surely(self, name: str, operands: list[str]) -> str:
-        """Return whether it really may not be done, after `before` has said so: products with zeros may."""
-        if name not in ("mul", "fma"):
-            return "true"
-        x, y = (self.size(v) for v in operands[:2])
-        far = self._far(name, x, y)
-        low, high = self.pick("umin", x, y), self.pick("umax", x, y)
-        zero = self.op("icmp eq", low, 0)
-        other = self.op("icmp ult", self.op("sub", high, self.smallest), self.infinity - self.smallest)
-        other = self.bits("or", other, self.op("icmp eq", high, 0))
-        fine = self.bits("and", zero, other)
-        flag = "true" if self.lanes == 1 else "<" + ", ".join(["i1 true"] * self.lanes) + ">"
-        bad = self.bits("and", far, self.bits("xor", fine, flag))
-        if name == "fma":
-            bad = self.bits("or", bad, self.denormal(self.size(operands[2])))
-        return self.any(bad)
-
-    def after(self, name: str, fmt: Any, result: str) -> str:
-        """Return whether the host's result may not be kept; empty: it always may."""
-        if name in ("mul", "div") or name.startswith("from_") or fmt == ("f64", "f32"):
-            return ""
-        if name == "to_sint":
-            return self.any(self.op("icmp eq", result, 1 << 31))
-        size = self.size(result)
-        return self.any(self.bits("or", self.denormal(size), self.op("icmp sgt", size, self.infinity)))
-
-
 def _smallest(fmt: str) -> str:
     """Return the smallest normal number as LLVM writes it."""
     return "0x3810000000000000" if fmt == "f32" else "0x0010000000000000"
@@ -489,104 +388,3 @@ def _mangle(kind: str) -> str:
         n, _, element = kind[1:-1].split()
         return f"v{n}{_mangle(element)}"
     return {"float": "f32", "double": "f64"}.get(kind, kind)
-
-
-# -- slow functions ---------------------------------------------------------------------------------------------------
-
-
-def slow_emitter() -> Any:
-    """Return an emitter for the body of a slow function."""
-    from xemu.core.lower import Emitter
-
-    class SlowEmitter(Emitter):
-        """Operands are parameters; host operations are calls of helpers that give value and exceptions."""
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.helpers: dict[str, tuple[str, Any]] = {}
-            self.calls: dict[tuple[Any, ...], str] = {}
-
-        def op_param(self, node: Bits) -> str:
-            """Return a parameter."""
-            return f"%{node.attr}"
-
-        def _host(self, node: Bits) -> str:
-            name, fmt = node.attr
-            key = (node.attr, *[a.id for a in node.args])
-            if key not in self.calls:
-                args = ", ".join(f"i{a.width} {self.value(a)}" for a in node.args)
-                helper = helper_name(name, fmt)
-                self.helpers[helper] = node.attr
-                self.calls[key] = self.let(f"call {{ i{result_width(name, fmt)}, i8 }} @{helper}({args})")
-            return f"{{ i{result_width(name, fmt)}, i8 }} {self.calls[key]}"
-
-        def op_hostfp(self, node: Bits) -> str:
-            """Return the value of a host operation."""
-            return self.let(f"extractvalue {self._host(node)}, 0")
-
-        def op_hostfpflags(self, node: Bits) -> str:
-            """Return its exceptions."""
-            return self.let(f"extractvalue {self._host(node)}, 1")
-
-    return SlowEmitter()
-
-
-def helper_name(name: str, fmt: Any) -> str:
-    """Return the name of the helper for a host operation."""
-    return "host_" + "_".join([name, *([fmt] if isinstance(fmt, str) else map(str, fmt))])
-
-
-def slow_functions(slow: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str]]:
-    """Return the text of a target's slow functions (fp_0, fp_1 … as in SLOW_OPERATIONS) and their declarations."""
-    text, declared, helpers = "", set(host.FLOAT_DECLARATIONS), {}
-    for index, (name, fmt) in enumerate(SLOW_OPERATIONS):
-        new_graph()
-        source = fmt if isinstance(fmt, str) else fmt[0]
-        width = source if isinstance(source, int) else FORMATS[source].width
-        count = 3 if name == "fma" else 1 if name == "sqrt" or not isinstance(fmt, str) else 2
-        params = [make("param", width, (), f"p{i}") for i in range(count)]
-        try:
-            value, flags = slow(name, fmt, params, make("param", 8, (), "ctl"))
-        except KeyError:
-            continue
-        em = slow_emitter()
-        result, raised = em.value(value), em.value(flags)
-        cell = ENGINE_CELLS["fp_raised"]
-        em.set_cell(cell, f"i64 {em.let(f'or i64 {em.get_cell(cell)}, ' + em.let(f'zext i8 {raised} to i64'))}")
-        em.put(f"ret i{value.width} {result}")
-        head = ", ".join(["ptr %st", *[f"i{width} %p{i}" for i in range(count)], "i8 %ctl"])
-        text += "\n".join([f"define dso_local {SLOW_CALL} i{value.width} @fp_{index}({head}) #0 {{", "entry:", *em.lines, "}", ""])
-        declared |= em.declared
-        helpers.update(em.helpers)
-    for helper, (name, fmt) in helpers.items():
-        body, more = _helper(helper, name, fmt)
-        text, declared = text + body, declared | more
-    return text, declared
-
-
-def _helper(helper: str, name: str, fmt: Any) -> tuple[str, set[str]]:
-    """Return a function that does a host operation in a rounding mode and gives (value, the exceptions it raised)."""
-    em = slow_emitter()
-    source, target = (fmt, fmt) if isinstance(fmt, str) else fmt[:2]
-    width = source if isinstance(source, int) else FORMATS[source].width
-    count = 3 if name == "fma" else 1 if name == "sqrt" or not isinstance(fmt, str) else 2
-    saved = host.begin_operation(em, "%mode")
-    args = [f"%p{i}" for i in range(count)]
-    kind = TYPES[target]
-    if name.startswith("from_"):
-        wide = em.let(f"{'sext' if name == 'from_sint' else 'zext'} i{width} %p0 to i64")
-        result = em.constrained("sitofp", kind, [f"i64 {wide}"], mode="round.dynamic")
-    else:
-        floats = [em.let(f"bitcast i{width} {a} to {TYPES[source]}") for a in args]
-        result = em._operation(name, fmt, (TYPES[source], kind), floats, "round.dynamic")  # noqa: SLF001  its own part
-    out = FORMATS[target].width
-    value = em.let(f"bitcast {kind} {result} to i{out}")
-    flags = host.end_operation(em, saved)
-    pair = em.let(f"insertvalue {{ i{out}, i8 }} poison, i{out} {value}, 0")
-    pair = em.let(f"insertvalue {{ i{out}, i8 }} {pair}, i8 {flags}, 1")
-    em.put(f"ret {{ i{out}, i8 }} {pair}")
-    head = ", ".join([*[f"i{width} {a}" for a in args], "i8 %mode"])
-    return "\n".join([f"define internal {{ i{out}, i8 }} @{helper}({head}) noinline #0 {{", "entry:", *em.lines, "}", ""]), em.declared
-
-
-__all__ = ["Check", "FloatLowering", "slow_functions"]

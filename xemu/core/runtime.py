@@ -12,7 +12,7 @@ from xemu.core import host
 from xemu.core.bits import const, new_graph
 from xemu.core.handlers import CodeEmitter, HandlerEmitter
 from xemu.core.lower import CONVENTION, SIGNATURE
-from xemu.core.lower_fp import slow_functions
+from xemu.core.lower_fp_slow import slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
     COLD_FLAGS,

@@ -86,8 +86,6 @@ class Target(NamedTuple):
     capstone: Callable[[int], tuple[int, int]]          # context word -> capstone architecture and mode
     fp_slow: Callable[[], Any] | None = None            # gives slow(name, format, arguments, control word), see fp.py
     scratch: tuple[str, int] = ("", 0)                  # a register that holds nothing between instructions (ARM's R15)
-    fp_slow: tuple[tuple[str, Any], ...] = ()           # (name, format) of operations that have a slow function
-    fp_rules: str = ""                                  # module with slow(name, fmt, args, ctl)
 
     def is_scratch(self, name: str, index: int) -> bool:
         """Return whether a register need not be kept."""

@@ -11,9 +11,11 @@ import os
 import signal
 import struct
 import sys
+from time import monotonic
 from typing import Any
 
 LENGTH = struct.Struct("<I")
+ALONE = 10.0             # seconds a worker goes on for the cache when its engine has ended
 
 
 def send(fd: int, message: Any) -> None:
@@ -74,7 +76,7 @@ def main() -> None:
 
     source, sink = os.dup(0), os.dup(1)
     os.dup2(2, 1)                                     # whatever LLVM prints must not reach the answers
-    cache = None
+    cache = alone = None
     while (request := receive(source)) is not None:
         if cache is None:
             cache = Cache(get_target(request[1]).package, enabled=bool(request[-1]))
@@ -85,9 +87,13 @@ def main() -> None:
                 import traceback
                 traceback.print_exc(file=sys.stderr)
             result = (False, f"{type(e).__name__}: {e}")
-        try:
-            send(sink, result)
-        except OSError:
+        if alone is None:
+            try:
+                send(sink, result)
+            except OSError:                           # the engine is gone: finish for the cache, but not for ever
+                alone = monotonic() + ALONE
+                os.nice(10)
+        elif monotonic() > alone:
             return
 
 

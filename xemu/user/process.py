@@ -90,6 +90,7 @@ class Process:
         self.posix_timers: dict[int, Any] = {}
         self.interval_timers: dict[int, Any] = {}
         self.futexes: dict[int, Any] = {}
+        self.segments: dict[int, int] = {}  # attached System V segments: address -> length
         self.started = self.clock.monotonic()
         self.table: list[Any] = []
         self.table_size = 0
@@ -149,6 +150,7 @@ class Process:
         self.signals.reset_for_exec()
         self.scheduler.drop_timers_for_exec()
         self.space.clear()
+        self.segments.clear()
         self.engine.reset_space()
         if self.vfork is not None:
             self.vfork.release()
@@ -209,6 +211,7 @@ class Process:
             self.signals.attach()
             self.scheduler.run()
         except ProcessExit as end:
+            self.engine.close()
             if self.is_child:
                 self._end_child(end)
             return end

@@ -30,6 +30,7 @@ LAST, FIRST_RT = 64, 32
 SIG_DFL, SIG_IGN = 0, 1
 SA_NOCLDSTOP, SA_NOCLDWAIT, SA_SIGINFO = 1, 2, 4
 SA_RESTORER, SA_ONSTACK, SA_RESTART, SA_NODEFER, SA_RESETHAND = 0x04000000, 0x08000000, 0x10000000, 0x40000000, 0x80000000
+CLD_TRAPPED = 4  # this and the greater codes: the child lives
 SI_USER, SI_KERNEL, SI_QUEUE, SI_TIMER, SI_TKILL = 0, 0x80, -1, -2, -6
 SEGV_MAPERR, SEGV_ACCERR, BUS_ADRALN, BUS_ADRERR, ILL_ILLOPC, TRAP_BRKPT = 1, 2, 1, 2, 1, 1
 
@@ -226,7 +227,10 @@ class Signals:
             self.process.scheduler.child_changed()
             if pid not in self.process.children and pid not in self.process.reaped:
                 return  # xemu's own child: the compiler
-            self.process.reaped.discard(pid)
+            if code >= CLD_TRAPPED and self.actions[SIGCHLD].flags & SA_NOCLDSTOP:
+                return
+            if code < CLD_TRAPPED:
+                self.process.reaped.discard(pid)
             info = SigInfo(signo, code, "chld", self.process.pids.guest(pid), uid, status, utime, stime)
         elif code == SI_QUEUE or code < SI_TKILL:
             info = SigInfo(signo, code, "rt", pid, uid, pointer or integer)

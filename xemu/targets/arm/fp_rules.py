@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, cat, clz, const, mux, sext, slt, ule, ult, zext
 from xemu.core.fp import Parts, exceptions, host
-from xemu.core.softfloat import FORMATS
+from xemu.core.softnumber import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,75 +1,73 @@
-"""Advanced SIMD on single-precision numbers. ARM ARM A7.4; it always works with the "standard FPSCR value" (A2.7.7):
-denormals are zeros, NaNs come out as the default NaN, rounding is to nearest. Exceptions gather in FPSCR all the same.
+"""Advanced SIMD on single-precision numbers (ARM ARM A7.4).
 
-Comparisons, maxima, estimates and fixed point are written out on lanes of integers; arithmetic is "fp" operations.
+Comparisons, maxima and fixed point are written out on lanes of integers; arithmetic is "fp" operations.
 """
 
 from __future__ import annotations
 
 from xemu.core.bits import Bits, Lanes, cat, const, join, zext
-from xemu.core.fp import STANDARD, LaneParts, exceptions, fp_op, pick
+from xemu.core.fp import STANDARD, LaneParts, pick
 from xemu.targets.arm.fp_rules import half_conversion
+from xemu.targets.arm.neon_estimate import vrecpe, vrecpe_u32, vrsqrte, vrsqrte_u32
+from xemu.targets.arm.neon_fp_lanes import (
+    HALF,
+    INFINITY,
+    NAN,
+    SIGNS,
+    THREE,
+    TWO,
+    fp,
+    lanes_of,
+    magnitudes,
+    negated,
+    raise_lanes,
+    singles,
+    splat,
+)
 from xemu.targets.arm.neon_lanes import scalar_operand
 from xemu.targets.arm.simd import add_vector, simd, vector
 from xemu.targets.arm.vfp import gather
-
-HALF, TWO, THREE = 0x3F000000, 0x40000000, 0x40400000
-SIGNS = 0x80000000
-NAN, INFINITY = 0x7FC00000, 0x7F800000
-
-
-def singles(bits: Bits) -> Lanes:
-    """Return a register as lanes of 32 bits."""
-    return Lanes(bits, 32)
-
-
-def splat(value: int | Bits, like: Bits) -> Bits:
-    """Return a single in every lane of a register like `like`."""
-    return Lanes.splat(value if isinstance(value, Bits) else const(value, 32), like.width // 32).bits
-
-
-def fp(cpu, name: str, *args: Bits, fmt="f32") -> Bits:
-    """Do an arithmetic operation on all lanes."""
-    return fp_op(cpu, name, fmt, args, STANDARD, lanes=args[0].width // 32)
-
-
-def negated(x: Bits) -> Bits:
-    """Return FPNeg() of all lanes."""
-    return x ^ splat(SIGNS, x)
-
 
 # -- three registers of the same length (A7.4.1) ---------------------------------------------------------------------------
 
 
 def vadd(cpu, d, n, m):
+    """Return n + m."""
     return fp(cpu, "add", n, m)
 
 
 def vsub(cpu, d, n, m):
+    """Return n - m."""
     return fp(cpu, "sub", n, m)
 
 
 def vabd(cpu, d, n, m):
+    """Return |n - m|."""
     return fp(cpu, "sub", n, m) & splat(~SIGNS & 0xFFFFFFFF, n)
 
 
 def vmul(cpu, d, n, m):
+    """Return n * m."""
     return fp(cpu, "mul", n, m)
 
 
 def vmla(cpu, d, n, m):
+    """Return d + n * m, rounded twice."""
     return fp(cpu, "add", d, fp(cpu, "mul", n, m))
 
 
 def vmls(cpu, d, n, m):
+    """Return d - n * m, rounded twice."""
     return fp(cpu, "add", d, negated(fp(cpu, "mul", n, m)))
 
 
 def vfma(cpu, d, n, m):
+    """Return d + n * m, rounded once."""
     return fp(cpu, "fma", n, m, d)
 
 
 def vfms(cpu, d, n, m):
+    """Return d - n * m, rounded once."""
     return fp(cpu, "fma", negated(n), m, d)
 
 
@@ -83,20 +81,13 @@ def largest(cpu, n: Bits, m: Bits, op: str) -> Bits:
     return pick(nan, singles(splat(NAN, n)), LaneParts(order, "f32").order).bits
 
 
-def raise_lanes(cpu, *, invalid: Lanes | None = None, denormal: Lanes | None = None, divide_by_zero: Lanes | None = None,
-                underflow: Lanes | None = None, inexact: Lanes | None = None) -> None:
-    """Add the exceptions of lanes: each is a mask."""
-    def any_lane(mask):
-        return 0 if mask is None else mask.any()
-    gather(cpu, exceptions(invalid=any_lane(invalid), input_denormal=any_lane(denormal), inexact=any_lane(inexact),
-                           divide_by_zero=any_lane(divide_by_zero), underflow=any_lane(underflow)))
-
-
 def vmax(cpu, d, n, m):
+    """Return the larger."""
     return largest(cpu, n, m, "smax")
 
 
 def vmin(cpu, d, n, m):
+    """Return the smaller."""
     return largest(cpu, n, m, "smin")
 
 
@@ -107,14 +98,17 @@ def pairs(n: Bits, m: Bits) -> tuple[Bits, Bits]:
 
 
 def vpadd(cpu, d, n, m):
+    """Return the sums of neighbours."""
     return fp(cpu, "add", *pairs(n, m))
 
 
 def vpmax(cpu, d, n, m):
+    """Return the larger of neighbours."""
     return largest(cpu, *pairs(n, m), "smax")
 
 
 def vpmin(cpu, d, n, m):
+    """Return the smaller of neighbours."""
     return largest(cpu, *pairs(n, m), "smin")
 
 
@@ -127,11 +121,13 @@ def without_infinity_times_zero(n: Bits, m: Bits) -> tuple[Bits, Bits]:
 
 
 def vrecps(cpu, d, n, m):
+    """Return 2 - n * m (FPRecipStep)."""
     product = fp(cpu, "mul", *without_infinity_times_zero(n, m))
     return fp(cpu, "sub", splat(TWO, n), product)
 
 
 def vrsqrts(cpu, d, n, m):
+    """Return (3 - n * m) / 2 (FPRSqrtStep)."""
     product = fp(cpu, "mul", *without_infinity_times_zero(n, m))
     return fp(cpu, "mul", fp(cpu, "sub", splat(THREE, n), product), splat(HALF, n))
 
@@ -156,28 +152,30 @@ def rank(x: LaneParts) -> Lanes:
 
 
 def vceq(cpu, d, n, m):
+    """Return n == m."""
     return compare(cpu, n, m, "eq")
 
 
 def vcge(cpu, d, n, m):
+    """Return n >= m."""
     return compare(cpu, n, m, "sle")
 
 
 def vcgt(cpu, d, n, m):
+    """Return n > m."""
     return compare(cpu, n, m, "slt")
 
 
 def vacge(cpu, d, n, m):
-    return compare(cpu, *magnitudes(n, m), "sle")
+    """Return |n| >= |m|."""
+    x, y = magnitudes(n, m)
+    return compare(cpu, x, y, "sle")
 
 
 def vacgt(cpu, d, n, m):
-    return compare(cpu, *magnitudes(n, m), "slt")
-
-
-def magnitudes(*values: Bits) -> list[Bits]:
-    """Return FPAbs() of all lanes."""
-    return [x & splat(0x7FFFFFFF, x) for x in values]
+    """Return |n| > |m|."""
+    x, y = magnitudes(n, m)
+    return compare(cpu, x, y, "slt")
 
 
 #: function, U, bits 21:20 (op, sz = 0), bits 11:8, bit 4, section of A8.8, forms
@@ -227,120 +225,58 @@ for _op, _a, _section in (vmla, "0001", 338), (vmls, "0101", 338), (vmul, "1001"
 
 
 def vcgt_zero(cpu, m):
+    """Return m > 0."""
     return compare(cpu, m, splat(0, m), "slt")
 
 
 def vcge_zero(cpu, m):
+    """Return m >= 0."""
     return compare(cpu, m, splat(0, m), "sle")
 
 
 def vceq_zero(cpu, m):
+    """Return m == 0."""
     return compare(cpu, m, splat(0, m), "eq")
 
 
 def vcle_zero(cpu, m):
+    """Return m <= 0."""
     return compare(cpu, splat(0, m), m, "sle")
 
 
 def vclt_zero(cpu, m):
+    """Return m < 0."""
     return compare(cpu, splat(0, m), m, "slt")
 
 
 def vabs(cpu, m):
+    """Return |m|."""
     return magnitudes(m)[0]
 
 
 def vneg(cpu, m):
+    """Return -m."""
     return negated(m)
 
 
 def vcvt_f32_s32(cpu, m):
+    """Return signed words as numbers."""
     return fp(cpu, "from_sint", m, fmt=(32, "f32", 0))
 
 
 def vcvt_f32_u32(cpu, m):
+    """Return unsigned words as numbers."""
     return fp(cpu, "from_uint", m, fmt=(32, "f32", 0))
 
 
 def vcvt_s32_f32(cpu, m):
+    """Return numbers as signed words."""
     return fp(cpu, "to_sint", m, fmt=("f32", 32, "zero", 0))
 
 
 def vcvt_u32_f32(cpu, m):
+    """Return numbers as unsigned words."""
     return fp(cpu, "to_uint", m, fmt=("f32", 32, "zero", 0))
-
-
-# -- estimates (A2.7.5) -----------------------------------------------------------------------------------------------------------------
-
-
-def bitwise_search(inside, like: Lanes) -> Lanes:
-    """Return the largest t of 256…511 in each lane for which `inside(2 * t - 1)`, a mask, holds; it falls with t."""
-    found = Lanes.splat(const(256, like.size), like.count)
-    for bit in (128, 64, 32, 16, 8, 4, 2, 1):
-        t = found | bit
-        found = found | (inside((t << 1) - 1) & bit)
-    return found
-
-
-def recip_estimate(q: Lanes) -> Lanes:
-    """Return 256 * recip_estimate((q + 0.5) / 512) rounded, for q = 256…511: t - 1/2 <= 2**18 / (2 * q + 1)."""
-    odd = (q << 1) + 1
-    return bitwise_search(lambda t: ~lanes_of(1 << 19, q).op("ult", t * odd), q)
-
-
-def rsqrt_estimate(q: Lanes, limit: Lanes) -> Lanes:
-    """Return 256 / sqrt((q + 0.5) / 256 or / 512) rounded, for q = 128…255; `limit` 2**27 or 2**28: the square of the above."""
-    odd = (q << 1) + 1
-    return bitwise_search(lambda t: ~limit.op("ult", t * t * odd), q)
-
-
-def lanes_of(value: int, like: Lanes) -> Lanes:
-    """Return a constant in as many lanes."""
-    return Lanes.splat(const(value, like.size), like.count)
-
-
-def vrecpe(cpu, m):
-    """Return FPRecipEstimate()."""
-    x = LaneParts(singles(m), "f32")
-    sign, size = x.bits & SIGNS, x.magnitude
-    zero, huge = size.op("ult", 1 << 23), ~size.op("ult", 0x7E800000)
-    infinite = size.op("eq", INFINITY)
-    estimate = recip_estimate((x.bits >> 15) & 255 | 256)
-    number = ((lanes_of(253, size) - (size >> 23)) << 23) | (estimate & 255) << 15
-    result = sign | pick(zero, lanes_of(INFINITY, size), number & ~huge)
-    raise_lanes(cpu, invalid=x.is_signalling, denormal=x.is_denormal, divide_by_zero=zero, underflow=huge & ~infinite & ~x.is_nan)
-    return pick(x.is_nan, lanes_of(NAN, size), result).bits
-
-
-def vrsqrte(cpu, m):
-    """Return FPRSqrtEstimate()."""
-    x = LaneParts(singles(m), "f32")
-    size, negative = x.magnitude, x.bits.sar(31)
-    zero = size.op("ult", 1 << 23)
-    invalid = x.is_nan | (negative & ~zero)
-    low = lanes_of(1 << 27, size)
-    odd = (x.bits & 1 << 23).op("eq", 0)                                # an even exponent field: [0.5, 1)
-    estimate = rsqrt_estimate((x.bits >> 16) & 127 | 128, pick(odd, low, low << 1))
-    exponent = (lanes_of(380, size) - (size >> 23)) >> 1
-    number = (exponent << 23 | (estimate & 255) << 15) & ~size.op("eq", INFINITY)
-    result = pick(zero, (x.bits & SIGNS) | INFINITY, number)
-    raise_lanes(cpu, invalid=x.is_signalling | (negative & ~zero & ~x.is_nan), denormal=x.is_denormal, divide_by_zero=zero)
-    return pick(invalid, lanes_of(NAN, size), result).bits
-
-
-def vrecpe_u32(cpu, m):
-    """Return UnsignedRecipEstimate()."""
-    x = singles(m)
-    return pick(x.sar(31), (recip_estimate(x >> 23 | 256) & 255) << 23 | SIGNS, lanes_of(0xFFFFFFFF, x)).bits
-
-
-def vrsqrte_u32(cpu, m):
-    """Return UnsignedRSqrtEstimate()."""
-    x = singles(m)
-    upper, low = x.sar(31), lanes_of(1 << 27, x)
-    q = pick(upper, x >> 24, x >> 23) & 127 | 128
-    estimate = rsqrt_estimate(q, pick(upper, low, low << 1))
-    return pick(x.op("ult", 1 << 30), lanes_of(0xFFFFFFFF, x), (estimate & 255) << 23 | SIGNS).bits
 
 
 #: function, bits 17:16, bits 11:7, mnemonic and operands, section of A8.8
@@ -364,9 +300,9 @@ def _two(operation, section):
     return row
 
 
-for _op, _a, _b, _text, _section in TWO_REGISTERS:
-    add_vector(_two(_op, _section), f"1111001 1 1 D 11 10 {_a} Vd {_b} Q M 0 Vm", _text,
-               name=_op.__name__.upper() + ("_float" if _op in (vabs, vneg, vrecpe, vrsqrte) or _a == "01" else ""))
+for _unary, _a, _b, _text, _section in TWO_REGISTERS:
+    add_vector(_two(_unary, _section), f"1111001 1 1 D 11 10 {_a} Vd {_b} Q M 0 Vm", _text,
+               name=_unary.__name__.upper() + ("_float" if _unary in (vabs, vneg, vrecpe, vrsqrte) or _a == "01" else ""))
 
 
 # -- fixed point (A7.4.6) --------------------------------------------------------------------------------------------------------------

@@ -53,54 +53,67 @@ def neg(x: Bits) -> Bits:
 
 
 def vadd(cpu, fmt, d, n, m):
+    """Return n + m."""
     return fp_op(cpu, "add", fmt, (n, m), cpu_ctl(cpu))
 
 
 def vsub(cpu, fmt, d, n, m):
+    """Return n - m."""
     return fp_op(cpu, "sub", fmt, (n, m), cpu_ctl(cpu))
 
 
 def vmul(cpu, fmt, d, n, m):
+    """Return n * m."""
     return fp_op(cpu, "mul", fmt, (n, m), cpu_ctl(cpu))
 
 
 def vdiv(cpu, fmt, d, n, m):
+    """Return n / m."""
     return fp_op(cpu, "div", fmt, (n, m), cpu_ctl(cpu))
 
 
 def vnmul(cpu, fmt, d, n, m):
+    """Return -(n * m)."""
     return neg(vmul(cpu, fmt, d, n, m))
 
 
 def vmla(cpu, fmt, d, n, m):
+    """Return d + n * m, rounded twice."""
     return vadd(cpu, fmt, d, d, vmul(cpu, fmt, d, n, m))
 
 
 def vmls(cpu, fmt, d, n, m):
+    """Return d - n * m, rounded twice."""
     return vadd(cpu, fmt, d, d, vnmul(cpu, fmt, d, n, m))
 
 
 def vnmla(cpu, fmt, d, n, m):
+    """Return -d - n * m, rounded twice."""
     return vadd(cpu, fmt, d, neg(d), vnmul(cpu, fmt, d, n, m))
 
 
 def vnmls(cpu, fmt, d, n, m):
+    """Return -d + n * m, rounded twice."""
     return vadd(cpu, fmt, d, neg(d), vmul(cpu, fmt, d, n, m))
 
 
 def vfma(cpu, fmt, d, n, m):
+    """Return d + n * m, rounded once."""
     return fp_op(cpu, "fma", fmt, (n, m, d), cpu_ctl(cpu))
 
 
 def vfms(cpu, fmt, d, n, m):
+    """Return d - n * m, rounded once."""
     return vfma(cpu, fmt, d, neg(n), m)
 
 
 def vfnma(cpu, fmt, d, n, m):
+    """Return -d - n * m, rounded once."""
     return vfma(cpu, fmt, neg(d), neg(n), m)
 
 
 def vfnms(cpu, fmt, d, n, m):
+    """Return -d + n * m, rounded once."""
     return vfma(cpu, fmt, neg(d), n, m)
 
 
@@ -140,18 +153,22 @@ for _op, _a, _b, _c, _section in THREE:
 
 
 def vmov(cpu, fmt, m):
+    """Return m."""
     return m
 
 
 def vabs(cpu, fmt, m):
+    """Return |m|."""
     return m & (SIGN[fmt] - 1)
 
 
 def vneg(cpu, fmt, m):
+    """Return -m."""
     return neg(m)
 
 
 def vsqrt(cpu, fmt, m):
+    """Return the square root of m."""
     return fp_op(cpu, "sqrt", fmt, (m,), cpu_ctl(cpu))
 
 
@@ -175,11 +192,11 @@ def _two(operation: Callable[..., Bits], section: int) -> tuple[Callable[..., No
     return single, double
 
 
-for _op, _a, _b, _section in TWO:
-    for _row, _sz, _r in zip(_two(_op, _section), "01", "SD", strict=True):
+for _unary, _a, _b, _section in TWO:
+    for _row, _sz, _r in zip(_two(_unary, _section), "01", "SD", strict=True):
         add_simd(_row, f"cond 1110 1 D 11 {_a} Vd 101 {_sz} {_b} M 0 Vm",
-                 f"{_op.__name__}{{cond}}.f{32 << int(_sz)} {{{_r}d}}, {{{_r}m}}",
-                 name=f"{_op.__name__.upper()}_{'single' if _r == 'S' else 'double'}")
+                 f"{_unary.__name__}{{cond}}.f{32 << int(_sz)} {{{_r}d}}, {{{_r}m}}",
+                 name=f"{_unary.__name__.upper()}_{'single' if _r == 'S' else 'double'}")
 
 
 @simd("cond 1110 1 D 11 imm4H:4 Vd 101 0 (0) 0 (0) 0 imm4L:4", "vmov{cond}.f32 {Sd}, #{imm}")

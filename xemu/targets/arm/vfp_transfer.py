@@ -134,7 +134,8 @@ def VSTR_single(cpu, U, Rn, Sd, imm8):
 
 def literal_base(cpu) -> Bits:
     """Return Align(PC, 4)."""
-    return (cpu.pc & -4) + (4 if cpu.context.T else 8)
+    base: Bits = (cpu.pc & -4) + (4 if cpu.context.T else 8)
+    return base
 
 
 # -- several registers ------------------------------------------------------------------------------------------------------------
@@ -191,10 +192,10 @@ def _add_multiple(load: bool, size: int, puw: str) -> None:
 
     row, stack, kind = (double, stack_double, "1011") if size == 8 else (single, stack_single, "1010")
     row.__doc__ = f"{name.upper()}, {row.__name__}. ARM ARM A8.8.{manual}."
-    p, u, w = puw
-    head = f"cond 110 {p} {u} D {w} {int(load)}"
+    head = f"cond 110 {puw[0]} {puw[1]} D {puw[2]} {int(load)}"
+    row_name = f"{name.upper()}{letters.upper()}{'_writeback' if writeback else ''}_{row.__name__}"
     add_simd(row, f"{head} Rn Vd {kind} imm8", f"{name}{letters}{{cond}} {{Rn}}{'!' if writeback else ''}, {{registers}}",
-             where="Rn != 15" if writeback else "", name=f"{name.upper()}{letters.upper()}{'_writeback' if writeback else ''}_{row.__name__}")
+             where="Rn != 15" if writeback else "", name=row_name)
     if writeback and before != load:
         alias = "vpop" if load else "vpush"
         stack.__doc__ = f"{alias.upper()}, {row.__name__}. ARM ARM A8.8.{367 if load else 368}."

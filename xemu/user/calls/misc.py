@@ -312,7 +312,8 @@ for _name, _words, _error in (
     ("userfaultfd", "int", EPERM), ("pkey_alloc", "uint ulong", EINVAL), ("acct", "ptr", EPERM), ("reboot", "int int uint ptr", EPERM),
     ("sethostname", "str size", EPERM), ("setdomainname", "str size", EPERM), ("swapon", "path int", EPERM), ("swapoff", "path", EPERM),
     ("init_module", "ptr ulong str", EPERM), ("delete_module", "str uint", EPERM), ("quotactl", "int path int ptr", ENOSYS),
-    ("vhangup", "", EPERM), ("unshare", "flags:hex", EPERM), ("setns", "fd int", EPERM), ("name_to_handle_at", "dirfd path ptr ptr int", 95),
+    ("vhangup", "", EPERM), ("unshare", "flags:hex", EPERM), ("setns", "fd int", EPERM),
+    ("name_to_handle_at", "dirfd path ptr ptr int", 95),
     ("open_by_handle_at", "fd ptr int", EPERM), ("fanotify_init", "uint uint", EPERM), ("uselib", "path", ENOSYS),
     ("lookup_dcookie", "u64 ptr size", EPERM), ("kexec_load", "ulong ulong ptr ulong", EPERM), ("nfsservctl", "int ptr ptr", ENOSYS),
 ):  # fmt: skip

@@ -31,7 +31,7 @@ _PLAIN = {
     0x5413: (8, "r"), 0x5414: (8, "w"),  # TIOCGWINSZ TIOCSWINSZ
     FIONREAD: (4, "r"), SIOCOUTQ: (4, "r"), SIOCATMARK: (4, "r"), TIOCGPTN: (4, "r"), TIOCSPTLCK: (4, "w"),
     0x5415: (4, "r"), 0x5416: (4, "w"), 0x5417: (4, "w"), 0x5418: (4, "w"),  # TIOCMGET TIOCMBIS TIOCMBIC TIOCMSET
-    0x5424: (4, "r"), 0x5423: (4, "w"), 0x5412: (1, "w"), 0x5420: (4, "w"), 0x80045432: (4, "r"),  # line discipline, TIOCSTI, TIOCPKT, TIOCGDEV
+    0x5424: (4, "r"), 0x5423: (4, "w"), 0x5412: (1, "w"), 0x5420: (4, "w"), 0x80045432: (4, "r"),  # TIOCGETD … TIOCGDEV
     0x80045438: (4, "r"), 0x80045439: (4, "r"), 0x541F: (4, "w"),  # TIOCGPKT TIOCGPTLCK
     0x125D: (4, "r"), 0x1260: (4, "r"), 0x80081272: (8, "r"), 0x1268: (4, "r"),  # BLKROGET… BLKGETSIZE64 BLKSSZGET
     0x80086601: (4, "r"), 0x40086602: (4, "w"),  # FS_IOC_GETFLAGS FS_IOC_SETFLAGS (64-bit numbers)

@@ -1,0 +1,110 @@
+"""Slow floating-point functions as LLVM text: a target's own description, and the host operations it uses.
+
+They are part of the natives object; regions and handlers call them through a table (fp.SLOW_OPERATIONS is its order).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xemu.core import host
+from xemu.core.bits import make, new_graph
+from xemu.core.fp import SLOW_OPERATIONS, result_width
+from xemu.core.lower import Emitter
+from xemu.core.lower_fp import SLOW_CALL, TYPES
+from xemu.core.softnumber import FORMATS
+from xemu.core.state import ENGINE_CELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.core.bits import Bits
+
+
+class SlowEmitter(Emitter):
+    """Operands are parameters; host operations are calls of helpers that give value and exceptions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.helpers: dict[str, tuple[str, Any]] = {}
+        self.calls: dict[tuple[Any, ...], str] = {}
+
+    def op_param(self, node: Bits) -> str:
+        """Return a parameter."""
+        return f"%{node.attr}"
+
+    def _host(self, node: Bits) -> str:
+        name, fmt = node.attr
+        key = (node.attr, *[a.id for a in node.args])
+        if key not in self.calls:
+            args = ", ".join(f"i{a.width} {self.value(a)}" for a in node.args)
+            helper = helper_name(name, fmt)
+            self.helpers[helper] = node.attr
+            self.calls[key] = self.let(f"call {{ i{result_width(name, fmt)}, i8 }} @{helper}({args})")
+        return f"{{ i{result_width(name, fmt)}, i8 }} {self.calls[key]}"
+
+    def op_hostfp(self, node: Bits) -> str:
+        """Return the value of a host operation."""
+        return self.let(f"extractvalue {self._host(node)}, 0")
+
+    def op_hostfpflags(self, node: Bits) -> str:
+        """Return its exceptions."""
+        return self.let(f"extractvalue {self._host(node)}, 1")
+
+
+def helper_name(name: str, fmt: Any) -> str:
+    """Return the name of the helper for a host operation."""
+    return "host_" + "_".join([name, *([fmt] if isinstance(fmt, str) else map(str, fmt))])
+
+
+def slow_functions(slow: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str]]:
+    """Return the text of a target's slow functions (fp_0, fp_1 … as in SLOW_OPERATIONS) and their declarations."""
+    text, declared, helpers = "", set(host.FLOAT_DECLARATIONS), {}
+    for index, (name, fmt) in enumerate(SLOW_OPERATIONS):
+        new_graph()
+        source = fmt if isinstance(fmt, str) else fmt[0]
+        width = source if isinstance(source, int) else FORMATS[source].width
+        count = 3 if name == "fma" else 1 if name == "sqrt" or not isinstance(fmt, str) else 2
+        params = [make("param", width, (), f"p{i}") for i in range(count)]
+        try:
+            value, flags = slow(name, fmt, params, make("param", 8, (), "ctl"))
+        except KeyError:
+            continue
+        em = SlowEmitter()
+        result, raised = em.value(value), em.value(flags)
+        cell = ENGINE_CELLS["fp_raised"]
+        em.set_cell(cell, f"i64 {em.let(f'or i64 {em.get_cell(cell)}, ' + em.let(f'zext i8 {raised} to i64'))}")
+        em.put(f"ret i{value.width} {result}")
+        head = ", ".join(["ptr %st", *[f"i{width} %p{i}" for i in range(count)], "i8 %ctl"])
+        text += "\n".join([f"define dso_local {SLOW_CALL} i{value.width} @fp_{index}({head}) #0 {{", "entry:", *em.lines, "}", ""])
+        declared |= em.declared
+        helpers.update(em.helpers)
+    for helper, (name, fmt) in helpers.items():
+        body, more = _helper(helper, name, fmt)
+        text, declared = text + body, declared | more
+    return text, declared
+
+
+def _helper(helper: str, name: str, fmt: Any) -> tuple[str, set[str]]:
+    """Return a function that does a host operation in a rounding mode and gives (value, the exceptions it raised)."""
+    em = SlowEmitter()
+    source, target = (fmt, fmt) if isinstance(fmt, str) else fmt[:2]
+    width = source if isinstance(source, int) else FORMATS[source].width
+    count = 3 if name == "fma" else 1 if name == "sqrt" or not isinstance(fmt, str) else 2
+    saved = host.begin_operation(em, "%mode")
+    args = [f"%p{i}" for i in range(count)]
+    kind = TYPES[target]
+    if name.startswith("from_"):
+        wide = em.let(f"{'sext' if name == 'from_sint' else 'zext'} i{width} %p0 to i64")
+        result = em.constrained("sitofp", kind, [f"i64 {wide}"], mode="round.dynamic")
+    else:
+        floats = [em.let(f"bitcast i{width} {a} to {TYPES[source]}") for a in args]
+        result = em._operation(name, fmt, (TYPES[source], kind), floats, "round.dynamic")  # noqa: SLF001  its own part
+    out = FORMATS[target].width
+    value = em.let(f"bitcast {kind} {result} to i{out}")
+    flags = host.end_operation(em, saved)
+    pair = em.let(f"insertvalue {{ i{out}, i8 }} poison, i{out} {value}, 0")
+    pair = em.let(f"insertvalue {{ i{out}, i8 }} {pair}, i8 {flags}, 1")
+    em.put(f"ret {{ i{out}, i8 }} {pair}")
+    head = ", ".join([*[f"i{width} {a}" for a in args], "i8 %mode"])
+    return "\n".join([f"define internal {{ i{out}, i8 }} @{helper}({head}) noinline #0 {{", "entry:", *em.lines, "}", ""]), em.declared

@@ -1,0 +1,239 @@
+"""Numbers of floating-point formats as Python integers: taking them apart, rounding, and the rules that targets choose.
+
+An operation gets a control word (see fp.py), and `Rules` for what IEEE 754 leaves open: which NaN comes out, when a
+result counts as tiny, what an integer conversion gives that does not fit. A finite number is sign, significand and
+exponent as Python ints, so every intermediate result is exact and there is one rounding, in `Operation.round`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+#: exceptions, as bits of the result of evaluate_flags (the IEEE five, and ARM's "input denormal")
+INVALID, DIVIDE_BY_ZERO, OVERFLOW, UNDERFLOW, INEXACT, INPUT_DENORMAL = 1, 2, 4, 8, 16, 128
+#: rounding modes, as in bits 2:0 of the control word
+NEAREST, UP, DOWN, ZERO, AWAY = range(5)
+#: kinds of numbers
+NUMBER, INFINITY, QUIET, SIGNALLING = range(4)
+
+
+@dataclass(frozen=True)
+class Format:
+    """A binary interchange format: so many bits of exponent and of fraction."""
+
+    name: str
+    width: int
+    fraction: int
+
+    @cached_property
+    def exponent(self) -> int:
+        """Return the bits of the exponent field."""
+        return self.width - 1 - self.fraction
+
+    @cached_property
+    def bias(self) -> int:
+        """Return the exponent bias."""
+        return (1 << (self.exponent - 1)) - 1
+
+    @cached_property
+    def top(self) -> int:
+        """Return the exponent field of infinities and NaNs."""
+        return (1 << self.exponent) - 1
+
+    @cached_property
+    def infinity(self) -> int:
+        """Return the bits of +infinity."""
+        return self.top << self.fraction
+
+    @cached_property
+    def quiet(self) -> int:
+        """Return the fraction bit that makes a NaN quiet."""
+        return 1 << (self.fraction - 1)
+
+    @cached_property
+    def sign(self) -> int:
+        """Return the sign bit."""
+        return 1 << (self.width - 1)
+
+
+FORMATS = {"f16": Format("f16", 16, 10), "f32": Format("f32", 32, 23), "f64": Format("f64", 64, 52)}
+
+
+@dataclass(frozen=True)
+class Value:
+    """An unpacked operand: (-1)**sign * significand * 2**exponent if it is a NUMBER. `bits` are those before flushing."""
+
+    kind: int
+    sign: int
+    significand: int = 0
+    exponent: int = 0
+    bits: int = 0
+
+    @property
+    def is_nan(self) -> bool:
+        """Return whether this is a NaN of either kind."""
+        return self.kind >= QUIET
+
+    @property
+    def is_zero(self) -> bool:
+        """Return whether this is a zero."""
+        return self.kind == NUMBER and self.significand == 0
+
+
+class Rules:
+    """What a target does where IEEE 754 leaves a choice. These are ARM's; others override."""
+
+    tiny_after_rounding = False
+    default_nan_sign = 0
+
+    def default_nan(self, fmt: Format) -> int:
+        """Return the NaN that an invalid operation gives."""
+        return self.default_nan_sign << (fmt.width - 1) | fmt.infinity | fmt.quiet
+
+    def nan(self, op: Operation, fmt: Format, operands: list[Value]) -> int:
+        """Return the result where at least one operand is a NaN: the first signalling one, else the first (FPProcessNaNs)."""
+        if op.default_nans:
+            return self.default_nan(fmt)
+        first = next((v for v in operands if v.kind == SIGNALLING), None) or next(v for v in operands if v.is_nan)
+        return first.bits | fmt.quiet
+
+    def fma_nan(self, op: Operation, fmt: Format, a: Value, b: Value, c: Value) -> int:
+        """Return the result of a * b + c where one is a NaN: the addend comes first (FPMulAdd)."""
+        if c.kind == QUIET and not (a.is_nan or b.is_nan) and is_zero_times_infinity(a, b):
+            op.flags |= INVALID
+            return self.default_nan(fmt)
+        return self.nan(op, fmt, [c, a, b])
+
+    def integer(self, value: Value, width: int, *, signed: bool, sign: int) -> int:  # width: for x86
+        """Return the integer for a NaN (0) or for a number that is too large or too small (the nearest)."""
+        if value.is_nan:
+            return 0
+        low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
+        return low if sign else high
+
+
+class HostRules(Rules):
+    """What a raw operation of the host gives. Slow functions must not depend on what hosts differ in; tests vary it."""
+
+    tiny_after_rounding = True
+    default_nan_sign = 1
+
+    def fma_nan(self, op: Operation, fmt: Format, a: Value, b: Value, c: Value) -> int:
+        """Return some NaN."""
+        return self.nan(op, fmt, [a, b, c])
+
+
+#: name in the attribute of a node -> rules
+RULES: dict[str, Rules] = {"arm": Rules(), "host": HostRules()}
+
+
+def is_zero_times_infinity(a: Value, b: Value) -> bool:
+    """Return whether a * b is invalid."""
+    return (a.kind == INFINITY and b.is_zero) or (a.is_zero and b.kind == INFINITY)
+
+
+class Operation:
+    """One operation in progress: its control word taken apart, and the exceptions so far."""
+
+    def __init__(self, rules: Rules, ctl: int) -> None:
+        self.rules = rules
+        self.rounding = ctl & 7
+        self.flush = bool(ctl & 8)
+        self.default_nans = bool(ctl & 16)
+        self.alternative_half = bool(ctl & 32)
+        self.flags = 0
+
+    # -- in ------------------------------------------------------------------------------------------------------
+    def unpack(self, fmt: Format, bits: int) -> Value:
+        """Take a number apart. With flush-to-zero a denormal (but for halves) is a zero and raises INPUT_DENORMAL."""
+        sign = bits >> (fmt.width - 1)
+        fraction, exponent = bits & ((1 << fmt.fraction) - 1), bits >> fmt.fraction & fmt.top
+        lowest = 1 - fmt.bias - fmt.fraction
+        if exponent == fmt.top and not (fmt.width == 16 and self.alternative_half):
+            if fraction == 0:
+                return Value(INFINITY, sign, bits=bits)
+            return Value(QUIET if fraction & fmt.quiet else SIGNALLING, sign, bits=bits)
+        if exponent == 0:
+            if fraction and self.flush and fmt.width != 16:
+                self.flags |= INPUT_DENORMAL
+                fraction = 0
+            return Value(NUMBER, sign, fraction, lowest, bits)
+        return Value(NUMBER, sign, fraction | 1 << fmt.fraction, lowest + exponent - 1, bits)
+
+    # -- out -----------------------------------------------------------------------------------------------------
+    def invalid(self, fmt: Format) -> int:
+        """Raise INVALID; return the default NaN."""
+        self.flags |= INVALID
+        return self.rules.default_nan(fmt)
+
+    def nan(self, fmt: Format, *operands: Value) -> int:
+        """Return the NaN that comes out of these operands; INVALID if one is signalling."""
+        self.signal(*operands)
+        return self.rules.nan(self, fmt, list(operands))
+
+    def signal(self, *operands: Value) -> None:
+        """Raise INVALID for signalling NaNs."""
+        if any(v.kind == SIGNALLING for v in operands):
+            self.flags |= INVALID
+
+    def zero(self, fmt: Format, sign: int) -> int:
+        """Return a zero."""
+        return sign << (fmt.width - 1)
+
+    def infinity(self, fmt: Format, sign: int) -> int:
+        """Return an infinity."""
+        return sign << (fmt.width - 1) | fmt.infinity
+
+    def round(self, fmt: Format, sign: int, significand: int, exponent: int) -> int:
+        """Return the bits of a non-zero number (-1)**sign * significand * 2**exponent, rounded once."""
+        top = significand.bit_length() - 1 + exponent          # 2**top <= number < 2**(top + 1)
+        lowest = 1 - fmt.bias
+        tiny = top < lowest
+        if tiny and self.flush and fmt.width != 16:
+            self.flags |= UNDERFLOW
+            return self.zero(fmt, sign)
+        unit = max(top, lowest) - fmt.fraction
+        rounded, inexact = self.round_to(sign, significand, exponent, unit)
+        if tiny and inexact and not (self.rules.tiny_after_rounding and self._grows(fmt, sign, significand, exponent)):
+            self.flags |= UNDERFLOW
+        if rounded >> (fmt.fraction + 1):                      # carried into the next power of two
+            rounded, unit = rounded >> 1, unit + 1
+        biased = unit + fmt.fraction + fmt.bias if rounded >> fmt.fraction else 0
+        if biased >= fmt.top and self._overflows(fmt, biased):
+            return self._overflow(fmt, sign)
+        if inexact:
+            self.flags |= INEXACT
+        return sign << (fmt.width - 1) | biased << fmt.fraction | (rounded & ((1 << fmt.fraction) - 1))
+
+    def round_to(self, sign: int, significand: int, exponent: int, unit: int) -> tuple[int, bool]:
+        """Return the number as a multiple of 2**unit, rounded, and whether that lost anything."""
+        shift = unit - exponent
+        if shift <= 0:
+            return significand << -shift, False
+        whole, rest, half = significand >> shift, significand & ((1 << shift) - 1), 1 << (shift - 1)
+        match self.rounding:
+            case 0: up = rest > half or (rest == half and whole & 1 == 1)
+            case 1: up = rest != 0 and not sign
+            case 2: up = rest != 0 and sign == 1
+            case 3: up = False
+            case _: up = rest >= half
+        return whole + up, rest != 0
+
+    def _grows(self, fmt: Format, sign: int, significand: int, exponent: int) -> bool:
+        """Return whether a number below the normal ones rounds up to one, were the exponent unbounded."""
+        top = significand.bit_length() - 1 + exponent
+        rounded, _ = self.round_to(sign, significand, exponent, top - fmt.fraction)
+        return top == -fmt.bias and rounded >> (fmt.fraction + 1) != 0
+
+    def _overflows(self, fmt: Format, biased: int) -> bool:
+        return biased > fmt.top or not (fmt.width == 16 and self.alternative_half)
+
+    def _overflow(self, fmt: Format, sign: int) -> int:
+        """Return infinity or the largest number; the alternative half format has neither: INVALID."""
+        if fmt.width == 16 and self.alternative_half:
+            self.flags |= INVALID
+            return sign << 15 | 0x7FFF
+        self.flags |= OVERFLOW | INEXACT
+        towards_zero = self.rounding in {ZERO, UP if sign else DOWN}
+        return self.infinity(fmt, sign) - (1 if towards_zero else 0)
