@@ -39,7 +39,7 @@ def sequences(law: Law, name: str, count: int, length: int) -> Iterator[LawCase]
     for _ in range(count):
         picks = [law.random.choice(found) for _ in range(length)]
         prefix = b""
-        if name == "t32" and law.random.random() < 0.4:  # noqa: PLR2004  a share, not a quantity
+        if name == "t32" and law.random.random() < 0.4:
             prefix = bytes([law.random.choice(IT_MASKS) | law.random.choice(IT_CONDITIONS), 0xBF])
         yield law.case(picks, context, prefix)
 
@@ -95,4 +95,4 @@ def test_a_wrong_handler_is_found() -> None:
 def _say_seed() -> Iterator[None]:
     random.seed(SEED)
     yield
-    print(f"law seed {SEED}")  # noqa: T201  a failure must be repeatable
+    print(f"law seed {SEED}")

@@ -100,11 +100,11 @@ int run(const word *arguments)
     word stack[3] = { (word)signal_stack, 0, sizeof signal_stack };
     word action[5] = { (word)on_signal, 0x4c000004, (word)restorer, 0, 0 };  /* SIGINFO ONSTACK NODEFER RESTORER */
     static const unsigned char signals[] = { 4, 5, 7, 8, 11, 14 };
-    static const word tick[] = { 2, 0, 2, 0 };
+    static const word tick[] = { 10, 0, 10, 0 };
     system3(186, (word)stack, 0, 0);            /* sigaltstack */
     for (word i = 0; i < sizeof signals; i++)
         system3(174, signals[i], (word)action, 0);
-    system3(104, 0, (word)tick, 0);             /* setitimer: real time, two seconds */
+    system3(104, 0, (word)tick, 0);             /* setitimer: real time, ten seconds */
 
     word first = 0;
     if (arguments[0] > 1)

@@ -77,7 +77,9 @@ def is_predictable(variant: Variant, word: int) -> bool:
     if variant.row.isa.name == "t32" and "REX" in name and 13 in (get("Rd"), get("Rt"), get("Rt2"), get("Rn")):
         return False
     if name.startswith("STREX"):
-        return get("Rd") not in (get("Rn"), get("Rt"), get("Rt2") if "Rt2" in variant.row.places else get("Rt") + 1)
+        status, first = (get("Rd"), word & 15) if variant.row.isa.name == "a32" else (get("Rd"), get("Rt"))
+        second = get("Rt2") if "Rt2" in variant.row.places else first + 1 if name.endswith("D") else first
+        return status not in (get("Rn"), first, second)
     if name.startswith(PAIRWISE):
         return (get("D"), get("Vd") | get("Qd3") << 1) != (get("M"), get("Vm") | get("Qm3") << 1)
     if name.startswith(("VLD", "VST")) and variant.row.name.partition(".")[2].startswith(STRUCTURES):

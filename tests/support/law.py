@@ -178,7 +178,7 @@ class Law:
                         wanted.setdefault(case.context, set()).add(key)
                     at += d.variant.row.length
         for context, keys in wanted.items():
-            library._install_handlers(context, compiler.compile_handlers(self.target, context, sorted(keys)))  # noqa: SLF001
+            library._install_handlers(context, compiler.compile_handlers(self.target, context, sorted(keys)))
 
     def _install_region(self, cases: list[LawCase]) -> None:
         """Compile each case as a region of its own, many to a module, and pin them."""

@@ -35,7 +35,7 @@ _graph = Graph()
 
 def new_graph() -> Graph:
     """Start a staging: forget all nodes (values of an earlier staging must not be mixed in)."""
-    global _graph  # noqa: PLW0603  one staging at a time per process is the rule; passing it on would burden every row
+    global _graph
     _graph = Graph()
     return _graph
 
@@ -276,7 +276,7 @@ def sle(x: Bits, y: Bits | int) -> Bits:
     return compare("sle", x, y)
 
 
-def mux(c: Bits | bool, x: Bits | int, y: Bits | int) -> Bits:  # noqa: FBT001  a Python bool from a split field is fine
+def mux(c: Bits | bool, x: Bits | int, y: Bits | int) -> Bits:
     """Return x where c is 1, else y. One of x and y must be Bits."""
     if isinstance(x, Bits):
         y = coerce(y, x.width)
@@ -395,7 +395,7 @@ def bitrev(x: Bits) -> Bits:
 
 def bswap(x: Bits) -> Bits:
     """Return x with its bytes in reverse order."""
-    return x if x.width == 8 else unary("bswap", x)  # noqa: PLR2004  one byte
+    return x if x.width == 8 else unary("bswap", x)
 
 
 def udiv(x: Bits, y: Bits) -> Bits:
@@ -446,7 +446,7 @@ def inverted(y: Bits) -> Bits | None:
 def is_difference(x: Bits, y: Bits, total: Bits) -> Bits | None:
     """Return b where total is x - b and y is ~b: the operands of a subtraction or comparison."""
     b = inverted(y)
-    if b is not None and x.op != "const" or (b is not None and y.op != "const"):
+    if (b is not None and x.op != "const") or (b is not None and y.op != "const"):
         return b if binary("sub", x, b) is total else None
     return None
 

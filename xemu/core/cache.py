@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 try:
-    from _blake2 import blake2b          # hashlib's own, without loading OpenSSL on every start
+    from _blake2 import blake2b  # hashlib's own, without loading OpenSSL on every start
 except ImportError:
     from hashlib import blake2b
 
@@ -114,7 +114,7 @@ class Cache:
             if magic != MAGIC or len(body) != length or zlib.crc32(body) != check:
                 return
             try:
-                value = marshal.loads(body)  # noqa: S302  written by ourselves into a private directory, and checked
+                value = marshal.loads(body)
             except (ValueError, EOFError, TypeError):
                 return
             yield start + at, start + at + HEADER.size + length, value
@@ -132,7 +132,7 @@ class Cache:
         if magic != MAGIC or len(body) != length or zlib.crc32(body) != check:
             return None
         try:
-            return marshal.loads(body)  # noqa: S302  as above
+            return marshal.loads(body)
         except (ValueError, EOFError, TypeError):
             return None
 

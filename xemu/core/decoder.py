@@ -73,7 +73,7 @@ def _best_window(variants: list[Variant], width: int, used: int) -> tuple[int, i
             values = {v.value & mask for v in variants if v.mask & mask == mask}
             free = sum(1 for v in variants if v.mask & mask != mask)
             score = len(values) / (1 + free * 0.7) / (1 + 0.05 * (1 << bits))
-            if len(values) + (1 if free else 0) >= 2 and score > best_score:  # noqa: PLR2004  it must tell two apart
+            if len(values) + (1 if free else 0) >= 2 and score > best_score:
                 best, best_score = (shift, bits), score
     return best
 

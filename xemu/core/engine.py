@@ -165,6 +165,8 @@ class EngineState(StateBlock):
         """Continue as another guest thread."""
         pc, context = struct.unpack_from("<QQ", data)
         self.buffer[ENGINE_BYTES:] = data[16:]
+        for name in self.target.monitors:
+            self.set(self.layout.cells[name], 0, 0)
         self.engine.cells[CELL["ctx_key"]] = context << 48
         self.engine.set_position(pc, context)
 

@@ -148,7 +148,7 @@ class CodeEmitter(Emitter):
 
     def flag_pointer(self, page: str) -> str:
         """Return "type value" of the pointer to a page's flag byte."""
-        if self.target_bits > 32:  # noqa: PLR2004  a table this near exists only for a 32-bit window
+        if self.target_bits > 32:
             return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
         return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
@@ -223,7 +223,7 @@ class HandlerEmitter(CodeEmitter):
         """Return a node's name; field-only nodes are operands."""
         if node.op == "const" or node.id in self.names:
             return super().value(node)
-        if node.width <= 64 and not self.raw and self.is_field_only(node):  # noqa: PLR2004  operands are at most 8 bytes
+        if node.width <= 64 and not self.raw and self.is_field_only(node):
             name = self.load_operand(node)
             self.remember(node, name)
             return name
@@ -269,7 +269,7 @@ class HandlerEmitter(CodeEmitter):
     def op_page(self, node: Bits) -> str:
         """Return the address of the page that is executing."""
         name = self.get_cell(ENGINE_CELLS["page_va"])
-        return name if node.width == 64 else self.let(f"trunc i64 {name} to i{node.width}")  # noqa: PLR2004
+        return name if node.width == 64 else self.let(f"trunc i64 {name} to i{node.width}")
 
     # -- registers -----------------------------------------------------------------------------------------------
     def register(self, name: str, index: int | Bits | None) -> tuple[str, int]:
@@ -278,7 +278,7 @@ class HandlerEmitter(CodeEmitter):
         if isinstance(index, int):
             return self.cell(cell.at(index)), cell.stride * 8
         assert index is not None
-        number = self.let(f"zext {self.typed(index)} to i64") if index.width < 64 else self.value(index)  # noqa: PLR2004
+        number = self.let(f"zext {self.typed(index)} to i64") if index.width < 64 else self.value(index)
         base = self.cell(cell.offset)
         return self.let(f"getelementptr i{cell.stride * 8}, ptr {base}, i64 {number}"), cell.stride * 8
 
@@ -342,7 +342,7 @@ class HandlerEmitter(CodeEmitter):
 
             def slow() -> str:
                 raw = self.slow_access(addr, access_info(e.size, e.align, write=False), "load", "0")
-                return raw if e.size == 8 else self.let(f"trunc i64 {raw} to {kind}")  # noqa: PLR2004
+                return raw if e.size == 8 else self.let(f"trunc i64 {raw} to {kind}")
             return self.checked(self.access_ok(addr, e.size, e.align, write=False), lambda: self.emit_load(addr, e.size), slow, kind)
 
         if e.pred is not None:
@@ -365,7 +365,7 @@ class HandlerEmitter(CodeEmitter):
                 return ""
 
             def slow() -> str:
-                wide = value if e.size == 8 else self.let(f"zext {kind} {value} to i64")  # noqa: PLR2004
+                wide = value if e.size == 8 else self.let(f"zext {kind} {value} to i64")
                 return self.slow_access(addr, access_info(e.size, e.align, write=True), "store", wide)
             self.checked(self.access_ok(addr, e.size, e.align, write=True), fast, slow, "")
 
@@ -510,7 +510,7 @@ class HandlerEmitter(CodeEmitter):
         self.put(f"br i1 {inside}, label %{here}, label %{away}")
         self.label(away)
         target = self.let(f"add i64 {self.get_cell(ENGINE_CELLS['page_va'])}, {wide}")
-        if rest.width < 64:  # noqa: PLR2004
+        if rest.width < 64:
             target = self.let(f"and i64 {target}, {(1 << rest.width) - 1}")
         self.jump(target, self.get_cell(ENGINE_CELLS["ctx_key"]), budget)
         self.label(here)

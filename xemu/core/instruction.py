@@ -11,7 +11,6 @@ from xemu.core.handlers import handler_text
 from xemu.core.isa import Reg, Variant, stage
 from xemu.core.record import set_current
 from xemu.core.reference import Evaluation, Memory, Outcome, StateBlock, execute
-
 from xemu.errors import IsaError
 
 if TYPE_CHECKING:
@@ -91,6 +90,6 @@ def pc_fields(v: Variant) -> bytes:
         if isinstance(spec, Reg) and spec.prefix and not spec.of and name not in v.never:
             (_, place), = v.row.raw_places(name)
             full = ((1 << place.width) - 1) << place.shift
-            if place.width == 4 and v.mask & full != full:  # noqa: PLR2004  shorter fields cannot be 15
+            if place.width == 4 and v.mask & full != full:
                 places.append(place.shift)
     return bytes(places[:8]).ljust(8, b"\xff")

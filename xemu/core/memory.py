@@ -66,7 +66,7 @@ class Area:
 
     __slots__ = ("end", "inode", "may_write", "offset", "path", "prot", "shared", "start")
 
-    def __init__(  # noqa: PLR0913 - a plain record
+    def __init__(
         self,
         start: int,
         end: int,
@@ -147,7 +147,7 @@ class AddressSpace:
 
     # --- mappings -------------------------------------------------------------------------------
 
-    def map(  # noqa: PLR0913 - mirrors mmap(2)
+    def map(
         self,
         addr: int,
         length: int,
@@ -173,7 +173,7 @@ class AddressSpace:
         self._insert(area)
         self._set_flags(addr, length, (prot & PROTECTION) | (SHARED if shared else 0))
 
-    def _map_file(  # noqa: PLR0913
+    def _map_file(
         self, addr: int, length: int, prot: int, fd: int, offset: int, *, shared: bool, path: str
     ) -> Area:
         status = os.fstat(fd)

@@ -45,7 +45,7 @@ class CodeMemory:
             raise BadObjectError(msg) from e
 
     def _load(self, blob: bytes) -> dict[str, int]:
-        if blob[:4] != b"\x7fELF" or len(blob) < 64:  # noqa: PLR2004  the header's size
+        if blob[:4] != b"\x7fELF" or len(blob) < 64:
             msg = "not an ELF object"
             raise BadObjectError(msg)
         (table,) = struct.unpack_from("<Q", blob, 40)

@@ -308,7 +308,7 @@ def set_current(cpu: Recorder | None) -> None:
     _current.cpu = cpu
 
 
-def when(c: Bits | bool) -> Any:  # noqa: FBT001  a Python bool from a split field is fine
+def when(c: Bits | bool) -> Any:
     """Predicate the effects of the `with` body: it runs once at staging, always."""
     cpu = _current.cpu
     if cpu is None:

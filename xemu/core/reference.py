@@ -6,7 +6,7 @@ It also stands in while a handler is being compiled, and it is what tests compar
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from xemu.core.evaluate import EVALUATE
 from xemu.core.record import Abort, Load, Probe, Raise, Recorder, Store

@@ -22,8 +22,8 @@ from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
     from xemu.core.isa import FixedWidthIsa, Variant
-    from xemu.core.target import IsaSet, Target
     from xemu.core.state import Cell
+    from xemu.core.target import IsaSet, Target
 
 LIMIT = 400              # instructions of a region
 INLINE = 48              # instructions of a function that is taken into its callers' regions
@@ -327,7 +327,7 @@ class RegionEmitter(CodeEmitter):
     def slot_type(self, storage: str, offset: int, width: int) -> str:
         """Return the LLVM type in which registers are kept: vector files in types that stay out of general registers."""
         owner = self.layout.cells[storage]
-        if owner.width != VECTOR or width < 32:  # noqa: PLR2004
+        if owner.width != VECTOR or width < 32:
             return f"i{width}"
         element, inner = divmod(offset, owner.stride)
         self.grains.setdefault((storage, element), set()).add((inner, width))
@@ -340,8 +340,8 @@ class RegionEmitter(CodeEmitter):
         if cell.width == VECTOR and not any(width == VECTOR for _, width in grains):
             pieces = []
             for half in (0, 8):
-                single = any(width == 32 and at & 8 == half for at, width in grains)  # noqa: PLR2004
-                double = any(width == 64 and at == half for at, width in grains)  # noqa: PLR2004
+                single = any(width == 32 and at & 8 == half for at, width in grains)
+                double = any(width == 64 and at == half for at, width in grains)
                 if single and not double:
                     pieces.extend([(half, "float"), (half + 4, "float")])
                 else:                          # one vector access lets LLVM see a vector where the others are mixed
@@ -706,7 +706,7 @@ class RegionEmitter(CodeEmitter):
                 else:
                     self._go(block, b.target.attr)
             else:
-                wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")  # noqa: PLR2004
+                wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")
                 if self.tracing:
                     self.trace(wide, left)
                 self._indirect(block, b.kind, wide)

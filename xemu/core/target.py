@@ -84,6 +84,7 @@ class Target(NamedTuple):
     read: Callable[[StateBlock, str], int | None]       # derived registers (cpsr); None: not one of them
     write: Callable[[StateBlock, str, int], bool]
     capstone: Callable[[int], tuple[int, int]]          # context word -> capstone architecture and mode
+    monitors: tuple[str, ...] = ()                      # cells that a change of thread clears (exclusive monitors)
     fp_slow: Callable[[], Any] | None = None            # gives slow(name, format, arguments, control word), see fp.py
     scratch: tuple[str, int] = ("", 0)                  # a register that holds nothing between instructions (ARM's R15)
 

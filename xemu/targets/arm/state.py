@@ -9,6 +9,7 @@ from xemu.core.record import Recorder
 from xemu.core.state import Cell
 from xemu.targets.arm.layout import LAYOUT, ArmContext
 
+
 class ArmCpu(Recorder):
     """The processor inside an ARM row."""
 

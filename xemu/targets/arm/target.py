@@ -80,4 +80,4 @@ def fp_slow() -> Any:
 
 
 TARGET = Target("arm", "arm", LAYOUT, 32, ArmContext.of, (A32, T32), lambda word: word & 1, load_rows, read_register, write_register,
-                capstone_mode, fp_slow=fp_slow, scratch=("R", 15))
+                capstone_mode, fp_slow=fp_slow, scratch=("R", 15), monitors=("EXSIZE",))

@@ -16,7 +16,7 @@ from xemu.user.rows import call
 from xemu.user.task import Interrupted, Wait
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from xemu.user.task import Task
 
@@ -62,12 +62,31 @@ def nonblocking(fd: int) -> bool:
     return not os.get_blocking(fd)
 
 
+def _flips(fd: int) -> bool:
+    """Tell whether a file may be made non-blocking for a moment: not a terminal, which others share."""
+    mode = os.fstat(fd).st_mode
+    return stat.S_ISSOCK(mode) or stat.S_ISFIFO(mode)
+
+
+def without_blocking(function: Callable[[], int], *fds: int) -> int:
+    """Run a host call with sockets and pipes made non-blocking meanwhile."""
+    changed = [fd for fd in fds if not nonblocking(fd) and _flips(fd)]
+    for fd in changed:
+        os.set_blocking(fd, False)
+    try:
+        return function()
+    finally:
+        for fd in changed:
+            os.set_blocking(fd, True)
+
+
 def read_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:
     """Read what may block: the result, or a generator that waits."""
     if entry.data is not None and hasattr(entry.data, "mask"):
         return _read_signals(task, entry, views)
     got = try_read(entry, views)
     if got is not None:
+        task.process.scheduler.attention = True  # a signal its writer sent before must not come after it
         return got
     if nonblocking(entry.host):
         return -EAGAIN
@@ -111,7 +130,7 @@ def try_read(entry: Descriptor, views: list[memoryview]) -> int | None:
     if not nonblocking(fd) and not host.poll(((fd, host.POLLIN),), 0):
         return None
     try:
-        return os.readv(fd, views)
+        return without_blocking(lambda: os.readv(fd, views), fd)
     except BlockingIOError:
         return None
 
@@ -154,7 +173,7 @@ def try_write(entry: Descriptor, views: list[memoryview]) -> int | None:
     if not nonblocking(fd) and not host.poll(((fd, host.POLLOUT),), 0):
         return None
     try:
-        return os.writev(fd, views)
+        return without_blocking(lambda: os.writev(fd, views), fd)
     except BlockingIOError:
         return None
 
@@ -595,15 +614,31 @@ def _ready(entry: Descriptor, events: int) -> bool:
     return not entry.blocks() or nonblocking(entry.host) or bool(host.poll(((entry.host, events),), 0))
 
 
-def _copy_when_ready(source: Descriptor, target: Descriptor, copy: Any) -> Any:
-    if _ready(source, host.POLLIN) and _ready(target, host.POLLOUT):
+def _copy_when_ready(source: Descriptor, target: Descriptor, copy: Callable[[], int]) -> Any:
+    """Copy inside the host as soon as both sides are ready; a part is enough."""
+    waits = [(e, events) for e, events in ((source, host.POLLIN), (target, host.POLLOUT)) if e.blocks() and not nonblocking(e.host)]
+    if not waits:
         return copy()
 
+    def attempt() -> int | None:
+        if not all(_ready(entry, events) for entry, events in waits):
+            return None
+        try:
+            return without_blocking(copy, source.host, target.host)
+        except BlockingIOError:
+            return None
+
+    done = attempt()
+    if done is not None:
+        return done
+
     def waiting() -> Generator[Wait, Wait, int]:
-        for entry, events in ((source, host.POLLIN), (target, host.POLLOUT)):
-            while not _ready(entry, events):
-                yield Wait(((entry.host, events),))
-        return copy()  # type: ignore[no-any-return]
+        while True:
+            unready = [(entry.host, events) for entry, events in waits if not _ready(entry, events)]
+            yield Wait(unready[:1] or [(target.host, host.POLLOUT)])
+            result = attempt()
+            if result is not None:
+                return result
 
     return waiting()
 

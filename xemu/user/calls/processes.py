@@ -406,6 +406,7 @@ def _poll_children(task: Task, pids: list[int], options: int) -> Any:
             gone += 1
             continue
         if result is not None:
+            task.process.scheduler.attention = True  # its SIGCHLD came before: deliver it before the next instruction
             if not options & os.WNOWAIT and result.si_code in (CLD_EXITED, CLD_KILLED, CLD_DUMPED):
                 task.process.children.discard(pid)
                 task.process.reaped.add(pid)
