@@ -10,7 +10,7 @@ from tests.oracle.machine import SLOTS, THUMB_BIT, USER_CPSR, WINDOW, WINDOW_SIZ
 from xemu.core import decoder
 from xemu.core.instruction import evaluate_instruction
 from xemu.core.library import Decoded
-from xemu.core.reference import StateBlock
+from xemu.core.state import StateBlock
 from xemu.targets.registry import get_target
 
 if TYPE_CHECKING:

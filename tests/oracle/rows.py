@@ -18,7 +18,7 @@ TRIES: Final = 200
 NEAR: Final = {"imm8": 1024, "imm11": 2304, "imm6": 256, "imm5": 256}  # reach of T16 branches by their field
 ALWAYS: Final = 14
 NOT_IN_IT: Final = ("B_conditional", "CBZ", "CBNZ", "CPS", "SETEND")
-COPROCESSOR: Final = ("LDC", "STC", "CDP", "MCR", "MRC")
+COPROCESSOR: Final = ("LDC", "STC", "CDP", "MCR", "MRC", "MRRC")
 PAIRWISE: Final = ("VTRN", "VZIP", "VUZP", "VSWP")
 STRUCTURES: Final = tuple(f"V{what}{n}" for what in ("LD", "ST") for n in (1, 2, 3, 4))
 LEFT_OUT: Final = ("SVC", "SETEND", "IT")  # calls the system; turn the driver's own accesses and branches around
@@ -66,14 +66,16 @@ def is_predictable(variant: Variant, word: int) -> bool:
         place = variant.row.places.get(field)
         return word >> place.shift & ((1 << place.width) - 1) if place else 0
 
-    if name.startswith(COPROCESSOR) and word >> 8 & 15 in (1, 2):
-        return False  # QEMU emulates the FPA there, as old kernels did
+    if name.startswith(COPROCESSOR) and word >> 8 & 15 in (1, 2, 10, 11):
+        return False  # QEMU emulates the FPA at 1 and 2, as old kernels did; 10 and 11 are VFP's
     if name in ("SBFX", "UBFX", "BFI", "BFC"):
         return _bit_field_fits(name, variant.row.isa.name, word)
     if "LDM" in name or "STM" in name:
         return not (variant.splits.get("W") and word >> get("Rn") & 1)  # base in the list and written back
     if "LDRD" in name or "STRD" in name:
         return get("Rm") not in (get("Rt"), get("Rt") + 1) and get("Rn") not in (get("Rt"), get("Rt") + 1)
+    if name == "LDREXD" and "Rt2" in variant.row.places and get("Rt") == get("Rt2"):
+        return False
     if variant.row.isa.name == "t32" and "REX" in name and 13 in (get("Rd"), get("Rt"), get("Rt2"), get("Rn")):
         return False
     if name.startswith("STREX"):

@@ -103,15 +103,14 @@ class Law:
         self.space.write(WINDOW, case.memory)
         self.engine.set_position(case.pc, case.context)
 
-    def _outcome(self, case: LawCase, result: Exit | None, before: int) -> tuple[Any, ...]:
+    def _outcome(self, result: Exit | None, before: int) -> tuple[Any, ...]:
         st = self.engine.state
         values = []
         for cell in self.cells.values():
             if cell.storage != cell.name or cell.name in ("CX", "CY", "CS", "NZ"):
                 continue
-            for i in range(cell.count):
-                if not self.target.is_scratch(cell.name, i):
-                    values.append((f"{cell.name}[{i}]", st.get(cell, i)))
+            kept = [i for i in range(cell.count) if not self.target.is_scratch(cell.name, i)]
+            values.extend((f"{cell.name}[{i}]", st.get(cell, i)) for i in kept)
         values.append(("cpsr", st.read("cpsr")))
         stop = None if result is None or result.kind is ExitKind.BUDGET else (result.kind.value, result.number, result.fault)
         ran = self.engine.insns - before
@@ -126,9 +125,7 @@ class Law:
             result = self.engine.evaluate_one()
             if result is not None or not case.pc <= self.engine.pc < case.pc + len(case.words):
                 break
-        if self.engine.cells[0]:
-            pass
-        return self._outcome(case, result, before)
+        return self._outcome(result, before)
 
     def native(self, case: LawCase, count: int) -> tuple[Any, ...]:
         """Run a case in native code: as many instructions as the evaluator ran (one more, where that one stopped)."""
@@ -136,7 +133,7 @@ class Law:
         before = self.engine.insns
         self.engine.cells[0] = 0
         result = self.engine.run(count)
-        return self._outcome(case, result, before)
+        return self._outcome(result, before)
 
     def run(self, cases: list[LawCase], *, tiers: tuple[str, ...] = ("handlers", "region")) -> list[str]:
         """Run cases in every tier; return descriptions of differences."""
@@ -205,13 +202,15 @@ class Law:
     def _describe(self, tier: str, case: LawCase, want: tuple[Any, ...], got: tuple[Any, ...]) -> str:
         lines = [f"{tier}: {case.words.hex()} context {case.context}: {case.note}"]
         for (name, a), (_, b) in zip(want, got, strict=True):
-            if a != b:
-                if name == "memory":
-                    at = next(i for i in range(len(a)) if a[i] != b[i])
-                    a, b = a[at:at + 8].hex(), b[at:at + 8].hex()
-                    name = f"memory+{at:#x}"
-                lines.append(f"    {name}: evaluator {a:#x} native {b:#x}" if isinstance(a, int) and isinstance(b, int)
-                             else f"    {name}: evaluator {a} native {b}")
+            if a == b:
+                continue
+            if name == "memory":
+                at = next(i for i in range(len(a)) if a[i] != b[i])
+                lines.append(f"    memory+{at:#x}: evaluator {a[at:at + 8].hex()} native {b[at:at + 8].hex()}")
+            elif isinstance(a, int) and isinstance(b, int):
+                lines.append(f"    {name}: evaluator {a:#x} native {b:#x}")
+            else:
+                lines.append(f"    {name}: evaluator {a} native {b}")
         return "\n".join(lines)
 
 

@@ -67,7 +67,7 @@ class Bits:
         msg = "Bits have no sign: use ult/ule/slt/sle(a, b) instead of < <= > >="
         raise IsaError(msg)
 
-    __lt__ = __le__ = __gt__ = __ge__ = _ordering  # type: ignore[assignment]
+    __lt__ = __le__ = __gt__ = __ge__ = _ordering
 
     def __index__(self) -> int:
         if self.op != "const":
@@ -571,7 +571,7 @@ class Lanes:
 
     def any(self) -> Bits:
         """Return one bit: is any bit set?"""
-        return self.bits != 0
+        return ~compare("eq", self.bits, 0)
 
 
 COMPARES = frozenset({"eq", "ult", "ule", "slt", "sle"})

@@ -196,10 +196,7 @@ class Cache:
 
 def _forget_old(parent: str, keep: str) -> None:
     """Remove the directories of old builds, the longest unused first."""
-    found = []
-    for entry in os.scandir(parent):
-        if entry.is_dir(follow_symlinks=False) and entry.path != keep:
-            found.append((entry.stat().st_mtime, entry.path))
+    found = [(e.stat().st_mtime, e.path) for e in os.scandir(parent) if e.is_dir(follow_symlinks=False) and e.path != keep]
     for _, path in sorted(found)[:-BUILDS]:
         for name in os.listdir(path):
             os.unlink(os.path.join(path, name))

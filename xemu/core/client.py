@@ -6,6 +6,7 @@ import os
 import select
 import sys
 from collections import deque
+from contextlib import suppress
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ class Client:
         environment["PYTHONPATH"] = os.pathsep.join([package_root, *filter(None, [environment.get("PYTHONPATH")])])
         for name in ("LD_PRELOAD", "LD_LIBRARY_PATH"):
             environment.pop(name, None)
-        actions = [(os.POSIX_SPAWN_DUP2, request_read, 0), (os.POSIX_SPAWN_DUP2, answer_write, 1)]
+        actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_DUP2, request_read, 0), (os.POSIX_SPAWN_DUP2, answer_write, 1)]
         if not os.environ.get("XEMU_DEBUG"):
             actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
         try:
@@ -72,10 +73,8 @@ class Client:
                 os.close(fd)
         self.to = self.back = -1
         if self.pid:
-            try:
+            with suppress(ChildProcessError):
                 os.waitpid(self.pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
         self.pid = 0
 
     def forget(self) -> None:
@@ -137,7 +136,7 @@ class Client:
         else:
             self.failures = 0
             done, self.current = self.current, None
-            done(message[1] if message[0] else ())  # type: ignore[misc]
+            done(message[1] if message[0] else ())
         self._send_next()
 
     def leave(self) -> None:

@@ -72,7 +72,8 @@ def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region:
         cache.append(f"index-{int(tracing)}", (context, digests, offset))
 
 
-def compile_handlers(target: Target, context: int, wanted: list[tuple[str, int]], *, tracing: bool = False) -> list[tuple[str, bytes, dict[int, bytes]]]:
+def compile_handlers(target: Target, context: int, wanted: list[tuple[str, int]], *,
+                     tracing: bool = False) -> list[tuple[str, bytes, dict[int, bytes]]]:
     """Compile handlers by (ISA name, variant index): for each ISA its name, object and decode entries."""
     target.load_rows()
     iset = target.iset(context)

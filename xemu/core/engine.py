@@ -42,6 +42,7 @@ from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS, StateBlock
 
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
+    from xemu.core.state import Cell
     from xemu.core.target import IsaSet, Target
 
 SLICE = 1 << 22          # instructions native code runs before the engine looks around
@@ -113,7 +114,7 @@ class EngineState(StateBlock):
         self.target = engine.target
         size = engine.target.layout.size
         super().__init__(engine.target.layout, memoryview((ctypes.c_uint8 * size).from_address(address)).cast("B"))
-        self._names = {}
+        self._names: dict[str, tuple[Cell, int]] = {}
         for cell in engine.target.layout.cells.values():
             for i, name in enumerate(cell.names):
                 self._names.setdefault(name, (cell, i))
@@ -127,7 +128,7 @@ class EngineState(StateBlock):
     def pc(self, value: int) -> None:
         self.engine.set_position(value, self.context)
 
-    @property  # type: ignore[override]
+    @property
     def context(self) -> int:
         """The context word."""
         return self.engine.cells[CELL["ctx_key"]] >> 48
@@ -420,7 +421,7 @@ class Engine:
 
     def targets(self, code: dict[int, bytes], context: int) -> list[int]:
         """Return the addresses in these pages that branches were seen to go to."""
-        out = []
+        out: list[int] = []
         for address in code:
             page = self.pages.get((address, context))
             if page is not None:
@@ -435,7 +436,7 @@ class Engine:
     def pin(self, page: CodePage, pc: int, function: int) -> None:
         """Make the record of pc run `function` (a region)."""
         record, cold = page.block + ((pc & 4095) << page.geometry.shift), self._cold(page, pc)
-        handler, body = struct.unpack("<QQ", ctypes.string_at(record, 16))
+        (handler,) = struct.unpack("<Q", ctypes.string_at(record, 8))
         (plain,) = struct.unpack("<Q", ctypes.string_at(cold, 8))
         if not plain:
             ctypes.memmove(cold, struct.pack("<Q", handler), 8)

@@ -22,6 +22,7 @@ from xemu.core.records import (
     JUMP_ENTRIES,
     OPERAND_BYTES,
     OPERANDS,
+    PROBE,
     RECORD,
     TRAP_BASE,
     TRAPS,
@@ -378,8 +379,8 @@ class HandlerEmitter(CodeEmitter):
         def body() -> None:
             addr = self.address(e.addr)
             size: int | str = e.size if isinstance(e.size, int) else self.address(e.size)
-            info: int | str = access_info(0, e.align, write=e.write)
-            info = info + size if isinstance(size, int) else self.let(f"add i64 {size}, {info}")
+            base = access_info(0, e.align, write=e.write) | PROBE
+            info = base + size if isinstance(size, int) else self.let(f"add i64 {size}, {base}")
 
             def slow() -> str:
                 return self.slow_access(addr, info, "store" if e.write else "load", "0")

@@ -62,10 +62,12 @@ def take_flags(f: Any) -> str:
         f.put(f"store i32 {f.let(f'and i32 {word}, -64')}, ptr {at}")
         f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
         low, rest = f.let(f"and i32 {word}, 1"), f.let(f"and i32 {f.let(f'lshr i32 {word}, 1')}, 30")
-        return f.let(f"trunc i32 {f.let(f'or i32 {low}, {rest}')} to i8")
+        merged: str = f.let(f"trunc i32 {f.let(f'or i32 {low}, {rest}')} to i8")
+        return merged
     word = f.let("call i64 @llvm.aarch64.get.fpsr()")
     f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
-    return f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8")
+    flags: str = f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8")
+    return flags
 
 
 leave_float = take_flags
@@ -169,7 +171,7 @@ def protect_code(address: int, size: int) -> None:
         msg = "the host refuses executable memory; check its security policy (SELinux execmem, PaX)"
         raise XemuError(msg)
     if ARM:
-        clear = getattr(_libc, "__clear_cache", None) or ctypes.CDLL("libgcc_s.so.1").__clear_cache
+        clear = getattr(_libc, "__clear_cache", None) or getattr(ctypes.CDLL("libgcc_s.so.1"), "__clear_cache")
         clear(ctypes.c_void_p(address), ctypes.c_void_p(address + size))
 
 

@@ -10,11 +10,12 @@ from xemu.core.bits import const, new_graph
 from xemu.core.handlers import handler_text
 from xemu.core.isa import Reg, Variant, stage
 from xemu.core.record import set_current
-from xemu.core.reference import Evaluation, Memory, Outcome, StateBlock, execute
+from xemu.core.reference import Evaluation, Memory, Outcome, execute
 from xemu.errors import IsaError
 
 if TYPE_CHECKING:
     from xemu.core.library import Decoded
+    from xemu.core.state import StateBlock
     from xemu.core.target import IsaSet, Target
 
 ALWAYS = 14
@@ -73,7 +74,8 @@ def handler_module(variants: list[Variant], target: Target, context: int, iset: 
             continue
         text.append(h.text)
         declared |= h.declarations
-        infos[v.index] = struct.pack("<4B8s4x", 2 if v.row.unpredicated else int(is_predicated(v)), v.row.length, h.branch_offset, int(h.call), pc_fields(v))
+        condition = 2 if v.row.unpredicated else int(is_predicated(v))
+        infos[v.index] = struct.pack("<4B8s4x", condition, v.row.length, h.branch_offset, int(h.call), pc_fields(v))
     return "\n".join(text + sorted(declared)) + "\n", infos
 
 

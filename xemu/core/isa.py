@@ -52,7 +52,9 @@ class Reg:
 
 
 AnyField = Field | Split | Reg
-TOKEN = re.compile(r"(?P<bits>[01]+)$|(?P<any>-+)$|\((?P<should>[01])\)$|(?P<opcode>\d+):(?P<opwidth>\d+)$|(?P<name>[A-Za-z]\w*)(:(?P<width>\d+))?$")
+TOKEN = re.compile(
+    r"(?P<bits>[01]+)$|(?P<any>-+)$|\((?P<should>[01])\)$|(?P<opcode>\d+):(?P<opwidth>\d+)$|"
+    r"(?P<name>[A-Za-z]\w*)(:(?P<width>\d+))?$")
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Row:
         for name in self.parameters:
             spec = self.field(name)
             if isinstance(spec, Split):
-                axes.append(self._split_axis(name, spec))
+                axes.append(self._split_axis(name))
             elif isinstance(spec, Reg) and spec.pc:
                 (_, place), = self.raw_places(name)
                 full = ((1 << place.width) - 1) << place.shift
@@ -160,10 +162,10 @@ class Row:
                 continue
             yield Variant(self, mask, value, splits, frozenset(never), tuple((m, v) for m, v in excludes if (value ^ v) & mask & m == 0))
 
-    def _split_axis(self, name: str, spec: Split) -> list[tuple[str, int | None, int, int]]:
+    def _split_axis(self, name: str) -> list[tuple[str, int | None, int, int]]:
         parts = self.raw_places(name)
         total = sum(p.width for _, p in parts)
-        axis = []
+        axis: list[tuple[str, int | None, int, int]] = []
         for number in range(1 << total):
             m = v = 0
             left = total
@@ -235,10 +237,11 @@ class FixedWidthIsa:
             condition = places[self.predicate]
             full = ((1 << condition.width) - 1) << condition.shift
             row.excludes += ((full, full),)
-        names = list(inspect.signature(function).parameters)[1:]
+        signature = inspect.signature(function).parameters
+        names = list(signature)[1:]
         row.parameters = tuple(n for n in names if n not in row.bound and (n in places or n in self.fields))
         for n in names:
-            if n not in row.bound and n not in row.parameters and inspect.signature(function).parameters[n].default is inspect.Parameter.empty:
+            if n not in row.bound and n not in row.parameters and signature[n].default is inspect.Parameter.empty:
                 row.field(n)        # raises with the near miss
         self.rows.append(row)
         return row
@@ -304,8 +307,8 @@ class FixedWidthIsa:
 
     @cached_property
     def variants(self) -> list[Variant]:
-        """Return all variants, numbered. Rows must not be added after this was asked for."""
-        out = [v for row in self.rows for v in row.variants()]
+        """Return all variants, numbered by name: whoever imports rows in whatever order agrees. Rows must not be added after."""
+        out = [v for row in sorted(self.rows, key=lambda r: r.name) for v in row.variants()]
         for i, v in enumerate(out):
             v.index = i
         return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import struct
 from collections import deque
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host
@@ -17,7 +18,8 @@ from xemu.core.records import PREFIXES, TABLES, V_PREDICATED, VARIANT
 if TYPE_CHECKING:
     from xemu.core.engine import CodePage, Engine
     from xemu.core.isa import Variant
-    from xemu.core.reference import Memory, Outcome, StateBlock
+    from xemu.core.reference import Memory, Outcome
+    from xemu.core.state import StateBlock
     from xemu.core.target import IsaSet
 
 CONTEXTS = 64            # context words a target may have
@@ -80,10 +82,11 @@ class Library:
                 self.natives = self.engine.code.load(blob)
                 slow = [self.natives.get(f"fp_{i}", 0) for i in range(512)]
                 ctypes.memmove(self.fp_table, struct.pack("<512Q", *slow), 4096)
-                return
             except BadObjectError:
                 if attempt is None:
                     raise
+            else:
+                return
 
     def load_rows(self) -> None:
         """Import the target's rows."""
@@ -251,8 +254,9 @@ class Library:
             self.covered.add((context, pc))
             code = self.engine.code_around(page)
             generations = {p: self.engine.pages[p, context].generation for p in code if (p, context) in self.engine.pages}
-            self.client.ask(("region", self.target.name, context, self.options.tracing, list(code.items()), pc, self.engine.targets(code, context)),
-                            lambda done: self._region_done(context, pc, code, generations, done))
+            targets = self.engine.targets(code, context)
+            request = ("region", self.target.name, context, self.options.tracing, list(code.items()), pc, targets)
+            self.client.ask(request, partial(self._region_done, context, pc, code, generations))
             return
 
     def _region_done(self, context: int, pc: int, code: dict[int, bytes], generations: dict[int, int], done: Any) -> None:

@@ -40,15 +40,14 @@ def compile_text(text: str, *, passes: tuple[str, ...] = HANDLER_PASSES, opt: in
     module.verify()
     options = llvm.create_pipeline_tuning_options(speed_level=2)
     builder = llvm.create_pass_builder(tm, options)
-    manager = llvm.create_new_module_pass_manager() if hasattr(llvm, "create_new_module_pass_manager") else None
     fm = llvm.create_new_function_pass_manager()
     for name in passes:
         _add(fm, name)
     for f in module.functions:
         if not f.is_declaration:
             fm.run(f, builder)
-    del manager
-    return tm.emit_object(module)
+    blob: bytes = tm.emit_object(module)
+    return blob
 
 
 def _add(manager: Any, name: str) -> None:

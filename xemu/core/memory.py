@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import struct
 from bisect import bisect_left, bisect_right
 from errno import EACCES, EINVAL, ENOMEM
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from xemu.core import hostmem
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
+    import struct
     from collections.abc import Callable, Iterator
 
 PAGE = 4096

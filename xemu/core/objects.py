@@ -74,7 +74,8 @@ class CodeMemory:
         host.protect_code(base, (at + 4095) // 4096 * 4096)
         return names
 
-    def _symbols(self, blob: bytes, sections: list[tuple[int, ...]], placed: dict[int, int], base: int) -> tuple[list[int | None], dict[str, int]]:
+    def _symbols(self, blob: bytes, sections: list[tuple[int, ...]], placed: dict[int, int],
+                 base: int) -> tuple[list[int | None], dict[str, int]]:
         symbols: list[int | None] = []
         names: dict[str, int] = {}
         for s in sections:

@@ -219,7 +219,8 @@ class Recorder:
                 continue
             new = w.value if w.pred is None else mux(w.pred, w.value, value)
             value = new if same is True else mux(same, new, value)
-        return value
+        result: Bits = value
+        return result
 
     def special_read(self, cell: Cell, index: int | Bits) -> Bits | None:  # noqa: ARG002  a hook for targets
         """Return the value of a register that is not stored (ARM's R15), or None."""
@@ -245,7 +246,8 @@ class Recorder:
         """Read `size` bytes (1, 2, 4, 8; 16 after a probe) at `addr`; `align` is what the instruction demands."""
         result = make("load", size * 8, (addr,), bits.unique())
         self.effects.append(Load(self.predicate, addr, size, align, checked, result))
-        return bswap(result) if big else result
+        swapped: Bits = bswap(result) if big else result
+        return swapped
 
     def store(self, addr: Bits, value: Bits, *, align: int = 1, checked: bool = True, big: bool = False) -> None:
         """Write `value` (8, 16, 32, 64 bits; 128 after a probe) at `addr`."""
@@ -285,9 +287,9 @@ class Recorder:
             for items, mark in zip((self.effects, self.writes, self.branches, self.traps), marks, strict=True):
                 del items[mark:]
             return
-        inner = c if outer is None else outer & c
+        inner: Bits | None = c if outer is None else outer & c
         if c.op == "const":
-            inner = outer  # type: ignore[assignment]
+            inner = outer
         object.__setattr__(self, "predicate", inner)
         object.__setattr__(_current, "cpu", self)
         yield

@@ -52,4 +52,5 @@ T_NARROW, T_WIDE, T_NARROW_VARIANTS, T_WIDE_VARIANTS, T_PREFIXES = 0, 8, 16, 24,
 PREFIXES = 128           # entries of a prefix table
 PAGE_ENTRY = 32          # bytes of an entry of the page table: key, block, shift, counting handler
 PAGE_HASH = 0x9E3779B97F4A7C15
+PROBE = 1 << 49          # in the description of a slow access: check only
 F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3          # kinds of failed accesses

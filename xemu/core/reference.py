@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Protocol
 
 from xemu.core.evaluate import EVALUATE
 from xemu.core.record import Abort, Load, Probe, Raise, Recorder, Store
-from xemu.core.state import StateBlock
 
 if TYPE_CHECKING:
     from xemu.core.bits import Bits
+    from xemu.core.state import StateBlock
 
 
 class Memory(Protocol):
@@ -93,7 +93,7 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
                 memory.probe(ev.value(effect.addr), size, effect.align, write=effect.write)
         elif isinstance(effect, Abort):
             return Outcome(pc, abort=(effect.kind, ev.value(effect.number)))
-    outcome = _control(cpu, ev, pc)
+    outcome = _control(cpu, ev)
     commits = [(w.cell, w.index if isinstance(w.index, int) else ev.value(w.index), ev.value(w.value))
                for w in cpu.writes if ev.holds(w.pred)]
     for cell, index, value in commits:
@@ -104,7 +104,7 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
     return outcome
 
 
-def _control(cpu: Recorder, ev: Evaluation, pc: int) -> Outcome:
+def _control(cpu: Recorder, ev: Evaluation) -> Outcome:
     out = Outcome(ev.value(cpu.pc) + cpu.length & ((1 << cpu.pc.width) - 1))
     for t in cpu.traps:
         if ev.holds(t.pred):

@@ -186,7 +186,7 @@ class Discovery:
                 insn.call = any(b.kind == "call" for b in cpu.branches)
                 insn.targets = [b.target.attr for b in cpu.branches if b.target.op == "const" and b.context is None]
                 insn.kind = next((b.kind for b in cpu.branches if b.target.op != "const"), "")
-            insn.next_guard = self._next_guard(d, cpu, guard)
+            insn.next_guard = self._next_guard(cpu, guard)
         return insn
 
     def _stage(self, d: Decoded, pc: int) -> Recorder:
@@ -194,7 +194,7 @@ class Discovery:
         cpu = row.isa.cpu(t.layout, const(pc, t.address_bits), row.length, t.context(self.context))
         return run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
 
-    def _next_guard(self, d: Decoded, cpu: Recorder, guard: int) -> int:
+    def _next_guard(self, cpu: Recorder, guard: int) -> int:
         name = self.iset.guard
         for w in cpu.writes:
             if w.cell.name == name and w.value.op == "const":
@@ -244,7 +244,7 @@ class BlockEnvironment(Environment):
 
     def _overlap(self, key: tuple[str, int, int], size: int) -> None:
         """Flush and forget what shares bytes with `key`."""
-        storage, at, width = key
+        storage, at, _ = key
         for other in [k for k in self.known if k[0] == storage and k != key]:
             length = (other[2] + 7) // 8
             if other[1] < at + size and at < other[1] + length:
@@ -511,7 +511,8 @@ class RegionEmitter(CodeEmitter):
         rest = self._with_spills([*body, *self.cold, *tail])
         text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *rest,
                           "}", *sorted(self.declared), ""])
-        pages = sorted({i.pc & -PAGE for i in self.find.insns.values()} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in self.find.insns.values()})
+        insns = self.find.insns.values()
+        pages = sorted({i.pc & -PAGE for i in insns} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in insns})
         return RegionText(text, entries, pages, len(self.find.insns))
 
     def _with_spills(self, lines: list[str]) -> list[str]:
@@ -629,7 +630,7 @@ class RegionEmitter(CodeEmitter):
         copy.known, copy.dirty = dict(self.env.known), set(self.env.dirty)
         return copy
 
-    def _count(self, block: Block) -> int:
+    def _length(self, block: Block) -> int:
         return len(block.insns)
 
     def _fall(self, block: Block, target: int) -> None:
@@ -639,7 +640,7 @@ class RegionEmitter(CodeEmitter):
 
     def _go(self, block: Block, target: int) -> None:
         """Go to a constant address, registers being in their slots."""
-        n = self._count(block)
+        n = self._length(block)
         if target not in block.successors or not self.edge(block.insns[-1], target):
             self.leave_to(target, n, "leave")
             return
@@ -687,7 +688,7 @@ class RegionEmitter(CodeEmitter):
         if self.iset.guard and (insn.guard & 15 or insn.next_guard):
             self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
         self.env.flush()
-        n = self._count(block)
+        n = self._length(block)
         for pred, target, context, b in targets:
             on = self.new("on")
             if pred:
@@ -696,7 +697,7 @@ class RegionEmitter(CodeEmitter):
                 self.label(yes)
             left = self.let(f"add i64 %bud_{block.start:x}, {-n}") if self.tracing else ""
             if context:
-                wide = self.let(f"zext i{b.context.width} {context} to i64")  # type: ignore[union-attr]
+                wide = self.let(f"zext i{b.context.width} {context} to i64")
                 self.put(f"store i64 {self.let(f'shl i64 {wide}, 48')}, ptr %xctx")
             if not target:
                 if self.tracing:
@@ -723,7 +724,7 @@ class RegionEmitter(CodeEmitter):
         if not inside:
             return
         key = self.let(f"or i64 {pc}, {self.let('load i64, ptr %xctx')}")
-        left = self.let(f"add i64 %bud_{block.start:x}, {-self._count(block)}")
+        left = self.let(f"add i64 %bud_{block.start:x}, {-self._length(block)}")
         self.put(f"store i64 {left}, ptr %bud")
         out, cases, texts = self.new("out"), [], []
         for t in inside:

@@ -49,6 +49,9 @@ from xemu.core.state import ENGINE_CELLS as CELL
 from xemu.core.state import StateLayout
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
     from xemu.core.target import IsaSet
 
 
@@ -353,7 +356,7 @@ def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int
                     if not guarded and ((cond == 14 and not reads_pc) or (cond < 14 and iset.guard)):
                         continue
                     name = f"p_{iset.name}_{wide}{guarded}{reads_pc}_{cond}"
-                    em = _prefix(iset, layout, name, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
+                    em = _prefix(iset, layout, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
                     names[prefix_index(cond, reads_pc, guarded, wide)] = name
                     text += "\n".join([f"define dso_local {CONVENTION} void @{name}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}", ""])
                     declared |= em.declared
@@ -365,7 +368,7 @@ def prefix_index(cond: int, reads_pc: int, guarded: int, wide: int) -> int:
     return cond | reads_pc << 4 | guarded << 5 | wide << 6
 
 
-def _prefix(iset: IsaSet, layout: StateLayout, name: str, length: int, cond: int, *, guarded: bool, reads_pc: bool) -> HandlerEmitter:
+def _prefix(iset: IsaSet, layout: StateLayout, length: int, cond: int, *, guarded: bool, reads_pc: bool) -> HandlerEmitter:
     new_graph()
     em = HandlerEmitter(layout, iset.geometry, length)
     cpu = iset.narrow.cpu(layout, const(0, 32), length, None)
@@ -434,7 +437,6 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
         f.go("walk")
         f.label("narrow")
     nt, nv = f.get(tables, T_NARROW, "ptr"), f.get(tables, T_NARROW_VARIANTS, "ptr")
-    narrow_block = f.block
     f.go("walk")
     f.label("walk")
     if len(iset.bits) > 1:

@@ -62,7 +62,7 @@ class Cell(NamedTuple):
 
     name: str
     width: int
-    count: int
+    count: int  # type: ignore[assignment]  # shadows tuple.count
     offset: int
     storage: str                 # name of the cell that owns the bytes (itself, or the one it is a view of)
     names: tuple[str, ...] = ()  # element names, for people

@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from xemu.core.bits import Bits
     from xemu.core.isa import FixedWidthIsa
-    from xemu.core.reference import StateBlock
-    from xemu.core.state import StateLayout
+    from xemu.core.state import StateBlock, StateLayout
 
 
 class IsaSet(NamedTuple):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from xemu.core.isa import Field, FixedWidthIsa, Reg, Split
+from xemu.core.isa import AnyField, Field, FixedWidthIsa, Reg, Split
 from xemu.targets.arm.state import ArmCpu
 
 #: fields that A32 and T32 share
-COMMON = {
+COMMON: dict[str, AnyField] = {
     "S": Split(1), "type": Split(2),
     "Rn": Reg(), "Rm": Reg(), "Rs": Reg(), "Ra": Reg(), "Rt": Reg(), "Rt2": Reg(), "Rd": Reg(), "RdLo": Reg(), "RdHi": Reg(),
     # the same, where the number 15 (the PC) is another variant:

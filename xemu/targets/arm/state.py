@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, carry_of, cat, const, equal_signs, mux, overflow_of, sext, zext
 from xemu.core.record import Recorder
-from xemu.core.state import Cell
 from xemu.targets.arm.layout import LAYOUT, ArmContext
+
+if TYPE_CHECKING:
+    from xemu.core.state import Cell
 
 
 class ArmCpu(Recorder):
@@ -18,19 +20,20 @@ class ArmCpu(Recorder):
     def special_read(self, cell: Cell, index: int | Bits) -> Bits | None:
         """R15 reads as the address of the instruction plus 8 (A32) or 4 (T32)."""
         if cell.name == "R" and isinstance(index, int) and index == 15:
-            return self.pc + (4 if self.context.T else 8)
+            address: Bits = self.pc + (4 if self.context.T else 8)
+            return address
         return None
 
     # -- flags: derived from what produced them ----------------------------------------------------------------------
     @property
     def N(self) -> Bits:
         """Negative."""
-        return self.NZ[63]  # type: ignore[no-any-return]
+        return self.NZ[63]
 
     @property
     def Z(self) -> Bits:
         """Zero."""
-        return self.NZ[31:0] == 0  # type: ignore[no-any-return]
+        return self.NZ[31:0] == 0
 
     @property
     def C(self) -> Bits:
