@@ -13,13 +13,24 @@ from xemu.cli.main import main
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", *sorted((ROOT / "docs").glob("*.md"))]
 LONGEST_DIFF = 40
+WRITTEN_LATER = {"docs/performance.md"}  # by make bench
 VARYING = re.compile(r"(\.py:)\d+|\b\d+ of \d+ in ")  # line numbers and variant numbers move with every change
 
 
 def blocks(path: Path, kind: str) -> list[list[str]]:
     """Return the lines of the fenced blocks of a kind."""
-    found = re.findall(rf"^```{kind}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [text.splitlines() for text in found]
+    found: list[list[str]] = []
+    inside = False
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("```"):
+            if inside and wanted:
+                found[-1].append(line)
+            continue
+        inside = not inside
+        wanted = line == f"```{kind}"
+        if inside and wanted:
+            found.append([])
+    return found
 
 
 DIFFS = [(p, b) for p in DOCUMENTS for b in blocks(p, "diff")]
@@ -51,4 +62,5 @@ def test_links_and_named_files_exist(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     links = [path.parent / name.partition("#")[0] for name in re.findall(r"\]\(([^):]+)\)", text)]
     named = [ROOT / name for name in re.findall(r"`((?:xemu|tests|bench|samples|docs)/[\w/.-]+)`", text)]
-    assert [str(p.relative_to(ROOT)) for p in (*links, *named) if not p.exists()] == []
+    missing = {p.resolve().relative_to(ROOT).as_posix() for p in (*links, *named) if not p.exists()}
+    assert missing - WRITTEN_LATER == set()

@@ -21,7 +21,8 @@ NOT_IN_IT: Final = ("B_conditional", "CBZ", "CBNZ", "CPS", "SETEND")
 COPROCESSOR: Final = ("LDC", "STC", "CDP", "MCR", "MRC", "MRRC")
 PAIRWISE: Final = ("VTRN", "VZIP", "VUZP", "VSWP")
 STRUCTURES: Final = tuple(f"V{what}{n}" for what in ("LD", "ST") for n in (1, 2, 3, 4))
-LEFT_OUT: Final = ("SVC", "SETEND", "IT")  # calls the system; turn the driver's own accesses and branches around
+# calls the system; turn the driver's own accesses and branches around; reads what an earlier case wrote
+LEFT_OUT: Final = ("SVC", "SETEND", "IT", "MRC_TPIDRURW")
 
 
 def should_be(row: Row) -> tuple[int, int]:
@@ -73,7 +74,11 @@ def is_predictable(variant: Variant, word: int) -> bool:
     if "LDM" in name or "STM" in name:
         return not (variant.splits.get("W") and word >> get("Rn") & 1)  # base in the list and written back
     if "LDRD" in name or "STRD" in name:
-        return get("Rm") not in (get("Rt"), get("Rt") + 1) and get("Rn") not in (get("Rt"), get("Rt") + 1)
+        first = word >> 12 & 15  # in both instruction sets; T32 has no form with Rm
+        pair = (first, first + 1) if variant.row.isa.name == "a32" else (get("Rt"), get("Rt2"))
+        return get("Rm") not in pair and get("Rn") not in pair and pair[0] != pair[1]
+    if name.startswith("VSTR") and get("Rn") == 15:
+        return False
     if name == "LDREXD" and "Rt2" in variant.row.places and get("Rt") == get("Rt2"):
         return False
     if variant.row.isa.name == "t32" and "REX" in name and 13 in (get("Rd"), get("Rt"), get("Rt2"), get("Rn")):

@@ -89,7 +89,7 @@ def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:
     from xemu.core import engine
     from xemu.targets.registry import get_target
 
-    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash)
+    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash, timing=options.stats)
     return engine.Engine(get_target(arch), space, chosen)
 
 

@@ -571,7 +571,7 @@ class Lanes:
 
     def any(self) -> Bits:
         """Return one bit: is any bit set?"""
-        return ~compare("eq", self.bits, 0)
+        return binary("xor", compare("eq", self.bits, 0), const(1, 1))
 
 
 COMPARES = frozenset({"eq", "ult", "ule", "slt", "sle"})

@@ -6,6 +6,7 @@ from __future__ import annotations
 def load_rows() -> None:
     """Import every module of rows."""
     from xemu.user.calls import (  # noqa: F401 - imported for their rows
+        copies,
         directories,
         files,
         identity,

@@ -259,7 +259,7 @@ def ptrace(_task: Task, _request: int, _pid: int, _address: int, _data: int) -> 
 @call("process_vm_readv pid iov:2 ulong iov:4 ulong ulong")
 def process_vm_readv(task: Task, pid: int, local: int, locals_: int, remote: int, remotes: int, flags: int) -> int:
     """process_vm_readv(2) of the process itself."""
-    from xemu.user.calls.files import vector
+    from xemu.user.calls.streams import vector
 
     if flags:
         return -EINVAL

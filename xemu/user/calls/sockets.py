@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE
 from xemu.user import host
-from xemu.user.calls.files import buffer, nonblocking, vector
+from xemu.user.calls.streams import buffer, nonblocking, vector
 from xemu.user.clock import SECOND
 from xemu.user.descriptors import STREAM, Descriptor
 from xemu.user.rows import call
