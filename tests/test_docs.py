@@ -20,7 +20,7 @@ VARYING = re.compile(r"(\.py:)\d+|\b\d+ of \d+ in ")  # line numbers and variant
 def blocks(path: Path, kind: str) -> list[list[str]]:
     """Return the lines of the fenced blocks of a kind."""
     found: list[list[str]] = []
-    inside = False
+    inside = wanted = False
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line.startswith("```"):
             if inside and wanted:

@@ -67,8 +67,8 @@ def is_predictable(variant: Variant, word: int) -> bool:
         place = variant.row.places.get(field)
         return word >> place.shift & ((1 << place.width) - 1) if place else 0
 
-    if name.startswith(COPROCESSOR) and word >> 8 & 15 in (1, 2, 10, 11):
-        return False  # QEMU emulates the FPA at 1 and 2, as old kernels did; 10 and 11 are VFP's
+    if name.startswith(COPROCESSOR) and word >> 8 & 15 in (1, 2, 9, 10, 11):
+        return False  # QEMU emulates the FPA at 1 and 2, as old kernels did; 9 to 11 are VFP's
     if name in ("SBFX", "UBFX", "BFI", "BFC"):
         return _bit_field_fits(name, variant.row.isa.name, word)
     if "LDM" in name or "STM" in name:

@@ -419,7 +419,7 @@ def add_carry(x: Bits, y: Bits, carry: Bits) -> Bits:
     if carry.op == "const":
         if y.op == "xor" and y.args[1].op == "const" and y.args[1].attr == (1 << y.width) - 1 and carry.attr:
             return binary("sub", x, y.args[0])            # x + ~b + 1
-        return x + y + carry.attr
+        return binary("add", x + y, carry.attr)
     return x + y + zext(carry, x.width)
 
 

@@ -340,10 +340,10 @@ class Engine:
 
     def page(self, address: int, context: int) -> CodePage:
         """Return the records of a page; raises GuestFault if it must not be executed."""
-        address &= ~4095
+        where, address = address, address & ~4095
         page = self.pages.get((address, context))
         if page is None:
-            self.space.view(address, 1, EXEC)  # raises GuestFault
+            self.space.view(where, 1, EXEC)  # raises GuestFault
             iset = self.target.iset(context)
             self.library.prepare(context)
             page = CodePage(address, context, self._allocate_block(iset.geometry), iset.geometry)

@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING, Any
 from xemu.core.memory import READ, WRITE
 from xemu.user import host
 from xemu.user.calls.files import readv, writev
-from xemu.user.calls.streams import nonblocking, without_blocking
-from xemu.user.descriptors import Descriptor
+from xemu.user.calls.streams import file_offset, nonblocking, without_blocking
 from xemu.user.rows import call
 from xemu.user.task import Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from xemu.user.descriptors import Descriptor
     from xemu.user.task import Task
 
-MAX_IOV = 1024
 MAX_COUNT = 0x7FFFF000
-NOWAIT = os.RWF_NOWAIT
 
 
 # --- copies inside the host ---------------------------------------------------------------------
@@ -32,7 +30,7 @@ def _offset_pointer(task: Task, address: int, size: int) -> tuple[int | None, me
     if not address:
         return None, None
     view = task.space.view(address, size, READ | WRITE)
-    return _offset(int.from_bytes(view, "little")), view
+    return file_offset(int.from_bytes(view, "little")), view
 
 
 def _ready(entry: Descriptor, events: int) -> bool:

@@ -1,4 +1,4 @@
-"""Descriptors: open, read, write, seek, duplicate, pipes, copying between files."""
+"""Descriptors: open, read, write, seek, duplicate, pipes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE
 from xemu.user import host
-from xemu.user.calls.streams import buffer, read_stream, vector, write_stream
+from xemu.user.calls.streams import buffer, file_offset, read_stream, vector, write_stream
 from xemu.user.descriptors import FILE, STREAM, Descriptor
 from xemu.user.paths import AT_FDCWD, path_argument
 from xemu.user.procfs import Listing
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from xemu.user.task import Task
 
-MAX_IOV = 1024
-MAX_COUNT = 0x7FFFF000
-NOWAIT = os.RWF_NOWAIT
 
 
 @call("read fd out:ret size")
@@ -69,25 +66,25 @@ def writev(task: Task, fd: int, address: int, count: int) -> Any:
 @call("pread64 fd out:ret size off64")
 def pread64(task: Task, fd: int, address: int, count: int, offset: int) -> int:
     """pread(2)."""
-    return os.preadv(task.fds.host(fd), [buffer(task, address, count, WRITE)], _offset(offset))
+    return os.preadv(task.fds.host(fd), [buffer(task, address, count, WRITE)], file_offset(offset))
 
 
 @call("pwrite64 fd in:2 size off64")
 def pwrite64(task: Task, fd: int, address: int, count: int, offset: int) -> int:
     """pwrite(2)."""
-    return os.pwrite(task.fds.host(fd), buffer(task, address, count, READ), _offset(offset))
+    return os.pwrite(task.fds.host(fd), buffer(task, address, count, READ), file_offset(offset))
 
 
 @call("preadv fd iov:2 int ulong ulong")
 def preadv(task: Task, fd: int, address: int, count: int, low: int, high: int) -> int:
     """preadv(2)."""
-    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), _offset(low | high << 32))
+    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), file_offset(low | high << 32))
 
 
 @call("pwritev fd iov:2 int ulong ulong")
 def pwritev(task: Task, fd: int, address: int, count: int, low: int, high: int) -> int:
     """pwritev(2)."""
-    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), _offset(low | high << 32))
+    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), file_offset(low | high << 32))
 
 
 @call("preadv2 fd iov:2 int ulong ulong int")
@@ -98,7 +95,7 @@ def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, 
         if flags:
             return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), -1, flags)
         return readv(task, fd, address, count)
-    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), _offset(offset), flags)
+    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), file_offset(offset), flags)
 
 
 @call("pwritev2 fd iov:2 int ulong ulong int")
@@ -109,14 +106,7 @@ def pwritev2(task: Task, fd: int, address: int, count: int, low: int, high: int,
         if flags:
             return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), -1, flags)
         return writev(task, fd, address, count)
-    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), _offset(offset), flags)
-
-
-def _offset(offset: int) -> int:
-    """Refuse negative offsets (-1 would mean the file position to the host)."""
-    if offset < 0 or offset >> 63:
-        raise OSError(EINVAL, os.strerror(EINVAL))
-    return offset
+    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), file_offset(offset), flags)
 
 
 # --- opening ------------------------------------------------------------------------------------

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, GuestFault
 from xemu.user import host
-from xemu.user.descriptors import Descriptor
 from xemu.user.task import Interrupted, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from xemu.user.descriptors import Descriptor
     from xemu.user.task import Task
 
 MAX_IOV = 1024
@@ -203,3 +203,10 @@ def _skip(views: list[memoryview], count: int) -> list[memoryview]:
             rest.append(view[count:])
             count = 0
     return rest
+
+
+def file_offset(offset: int) -> int:
+    """Refuse negative offsets (-1 would mean the file position to the host)."""
+    if offset < 0 or offset >> 63:
+        raise OSError(EINVAL, os.strerror(EINVAL))
+    return offset

@@ -1,0 +1,126 @@
+"""The engine: exact budgets, code that changes, wild jumps, and what a warm start imports."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from xemu.core.engine import Engine, ExitKind, Options
+from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.targets.registry import get_target
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CODE, DATA = 0x1_0000, 0x2_0000
+TIERS = {"interpreter": Options(jit=False), "default": Options(), "eager": Options(eager=True)}
+# r0 = 0; loop: ldr r3,[r1]; add r3,r0; str r3,[r1],#4; cmp r1,r2; subeq r1,r2,#256; add r0,#1; bl f; b loop; f: eor r5,r0; bx lr
+PROGRAM = (0xE3A00000, 0xE5913000, 0xE0833000, 0xE4813004, 0xE1510002, 0x02421C01, 0xE2800001, 0xEB000000, 0xEAFFFFF7, 0xE0255000, 0xE12FFF1E)
+
+
+def machine(options: Options, words: tuple[int, ...] = PROGRAM) -> Engine:
+    space = AddressSpace(32)
+    engine = Engine(get_target("arm"), space, options)
+    space.map(CODE, 4096, READ | WRITE | EXEC)
+    space.map(DATA, 4096, READ | WRITE)
+    space.write(CODE, struct.pack(f"<{len(words)}I", *words))
+    engine.state.write("r1", DATA)
+    engine.state.write("r2", DATA + 256)
+    engine.state.pc = CODE
+    return engine
+
+
+def view(engine: Engine) -> tuple[object, ...]:
+    names = ["pc", "cpsr", "sp", "lr", *(f"r{i}" for i in range(13))]
+    return (engine.insns, *(engine.state.read(n) for n in names), bytes(engine.space.read(DATA, 256)))
+
+
+@pytest.fixture(scope="module")
+def evaluated() -> dict[int, tuple[object, ...]]:
+    """What the evaluator says after each of 3,000 instructions."""
+    engine, out = machine(Options(jit=False)), {}
+    for _ in range(3000):
+        assert engine.evaluate_one() is None
+        out[engine.insns] = view(engine)
+    return out
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_budget_is_exact_in_every_tier(tier: str, evaluated: dict[int, tuple[object, ...]]) -> None:
+    engine, chance = machine(TIERS[tier]), random.Random(7)
+    while engine.insns < 2900:
+        before, budget = engine.insns, chance.choice((1, 2, 3, 7, 50, 90))
+        assert engine.run(budget).kind is ExitKind.BUDGET
+        assert engine.insns == before + budget
+        assert view(engine) == evaluated[engine.insns]
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_store_to_code_acts_on_the_next_instruction(tier: str) -> None:
+    # str r4,[pc] (the instruction after the next); nop; mov r5,#1 -> overwritten by mov r5,#2; b .
+    words = (0xE58F4000, 0xE1A00000, 0xE3A05001, 0xEAFFFFFE)
+    engine = machine(TIERS[tier], words)
+    engine.state.write("r4", 0xE3A05002)
+    for _ in range(3):
+        engine.state.pc = CODE
+        assert engine.run(20).kind is ExitKind.BUDGET
+        assert engine.state.read("r5") == 2
+        engine.space.write(CODE + 8, struct.pack("<I", 0xE3A05001))      # by the system: seen as well
+        engine.space.code_changed(CODE + 8, 4)
+
+
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("target", [0, 4, DATA, 0xFFFFFFFC, 0x7FFFFFF0])
+def test_a_jump_to_what_is_not_code_is_a_fault_there(tier: str, target: int) -> None:
+    engine = machine(TIERS[tier], (0xE12FFF16,))                          # bx r6
+    engine.state.write("r6", target)
+    left = engine.run(10)
+    assert left.kind is ExitKind.FAULT
+    assert left.fault is not None
+    assert (left.address, left.fault.address, left.fault.access) == (target, target, EXEC)
+    assert engine.insns == 1
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_a_fault_changes_no_register_and_no_count(tier: str) -> None:
+    engine = machine(TIERS[tier], (0xE4913004, 0xEAFFFFFD))               # loop: ldr r3,[r1],#4
+    engine.state.write("r1", DATA + 4096 - 400)
+    left = engine.run(1000)
+    assert left.kind is ExitKind.FAULT
+    assert left.fault is not None
+    assert (left.fault.address, left.fault.kind) == (DATA + 4096, "MAPERR")
+    assert (engine.insns, engine.state.read("r1"), left.address) == (200, DATA + 4096, CODE)
+
+
+def test_what_has_no_row_is_undefined() -> None:
+    left = machine(Options(jit=False), (0xE7F000F0,)).run(5)
+    assert (left.kind, left.address) == (ExitKind.UNDEFINED, CODE)
+
+
+HEAVY = ("llvmlite", "capstone", "lief", "elftools", "textual", "dataclasses", "inspect", "argparse", "subprocess", "hashlib",
+         "xemu.core.bits", "xemu.core.isa", "xemu.core.region", "xemu.core.llvm", "xemu.targets.arm.rows", "xemu.targets.arm.isa")
+
+
+def modules_of_a_run(program: Path, cache: Path) -> Iterator[str]:
+    command = [sys.executable, "-X", "importtime", "-c", "from xemu.cli.main import entry; entry()", "run", program]
+    done = subprocess.run(command, env={"XDG_CACHE_HOME": str(cache), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True,
+                          check=True, timeout=300)
+    for line in done.stderr.splitlines():
+        if line.startswith("import time:"):
+            yield line.rsplit("|", 1)[1].strip()
+
+
+def test_a_warm_run_imports_no_compiler_and_no_rows(tmp_path: Path) -> None:
+    program = Path(__file__).parents[1] / "samples/arm/hello"
+    for _ in range(4):                                   # until everything it needs is in the cache
+        modules = set(modules_of_a_run(program, tmp_path))
+        if "xemu.targets.arm.rows" not in modules:
+            break
+    assert "xemu.core.engine" in modules
+    assert not modules & set(HEAVY)
