@@ -131,7 +131,7 @@ def evaluate(case: Case, address: int) -> Outcome | None:
         if outcome.context is not None:
             state.context = outcome.context
         if outcome.taken and outcome.next_pc == pc:
-            return _ended("endless", state, memory, 0)
+            return _ended("endless", state, memory, 0) if (state.context & 1) == case.thumb else None
         pc = outcome.next_pc
     if pc == address + len(case.code) and (state.context & 1) == case.thumb:
         return Outcome("done", _store(state), memory.changes())

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import select
 import sys
+from _signal import SIGKILL  # the C module: `signal` itself costs milliseconds
 from collections import deque
 from contextlib import suppress
+from fcntl import F_DUPFD_CLOEXEC, fcntl
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 PAUSE = 0.05             # seconds until a dead worker is replaced; doubles with each one that dies without an answer
 LONGEST_PAUSE = 5.0
 PATIENCE = 12            # workers that may die over one request that the engine cannot do without
+F_SETPIPE_SZ = 1031      # Linux, fcntl.h; the module names it from Python 3.10 on, not on every build
 HIGH_FD = 900            # descriptors of ours live above what guests use
 
 
@@ -30,6 +33,7 @@ class Client:
     def __init__(self, cache: Cache) -> None:
         self.cache = cache
         self.pid = 0
+        self.pids: set[int] = set()       # workers that have not been waited for
         self.to = self.back = -1
         self.waiting: deque[tuple[tuple[Any, ...], Callable[[Any], None]]] = deque()
         self.current: Callable[[Any], None] | None = None
@@ -58,7 +62,8 @@ class Client:
             actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
         try:
             self.pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "xemu.core.worker"], environment,
-                                      file_actions=actions, setpgroup=0)
+                                      file_actions=actions, setpgroup=0, setsigmask=[])
+            self.pids.add(self.pid)
         except OSError as e:
             msg = f"cannot start the compiler process: {e.strerror}"
             raise XemuError(msg) from e
@@ -72,14 +77,16 @@ class Client:
             if fd >= 0:
                 os.close(fd)
         self.to = self.back = -1
-        if self.pid:
-            with suppress(ChildProcessError):
-                os.waitpid(self.pid, os.WNOHANG)
         self.pid = 0
+        for pid in list(self.pids):
+            with suppress(ChildProcessError):
+                if os.waitpid(pid, os.WNOHANG)[0] == 0:
+                    continue
+            self.pids.discard(pid)
 
     def forget(self) -> None:
         """Drop the parent's worker in a forked child."""
-        self.pid = 0
+        self.pids.clear()
         self._stop()
         self.waiting.clear()
         self.current = None
@@ -90,8 +97,8 @@ class Client:
         if self.leaving:
             try:
                 send(self.to, (*request, bool(self.cache.directory)))
-            except OSError:
-                return
+            except OSError:                           # it has enough to do, or is gone
+                self._stop()
         elif urgent:
             self.waiting.appendleft((request, done))
         else:
@@ -144,9 +151,19 @@ class Client:
         os.close(self.back)
         self.back = -1
         self.leaving = True
+        with suppress(OSError):
+            fcntl(self.to, F_SETPIPE_SZ, 1 << 20)
+        os.set_blocking(self.to, False)
 
     def finish(self) -> None:
         """Let the worker end when it has done what it was sent."""
+        self._stop()
+
+    def kill(self) -> None:
+        """End the worker now."""
+        for pid in self.pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, SIGKILL)
         self._stop()
 
     def wait(self) -> None:
@@ -170,10 +187,8 @@ class Client:
 
 def _high(fd: int) -> int:
     """Move a descriptor out of the way of guests."""
-    import fcntl
-
     try:
-        new = fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH_FD)
+        new = fcntl(fd, F_DUPFD_CLOEXEC, HIGH_FD)
     except OSError:
         return fd
     os.close(fd)

@@ -595,6 +595,10 @@ class Engine:
         """Go on in the child of a host fork."""
         self.library.after_fork()
 
+    def worker_pids(self) -> set[int]:
+        """Return the host's ids of compiler processes: children of this process that are none of the guest's."""
+        return self.library.client.pids
+
     def close(self) -> None:
         """Say that this engine runs no more: what is hot is left to the compiler, for the next run."""
         self.library.close()

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 CONTEXTS = 64            # context words a target may have
 LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
 QUEUE = 512              # hot heads waiting for the compiler
-LEFT_BEHIND = 64         # hot heads that are compiled for the next run when a program ends
+LEFT_BEHIND = 32         # hot heads that are compiled for the next run when a program ends
+FORK_RUNS = 30_000_000   # instructions after which a forked child starts a compiler of its own
+FORK_EVALUATES = 500     # instructions evaluated for want of handlers after which it does
 REWRITTEN = 32           # a page whose code changed more often is interpreted only
 
 
@@ -68,6 +70,8 @@ class Library:
         self.index_end = 0
         self._tries: dict[str, tuple[int, bytes]] | None = None
         self.natives: dict[str, int] = {}
+        self.forked_at = -1                                  # instruction count at the fork this process came from
+        self.evaluated_at = 0                                # instructions evaluated until then
         self._load_natives()
         if self.options.jit:
             self._read_index()
@@ -172,7 +176,7 @@ class Library:
         key = (context, first.variant.row.isa.name, first.variant.index)
         if key in self.installed:
             return True
-        if key not in self.asked:
+        if key not in self.asked and self._may_compile(FORK_EVALUATES):
             wanted = [(context, v.row.isa.name, v.index) for v in self._ahead(first, pc, iset)]
             wanted = [k for k in dict.fromkeys(wanted) if k not in self.asked and k not in self.installed]
             self.asked.update(wanted)
@@ -180,6 +184,17 @@ class Library:
                             lambda done: self._handlers_done(context, wanted, done), urgent=True)
         self.poll()
         return key in self.installed
+
+    def _may_compile(self, evaluated: int | None) -> bool:
+        """Return whether compiling is worth a worker: a forked child, of which shells make thousands, must have run for a while.
+
+        `evaluated`: having evaluated so many instructions counts too.
+        """
+        if self.forked_at < 0 or self.client.pid:
+            return True
+        if evaluated is not None and self.engine.stats["evaluated"] - self.evaluated_at > evaluated:
+            return True
+        return self.engine.insns - self.forked_at > FORK_RUNS
 
     def _ahead(self, first: Decoded, pc: int, iset: IsaSet) -> list[Variant]:
         out, at = [first.variant], pc
@@ -217,7 +232,7 @@ class Library:
         """Publish what the compiler has finished; give it the next hot head when it is idle."""
         if self.client.busy:
             self.client.poll(0)
-        if self.hot and not self.client.busy:
+        if self.hot and not self.client.busy and self._may_compile(None):
             self._next_region()
 
     def offer(self, records: list[int]) -> None:
@@ -237,6 +252,9 @@ class Library:
 
     def close(self) -> None:
         """Leave the hottest heads to a worker that is running anyway: it writes them to the cache for the next run."""
+        if self.forked_at >= 0:
+            self.client.kill()
+            return
         if not self.client.pid or not self.cache.directory:
             return
         self.client.leave()
@@ -334,5 +352,6 @@ class Library:
     def after_fork(self) -> None:
         """Go on in a forked child: the worker belongs to the parent."""
         self.client.forget()
+        self.forked_at, self.evaluated_at = self.engine.insns, self.engine.stats["evaluated"]
         self.asked &= self.installed
 
