@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 CODE, DATA = 0x1_0000, 0x2_0000
 TIERS = {"interpreter": Options(jit=False), "default": Options(), "eager": Options(eager=True)}
-# r0 = 0; loop: ldr r3,[r1]; add r3,r0; str r3,[r1],#4; cmp r1,r2; subeq r1,r2,#256; add r0,#1; bl f; b loop; f: eor r5,r0; bx lr
-PROGRAM = (0xE3A00000, 0xE5913000, 0xE0833000, 0xE4813004, 0xE1510002, 0x02421C01, 0xE2800001, 0xEB000000, 0xEAFFFFF7, 0xE0255000, 0xE12FFF1E)
+# mov r0,#0; loop: ldr r3,[r1]; add r3,r0; str r3,[r1],#4; cmp r1,r2; subeq r1,r2,#256; add r0,#1; bl f; b loop; f: eor r5,r0; bx lr
+PROGRAM = (0xE3A00000, 0xE5913000, 0xE0833000, 0xE4813004, 0xE1510002, 0x02421C01, 0xE2800001, 0xEB000000,
+           0xEAFFFFF7, 0xE0255000, 0xE12FFF1E)
 
 
 def machine(options: Options, words: tuple[int, ...] = PROGRAM) -> Engine:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.packages import PackageError
 from tests.support.compare import assert_same, same_as_qemu
-from tests.support.programs import TIERS, qemu_command, run, xemu_command
+from tests.support.programs import EAGER, TIERS, qemu_command, run, xemu_command
 from tests.support.roots import busybox, native_busybox
 
 if TYPE_CHECKING:
@@ -62,14 +62,14 @@ def test_script(name: str, program: Path, tmp_path: Path) -> None:
     script(name, program, tmp_path, ["default"])
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "eager"])
+@pytest.mark.parametrize("tier", ["interpreter", EAGER])
 @pytest.mark.parametrize("name", EVERY_TIER)
 def test_script_in_the_other_tiers(name: str, tier: str, program: Path, tmp_path: Path) -> None:
     script(name, program, tmp_path, [tier])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tier", ["interpreter", "eager"])
+@pytest.mark.parametrize("tier", ["interpreter", EAGER])
 @pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in EVERY_TIER])
 def test_every_script_in_the_other_tiers(name: str, tier: str, program: Path, tmp_path: Path) -> None:
     script(name, program, tmp_path, [tier])
@@ -94,7 +94,7 @@ def test_exit_code_of_a_fatal_signal(program: Path) -> None:
     assert same_as_qemu(program, "sh", "-c", "kill -TERM $$").code == 128 + signal.SIGTERM
 
 
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
 def test_vi_in_a_pseudo_terminal_edits_a_file(tier: str, program: Path, tmp_path: Path) -> None:
     keys = ["ifirst line\rsecond\x1b", "yyp", ":%s/second/2nd/g\r", "ggdwi<\x1b", "GA end\x1b", ":wq\r"]
     texts = []

@@ -9,7 +9,7 @@ import pytest
 
 from tests.packages import PackageError
 from tests.support.compare import assert_same, same_as_qemu
-from tests.support.programs import TIERS, qemu_command, run, xemu_command
+from tests.support.programs import EAGER, TIERS, qemu_command, run, xemu_command
 from tests.support.roots import tools
 
 if TYPE_CHECKING:
@@ -90,14 +90,14 @@ def test_program(name: str, root: Path, tmp_path: Path) -> None:
     program(name, root, tmp_path, "default")
 
 
-@pytest.mark.parametrize("tier", ["interpreter", "eager"])
+@pytest.mark.parametrize("tier", ["interpreter", EAGER])
 @pytest.mark.parametrize("name", IN_ALL_TIERS)
 def test_program_in_the_other_tiers(name: str, tier: str, root: Path, tmp_path: Path) -> None:
     program(name, root, tmp_path, tier)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tier", ["interpreter", "eager"])
+@pytest.mark.parametrize("tier", ["interpreter", EAGER])
 @pytest.mark.parametrize("name", [name for name in PROGRAMS if name not in IN_ALL_TIERS])
 def test_every_program_in_the_other_tiers(name: str, tier: str, root: Path, tmp_path: Path) -> None:
     program(name, root, tmp_path, tier, timeout=600)
@@ -171,7 +171,7 @@ def test_pythons_own_tests(name: str, root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
 @pytest.mark.parametrize("name", PYTHON_MODULES)
 def test_all_of_pythons_own_tests(name: str, tier: str, root: Path, tmp_path: Path) -> None:
     python_module(name, root, tmp_path, tier, 1800)

@@ -59,7 +59,7 @@ def test_ten_runs_have_one_trace_hash(name: str, need: Callable[..., str]) -> No
     assert len({trace(command(program)) for _ in range(RUNS)}) == 1
 
 
-@pytest.mark.parametrize("name", ["hello", "primes", "mandelbrot", "blend", "busybox"])
+@pytest.mark.parametrize("name", ["hello", "primes", "mandelbrot", "blend", pytest.param("busybox", marks=pytest.mark.slow)])
 def test_all_tiers_have_one_trace_hash(name: str, need: Callable[..., str]) -> None:
     program = words(need, name)
     assert len({trace(command(program, *options)) for options in TIERS.values()}) == 1

@@ -11,7 +11,8 @@ from tests.oracle.machine import SLOTS, WINDOW, WINDOW_SIZE, Case, Outcome, Stat
 from xemu.core.bits import const, new_graph
 from xemu.core.isa import stage
 from xemu.core.record import set_current
-from xemu.core.reference import Evaluation, StateBlock, execute
+from xemu.core.reference import Evaluation, execute
+from xemu.core.state import StateBlock
 from xemu.targets.arm import target as arm
 from xemu.targets.arm.isa import a32, t16, t32
 from xemu.targets.arm.state import LAYOUT, ArmContext, condition

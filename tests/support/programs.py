@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -20,6 +22,8 @@ SAMPLES: Final = ROOT / "samples" / "arm"
 START: Final = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from xemu.cli.main import entry; entry()"
 XEMU: Final = (sys.executable, "-P", "-c", START)
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
+#: compiling everything at first sight takes minutes for a real program
+EAGER: Final = pytest.param("eager", marks=pytest.mark.slow)
 TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
 PLAIN: Final = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/nonexistent", "TERM": "dumb", "TZ": "UTC"}
 TIMED_OUT: Final = 124

@@ -5,7 +5,14 @@ from __future__ import annotations
 import os
 import select
 import sys
-from _signal import SIGKILL  # the C module: `signal` itself costs milliseconds
+from _signal import (  # type: ignore[import-not-found]  # the C module: `signal` itself costs milliseconds
+    SIG_BLOCK,
+    SIG_SETMASK,
+    SIGKILL,
+    SIGPIPE,
+    pthread_sigmask,
+    sigtimedwait,
+)
 from collections import deque
 from contextlib import suppress
 from fcntl import F_DUPFD_CLOEXEC, fcntl
@@ -96,7 +103,7 @@ class Client:
         """Ask the worker; `done` is called from `poll` with the answer: () if it could not do it, None if it died."""
         if self.leaving:
             try:
-                send(self.to, (*request, bool(self.cache.directory)))
+                self._write(request)
             except OSError:                           # it has enough to do, or is gone
                 self._stop()
         elif urgent:
@@ -112,9 +119,20 @@ class Client:
             try:
                 if not self.pid:
                     self._start()
-                send(self.to, (*request, bool(self.cache.directory)))
+                self._write(request)
             except (OSError, XemuError):
                 self._died()
+
+    def _write(self, request: tuple[Any, ...]) -> None:
+        """Write a request; a worker that is gone is an OSError, not the guest's SIGPIPE."""
+        mask = pthread_sigmask(SIG_BLOCK, {SIGPIPE})
+        try:
+            send(self.to, (*request, bool(self.cache.directory)))
+        except BrokenPipeError:
+            sigtimedwait({SIGPIPE}, 0)
+            raise
+        finally:
+            pthread_sigmask(SIG_SETMASK, mask)
 
     def _died(self) -> None:
         """The worker is gone: its request failed; the next one starts another."""

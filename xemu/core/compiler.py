@@ -66,9 +66,9 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
 
 def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region: Region, *, tracing: bool) -> None:
     """Write a region to the cache: the object first, then the index entry that names it."""
-    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.pages, region.count))
+    digests = [(p, page_digest(pages[p])) for p in region.pages]
+    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.pages, digests))
     if offset is not None:
-        digests = [(p, page_digest(pages[p])) for p in region.pages]
         cache.append(f"index-{int(tracing)}", (context, digests, offset))
 
 

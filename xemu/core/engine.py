@@ -51,6 +51,7 @@ CELL = {name: offset // 8 for name, offset in ENGINE_CELLS.items()}
 CTX_KEY, INSN_END, BUDGET, DEFERRED = CELL["ctx_key"], CELL["insn_end"], CELL["budget"], CELL["deferred"]
 EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
+EAGER_HEAT = 8           # the same with --eager-jit
 HEAT = 600               # executions of a branch target before it is offered to the compiler
 
 
@@ -99,11 +100,11 @@ class Options(NamedTuple):
 class CodePage:
     """The records of one guest page in one context."""
 
-    __slots__ = ("address", "block", "context", "generation", "geometry", "invalidated")
+    __slots__ = ("address", "block", "context", "generation", "geometry")
 
     def __init__(self, address: int, context: int, block: int, geometry: Geometry) -> None:
         self.address, self.context, self.block, self.geometry = address, context, block, geometry
-        self.generation = self.invalidated = 0
+        self.generation = 0
 
 
 class EngineState(StateBlock):
@@ -220,6 +221,7 @@ class Engine:
         self.block = host.reserve(STATE_BYTES)
         self.cells = memoryview((ctypes.c_uint64 * (ENGINE_BYTES // 8)).from_address(self.block)).cast("B").cast("Q")
         self.pages: dict[tuple[int, int], CodePage] = {}
+        self.rewritten: dict[int, int] = {}        # how often the guest stored to decoded code of a page
         self._by_block: dict[tuple[int, int], CodePage] = {}
         self._blocks: dict[int, list[int]] = {}
         self._block_next: dict[int, tuple[int, int]] = {}
@@ -251,7 +253,7 @@ class Engine:
         self._forget_jumps()
         self._ring = (ctypes.c_uint64 * RING)()
         cells[CELL["ring"]] = ctypes.addressof(self._ring)
-        cells[CELL["heat"]] = 1 if self.options.eager else HEAT
+        cells[CELL["heat"]] = EAGER_HEAT if self.options.eager else HEAT
         cells[CELL["decode_tables"]] = self.library.tables
         cells[CELL["fp_slow"]] = self.library.fp_table
         self._new_page_table(4096)
@@ -401,6 +403,7 @@ class Engine:
         """Forget the decoded instructions of a page the guest has just stored to."""
         address, size = self.cells[CELL["code_write"]] - 1, self.cells[CELL["code_write_size"]]
         self.cells[CELL["code_write"]] = 0
+        self.rewritten[address & ~4095] = self.rewritten.get(address & ~4095, 0) + 1
         self.code_changed(address, size)
 
     def locate_record(self, record: int) -> tuple[CodePage, int] | None:

@@ -241,8 +241,11 @@ class Library:
             return
         for record in records:
             found = self.engine.locate_record(record)
-            if found is not None and (found[0].context, found[1]) not in self.covered and found[0].invalidated <= REWRITTEN:
-                self.hot.append((found[0].context, found[1], found[0].generation))
+            if found is None:
+                continue
+            page, pc = found
+            if (page.context, pc) not in self.covered and self.engine.rewritten.get(page.address, 0) <= REWRITTEN:
+                self.hot.append((page.context, pc, page.generation))
         while len(self.hot) > QUEUE:
             self.hot.popleft()
         if self.options.eager:
@@ -325,7 +328,7 @@ class Library:
         for digests, offset in self.index.get((page.context, page.address, page_digest(data)), ()):
             if all(self._digest_is(a, d) for a, d in digests):
                 done = self.cache.read(f"regions-{int(self.options.tracing)}", offset)
-                if done is not None and done[2] == [a for a, _ in digests]:
+                if done is not None and done[3] == digests:        # the file may have been started anew since
                     self.engine.stats["cache_hits"] += 1
                     self._publish(page.context, done[0], done[1], done[2])
 

@@ -248,7 +248,10 @@ def remap_file_pages(_task: Task, _address: int, _size: int, _prot: int, _offset
 
 @call("ARM_cacheflush ptr ptr int")
 def cacheflush(task: Task, start: int, end: int, flags: int) -> int:
-    """cacheflush: decoded code follows every store, so there is only the range to check."""
+    """cacheflush: decoded code follows every store but one through another mapping of the same memory."""
     if end < start or flags:
         return -EINVAL
-    return -EFAULT if end > start and task.space.area_at(start) is None else 0
+    if end > start and task.space.area_at(start) is None:
+        return -EFAULT
+    task.space.code_changed(start, end - start)
+    return 0
