@@ -32,7 +32,7 @@ INTRINSICS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt"
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
 STRICT = 'metadata !"fpexcept.strict"'
 UNLIKELY = ", !prof !10"
-SLOW_CALL = "preserve_allcc"             # the rare call must not cost the common path its registers
+SLOW_CALL = "preserve_mostcc"   # keeps general registers; preserve_allcc, which would keep vector registers too, loses some (LLVM 22, AVX-512)
 WIDE = 4                                 # vectors are padded to this many lanes
 ONE = 0x3F800000
 
