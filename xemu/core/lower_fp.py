@@ -32,7 +32,8 @@ INTRINSICS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt"
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
 STRICT = 'metadata !"fpexcept.strict"'
 UNLIKELY = ", !prof !10"
-SLOW_CALL = "preserve_mostcc"   # keeps general registers; preserve_allcc, which would keep vector registers too, loses some (LLVM 22, AVX-512)
+# Keeps general registers. preserve_allcc would keep vector registers too, but loses some of them (LLVM 22, AVX-512 host).
+SLOW_CALL = "preserve_mostcc"
 WIDE = 4                                 # vectors are padded to this many lanes
 ONE = 0x3F800000
 
