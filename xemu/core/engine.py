@@ -18,7 +18,6 @@ from xemu.core.records import (
     COLD,
     COLD_FLAGS,
     F_ALIGN,
-    F_SLOW,
     FAULT,
     GUARD,
     HASH_MULTIPLIER,
@@ -544,8 +543,6 @@ class Engine:
         kind, address, access = cells[CELL["fault"]], cells[CELL["fault_address"]], cells[CELL["fault_access"]]
         if kind == F_ALIGN:
             return Exit(ExitKind.FAULT, self._pc, fault=Fault(address, access, "ALIGN"))
-        if kind == F_SLOW:
-            return self._fault(address, access)
         return self._fault(address, access)
 
     def _fault(self, address: int, access: int) -> Exit:
@@ -567,7 +564,7 @@ class Engine:
     def evaluate_one(self) -> Exit | None:
         """Execute one instruction in the evaluator."""
         context = self.cells[CELL["ctx_key"]] >> 48
-        pc = self._pc
+        pc = self.pc
         decoded = self.library.decode(pc, context)
         if decoded is None:
             return Exit(ExitKind.UNDEFINED, pc)

@@ -314,7 +314,6 @@ class Library:
         """Learn which regions the cache has."""
         for _, end, (context, digests, offset) in self.cache.entries(f"index-{int(self.options.tracing)}", self.index_end):
             self.index_end = end
-            address, digest = digests[0]
             for address, digest in digests:
                 self.index.setdefault((context, address, digest), []).append((digests, offset))
 

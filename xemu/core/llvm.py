@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-import llvmlite
 import llvmlite.binding as llvm
 
 from xemu.core import host
@@ -25,11 +24,6 @@ def machine(opt: int) -> Any:
     target = llvm.Target.from_triple(host.triple())
     features = llvm.get_host_cpu_features().flatten()
     return target.create_target_machine(opt=opt, cpu=llvm.get_host_cpu_name(), features=features, codemodel="small", reloc="pic")
-
-
-def version() -> str:
-    """Return what makes objects of another LLVM or host unusable."""
-    return f"{llvmlite.__version__} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}"
 
 
 def compile_text(text: str, *, passes: tuple[str, ...] = HANDLER_PASSES, opt: int = 2) -> bytes:

@@ -463,6 +463,12 @@ class RegionEmitter(CodeEmitter):
         cpu = self.stage(insn, pred)
         self.to_floats = {w.value.id for w in cpu.writes if w.cell.width in (32, 64)
                           and self.layout.cells[w.cell.storage].width == VECTOR}
+        self.effects(cpu)
+        self.commit(insn, cpu)
+        return cpu
+
+    def effects(self, cpu: Recorder) -> None:
+        """Emit what an instruction does before its registers change."""
         for e in cpu.effects:
             match e:
                 case Load(): self.load(e)
@@ -470,18 +476,20 @@ class RegionEmitter(CodeEmitter):
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
                 case Raise(): self.raise_flags(e.node)
-        self.commit(cpu)
-        if self.iset.guard and (insn.guard & 15 or insn.next_guard):
-            self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
-        return cpu
 
-    def commit(self, cpu: Recorder) -> None:
-        """Make an instruction's register writes known."""
+    def commit(self, insn: Insn, cpu: Recorder) -> None:
+        """Make an instruction's register writes, and the guard after it, known."""
         for w in cpu.writes:
             assert isinstance(w.index, int)
             value = w.value if w.pred is None else mux(w.pred, w.value, self.env.read(w.cell, w.index))
             if not self.target.is_scratch(w.cell.name, w.index):
                 self.env.write(w.cell, w.index, value)
+        if insn.guard & 15 or insn.next_guard:
+            self.write_guard(insn)
+
+    def write_guard(self, insn: Insn) -> None:
+        """Make the guard after an instruction known."""
+        self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
 
     def predicated(self, pred: Bits | None, body: Any, result: str = "") -> str:
         """Run `body` where pred holds. A side exit made inside must not be used after: its values need not exist there."""
@@ -507,7 +515,7 @@ class RegionEmitter(CodeEmitter):
             self.lines = []
             self._emit_block(block)
             body.extend(self.lines)
-        tail = self._exits(entries)
+        tail = self._exits()
         rest = self._with_spills([*body, *self.cold, *tail])
         text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *rest,
                           "}", *sorted(self.declared), ""])
@@ -667,26 +675,18 @@ class RegionEmitter(CodeEmitter):
             self.rollback(mark)
             self.label(skip)
             self.env = before
-            if self.iset.guard and insn.guard & 15:
-                self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
+            if insn.guard & 15:
+                self.write_guard(insn)
             self._fall(block, insn.pc + insn.decoded.variant.row.length)
         else:
             self._taken(block, insn)
 
     def _taken(self, block: Block, insn: Insn) -> None:
         cpu = self.stage(insn, None)
-        for e in cpu.effects:
-            match e:
-                case Load(): self.load(e)
-                case Store(): self.store(e)
-                case Probe(): self.probe(e)
-                case Abort(): self.abort(e)
-                case Raise(): self.raise_flags(e.node)
+        self.effects(cpu)
         targets = [(self.value(b.pred) if b.pred is not None else "", self.value(b.target) if b.target.op != "const" else "",
                     self.value(b.context) if b.context is not None else "", b) for b in cpu.branches]
-        self.commit(cpu)
-        if self.iset.guard and (insn.guard & 15 or insn.next_guard):
-            self.env.write(self.layout.cells[self.iset.guard], 0, const(insn.next_guard, 8))
+        self.commit(insn, cpu)
         self.env.flush()
         n = self._length(block)
         for pred, target, context, b in targets:
@@ -771,7 +771,7 @@ class RegionEmitter(CodeEmitter):
         lines, self.lines = self.lines, keep
         return lines
 
-    def _exits(self, _entries: list[int]) -> list[str]:
+    def _exits(self) -> list[str]:
         """Emit the two shared ways out: `deopt` to a plain handler, `leave` by a jump."""
         self.lines = []
         for name in ("deopt", "leave"):
