@@ -9,7 +9,7 @@ from xemu.core import decoder
 from xemu.core.cache import Cache, page_digest
 from xemu.core.instruction import handler_module
 from xemu.core.llvm import compile_text
-from xemu.core.region import Code, RegionEmitter
+from xemu.core.region import LIMIT, MOST_LINES, Code, RegionEmitter
 from xemu.core.runtime import native_text
 
 if TYPE_CHECKING:
@@ -44,12 +44,12 @@ def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dic
 
 @dataclass(frozen=True)
 class Region:
-    """A compiled region: its object, where it may be entered, and the pages it was made from."""
+    """A compiled region: its object, where it may be entered, the pages it was made from, its instructions."""
 
     blob: bytes
     entries: list[int]
     pages: list[int]
-    count: int
+    inside: list[int]
 
 
 def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, targets: list[int] | None = None,
@@ -57,11 +57,16 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
     """Compile the region around `head`; None if nothing there is worth it."""
     target.load_rows()
     tables = {name: trie for name, (_, trie) in tries(target, cache).items()}
-    em = RegionEmitter(target, context, Code(pages), tables, targets=targets, tracing=tracing)
-    text = em.build(head)
-    if text is None:
+    for limit in (LIMIT, LIMIT // 8):
+        em = RegionEmitter(target, context, Code(pages), tables, targets=targets, tracing=tracing)
+        text = em.build(head, limit)
+        if text is None:
+            return None
+        if text.text.count("\n") < MOST_LINES:
+            break
+    else:
         return None
-    return Region(compile_text(text.text, passes=REGION_PASSES, opt=2), text.entries, text.pages, text.count)
+    return Region(compile_text(text.text, passes=REGION_PASSES, opt=2), text.entries, text.pages, text.inside)
 
 
 def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region: Region, *, tracing: bool) -> None:

@@ -25,16 +25,18 @@ def build(isa: FixedWidthIsa) -> bytes:
     words = array("I")
     order = sorted(isa.variants, key=lambda v: -v.mask.bit_count())
     width = isa.bits + sum(p.width for p in isa.extra_places.values())
-    _node(words, order, width, 0)
+    _node(words, order, width, 0, {})
     return words.tobytes()
 
 
-def _node(words: array[int], variants: list[Variant], width: int, used: int) -> int:
+def _node(words: array[int], variants: list[Variant], width: int, used: int, leaves: dict[tuple[int, ...], int]) -> int:
     index = len(words)
     window = _best_window(variants, width, used) if len(variants) > SMALL else None
     if window is None:
-        _leaf(words, variants)
-        return index
+        leaf = leaves.setdefault(tuple(v.index for v in variants), index)
+        if leaf == index:
+            _leaf(words, variants)
+        return leaf
     shift, bits = window
     words.append(shift | bits << 8)
     words.extend([0] * (1 << bits))
@@ -44,7 +46,7 @@ def _node(words: array[int], variants: list[Variant], width: int, used: int) -> 
         inside = [v for v in variants if (v.value ^ k << shift) & v.mask & mask == 0]
         key = tuple(v.index for v in inside)
         if key not in known:
-            known[key] = _node(words, inside, width, used | mask)
+            known[key] = _node(words, inside, width, used | mask, leaves)
         words[index + 1 + k] = known[key]
     return index
 

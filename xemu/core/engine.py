@@ -413,6 +413,10 @@ class Engine:
                 return page, page.address + ((record & (size - 1)) >> page.geometry.shift)
         return None
 
+    def guard_of(self, record: int) -> int:
+        """Return the guard (ITSTATE) a record was decoded for."""
+        return ctypes.c_uint8.from_address(record + GUARD).value
+
     def code_around(self, page: CodePage) -> dict[int, bytes]:
         """Return the bytes of a page and its executable neighbours."""
         out = {}
@@ -444,6 +448,12 @@ class Engine:
             ctypes.memmove(cold, struct.pack("<Q", handler), 8)
         ctypes.memmove(cold + COLD_FLAGS, struct.pack("<I", PINNED), 4)
         ctypes.memmove(record, struct.pack("<Q", function), 8)
+
+    def stop_counting(self, page: CodePage, pc: int) -> None:
+        """Run a branch target without counting: it is never compiled."""
+        record = page.block + ((pc & 4095) << page.geometry.shift)
+        if ctypes.c_uint64.from_address(record).value == self.library.natives[f"heat_{self.target.iset(page.context).name}"]:
+            ctypes.memmove(record, self._cold(page, pc), 8)
 
     def unpin(self, pc: int, context: int) -> None:
         """Undo `pin` where the page still exists."""
@@ -523,7 +533,7 @@ class Engine:
         """Put back the guard (ITSTATE) of an instruction that did not complete."""
         iset = self.target.iset(self.cells[CELL["ctx_key"]] >> 48)
         if iset.guard:
-            self.state.set(self.target.layout.cells[iset.guard], 0, ctypes.c_uint8.from_address(record + GUARD).value)
+            self.state.set(self.target.layout.cells[iset.guard], 0, self.guard_of(record))
 
     def _trap(self, kind: str, number: int) -> Exit:
         if kind == "syscall" and self.options.tracing:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from collections import deque
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,7 +13,7 @@ from xemu.core.cache import Cache, page_digest
 from xemu.core.client import Client
 from xemu.core.memory import EXEC, GuestFault
 from xemu.core.objects import BadObjectError
-from xemu.core.records import PREFIXES, TABLES, V_PREDICATED, VARIANT
+from xemu.core.records import AGAIN, PREFIXES, TABLES, V_PREDICATED, VARIANT
 
 if TYPE_CHECKING:
     from xemu.core.engine import CodePage, Engine
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 CONTEXTS = 64            # context words a target may have
 LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
-QUEUE = 512              # hot heads waiting for the compiler
-LEFT_BEHIND = 32         # hot heads that are compiled for the next run when a program ends
+QUEUE = 4096             # hot heads that may wait for the compiler
+LEFT_BEHIND = 64         # hot heads that are compiled for the next run when a program ends
 FORK_RUNS = 30_000_000   # instructions after which a forked child starts a compiler of its own
 FORK_EVALUATES = 500     # instructions evaluated for want of handlers after which it does
 REWRITTEN = 32           # a page whose code changed more often is interpreted only
@@ -38,6 +38,14 @@ class Decoded(NamedTuple):
     word: int
     iset: IsaSet
     guard: int
+
+
+@dataclass(slots=True)
+class Heat:
+    """How hot a head is, in first counts of its branch target, and the generation of its page."""
+
+    score: int
+    generation: int
 
 
 class PublishedRegion(NamedTuple):
@@ -65,7 +73,7 @@ class Library:
         self.rows_loaded = False
         self.covered: set[tuple[int, int]] = set()           # (context, pc) of region entries, and of heads that gave none
         self.regions: list[PublishedRegion] = []
-        self.hot: deque[tuple[int, int, int]] = deque()      # (context, pc, page generation) waiting for the compiler
+        self.hot: dict[tuple[int, int], Heat] = {}           # (context, pc) waiting for the compiler
         self.index: dict[tuple[int, int, bytes], list[tuple[list[tuple[int, bytes]], int]]] = {}
         self.index_end = 0
         self._tries: dict[str, tuple[int, bytes]] | None = None
@@ -244,10 +252,18 @@ class Library:
             if found is None:
                 continue
             page, pc = found
-            if (page.context, pc) not in self.covered and self.engine.rewritten.get(page.address, 0) <= REWRITTEN:
-                self.hot.append((page.context, pc, page.generation))
-        while len(self.hot) > QUEUE:
-            self.hot.popleft()
+            never = self.engine.guard_of(record) or self.engine.rewritten.get(page.address, 0) > REWRITTEN
+            if never or (page.context, pc) in self.covered:
+                self.engine.stop_counting(page, pc)
+                continue
+            heat = self.hot.get((page.context, pc))
+            if heat is None or heat.generation != page.generation:
+                self.hot[page.context, pc] = Heat(1, page.generation)
+            else:
+                heat.score += AGAIN
+        if len(self.hot) > QUEUE:
+            hottest = sorted(self.hot.items(), key=lambda item: -item[1].score)
+            self.hot = dict(hottest[:QUEUE // 2])
         if self.options.eager:
             while self.hot:
                 self._next_region()
@@ -266,11 +282,12 @@ class Library:
         self.client.finish()
 
     def _next_region(self) -> None:
-        """Send the next head that is still wanted to the compiler."""
+        """Send the hottest head that is still wanted to the compiler."""
         while self.hot:
-            context, pc, generation = self.hot.popleft()
+            context, pc = key = max(self.hot, key=lambda k: self.hot[k].score)
+            generation = self.hot.pop(key).generation
             page = self.engine.pages.get((pc & ~4095, context))
-            if page is None or page.generation != generation or (context, pc) in self.covered:
+            if page is None or page.generation != generation or key in self.covered:
                 continue
             self.covered.add((context, pc))
             code = self.engine.code_around(page)
@@ -284,7 +301,7 @@ class Library:
         if not done:                                  # nothing to compile there, or it cannot be: not asked for again
             return
         self.covered.discard((context, pc))
-        blob, entries, pages, _ = done
+        blob, entries, pages, inside = done
         for p in pages:
             known = self.engine.pages.get((p, context))
             if known is not None and known.generation != generations.get(p, known.generation):
@@ -292,6 +309,8 @@ class Library:
             if self.engine.space.peek(p, 4096) != code[p]:
                 return
         self._publish(context, blob, entries, pages)
+        for i in inside:                              # no longer hot; they count on, and come back if the region does not help
+            self.hot.pop((context, i), None)
 
     def _publish(self, context: int, blob: bytes, entries: list[int], pages: list[int]) -> None:
         """Install a region at its entries."""

@@ -15,6 +15,7 @@ GUARD = 31
 COLD = 16
 COLD_HEAT = 8
 COLD_FLAGS = 12
+AGAIN = 8                # a branch target is offered again after so many times the first count
 TARGET = 1               # cold flag: something branches here, count its executions
 PINNED = 2               # cold flag: `handler` is a region or breakpoint; decoding stores `plain` only
 

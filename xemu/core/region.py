@@ -29,6 +29,8 @@ LIMIT = 400              # instructions of a region
 INLINE = 48              # instructions of a function that is taken into its callers' regions
 NEAR = 4096              # bytes from an indirect jump within which known branch targets are taken for its own
 MOST_TARGETS = 64        # targets an indirect jump compares with
+MOST_EDGES = 256         # indirect jumps times targets; a region with more compares in one place
+MOST_LINES = 25_000      # of LLVM text, far above what LIMIT instructions take; compile times grow faster than it
 PAGE = 4096
 SPILL = "; vector registers"
 VECTOR = 128             # registers of this width are kept in floating-point types
@@ -211,7 +213,7 @@ class RegionText:
     text: str
     entries: list[int]
     pages: list[int]
-    count: int
+    inside: list[int]
 
 
 class BlockEnvironment(Environment):
@@ -278,6 +280,7 @@ class RegionEmitter(CodeEmitter):
         self.cold: list[str] = []
         self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
         self.done = 0                                        # instructions of the open block before the open one
+        self.shared: dict[str, list[int]] = {}               # labels of dispatches several indirect jumps share -> targets
         self.insn: Insn | None = None
 
     # -- registers -----------------------------------------------------------------------------------------------
@@ -515,13 +518,14 @@ class RegionEmitter(CodeEmitter):
             self.lines = []
             self._emit_block(block)
             body.extend(self.lines)
+        body += self._dispatches()
         tail = self._exits()
         rest = self._with_spills([*body, *self.cold, *tail])
         text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *rest,
                           "}", *sorted(self.declared), ""])
         insns = self.find.insns.values()
         pages = sorted({i.pc & -PAGE for i in insns} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in insns})
-        return RegionText(text, entries, pages, len(self.find.insns))
+        return RegionText(text, entries, pages, list(self.find.insns))
 
     def _with_spills(self, lines: list[str]) -> list[str]:
         """Put the stores of vector registers before each way out.
@@ -710,12 +714,19 @@ class RegionEmitter(CodeEmitter):
                 wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")
                 if self.tracing:
                     self.trace(wide, left)
-                self._indirect(block, b.kind, wide)
+                if not self._loaded_from_constant(b.target, cpu):
+                    self._indirect(block, b.kind, wide)
                 self.leave_to(wide, n, "leave")
             if not pred:
                 return
             self.label(on)
         self._go(block, insn.pc + insn.decoded.variant.row.length)
+
+    def _loaded_from_constant(self, target: Bits, cpu: Recorder) -> bool:
+        """Return whether a branch target is a word at a fixed address: a linkage table's jump to another library."""
+        while target.op != "load" and target.args:
+            target = target.args[0]
+        return any(isinstance(e, Load) and e.result is target and e.addr.op == "const" for e in cpu.effects)
 
     def _indirect(self, block: Block, kind: str, pc: str) -> None:
         """Stay inside where an indirect branch goes to a return point or a known target of the region."""
@@ -723,19 +734,36 @@ class RegionEmitter(CodeEmitter):
         inside = sorted(t for t in known if t in self.blocks and self.find.insns[t].guard & 15 == 0)
         if not inside:
             return
-        key = self.let(f"or i64 {pc}, {self.let('load i64, ptr %xctx')}")
         left = self.let(f"add i64 %bud_{block.start:x}, {-self._length(block)}")
         self.put(f"store i64 {left}, ptr %bud")
-        out, cases, texts = self.new("out"), [], []
-        for t in inside:
-            label = self.new("to")
-            cases.append(f"i64 {t | self.context << 48}, label %{label}")
-            texts.append((label, t))
-        self.put(f"switch i64 {key}, label %{out} [ {' '.join(cases)} ]")
-        for label, t in texts:
+        if len(inside) * sum(i.kind == kind for i in self.find.insns.values()) > MOST_EDGES:
+            self.put(f"store i64 {pc}, ptr %xpc")
+            self.put(f"br label %dispatch_{kind}")
+            self.label(self.new("dead"))
+            self.shared[kind] = inside
+        else:
+            self._switch(pc, self.let("load i64, ptr %xctx"), left, inside)
+
+    def _switch(self, pc: str, key: str, left: str, inside: list[int]) -> None:
+        """Go to those of the blocks `inside` that (pc, context key) names; continue otherwise."""
+        full = self.let(f"or i64 {pc}, {key}")
+        out, labels = self.new("out"), [self.new("to") for _ in inside]
+        cases = " ".join(f"i64 {t | self.context << 48}, label %{label}" for label, t in zip(labels, inside, strict=True))
+        self.put(f"switch i64 {full}, label %{out} [ {cases} ]")
+        for label, t in zip(labels, inside, strict=True):
             self.label(label)
             self._checked_edge(left, t)
         self.label(out)
+
+    def _dispatches(self) -> list[str]:
+        """Emit the dispatches that indirect jumps share."""
+        self.lines = []
+        for kind, inside in sorted(self.shared.items()):
+            self.label(f"dispatch_{kind}")
+            self._switch(*(self.let(f"load i64, ptr {place}") for place in ("%xpc", "%xctx", "%bud")), inside)
+            self.put(SPILL)
+            self.put("br label %leave")
+        return self.lines
 
     def _checked_edge(self, left: str, target: int) -> None:
         """Go to a block inside, if the budget suffices for the longest way from there to the next check."""
@@ -762,6 +790,11 @@ class RegionEmitter(CodeEmitter):
         offset = self.let(f"lshr i64 {inside}, {self.geometry.shift}")
         pc = self.let(f"add i64 {self.get_cell(ENGINE_CELLS['page_va'])}, {offset}")
         self.put(f"store i64 {pc}, ptr %xpc")
+        if self.iset.guard:                           # entries were compiled for no guard: in a T32 IT block the interpreter goes on
+            guard = self.get_cell(self.layout.cells[self.iset.guard].offset, "i8")
+            on = self.new("on")
+            self.put(f"br i1 {self.let(f'icmp eq i8 {guard}, 0')}, label %{on}, label %deopt{LIKELY}")
+            self.label(on)
         cases = " ".join(f"i64 {e}, label %e{e:x}" for e in entries)
         self.put(f"switch i64 {pc}, label %deopt [ {cases} ]")
         for e in entries:

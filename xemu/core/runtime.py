@@ -15,6 +15,7 @@ from xemu.core.lower import CONVENTION, SIGNATURE
 from xemu.core.lower_fp_slow import slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
+    AGAIN,
     COLD_FLAGS,
     COLD_HEAT,
     F_ACCESS,
@@ -203,24 +204,20 @@ def mark_target(f: Native, record: str, cold: str, counting: str, then: str) -> 
 
 
 def heat(geometry: Geometry, name: str) -> str:
-    """Count a branch target down; at zero offer it to the compiler and stop counting."""
+    """Count a branch target down; at zero offer it to the compiler, and begin anew with AGAIN times as many."""
     f = Native(name, geometry=geometry)
     cold = cold_of(f, "%rec", geometry)
     plain = f.get(cold, 0, "ptr")
     left = f.op2("add", f.get(cold, COLD_HEAT, "i32"), -1, "i32")
     f.put_at(cold, COLD_HEAT, f"i32 {left}")
     f.branch_if(f.let(f"icmp eq i32 {left}, 0"), "hot", "on", ", !prof !10")
-    f.label("hot")
+    f.label("hot")                                      # counts on: who is offered often is compiled first
+    f.put_at(cold, COLD_HEAT, f"i32 {f.let('trunc i64 ' + f.op2('shl', f.state('heat'), AGAIN.bit_length() - 1) + ' to i32')}")
     head = f.state("ring_head")
-    full = f.let(f"icmp uge i64 {head}, {RING}")
-    f.branch_if(full, "again", "push")
-    f.label("again")                                   # the engine has not looked for a while: ask once more later
-    f.put_at(cold, COLD_HEAT, "i32 1000")
-    f.go("on")
+    f.branch_if(f.let(f"icmp uge i64 {head}, {RING}"), "on", "push")
     f.label("push")
     f.put_at(f.state("ring", "ptr"), f.op2("shl", head, 3), "ptr %rec")
     f.set_state("ring_head", f"i64 {f.op2('add', head, 1)}")
-    f.put_at("%rec", 0, f"ptr {plain}")
     f.go("on")
     f.label("on")
     f.tail(plain, "%rec", "%budget")
