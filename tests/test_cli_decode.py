@@ -60,10 +60,10 @@ def test_both_stages_are_printed_on_request(capsys: pytest.CaptureFixture[str]) 
     region = decode(capsys, "arm", ADDS, "--ir", "region", "--pc", "0x8000")
     assert "\nhandler\ndefine " in both
     assert "\nregion\ndefine " in both
-    assert "@xh" in handler  # the operand extraction
+    assert "@extract" in handler  # the operand extraction
     assert "@region" not in handler
     assert "b8000:" in region
-    assert "@xh" not in region
+    assert "@extract" not in region
 
 
 def test_a_system_call_has_no_region(capsys: pytest.CaptureFixture[str]) -> None:

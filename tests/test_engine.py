@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from xemu.core import decoder
+from xemu.core.compiler import compile_region
 from xemu.core.engine import Engine, ExitKind, Options
 from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.core.region import MOST_LINES, Code, RegionEmitter
 from xemu.targets.registry import get_target
 
 if TYPE_CHECKING:
@@ -102,6 +105,55 @@ def test_a_fault_changes_no_register_and_no_count(tier: str) -> None:
 def test_what_has_no_row_is_undefined() -> None:
     left = machine(Options(jit=False), (0xE7F000F0,)).run(5)
     assert (left.kind, left.address) == (ExitKind.UNDEFINED, CODE)
+
+
+def with_region(engine: Engine, context: int, head: int, targets: list[int]) -> Engine:
+    """Compile the region at `head` and install it."""
+    region = compile_region(engine.target, context, {CODE: bytes(engine.space.read(CODE, 4096))}, head, targets=targets)
+    assert region is not None
+    assert head in region.entries
+    engine.library._publish(context, region.blob, region.entries, region.pages)
+    return engine
+
+
+def test_a_region_does_not_run_inside_an_it_block() -> None:
+    engine = machine(Options(jit=False), (0xBF082800, 0xE7FE2201))        # cmp r0,#0; it eq; moveq r2,#1; b .
+    engine.state.context = 1
+    engine.state.write("r0", 5)
+    engine.state.write("r2", 7)
+    with_region(engine, 1, CODE + 4, []).run(4)
+    assert engine.state.read("r2") == 7
+
+
+def interpreter_of(operations: int) -> tuple[int, ...]:
+    """A32 code of a threaded interpreter: each operation ends in an indirect jump to the next."""
+    # add r0,#i; eor r0,r0,r0,ror #3; and r2,r0,#operations-1; ldr pc,[r6,r2,lsl #2]
+    return tuple(word for i in range(operations) for word in (0xE2800000 | i, 0xE02001E0, 0xE2002000 | operations - 1, 0xE796F102))
+
+
+@pytest.mark.parametrize("operations", [8, 16, 32], ids=["a jump of its own each", "at the limit", "one dispatch for all"])
+def test_indirect_jumps_of_a_threaded_interpreter_stay_exact(operations: int) -> None:
+    targets = [CODE + 16 * i for i in range(operations)]
+    engines = [machine(Options(jit=False), interpreter_of(operations)) for _ in range(2)]
+    for engine in engines:
+        engine.space.write(DATA, struct.pack(f"<{operations}I", *targets))
+        engine.state.write("r6", DATA)
+        engine.state.write("r0", 0x12345)
+    with_region(engines[1], 0, CODE, targets)
+    for budget in (1, 2, 3, 50, 7, 1001, 20_000):
+        for engine in engines:
+            assert engine.run(budget).kind is ExitKind.BUDGET
+        assert view(engines[0]) == view(engines[1])
+
+
+def test_a_linkage_table_is_no_large_region() -> None:
+    table = (0xE28FC600, 0xE28CCA01, 0xE5BCF008) * 300                    # add ip,pc,#0; add ip,#4096; ldr pc,[ip,#8]!
+    engine = machine(Options(jit=False), table)
+    tables = {name: trie for name, (_, trie) in decoder.tries(engine.target).items()}
+    code = Code({CODE: bytes(engine.space.read(CODE, 4096))})
+    text = RegionEmitter(engine.target, 0, code, tables, targets=[CODE + 12 * i for i in range(300)]).build(CODE)
+    assert text is not None
+    assert text.text.count("\n") < MOST_LINES / 2
 
 
 HEAVY = ("llvmlite", "capstone", "lief", "elftools", "textual", "dataclasses", "inspect", "argparse", "subprocess", "hashlib",

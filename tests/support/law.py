@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import compiler
+from xemu.core import compiler, decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.llvm import compile_text
 from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
@@ -52,7 +52,7 @@ class Law:
         self.space = AddressSpace(32)
         self.engine = Engine(self.target, self.space, Options(jit=False))
         self.space.map(WINDOW, WINDOW_SIZE, READ | WRITE)
-        self.tries = {name: trie for name, (_, trie) in compiler.tries(self.target).items()}
+        self.tries = {name: trie for name, (_, trie) in decoder.tries(self.target).items()}
         self.cells = self.target.layout.cells
 
     # -- cases ---------------------------------------------------------------------------------------------------

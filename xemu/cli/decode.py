@@ -208,15 +208,16 @@ class Microscope:
     # -- native code ---------------------------------------------------------------------------------------------------
     def handler(self, d: Decoded) -> list[str]:
         """Return the handler's LLVM text and that of its operand extraction."""
-        from xemu.core.handlers import handler_text
+        from xemu.core.handlers import Extraction, handler_text
 
-        t = self.target
+        t, extraction = self.target, Extraction()
         try:
             geometry = self.iset.geometry
-            found = handler_text(d.variant, t.context(self.context), t.layout, geometry, tracing=False, address_bits=t.address_bits)
+            found = handler_text(d.variant, t.context(self.context), t.layout, geometry, extraction, tracing=False,
+                                 address_bits=t.address_bits)
         except (IsaError, NotImplementedError) as error:
             return [f"handler: none, the evaluator executes it: {error}"]
-        return ["handler", *found.text.rstrip().split("\n")]
+        return ["handler", *f"{found.text}{extraction.text()}".rstrip().split("\n")]
 
     def region(self, d: Decoded) -> list[str]:
         """Return the LLVM text of a region of this one instruction."""

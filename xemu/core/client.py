@@ -191,11 +191,12 @@ class Client:
                 sleep(max(0.0, self.not_before - monotonic()))
             self.poll(None)
 
-    def ask_now(self, request: tuple[Any, ...]) -> Any:
-        """Ask and wait; raises XemuError if no worker can answer."""
+    def ask_now(self, request: tuple[Any, ...], meanwhile: Callable[[], Any]) -> Any:
+        """Ask, do something else, and wait; raises XemuError if no worker can answer."""
         answers: list[Any] = []
         for _ in range(PATIENCE):
             self.ask(request, answers.append, urgent=True)
+            meanwhile()
             self.wait()
             if answers and answers[-1]:
                 return answers[-1]

@@ -17,22 +17,6 @@ if TYPE_CHECKING:
 
 REGION_PASSES = ("sroa", "instcombine", "simplifycfg", "newgvn", "dse", "adce", "simplifycfg", "instcombine")
 
-_tries: dict[str, dict[str, tuple[int, bytes]]] = {}
-
-
-def tries(target: Target, cache: Cache | None = None) -> dict[str, tuple[int, bytes]]:
-    """Return for each ISA of a target its number of variants and decode trie; once per process, from the cache if it has them."""
-    if target.name not in _tries:
-        found = cache.load("tries") if cache else None
-        if found is None:
-            target.load_rows()
-            found = {isa.name: (len(isa.variants), decoder.build(isa)) for iset in target.sets for isa in iset.isas}
-            if cache:
-                cache.store("tries", found)
-        _tries[target.name] = found
-    return _tries[target.name]
-
-
 def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dict[int, str]]]:
     """Return the object with the engine's native functions, and the prefix names of each instruction set."""
     text, names = native_text(list(target.sets), target.layout, target.fp_slow() if target.fp_slow else None)
@@ -56,7 +40,7 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
                    tracing: bool = False, cache: Cache | None = None) -> Region | None:
     """Compile the region around `head`; None if nothing there is worth it."""
     target.load_rows()
-    tables = {name: trie for name, (_, trie) in tries(target, cache).items()}
+    tables = {name: trie for name, (_, trie) in decoder.tries(target, cache).items()}
     for limit in (LIMIT, LIMIT // 8):
         em = RegionEmitter(target, context, Code(pages), tables, targets=targets, tracing=tracing)
         text = em.build(head, limit)

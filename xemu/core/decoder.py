@@ -12,12 +12,30 @@ from array import array
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from xemu.core.cache import Cache
     from xemu.core.isa import FixedWidthIsa, Variant
+    from xemu.core.target import Target
 
 LEAF = 1 << 31
 SMALL = 3               # a node with so few variants is a leaf
 MAX_BITS = 6
 SAMPLE = 100            # variants that a split is judged by
+
+
+_tries: dict[str, dict[str, tuple[int, bytes]]] = {}
+
+
+def tries(target: Target, cache: Cache | None = None) -> dict[str, tuple[int, bytes]]:
+    """Return for each ISA of a target its number of variants and decode trie; once per process, from the cache if it has them."""
+    if target.name not in _tries:
+        found = cache.load("tries") if cache else None
+        if found is None:
+            target.load_rows()
+            found = {isa.name: (len(isa.variants), build(isa)) for iset in target.sets for isa in iset.isas}
+            if cache:
+                cache.store("tries", found)
+        _tries[target.name] = found
+    return _tries[target.name]
 
 
 def build(isa: FixedWidthIsa) -> bytes:

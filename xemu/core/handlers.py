@@ -6,6 +6,7 @@ A handler ends in a tail call of the next record's handler.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +32,7 @@ from xemu.core.records import (
 from xemu.core.state import ENGINE_CELLS, StateLayout, storage_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
 
@@ -545,9 +546,36 @@ class ExtractEmitter(Emitter):
         return "%word"
 
 
+class Extraction:
+    """The function that extracts the operands of a batch of variants: @extract(record, word, page offset, variant)."""
+
+    def __init__(self) -> None:
+        self.em = ExtractEmitter()
+        self.cases: list[str] = []
+
+    def add(self, variant: Variant, operands: Iterable[Operand]) -> None:
+        """Take in a variant whose operands are nodes of the graph that is open."""
+        em = self.em
+        em.forget()
+        em.label(f"x{variant.index}")
+        self.cases.append(f"i64 {variant.index}, label %x{variant.index}")
+        for op in operands:
+            value = em.value(op.node)
+            if op.node.width != op.size * 8:
+                value = em.let(f"zext i{op.node.width} {value} to i{op.size * 8}")
+            em.put(f"store i{op.size * 8} {value}, ptr {em.let(f'getelementptr i8, ptr %rec, i64 {op.offset}')}")
+        em.put("ret void")
+
+    def text(self) -> str:
+        """Return the function's LLVM text."""
+        head = "define void @extract(ptr %rec, i64 %word, i64 %pcoff, i64 %variant) #0 {"
+        switch = f"  switch i64 %variant, label %none [ {' '.join(self.cases)} ]"
+        return "\n".join([head, "entry:", switch, "none:", "  ret void", *self.em.lines, "}", ""])
+
+
 @dataclass
 class HandlerText:
-    """LLVM text of a handler and its extraction, and what decoding must know about it."""
+    """LLVM text of a handler, and what decoding must know about it."""
 
     text: str
     declarations: set[str]
@@ -560,13 +588,19 @@ def symbol(index: int) -> str:
     return f"h{index}"
 
 
-def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, *, tracing: bool,
-                 address_bits: int = 32) -> HandlerText:
-    """Stage a variant with run-time fields and emit its handler and extraction."""
-    try:
-        return _handler_text(variant, context, layout, geometry, tracing=tracing, address_bits=address_bits, raw=False)
-    except OutOfOperands:
-        return _handler_text(variant, context, layout, geometry, tracing=tracing, address_bits=address_bits, raw=True)
+def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, extraction: Extraction, *,
+                 tracing: bool, address_bits: int = 32) -> HandlerText:
+    """Stage a variant with run-time fields and emit its handler; its operands go to `extraction`."""
+    for raw in (False, True):
+        cpu = stage_handler(variant, context, layout, address_bits)
+        em = HandlerEmitter(layout, geometry, variant.row.length, tracing=tracing, raw=raw)
+        with suppress(OutOfOperands):
+            em.run(cpu)
+            break
+    extraction.add(variant, em.operands.values())
+    text = "\n".join([f"define {CONVENTION} void @{symbol(variant.index)}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}", ""])
+    at, kind = em.branch_operands[0] if em.branch_operands else (0, "")
+    return HandlerText(text, em.declared, at, kind == "call")
 
 
 def stage_handler(variant: Variant, context: Any, layout: StateLayout, address_bits: int) -> Recorder:
@@ -576,21 +610,3 @@ def stage_handler(variant: Variant, context: Any, layout: StateLayout, address_b
     cpu = variant.row.isa.cpu(layout, pc, variant.row.length, context)
     return run_row(variant, cpu, field_arguments(variant))
 
-
-def _handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, *, tracing: bool,
-                  address_bits: int, raw: bool) -> HandlerText:
-    cpu = stage_handler(variant, context, layout, address_bits)
-    em = HandlerEmitter(layout, geometry, variant.row.length, tracing=tracing, raw=raw)
-    em.run(cpu)
-    name = symbol(variant.index)
-    ex = ExtractEmitter()
-    for op in em.operands.values():
-        value = ex.value(op.node)
-        if op.node.width != op.size * 8:
-            value = ex.let(f"zext i{op.node.width} {value} to i{op.size * 8}")
-        ex.put(f"store i{op.size * 8} {value}, ptr {ex.let(f'getelementptr i8, ptr %rec, i64 {op.offset}')}")
-    ex.put("ret void")
-    text = "\n".join([f"define {CONVENTION} void @{name}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}",
-                      f"define void @x{name}(ptr %rec, i64 %word, i64 %pcoff) #0 {{", "entry:", *ex.lines, "}", ""])
-    at, kind = em.branch_operands[0] if em.branch_operands else (0, "")
-    return HandlerText(text, em.declared | ex.declared, at, kind == "call")

@@ -7,7 +7,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import const, new_graph
-from xemu.core.handlers import handler_text
+from xemu.core.handlers import Extraction, handler_text
 from xemu.core.isa import Reg, Variant, stage
 from xemu.core.record import set_current
 from xemu.core.reference import Evaluation, Memory, Outcome, execute
@@ -65,9 +65,11 @@ def handler_module(variants: list[Variant], target: Target, context: int, iset: 
     text: list[str] = []
     declared: set[str] = set()
     infos: dict[int, bytes] = {}
+    extraction = Extraction()
     for v in variants:
         try:
-            h = handler_text(v, target.context(context), target.layout, iset.geometry, tracing=tracing, address_bits=target.address_bits)
+            h = handler_text(v, target.context(context), target.layout, iset.geometry, extraction, tracing=tracing,
+                             address_bits=target.address_bits)
         except (IsaError, NotImplementedError):       # a row that cannot be staged stays with the evaluator
             if os.environ.get("XEMU_DEBUG"):
                 raise
@@ -76,7 +78,7 @@ def handler_module(variants: list[Variant], target: Target, context: int, iset: 
         declared |= h.declarations
         condition = 2 if v.row.unpredicated else int(is_predicated(v))
         infos[v.index] = struct.pack("<4B8s4x", condition, v.row.length, h.branch_offset, int(h.call), pc_fields(v))
-    return "\n".join(text + sorted(declared)) + "\n", infos
+    return "\n".join([*text, extraction.text(), *sorted(declared | extraction.em.declared), ""]), infos
 
 
 def is_predicated(v: Variant) -> bool:

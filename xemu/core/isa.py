@@ -319,8 +319,8 @@ def _parameters(function: Callable[..., None]) -> tuple[list[str], set[str]]:
     code = getattr(function, "__code__", None)
     if code is not None and not hasattr(function, "__wrapped__"):           # what inspect does, thirty times faster
         names = list(code.co_varnames[:code.co_argcount + code.co_kwonlyargcount])
-        defaults = function.__defaults__ or ()  # type: ignore[attr-defined]
-        optional = {*names[code.co_argcount - len(defaults):code.co_argcount], *(function.__kwdefaults__ or ())}  # type: ignore[attr-defined]
+        defaults = function.__defaults__ or ()
+        optional = {*names[code.co_argcount - len(defaults):code.co_argcount], *(function.__kwdefaults__ or ())}
         return names[1:], optional
     signature = inspect.signature(function).parameters
     return list(signature)[1:], {n for n, p in signature.items() if p.default is not inspect.Parameter.empty}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import struct
-from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host
@@ -26,6 +26,7 @@ CONTEXTS = 64            # context words a target may have
 LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
 QUEUE = 4096             # hot heads that may wait for the compiler
 LEFT_BEHIND = 64         # hot heads that are compiled for the next run when a program ends
+QUIET = 0.15             # seconds without a missing handler before a region is compiled: it would hold up the handlers
 FORK_RUNS = 30_000_000   # instructions after which a forked child starts a compiler of its own
 FORK_EVALUATES = 500     # instructions evaluated for want of handlers after which it does
 REWRITTEN = 32           # a page whose code changed more often is interpreted only
@@ -40,12 +41,13 @@ class Decoded(NamedTuple):
     guard: int
 
 
-@dataclass(slots=True)
 class Heat:
     """How hot a head is, in first counts of its branch target, and the generation of its page."""
 
-    score: int
-    generation: int
+    __slots__ = ("generation", "score")
+
+    def __init__(self, generation: int) -> None:
+        self.score, self.generation = 1, generation
 
 
 class PublishedRegion(NamedTuple):
@@ -78,6 +80,7 @@ class Library:
         self.index_end = 0
         self._tries: dict[str, tuple[int, bytes]] | None = None
         self.natives: dict[str, int] = {}
+        self.handlers_asked = 0.0                            # when handlers were last missing
         self.forked_at = -1                                  # instruction count at the fork this process came from
         self.evaluated_at = 0                                # instructions evaluated until then
         self._load_natives()
@@ -89,7 +92,7 @@ class Library:
         found = self.cache.load("natives")
         for attempt in (found, None):
             blob, self.prefix_names = attempt if attempt is not None else self.client.ask_now(
-                ("natives", self.target.name, 0, False))
+                ("natives", self.target.name, 0, False), meanwhile=self.tries)
             try:
                 self.natives = self.engine.code.load(blob)
                 slow = [self.natives.get(f"fp_{i}", 0) for i in range(512)]
@@ -111,7 +114,7 @@ class Library:
         if self._tries is None:
             self._tries = self.cache.load("tries")
             if self._tries is None:
-                from xemu.core.compiler import tries
+                from xemu.core.decoder import tries
 
                 self._tries = tries(self.target, self.cache)
         return self._tries
@@ -188,6 +191,7 @@ class Library:
             wanted = [(context, v.row.isa.name, v.index) for v in self._ahead(first, pc, iset)]
             wanted = [k for k in dict.fromkeys(wanted) if k not in self.asked and k not in self.installed]
             self.asked.update(wanted)
+            self.handlers_asked = monotonic()
             self.client.ask(("handlers", self.target.name, context, self.options.tracing, [k[1:] for k in wanted]),
                             lambda done: self._handlers_done(context, wanted, done), urgent=True)
         self.poll()
@@ -231,7 +235,7 @@ class Library:
             for index, info in infos.items():
                 at = self.prepared[context][isa] + index * VARIANT
                 ctypes.memmove(at + V_PREDICATED, info, VARIANT - V_PREDICATED)
-                ctypes.memmove(at, struct.pack("<QQ", names[f"h{index}"], names[f"xh{index}"]), 16)
+                ctypes.memmove(at, struct.pack("<QQ", names[f"h{index}"], names["extract"]), 16)
                 self.installed.add((context, isa, index))
                 self.engine.stats["handlers"] += 1
 
@@ -240,7 +244,7 @@ class Library:
         """Publish what the compiler has finished; give it the next hot head when it is idle."""
         if self.client.busy:
             self.client.poll(0)
-        if self.hot and not self.client.busy and self._may_compile(None):
+        if self.hot and not self.client.busy and self._may_compile(None) and monotonic() - self.handlers_asked > QUIET:
             self._next_region()
 
     def offer(self, records: list[int]) -> None:
@@ -258,7 +262,7 @@ class Library:
                 continue
             heat = self.hot.get((page.context, pc))
             if heat is None or heat.generation != page.generation:
-                self.hot[page.context, pc] = Heat(1, page.generation)
+                self.hot[page.context, pc] = Heat(page.generation)
             else:
                 heat.score += AGAIN
         if len(self.hot) > QUEUE:

@@ -10,7 +10,7 @@ import llvmlite.binding as llvm
 from xemu.core import host
 from xemu.core.lower import METADATA
 
-HANDLER_PASSES = ("sroa", "instcombine", "simplifycfg")
+HANDLER_PASSES = ("sroa", "simplifycfg")
 ATTRIBUTES = 'attributes #0 = { nounwind "no-jump-tables"="true" "target-cpu"="%s" }\n'
 MORE_METADATA = '!10 = !{!"branch_weights", i32 1, i32 2000}\n!11 = !{!"branch_weights", i32 60, i32 1}\n'
 

@@ -73,6 +73,13 @@ class Emitter(FloatLowering):
         self.declared: set[str] = set()
         self.block = "entry"
 
+    def forget(self) -> None:
+        """Forget all names: the next nodes are of another graph, or stand where these do not hold."""
+        self.names.clear()
+        self.vectors.clear()
+        self.floats.clear()
+        self.journal.clear()
+
     # -- text ----------------------------------------------------------------------------------------------------
     def new(self, prefix: str = "v") -> str:
         """Return a fresh name without its sigil."""

@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from xemu.core.state import Cell
     from xemu.core.target import IsaSet, Target
 
-LIMIT = 400              # instructions of a region
+LIMIT = 120              # instructions of a region
 INLINE = 48              # instructions of a function that is taken into its callers' regions
 NEAR = 4096              # bytes from an indirect jump within which known branch targets are taken for its own
 MOST_TARGETS = 64        # targets an indirect jump compares with
 MOST_EDGES = 256         # indirect jumps times targets; a region with more compares in one place
-MOST_LINES = 25_000      # of LLVM text, far above what LIMIT instructions take; compile times grow faster than it
+MOST_LINES = 15_000      # of LLVM text, far above what LIMIT instructions take; compile times grow faster than it
 PAGE = 4096
 SPILL = "; vector registers"
 VECTOR = 128             # registers of this width are kept in floating-point types
@@ -616,10 +616,7 @@ class RegionEmitter(CodeEmitter):
         return [self.blocks[s] for s in sorted(self.blocks, key=lambda s: (s != head, s))]
 
     def _emit_block(self, block: Block) -> None:
-        self.names.clear()
-        self.vectors.clear()
-        self.floats.clear()
-        self.journal.clear()
+        self.forget()
         self.env = BlockEnvironment(self)
         self.current = block.start
         self.label(f"b{block.start:x}")
@@ -760,7 +757,8 @@ class RegionEmitter(CodeEmitter):
         self.lines = []
         for kind, inside in sorted(self.shared.items()):
             self.label(f"dispatch_{kind}")
-            self._switch(*(self.let(f"load i64, ptr {place}") for place in ("%xpc", "%xctx", "%bud")), inside)
+            pc, key, left = (self.let(f"load i64, ptr {place}") for place in ("%xpc", "%xctx", "%bud"))
+            self._switch(pc, key, left, inside)
             self.put(SPILL)
             self.put("br label %leave")
         return self.lines

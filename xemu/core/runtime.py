@@ -462,7 +462,7 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     f.set_state("exit_pc", "i64 %variant")
     f.tail_slot("trap", "%rec", "%budget")
     f.label("present")
-    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 {pcoff})")
+    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 {pcoff}, i64 %variant)")
     f.put_at("%rec", 8, f"ptr {body}")
     f.put_at("%rec", GUARD, f"i8 {guard}")
     plain = _choose_prefix(f, iset, tables, entry, word, wide, guard, body)

@@ -11,11 +11,11 @@ import os
 import signal
 import struct
 import sys
-from time import monotonic
 from typing import Any
 
 LENGTH = struct.Struct("<I")
-ALONE = 10.0             # seconds a worker goes on for the cache when its engine has ended
+ALONE = 10               # seconds a worker goes on for the cache when its engine has ended
+LONGEST = 30             # seconds of processor time one request may take: what LLVM cannot digest ends the worker
 
 
 def send(fd: int, message: Any) -> None:
@@ -76,10 +76,11 @@ def main() -> None:
 
     source, sink = os.dup(0), os.dup(1)
     os.dup2(2, 1)                                     # whatever LLVM prints must not reach the answers
-    cache = alone = None
+    cache, alone = None, False
     while (request := receive(source)) is not None:
         if cache is None:
             cache = Cache(get_target(request[1]).package, enabled=bool(request[-1]))
+        signal.setitimer(signal.ITIMER_PROF, LONGEST)     # its signal is not caught
         try:
             result = (True, answer(request, cache))
         except Exception as e:  # noqa: BLE001  one bad request must not end the worker; the engine goes on interpreting
@@ -87,14 +88,13 @@ def main() -> None:
                 import traceback
                 traceback.print_exc(file=sys.stderr)
             result = (False, f"{type(e).__name__}: {e}")
-        if alone is None:
+        if not alone:
             try:
                 send(sink, result)
             except OSError:                           # the engine is gone: finish for the cache, but not for ever
-                alone = monotonic() + ALONE
+                alone = True
+                signal.alarm(ALONE)                   # nor is this one's
                 os.nice(10)
-        elif monotonic() > alone:
-            return
 
 
 if __name__ == "__main__":
