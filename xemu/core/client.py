@@ -165,13 +165,15 @@ class Client:
         self._send_next()
 
     def leave(self) -> None:
-        """From now on only send: nobody reads the answers any more."""
+        """From now on only send, first what waits: nobody reads the answers any more."""
         os.close(self.back)
         self.back = -1
         self.leaving = True
         with suppress(OSError):
             fcntl(self.to, F_SETPIPE_SZ, 1 << 20)
         os.set_blocking(self.to, False)
+        while self.waiting and self.pid:
+            self.ask(*self.waiting.popleft())
 
     def finish(self) -> None:
         """Let the worker end when it has done what it was sent."""

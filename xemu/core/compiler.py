@@ -28,12 +28,13 @@ def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dic
 
 @dataclass(frozen=True)
 class Region:
-    """A compiled region: its object, where it may be entered, the pages it was made from, its instructions."""
+    """A compiled region: its object, where it may be entered, the pages it was made from, its instructions and their variants."""
 
     blob: bytes
     entries: list[int]
     pages: list[int]
     inside: list[int]
+    variants: list[tuple[str, int]]
 
 
 def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, targets: list[int] | None = None,
@@ -50,7 +51,8 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
             break
     else:
         return None
-    return Region(compile_text(text.text, passes=REGION_PASSES, opt=2), text.entries, text.pages, text.inside)
+    return Region(compile_text(text.text, passes=REGION_PASSES, opt=2), text.entries, text.pages, text.inside,
+                  text.variants)
 
 
 def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region: Region, *, tracing: bool) -> None:

@@ -1,6 +1,6 @@
 """Host memory calls: reserve a window, map into it, release parts of it.
 
-The only module that knows the host's `mmap` constants (Linux, the same on x86-64, AArch64 and POWER).
+The only module that knows the host's `mmap` and `sigaction` constants (Linux, the same on x86-64, AArch64 and POWER).
 Addresses are integers; every function raises OSError with the host's error number.
 """
 
@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import ctypes
 import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PROT_NONE, PROT_READ, PROT_WRITE, PROT_EXEC = 0, 1, 2, 4
 MAP_SHARED, MAP_PRIVATE, MAP_FIXED, MAP_ANONYMOUS, MAP_NORESERVE = 1, 2, 0x10, 0x20, 0x4000
@@ -30,6 +34,20 @@ _msync = _libc.msync
 _msync.restype, _msync.argtypes = _int, (_pointer, _size, _int)
 _mprotect = _libc.mprotect
 _mprotect.restype, _mprotect.argtypes = _int, (_pointer, _size, _int)
+
+
+SIGBUS = 7
+SA_SIGINFO, SA_NODEFER = 4, 0x40000000
+SI_ADDR = 16                          # offset of the address in a siginfo_t of 64 bits
+
+
+class _Action(ctypes.Structure):
+    """The C library's struct sigaction."""
+
+    _fields_ = (("handler", _pointer), ("mask", ctypes.c_uint64 * 16), ("flags", _int), ("restorer", _pointer))
+
+
+_Handler = ctypes.CFUNCTYPE(None, _int, _pointer, _pointer)
 
 
 def _fail() -> OSError:
@@ -90,3 +108,25 @@ def protect(address: int, length: int, prot: int) -> None:
     """mprotect(2)."""
     if _mprotect(address, length, prot):
         raise _fail()
+
+
+def survive_bus_errors(start: int, end: int, lost: Callable[[int], None]) -> object:
+    """Give the host addresses from `start` up to `end` a zero page where a file ends before its mapping does.
+
+    `lost` is told each such address. It runs inside the access: it may note something, no more. The signal comes from
+    native code, or from a copy that Python makes of guest memory; both can be continued. Elsewhere SIGBUS ends xemu.
+    The handler lives as long as the object returned.
+    """
+    def caught(_number: int, info: int, _context: int) -> None:
+        address = ctypes.c_uint64.from_address(info + SI_ADDR).value
+        if start <= address < end:
+            anonymous(address & -HOST_PAGE, HOST_PAGE)
+            lost(address)
+        else:
+            _libc.sigaction(SIGBUS, ctypes.byref(_Action()), None)
+
+    handler = _Handler(caught)
+    action = _Action(ctypes.cast(handler, _pointer).value, flags=SA_SIGINFO | SA_NODEFER)
+    if _libc.sigaction(SIGBUS, ctypes.byref(action), None):
+        raise _fail()
+    return handler

@@ -188,14 +188,18 @@ class Library:
         if key in self.installed:
             return True
         if key not in self.asked and self._may_compile(FORK_EVALUATES):
-            wanted = [(context, v.row.isa.name, v.index) for v in self._ahead(first, pc, iset)]
-            wanted = [k for k in dict.fromkeys(wanted) if k not in self.asked and k not in self.installed]
-            self.asked.update(wanted)
+            self._ask_handlers(context, [(v.row.isa.name, v.index) for v in self._ahead(first, pc, iset)], urgent=True)
             self.handlers_asked = monotonic()
-            self.client.ask(("handlers", self.target.name, context, self.options.tracing, [k[1:] for k in wanted]),
-                            lambda done: self._handlers_done(context, wanted, done), urgent=True)
         self.poll()
         return key in self.installed
+
+    def _ask_handlers(self, context: int, variants: list[tuple[str, int]], *, urgent: bool) -> None:
+        """Have those of the handlers compiled that are neither there nor asked for."""
+        wanted = [key for v in dict.fromkeys(variants) if (key := (context, *v)) not in self.asked and key not in self.installed]
+        if wanted:
+            self.asked.update(wanted)
+            self.client.ask(("handlers", self.target.name, context, self.options.tracing, [key[1:] for key in wanted]),
+                            partial(self._handlers_done, context, wanted), urgent=urgent)
 
     def _may_compile(self, evaluated: int | None) -> bool:
         """Return whether compiling is worth a worker: a forked child, of which shells make thousands, must have run for a while.
@@ -305,7 +309,7 @@ class Library:
         if not done:                                  # nothing to compile there, or it cannot be: not asked for again
             return
         self.covered.discard((context, pc))
-        blob, entries, pages, inside = done
+        blob, entries, pages, inside, variants = done
         for p in pages:
             known = self.engine.pages.get((p, context))
             if known is not None and known.generation != generations.get(p, known.generation):
@@ -313,6 +317,7 @@ class Library:
             if self.engine.space.peek(p, 4096) != code[p]:
                 return
         self._publish(context, blob, entries, pages)
+        self._ask_handlers(context, variants, urgent=False)      # for where the region is left; nothing else may ever have run there
         for i in inside:                              # no longer hot; they count on, and come back if the region does not help
             self.hot.pop((context, i), None)
 

@@ -136,6 +136,9 @@ class AddressSpace:
         self.flags = _memory(self.flags_base, self.pages)
         self.mem = _memory(self.base, self.limit)
         self.code_changed: Callable[[int, int], None] = _nothing
+        self.lost: list[int] = []          # addresses touched past the end of a mapped file; they read as zero now
+        self.page_lost: Callable[[], None] = lambda: None
+        self._guard: object = None
         self._areas: list[Area] = []
         self._starts: list[int] = []
 
@@ -177,6 +180,8 @@ class AddressSpace:
         self, addr: int, length: int, prot: int, fd: int, offset: int, *, shared: bool, path: str
     ) -> Area:
         status = os.fstat(fd)
+        if self._guard is None:
+            self._guard = hostmem.survive_bus_errors(self.base, self.base + self.limit, self._page_lost)
         kind = hostmem.MAP_SHARED if shared else hostmem.MAP_PRIVATE | hostmem.MAP_NORESERVE
         kind |= hostmem.MAP_FIXED
         self._forget_code(addr, length)
@@ -194,6 +199,10 @@ class AddressSpace:
         inode = (status.st_dev, status.st_ino)
         return Area(addr, addr + length, prot, shared=shared, path=path, offset=offset,
                     inode=inode, may_write=may_write)  # fmt: skip
+
+    def _page_lost(self, address: int) -> None:
+        self.lost.append(address - self.base)
+        self.page_lost()
 
     def unmap(self, addr: int, length: int) -> None:
         """Make a range inaccessible; holes in it are fine."""

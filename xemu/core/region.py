@@ -214,6 +214,7 @@ class RegionText:
     entries: list[int]
     pages: list[int]
     inside: list[int]
+    variants: list[tuple[str, int]]
 
 
 class BlockEnvironment(Environment):
@@ -525,7 +526,8 @@ class RegionEmitter(CodeEmitter):
                           "}", *sorted(self.declared), ""])
         insns = self.find.insns.values()
         pages = sorted({i.pc & -PAGE for i in insns} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in insns})
-        return RegionText(text, entries, pages, list(self.find.insns))
+        variants = {(i.decoded.variant.row.isa.name, i.decoded.variant.index) for i in insns}
+        return RegionText(text, entries, pages, list(self.find.insns), sorted(variants))
 
     def _with_spills(self, lines: list[str]) -> list[str]:
         """Put the stores of vector registers before each way out.

@@ -61,7 +61,7 @@ def answer(request: tuple[Any, ...], cache: Any) -> Any:
         region = compiler.compile_region(target, context, dict(request[4]), request[5], targets=request[6], tracing=tracing, cache=cache)
         if region is not None:
             compiler.remember_region(cache, context, dict(request[4]), region, tracing=tracing)
-        return None if region is None else (region.blob, region.entries, region.pages, region.inside)
+        return None if region is None else (region.blob, region.entries, region.pages, region.inside, region.variants)
     if kind == "natives":
         return compiler.natives(target, cache)
     msg = f"unknown request {kind}"

@@ -86,6 +86,7 @@ class Process:
         self.personality = 0
         self.signals = Signals(self)
         self.scheduler = Scheduler(self)
+        self.space.page_lost = self.scheduler.look
         self.tids = 0
         self.posix_timers: dict[int, Any] = {}
         self.interval_timers: dict[int, Any] = {}
@@ -257,6 +258,13 @@ class Process:
             mapped = kind == "ACCERR"
             code = sig.SEGV_ACCERR if mapped else sig.SEGV_MAPERR
             self._force(sig.SIGSEGV, code, address, (14, write | (15 if mapped else 7), address))
+
+    def page_lost(self) -> None:
+        """SIGBUS for what the running thread touched past the end of a mapped file; it has read zeros there since."""
+        if self.scheduler.current is not None:
+            address = self.space.lost[0]
+            self.space.lost.clear()
+            self._force(sig.SIGBUS, sig.BUS_ADRERR, address, (14, 8, address))
 
     def _undefined(self, address: int) -> None:
         """SIGILL, or SIGTRAP for the patterns debuggers use as breakpoints (arch/arm/kernel/ptrace.c)."""

@@ -122,6 +122,8 @@ class Scheduler:
         self.calls_left = CALLS_PER_LOOK
         process = self.process
         process.signals.take_from_host()
+        if process.space.lost:
+            process.page_lost()
         if self.timers:
             self._fire_timers()
         while True:
@@ -156,6 +158,11 @@ class Scheduler:
             process.stopped(f"stopped after {process.options.timeout} s (--timeout)")
         self.budget = budget
         self._slice_start = time.monotonic_ns()
+
+    def look(self) -> None:
+        """Have `attend` called as soon as native code can be left."""
+        self.attention = True
+        self.process.engine.kick()
 
     def slice_over(self) -> None:
         """Adapt the slice to the speed of the moment: long enough to be cheap, short enough to react."""

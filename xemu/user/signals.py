@@ -149,9 +149,7 @@ class Signals:
     def _catch(self, number: int, _frame: FrameType | None) -> None:
         """Queue a host signal; the only thing that runs in signal context."""
         self.caught.append(number)
-        process = self.process
-        process.scheduler.attention = True
-        process.engine.kick()
+        self.process.scheduler.look()
         if self.in_host_call:
             self.in_host_call = False
             raise InterruptedError(4, os.strerror(4))
