@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from bench.jobs import Job
 
 LIMIT: Final = 120.0  # seconds a single run may take
-SETTLE: Final = 2  # runs that fill the cache before the warm ones count
 
 
 @dataclass
@@ -104,7 +103,7 @@ def measure(job: Job, rounds: int, *, interpreter: bool) -> Result:
             runners["native"] = (job.native, {})
         try:
             result.empty = _checked(timed(job.xemu_command(), stdin, env), expected).seconds
-            for _ in range(SETTLE - 1):
+            for _ in range(job.settle - 1):
                 _checked(timed(job.xemu_command(), stdin, env), expected)
             if interpreter:
                 run = _checked(timed(job.xemu_command("--no-jit", "--stats"), stdin, env), expected)

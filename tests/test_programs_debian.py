@@ -73,6 +73,8 @@ int sum(const int *values, int count)
 long long power(long long base, unsigned exponent) { return exponent ? base * power(base, exponent - 1) : 1; }
 """
 PYTHON_MODULES = ("int", "float", "struct", "json", "re", "hashlib", "threading", "subprocess", "socket")
+#: what changes the machine is refused (docs/limits.md); these pass under QEMU where the user is root
+REFUSED = {"test.test_socket.GeneralModuleTests.test_sethostname.test_sethostname"}
 RESULT = re.compile(r"^(test\w*) \(([\w.]+)\).*?\.\.\. (?:.*\n)*?.*?\b(ok|FAIL|ERROR|skipped)\b", re.MULTILINE)
 
 
@@ -183,7 +185,7 @@ def python_module(name: str, root: Path, directory: Path, tier: str, timeout: fl
     how = {"cwd": directory, "timeout": timeout, "env": {"COLUMNS": "80"}}
     expected = passed(run(qemu_command(*words, sysroot=root), **how).stdout)
     done = run(xemu_command(*words, sysroot=root, options=TIERS[tier]), **how)
-    missing = sorted(expected - passed(done.stdout))
+    missing = sorted(expected - passed(done.stdout) - REFUSED)
     assert expected
     assert not missing, f"exit code {done.code}: {missing[:10]} of {len(missing)}; {done.stderr[-600:].decode(errors='replace')}"
 
