@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from tests.oracle.machine import SLOTS, THUMB_BIT, USER_CPSR, WINDOW, WINDOW_SIZE, Outcome, State, window_bytes
 from xemu.core import decoder
+from xemu.core.decoder import Decoded
 from xemu.core.instruction import evaluate_instruction
-from xemu.core.library import Decoded
 from xemu.core.state import StateBlock
 from xemu.targets.registry import get_target
 

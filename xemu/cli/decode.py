@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xemu.core.bits import Bits
+    from xemu.core.decoder import Decoded
     from xemu.core.isa import Row
-    from xemu.core.library import Decoded
     from xemu.core.record import Effect, Recorder
     from xemu.core.state import Cell, StateLayout
     from xemu.core.target import IsaSet, Target
@@ -329,7 +329,7 @@ class Listing:
             self._effect(effect, when)
 
     def _effect(self, effect: Effect, when: str) -> None:
-        from xemu.core.record import Abort, Branch, Load, Probe, Raise, Store, Trap, Write
+        from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Store, Trap, Write
 
         match effect:
             case Load():
@@ -338,6 +338,9 @@ class Listing:
             case Store():
                 how = _how(effect.align, "" if effect.checked else "unchecked", when)
                 self.add(f"store {effect.size} bytes at {self.name(effect.addr)} =", effect.value, how)
+            case CompareStore():
+                text = f"compare with {self.name(effect.expected)} and store {self.name(effect.value)} at {self.name(effect.addr)}"
+                self._put(effect.result, text, f" {when}")
             case Probe():
                 size = effect.size if isinstance(effect.size, int) else self.name(effect.size)
                 how = _how(effect.align, "for writing" if effect.write else "for reading", when)

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import struct
 from array import array
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from xemu.core.cache import Cache
     from xemu.core.isa import FixedWidthIsa, Variant
-    from xemu.core.target import Target
+    from xemu.core.target import IsaSet, Target
 
 LEAF = 1 << 31
 SMALL = 3               # a node with so few variants is a leaf
@@ -23,6 +25,33 @@ SAMPLE = 100            # variants that a split is judged by
 
 
 _tries: dict[str, dict[str, tuple[int, bytes]]] = {}
+
+
+class Decoded(NamedTuple):
+    """One instruction found in memory, and the guard it was decoded for."""
+
+    variant: Variant
+    word: int
+    iset: IsaSet
+    guard: int
+
+
+def decode(iset: IsaSet, tables: Mapping[str, bytes], fetch: Callable[[int, int], int | None], pc: int, guard: int) -> Decoded | None:
+    """Return the instruction at pc; None where it has no row, or `fetch` (address, bytes) no bytes."""
+    unit = iset.bits[0] // 8
+    word = fetch(pc, unit)
+    if word is None:
+        return None
+    isa, wide = iset.narrow, iset.wide
+    if wide is not None and word >= iset.wide_from:
+        second = fetch(pc + unit, unit)
+        if second is None:
+            return None
+        isa, word = wide, word << 8 * unit | second
+    if guard & 15:
+        word |= 1 << isa.bits
+    index = walk(tables[isa.name], word)
+    return None if index is None else Decoded(isa.variants[index], word, iset, guard)
 
 
 def tries(target: Target, cache: Cache | None = None) -> dict[str, tuple[int, bytes]]:

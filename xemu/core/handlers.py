@@ -15,7 +15,7 @@ from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter
 from xemu.core.memory import FLAGS_BELOW
-from xemu.core.record import Abort, Branch, Load, Probe, Raise, Recorder, Store, Write
+from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
     HASH_MULTIPLIER,
@@ -161,6 +161,16 @@ class CodeEmitter(Emitter):
     def emit_store(self, addr: str, size: int, value: str) -> None:
         """Store to guest memory without a check."""
         self.put(f"store i{size * 8} {value}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
+
+    def compare_store(self, e: CompareStore) -> None:
+        """Emit an atomic compare and store; its range has been probed."""
+        kind = f"i{e.value.width}"
+        expected, value, addr = self.value(e.expected), self.value(e.value), self.address(e.addr)
+
+        def body() -> str:
+            pair = self.let(f"cmpxchg {host.guest_pointer(self, addr)}, {kind} {expected}, {kind} {value} seq_cst seq_cst")
+            return self.let(f"extractvalue {{ {kind}, i1 }} {pair}, 1")
+        self.remember(e.result, self.predicated(e.pred, body, "i1"))
 
     def predicated(self, pred: Bits | None, body: Callable[[], str | None], result: str = "") -> str:
         """Run `body` where pred holds; `result` is the LLVM type of its value (0 where it does not hold)."""
@@ -410,6 +420,7 @@ class HandlerEmitter(CodeEmitter):
             match e:
                 case Load(): self.load(e)
                 case Store(): self.store(e)
+                case CompareStore(): self.compare_store(e)
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
                 case Raise(): self.raise_flags(e.node)

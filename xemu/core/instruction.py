@@ -14,7 +14,7 @@ from xemu.core.reference import Evaluation, Memory, Outcome, execute
 from xemu.errors import IsaError
 
 if TYPE_CHECKING:
-    from xemu.core.library import Decoded
+    from xemu.core.decoder import Decoded
     from xemu.core.state import StateBlock
     from xemu.core.target import IsaSet, Target
 

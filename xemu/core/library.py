@@ -16,6 +16,7 @@ from xemu.core.objects import BadObjectError
 from xemu.core.records import AGAIN, PREFIXES, TABLES, V_PREDICATED, VARIANT
 
 if TYPE_CHECKING:
+    from xemu.core.decoder import Decoded
     from xemu.core.engine import CodePage, Engine
     from xemu.core.isa import Variant
     from xemu.core.reference import Memory, Outcome
@@ -30,15 +31,6 @@ QUIET = 0.15             # seconds without a missing handler before a region is 
 FORK_RUNS = 30_000_000   # instructions after which a forked child starts a compiler of its own
 FORK_EVALUATES = 500     # instructions evaluated for want of handlers after which it does
 REWRITTEN = 32           # a page whose code changed more often is interpreted only
-
-
-class Decoded(NamedTuple):
-    """One instruction found in memory."""
-
-    variant: Variant
-    word: int
-    iset: IsaSet
-    guard: int
 
 
 class Heat:
@@ -157,19 +149,13 @@ class Library:
 
     def decode_with(self, pc: int, iset: IsaSet, guard: int) -> Decoded | None:
         """Return the instruction at pc for a given guard value."""
-        self.load_rows()
-        unit = iset.bits[0] // 8
-        word = int.from_bytes(self.engine.space.view(pc, unit, EXEC), "little")
-        isa = iset.narrow
-        if len(iset.names) > 1 and word >= iset.wide_from:
-            isa = iset.isas[1]
-            word = word << 8 * unit | int.from_bytes(self.engine.space.view(pc + unit, unit, EXEC), "little")
-        if guard & 15:
-            word |= 1 << isa.bits
         from xemu.core import decoder
 
-        index = decoder.walk(self.tries()[isa.name][1], word)
-        return None if index is None else Decoded(isa.variants[index], word, iset, guard)
+        self.load_rows()
+        return decoder.decode(iset, {name: trie for name, (_, trie) in self.tries().items()}, self._fetch, pc, guard)
+
+    def _fetch(self, pc: int, size: int) -> int:
+        return int.from_bytes(self.engine.space.view(pc, size, EXEC), "little")
 
     def evaluate(self, d: Decoded, pc: int, context: int, state: StateBlock, memory: Memory) -> Outcome:
         """Execute one decoded instruction in the evaluator, with its condition and guard."""

@@ -86,6 +86,19 @@ class Store(Effect):
 
 
 @dataclass
+class CompareStore(Effect):
+    """Write `value` at `addr` if it holds `expected`, as one step for other host threads; a probe has checked the range.
+
+    `result` is the one-bit node that says whether it was written (0 where the predicate does not hold).
+    """
+
+    addr: Bits
+    expected: Bits
+    value: Bits
+    result: Bits
+
+
+@dataclass
 class Probe(Effect):
     """Fault unless `size` bytes at `addr` can be read (or written)."""
 
@@ -253,6 +266,13 @@ class Recorder:
         """Write `value` (8, 16, 32, 64 bits; 128 after a probe) at `addr`."""
         data = bswap(value) if big else value
         self.effects.append(Store(self.predicate, addr, value.width // 8, align, checked, data))
+
+    def compare_store(self, addr: Bits, expected: Bits, value: Bits, *, big: bool = False) -> Bits:
+        """Write `value` (8 to 64 bits) if memory holds `expected`, atomically; return whether. Probe before, aligned to the size."""
+        result = make("load", 1, (addr,), bits.unique())
+        swapped = (bswap(expected), bswap(value)) if big else (expected, value)
+        self.effects.append(CompareStore(self.predicate, addr, *swapped, result))
+        return result
 
     def probe(self, addr: Bits, size: Bits | int, *, write: bool = False, align: int = 1) -> None:
         """Fault now unless every byte of addr…addr+size-1 can be accessed; then use checked=False."""

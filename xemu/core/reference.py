@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from xemu.core.evaluate import EVALUATE
-from xemu.core.record import Abort, Load, Probe, Raise, Recorder, Store
+from xemu.core.record import Abort, CompareStore, Load, Probe, Raise, Recorder, Store
 
 if TYPE_CHECKING:
     from xemu.core.bits import Bits
@@ -83,6 +83,8 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
         elif isinstance(effect, Load):
             ev.memo[effect.result.id] = (
                 memory.load(ev.value(effect.addr), effect.size, effect.align) if ev.holds(effect.pred) else 0)
+        elif isinstance(effect, CompareStore):
+            ev.memo[effect.result.id] = int(ev.holds(effect.pred) and _compare_store(effect, ev, memory))
         elif not ev.holds(effect.pred):
             continue
         elif isinstance(effect, Store):
@@ -102,6 +104,14 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
         cell = state.layout.cells[state.layout.sticky]
         state.set(cell, 0, state.get(cell) | sticky)
     return outcome
+
+
+def _compare_store(effect: CompareStore, ev: Evaluation, memory: Memory) -> bool:
+    at, size = ev.value(effect.addr), effect.value.width // 8
+    same = memory.load(at, size, size) == ev.value(effect.expected)
+    if same:
+        memory.store(at, size, size, ev.value(effect.value))
+    return same
 
 
 def _control(cpu: Recorder, ev: Evaluation) -> Outcome:

@@ -15,13 +15,13 @@ from xemu.core.bits import Bits, const, make, mux, new_graph, unique
 from xemu.core.handlers import CodeEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
-from xemu.core.library import Decoded
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
-from xemu.core.record import Abort, Environment, Load, Probe, Raise, Recorder, Store, set_current, when
+from xemu.core.record import Abort, CompareStore, Environment, Load, Probe, Raise, Recorder, Store, set_current, when
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
-    from xemu.core.isa import FixedWidthIsa, Variant
+    from xemu.core.decoder import Decoded
+    from xemu.core.isa import Variant
     from xemu.core.state import Cell
     from xemu.core.target import IsaSet, Target
 
@@ -118,22 +118,7 @@ class Discovery:
 
     def decode(self, pc: int, guard: int) -> Decoded | None:
         """Return the instruction at pc, if its bytes are known and have a row."""
-        iset = self.iset
-        unit = iset.bits[0] // 8
-        word = self.code.fetch(pc, unit)
-        if word is None:
-            return None
-        isa: FixedWidthIsa = iset.narrow
-        wide = iset.wide
-        if wide is not None and word >= iset.wide_from:
-            isa, second = wide, self.code.fetch(pc + unit, unit)
-            if second is None:
-                return None
-            word = word << 8 * unit | second
-        if guard & 15:
-            word |= 1 << isa.bits
-        index = decoder.walk(self.tries[isa.name], word)
-        return None if index is None else Decoded(isa.variants[index], word, iset, guard)
+        return decoder.decode(self.iset, self.tries, self.code.fetch, pc, guard)
 
     def walk(self, head: int, limit: int = LIMIT) -> None:
         """Collect instructions, the nearest first; then small functions that are called."""
@@ -477,6 +462,7 @@ class RegionEmitter(CodeEmitter):
             match e:
                 case Load(): self.load(e)
                 case Store(): self.store(e)
+                case CompareStore(): self.compare_store(e)
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
                 case Raise(): self.raise_flags(e.node)

@@ -10,7 +10,7 @@ LAYOUT = StateLayout("arm")
 LAYOUT.file("R", 16, 32, "r0 r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 r11 r12 sp lr pc")    # R[15] is scratch: see ArmCpu.special_read
 # N and Z come from one result, C and V from the operands and the result of an addition (ARM ARM A2.2.1):
 LAYOUT.word("NZ", 64, hidden=True)       # N is bit 63, Z is "bits 31:0 are zero": the sign-extended result
-LAYOUT.word("CX", 32, hidden=True)       # C = carry_of(CX, CY, CS), V = overflow_of(CX, CY, CS)
+LAYOUT.word("CX", 32, hidden=True)       # C = carry_of(CX, ~CY, CS), V = overflow_of(CX, ~CY, CS): CY is what a compare subtracts
 LAYOUT.word("CY", 32, hidden=True)
 LAYOUT.word("CS", 32, hidden=True)
 LAYOUT.word("Q", 1)

@@ -157,13 +157,11 @@ def store_exclusive(cpu: ArmCpu, at: Bits, value: Bits) -> Bits:
     """
     size = value.width // 8
     ours = (at == cpu.EXADDR) & (size == cpu.EXSIZE)
-    expected = cpu.EXVALUE[value.width - 1 : 0]
     with when(ours):
-        unchanged = mux(ours, cpu.mem_read(at, size, align=size) == expected, const(0, 1))
-        with when(unchanged):
-            cpu.mem_write(at, value, align=size)
+        cpu.probe(at, size, write=True, align=size)
+        done = cpu.compare_store(at, cpu.EXVALUE[value.width - 1 : 0], value, big=bool(cpu.context.E) and size > 1)
     cpu.EXSIZE = const(0, 8)
-    return zext(~unchanged, 32)
+    return zext(~mux(ours, done, const(0, 1)), 32)
 
 
 def exclusive_pair(cpu: ArmCpu, first: Bits, second: Bits) -> Bits:

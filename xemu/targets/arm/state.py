@@ -38,12 +38,12 @@ class ArmCpu(Recorder):
     @property
     def C(self) -> Bits:
         """Carry."""
-        return carry_of(self.CX, self.CY, self.CS)
+        return carry_of(self.CX, ~self.CY, self.CS)
 
     @property
     def V(self) -> Bits:
         """Overflow."""
-        return overflow_of(self.CX, self.CY, self.CS)
+        return overflow_of(self.CX, ~self.CY, self.CS)
 
     def set_nz(self, result: Bits) -> None:
         """Set N and Z from a 32- or 64-bit result; C and V stay."""
@@ -53,14 +53,17 @@ class ArmCpu(Recorder):
             self.NZ = cat(result[63:63], const(0, 31), zext(result != 0, 32))
 
     def set_nzcv_add(self, x: Bits, y: Bits, total: Bits) -> None:
-        """Set all flags from total = x + y + carry in. A subtraction passes y inverted, as AddWithCarry() does."""
+        """Set all flags from total = x + y + carry in. A subtraction passes y inverted, as AddWithCarry() does.
+
+        CY keeps ~y: for a compare that is a register as it stands, so its flags cost nothing until they are read.
+        """
         self.NZ = sext(total, 64)
-        self.CX, self.CY, self.CS = x, y, total
+        self.CX, self.CY, self.CS = x, ~y, total
 
     def set_cv(self, c: Bits, v: Bits) -> None:
         """Set C and V to given bits; N and Z stay."""
         top = const(0, 31)
-        self.CX = self.CY = cat(c, top)
+        self.CX, self.CY = cat(c, top), cat(~c, top)
         self.CS = cat(c ^ v, top)
 
     def set_nzc(self, result: Bits, c: Bits) -> None:

@@ -32,6 +32,7 @@ def read_register(state: StateBlock, name: str) -> int | None:
     """Return the user's view of CPSR and FPSCR (ARM ARM A2.4, A2.5.3)."""
     if name == "cpsr":
         nz, x, y, s = (_get(state, n) for n in ("NZ", "CX", "CY", "CS"))
+        y = ~y
         n, z = nz >> 63, int(nz & 0xFFFFFFFF == 0)
         c = ((x & y) | ((x | y) & ~s)) >> 31 & 1
         v = ((x ^ s) & (y ^ s)) >> 31 & 1
@@ -50,7 +51,7 @@ def write_register(state: StateBlock, name: str, value: int) -> bool:
         n, z, c, v = value >> 31 & 1, value >> 30 & 1, value >> 29 & 1, value >> 28 & 1
         state.set(cells["NZ"], 0, n << 63 | (1 - z))
         state.set(cells["CX"], 0, c << 31)
-        state.set(cells["CY"], 0, c << 31)
+        state.set(cells["CY"], 0, (1 - c) << 31)
         state.set(cells["CS"], 0, (c ^ v) << 31)
         state.set(cells["Q"], 0, value >> 27 & 1)
         state.set(cells["GE"], 0, value >> 16 & 15)
