@@ -6,6 +6,7 @@ A handler ends in a tail call of the next record's handler.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -162,16 +163,6 @@ class CodeEmitter(Emitter):
         """Store to guest memory without a check."""
         self.put(f"store i{size * 8} {value}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
 
-    def compare_store(self, e: CompareStore) -> None:
-        """Emit an atomic compare and store; its range has been probed."""
-        kind = f"i{e.value.width}"
-        expected, value, addr = self.value(e.expected), self.value(e.value), self.address(e.addr)
-
-        def body() -> str:
-            pair = self.let(f"cmpxchg {host.guest_pointer(self, addr)}, {kind} {expected}, {kind} {value} seq_cst seq_cst")
-            return self.let(f"extractvalue {{ {kind}, i1 }} {pair}, 1")
-        self.remember(e.result, self.predicated(e.pred, body, "i1"))
-
     def predicated(self, pred: Bits | None, body: Callable[[], str | None], result: str = "") -> str:
         """Run `body` where pred holds; `result` is the LLVM type of its value (0 where it does not hold)."""
         if pred is None:
@@ -190,7 +181,48 @@ class CodeEmitter(Emitter):
         return self.let(f"phi {result} [ {value}, %{last} ], [ 0, %{before} ]") if result else ""
 
 
-class HandlerEmitter(CodeEmitter):
+class InstructionEmitter(CodeEmitter, ABC):
+    """Emits the effects of instructions; how an access that fails is left is up to handlers and regions."""
+
+    def effects(self, cpu: Recorder) -> None:
+        """Emit what an instruction does before its registers change."""
+        for e in cpu.effects:
+            match e:
+                case Load(): self.load(e)
+                case Store(): self.store(e)
+                case CompareStore(): self.compare_store(e)
+                case Probe(): self.probe(e)
+                case Abort(): self.abort(e)
+                case Raise(): self.raise_flags(e.node)
+
+    @abstractmethod
+    def load(self, e: Load) -> None:
+        """Emit a guest load."""
+
+    @abstractmethod
+    def store(self, e: Store) -> None:
+        """Emit a guest store."""
+
+    @abstractmethod
+    def probe(self, e: Probe) -> None:
+        """Emit a check of a whole range."""
+
+    @abstractmethod
+    def abort(self, e: Abort) -> None:
+        """Leave before anything is committed."""
+
+    def compare_store(self, e: CompareStore) -> None:
+        """Emit an atomic compare and store; its range has been probed."""
+        kind = f"i{e.value.width}"
+        expected, value, addr = self.value(e.expected), self.value(e.value), self.address(e.addr)
+
+        def body() -> str:
+            pair = self.let(f"cmpxchg {host.guest_pointer(self, addr)}, {kind} {expected}, {kind} {value} seq_cst seq_cst")
+            return self.let(f"extractvalue {{ {kind}, i1 }} {pair}, 1")
+        self.remember(e.result, self.predicated(e.pred, body, "i1"))
+
+
+class HandlerEmitter(InstructionEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
 
     def __init__(self, layout: StateLayout, geometry: Geometry, length: int, *, tracing: bool = False, raw: bool = False) -> None:
@@ -416,14 +448,7 @@ class HandlerEmitter(CodeEmitter):
 
     def run(self, cpu: Recorder) -> None:
         """Emit the whole instruction."""
-        for e in cpu.effects:
-            match e:
-                case Load(): self.load(e)
-                case Store(): self.store(e)
-                case CompareStore(): self.compare_store(e)
-                case Probe(): self.probe(e)
-                case Abort(): self.abort(e)
-                case Raise(): self.raise_flags(e.node)
+        self.effects(cpu)
         values = [(w, self.value(w.value)) for w in cpu.writes]          # all reads happen before the first write
         controls = [(t, self.value(t.pred) if t.pred is not None else "", self.value(t.number)) for t in cpu.traps]
         for b in cpu.branches:

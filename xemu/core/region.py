@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core import decoder
 from xemu.core.bits import Bits, const, make, mux, new_graph, unique
-from xemu.core.handlers import CodeEmitter, stage_handler
+from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
-from xemu.core.record import Abort, CompareStore, Environment, Load, Probe, Raise, Recorder, Store, set_current, when
+from xemu.core.record import Abort, Environment, Load, Probe, Recorder, Store, set_current, when
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class BlockEnvironment(Environment):
             self.em.store_slot(key, self.known[key])
 
 
-class RegionEmitter(CodeEmitter):
+class RegionEmitter(InstructionEmitter):
     """Emits one region."""
 
     def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], *, targets: list[int] | None = None,
@@ -455,17 +455,6 @@ class RegionEmitter(CodeEmitter):
         self.effects(cpu)
         self.commit(insn, cpu)
         return cpu
-
-    def effects(self, cpu: Recorder) -> None:
-        """Emit what an instruction does before its registers change."""
-        for e in cpu.effects:
-            match e:
-                case Load(): self.load(e)
-                case Store(): self.store(e)
-                case CompareStore(): self.compare_store(e)
-                case Probe(): self.probe(e)
-                case Abort(): self.abort(e)
-                case Raise(): self.raise_flags(e.node)
 
     def commit(self, insn: Insn, cpu: Recorder) -> None:
         """Make an instruction's register writes, and the guard after it, known."""

@@ -114,20 +114,36 @@ def _read_signals(task: Task, entry: Descriptor, views: list[memoryview]) -> Any
 
 def try_read(entry: Descriptor, views: list[memoryview]) -> int | None:
     """Read without waiting; None if there is nothing yet."""
+    return _try(entry, views, host.POLLIN, os.preadv, os.readv)
+
+
+def try_write(entry: Descriptor, views: list[memoryview]) -> int | None:
+    """Write without waiting; None if there is no room."""
+    return _try(entry, views, host.POLLOUT, os.pwritev, os.writev)
+
+
+def _try(
+    entry: Descriptor,
+    views: list[memoryview],
+    events: int,
+    at_once: Callable[[int, list[memoryview], int, int], int],
+    plain: Callable[[int, list[memoryview]], int],
+) -> int | None:
+    """Transfer with `at_once`, which can be told not to wait, or with `plain` when `events` say that it need not."""
     fd = entry.host
     if entry.nowait:
         try:
-            return os.preadv(fd, views, -1, NOWAIT)
+            return at_once(fd, views, -1, NOWAIT)
         except BlockingIOError:
             return None
         except OSError as error:
             if error.errno not in (EOPNOTSUPP, EINVAL, ESPIPE):
                 raise
             entry.nowait = False
-    if not nonblocking(fd) and not host.poll(((fd, host.POLLIN),), 0):
+    if not nonblocking(fd) and not host.poll(((fd, events),), 0):
         return None
     try:
-        return without_blocking(lambda: os.readv(fd, views), fd)
+        return without_blocking(lambda: plain(fd, views), fd)
     except BlockingIOError:
         return None
 
@@ -153,26 +169,6 @@ def write_stream(task: Task, entry: Descriptor, views: list[memoryview]) -> Any:
     if nonblocking(entry.host):
         return done or -EAGAIN
     return _wait_and_write(task, entry, views, done or 0)
-
-
-def try_write(entry: Descriptor, views: list[memoryview]) -> int | None:
-    """Write without waiting; None if there is no room."""
-    fd = entry.host
-    if entry.nowait:
-        try:
-            return os.pwritev(fd, views, -1, NOWAIT)
-        except BlockingIOError:
-            return None
-        except OSError as error:
-            if error.errno not in (EOPNOTSUPP, EINVAL, ESPIPE):
-                raise
-            entry.nowait = False
-    if not nonblocking(fd) and not host.poll(((fd, host.POLLOUT),), 0):
-        return None
-    try:
-        return without_blocking(lambda: os.writev(fd, views), fd)
-    except BlockingIOError:
-        return None
 
 
 def _wait_and_write(task: Task, entry: Descriptor, views: list[memoryview], done: int) -> Generator[Wait, Wait, int]:
