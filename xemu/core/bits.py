@@ -152,12 +152,12 @@ class Bits:
 
 
 def make(op: str, width: int, args: tuple[Bits, ...] = (), attr: Any = None) -> Bits:
-    """Return the one node for this operation; fold it when all arguments are constants."""
+    """Return the one node for this operation; fold it when all arguments are constants (not "fp": it raises exceptions)."""
     key = (op, width, attr, *[a.id for a in args])
     node = _graph.table.get(key)
     if node is not None:
         return node
-    if args and op in EVALUATE and all(a.op == "const" for a in args):
+    if args and op in EVALUATE and op != "fp" and all(a.op == "const" for a in args):
         value = EVALUATE[op](width, attr, [a.width for a in args], *[a.attr for a in args])
         node = const(value, width)
         _graph.table[key] = node

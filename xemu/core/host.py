@@ -110,6 +110,20 @@ def end_operation(f: Any, saved: str) -> str:
     return str(f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8"))
 
 
+FLOAT_REGISTER = "x" if X86 else "w"
+
+
+def opaque(f: Any, kind: str, constant: str) -> str:
+    """Hide a constant in a floating-point register: LLVM would compute with it and lose the exceptions."""
+    return str(f.let(f'call {kind} asm "", "={FLOAT_REGISTER},0"({kind} {constant})'))
+
+
+def _done(f: Any, kind: str, result: str, register: str) -> str:
+    """Return the result of a conversion that must be made for its exceptions even where nobody reads it."""
+    f.put(f'call void asm sideeffect "", "{register}"({kind} {result}) memory(inaccessiblemem: readwrite) nounwind')
+    return result
+
+
 def to_int(f: Any, x: str, fmt: str, bits: int, *, truncate: bool) -> str:
     """Convert a float or double that fits to a signed integer; one that does not fit a word gives 0x80000000 on x86."""
     kind, single = ("float", True) if fmt == "f32" else ("double", False)
@@ -117,16 +131,15 @@ def to_int(f: Any, x: str, fmt: str, bits: int, *, truncate: bool) -> str:
         lanes = 4 if single else 2
         vector = f.let(f"insertelement <{lanes} x {kind}> poison, {kind} {x}, i32 0")
         name = f"llvm.x86.sse{'' if single else '2'}.cvt{'t' if truncate else ''}{'ss' if single else 'sd'}2si{'64' if bits == 64 else ''}"
-        return str(f.call(f"i{bits}", name, f"<{lanes} x {kind}> {vector}"))
+        return _done(f, f"i{bits}", f.call(f"i{bits}", name, f"<{lanes} x {kind}> {vector}"), "r")
     name = f"llvm.aarch64.neon.fcvt{'zs' if truncate else 'ns'}.i{bits}.{fmt}"
-    return str(f.call(f"i{bits}", name, f"{kind} {x}"))
+    return _done(f, f"i{bits}", f.call(f"i{bits}", name, f"{kind} {x}"), "r")
 
 
 def vector_to_int(f: Any, x: str) -> str:
     """Convert four floats to signed words, towards zero; one that does not fit gives 0x80000000 on x86."""
-    if X86:
-        return str(f.call("<4 x i32>", "llvm.x86.sse2.cvttps2dq", f"<4 x float> {x}"))
-    return str(f.call("<4 x i32>", "llvm.aarch64.neon.fcvtzs.v4i32.v4f32", f"<4 x float> {x}"))
+    name = "llvm.x86.sse2.cvttps2dq" if X86 else "llvm.aarch64.neon.fcvtzs.v4i32.v4f32"
+    return _done(f, "<4 x i32>", f.call("<4 x i32>", name, f"<4 x float> {x}"), FLOAT_REGISTER)
 
 
 # -- guest memory -----------------------------------------------------------------------------------------------------

@@ -64,6 +64,8 @@ class FloatLowering:
         known = self.floats.get(node.id)
         if known is None:
             known = self.let(f"bitcast i{node.width} {self.value(node)} to {TYPES[fmt]}")
+            if node.op == "const":
+                known = host.opaque(self, TYPES[fmt], known)
             self.remember_float(node, known)
         return known
 
@@ -241,7 +243,7 @@ class FloatLowering:
         """Return a vector as four lanes of integers; lanes that are not there hold 1.0."""
         if node.op == "const":
             items = [*split(node.attr, lanes, 32), *[ONE] * (WIDE - lanes)]
-            return "<" + ", ".join(f"i32 {v - (1 << 32) if v >> 31 else v}" for v in items) + ">"
+            return host.opaque(self, f"<{WIDE} x i32>", "<" + ", ".join(f"i32 {v - (1 << 32) if v >> 31 else v}" for v in items) + ">")
         name = self.vector(node, lanes)
         if lanes == WIDE:
             return name
