@@ -106,7 +106,7 @@ def test_vi_in_a_pseudo_terminal_edits_a_file(tier: str, program: Path, tmp_path
     assert texts[0] == (0, "<line\n2nd\n2nd end\n")
 
 
-def in_a_terminal(command: list[str], keys: list[str], directory: Path, limit: float = 60) -> int:
+def in_a_terminal(command: list[str], keys: list[str], directory: Path, limit: float = 3000) -> int:
     """Run a command on a pseudo-terminal, type each word once the screen is quiet, return the exit code."""
     master, slave = pty.openpty()
     env = {**os.environ, "TERM": "vt100", "LC_ALL": "C"}

@@ -24,7 +24,7 @@ PYTHON = "import random, time; print(random.random() < 2, {str(i): i for i in ra
 
 def trace(command: Sequence[str | Path], *, cache: Path | None = None) -> tuple[str, str]:
     """Return the hash and the instruction count that a run reports."""
-    done = run(command, env={"XDG_CACHE_HOME": str(cache)} if cache else None)
+    done = run(command, env={"XDG_CACHE_HOME": str(cache)} if cache else None, timeout=900)  # eager, with an empty cache
     match = HASH.search(done.stderr)
     assert match, done.stderr.decode(errors="replace")[-500:]
     return match[1].decode(), match[2].decode()
