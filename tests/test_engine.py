@@ -149,9 +149,8 @@ def test_indirect_jumps_of_a_threaded_interpreter_stay_exact(operations: int) ->
 def test_a_linkage_table_is_no_large_region() -> None:
     table = (0xE28FC600, 0xE28CCA01, 0xE5BCF008) * 300                    # add ip,pc,#0; add ip,#4096; ldr pc,[ip,#8]!
     engine = machine(Options(jit=False), table)
-    tables = {name: trie for name, (_, trie) in decoder.tries(engine.target).items()}
     code = Code({CODE: bytes(engine.space.read(CODE, 4096))})
-    text = RegionEmitter(engine.target, 0, code, tables, targets=[CODE + 12 * i for i in range(300)]).build(CODE)
+    text = RegionEmitter(engine.target, 0, code, decoder.tries(engine.target), targets=[CODE + 12 * i for i in range(300)]).build(CODE)
     assert text is not None
     assert text.text.count("\n") < MOST_LINES / 2
 

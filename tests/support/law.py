@@ -52,7 +52,7 @@ class Law:
         self.space = AddressSpace(32)
         self.engine = Engine(self.target, self.space, Options(jit=False))
         self.space.map(WINDOW, WINDOW_SIZE, READ | WRITE)
-        self.tries = {name: trie for name, (_, trie) in decoder.tries(self.target).items()}
+        self.tries = decoder.tries(self.target)
         self.cells = self.target.layout.cells
 
     # -- cases ---------------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xemu.core.bits import Bits
-    from xemu.core.decoder import Decoded
+    from xemu.core.decoder import Decoded, Tries
     from xemu.core.isa import Row
     from xemu.core.record import Effect, Recorder
     from xemu.core.state import Cell, StateLayout
@@ -142,15 +142,12 @@ class Microscope:
         return Code({page: both[:PAGE], page + PAGE: both[PAGE:]})
 
     @cached_property
-    def tries(self) -> dict[str, bytes]:
-        """The decode tables by ISA name; from the cache where a run has left them there."""
+    def tries(self) -> Tries:
+        """The decode tables, from the cache where a run has left them there."""
         from xemu.core import decoder
         from xemu.core.cache import Cache
 
-        found = Cache(self.target.package).load("tries")
-        if found is not None:
-            return {name: trie for name, (_, trie) in found.items()}
-        return {isa.name: decoder.build(isa) for isa in self.iset.isas}
+        return decoder.tries(self.target, Cache(self.target.package))
 
     def disassembly(self, data: bytes) -> str:
         """Return the assembly text in capstone's words."""

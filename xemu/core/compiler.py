@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 REGION_PASSES = ("sroa", "instcombine", "simplifycfg", "newgvn", "dse", "adce", "simplifycfg", "instcombine")
 
+
 def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dict[int, str]]]:
     """Return the object with the engine's native functions, and the prefix names of each instruction set."""
     text, names = native_text(list(target.sets), target.layout, target.fp_slow() if target.fp_slow else None)
@@ -41,9 +42,9 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
                    tracing: bool = False, cache: Cache | None = None) -> Region | None:
     """Compile the region around `head`; None if nothing there is worth it."""
     target.load_rows()
-    tables = {name: trie for name, (_, trie) in decoder.tries(target, cache).items()}
+    tries = decoder.tries(target, cache)
     for limit in (LIMIT, LIMIT // 8):
-        em = RegionEmitter(target, context, Code(pages), tables, targets=targets, tracing=tracing)
+        em = RegionEmitter(target, context, Code(pages), tries, targets=targets, tracing=tracing)
         text = em.build(head, limit)
         if text is None:
             return None

@@ -7,12 +7,11 @@ excluded here, go on n candidates further. Candidates stand most specific first;
 
 from __future__ import annotations
 
-import struct
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from xemu.core.cache import Cache
     from xemu.core.isa import FixedWidthIsa, Variant
@@ -23,8 +22,8 @@ SMALL = 3               # a node with so few variants is a leaf
 MAX_BITS = 6
 SAMPLE = 100            # variants that a split is judged by
 
-
-_tries: dict[str, dict[str, tuple[int, bytes]]] = {}
+Tries = dict[str, tuple[int, bytes]]         # ISA name -> number of variants, trie
+_tries: dict[str, Tries] = {}
 
 
 class Decoded(NamedTuple):
@@ -36,7 +35,7 @@ class Decoded(NamedTuple):
     guard: int
 
 
-def decode(iset: IsaSet, tables: Mapping[str, bytes], fetch: Callable[[int, int], int | None], pc: int, guard: int) -> Decoded | None:
+def decode(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int | None], pc: int, guard: int) -> Decoded | None:
     """Return the instruction at pc; None where it has no row, or `fetch` (address, bytes) no bytes."""
     unit = iset.bits[0] // 8
     word = fetch(pc, unit)
@@ -50,11 +49,11 @@ def decode(iset: IsaSet, tables: Mapping[str, bytes], fetch: Callable[[int, int]
         isa, word = wide, word << 8 * unit | second
     if guard & 15:
         word |= 1 << isa.bits
-    index = walk(tables[isa.name], word)
+    index = walk(tries[isa.name][1], word)
     return None if index is None else Decoded(isa.variants[index], word, iset, guard)
 
 
-def tries(target: Target, cache: Cache | None = None) -> dict[str, tuple[int, bytes]]:
+def tries(target: Target, cache: Cache | None = None) -> Tries:
     """Return for each ISA of a target its number of variants and decode trie; once per process, from the cache if it has them."""
     if target.name not in _tries:
         found = cache.load("tries") if cache else None
@@ -158,6 +157,3 @@ def walk(table: bytes, word: int) -> int | None:
         else:
             i += 1
     return None
-
-
-__all__ = ["build", "struct", "walk"]

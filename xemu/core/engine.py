@@ -105,6 +105,14 @@ class CodePage:
         self.address, self.context, self.block, self.geometry = address, context, block, geometry
         self.generation = 0
 
+    def record(self, pc: int) -> int:
+        """Return the address of the record of an instruction in this page."""
+        return self.block + ((pc & 4095) << self.geometry.shift)
+
+    def cold(self, pc: int) -> int:
+        """Return the address of the cold part of that record."""
+        return self.block + self.geometry.cold + ((pc & 4095) // self.geometry.unit) * COLD
+
 
 class EngineState(StateBlock):
     """The registers of the guest thread that is running; pc and context included."""
@@ -363,7 +371,7 @@ class Engine:
         """Return the address of the record of an instruction; raises GuestFault."""
         page = self.page(pc, context)
         self.cells[CELL["page_va"]] = page.address
-        return page.block + ((pc & 4095) << page.geometry.shift)
+        return page.record(pc)
 
     def code_changed(self, address: int, length: int) -> None:
         """Forget what was decoded from these bytes (mapping changes, writes by system calls)."""
@@ -436,12 +444,9 @@ class Engine:
                 out.extend(address + i * g.unit for i, flag in enumerate(flags) if flag & (TARGET | PINNED))
         return out
 
-    def _cold(self, page: CodePage, pc: int) -> int:
-        return page.block + page.geometry.cold + ((pc & 4095) // page.geometry.unit) * COLD
-
     def pin(self, page: CodePage, pc: int, function: int) -> None:
         """Make the record of pc run `function` (a region)."""
-        record, cold = page.block + ((pc & 4095) << page.geometry.shift), self._cold(page, pc)
+        record, cold = page.record(pc), page.cold(pc)
         (handler,) = struct.unpack("<Q", ctypes.string_at(record, 8))
         (plain,) = struct.unpack("<Q", ctypes.string_at(cold, 8))
         if not plain:
@@ -451,16 +456,16 @@ class Engine:
 
     def stop_counting(self, page: CodePage, pc: int) -> None:
         """Run a branch target without counting: it is never compiled."""
-        record = page.block + ((pc & 4095) << page.geometry.shift)
+        record = page.record(pc)
         if ctypes.c_uint64.from_address(record).value == self.library.natives[f"heat_{self.target.iset(page.context).name}"]:
-            ctypes.memmove(record, self._cold(page, pc), 8)
+            ctypes.memmove(record, page.cold(pc), 8)
 
     def unpin(self, pc: int, context: int) -> None:
         """Undo `pin` where the page still exists."""
         page = self.pages.get((pc & ~4095, context))
         if page is None:
             return
-        record, cold = page.block + ((pc & 4095) << page.geometry.shift), self._cold(page, pc)
+        record, cold = page.record(pc), page.cold(pc)
         ctypes.memmove(record, ctypes.string_at(cold, 8), 8)
         ctypes.memset(cold, 0, COLD)
 

@@ -645,4 +645,3 @@ def stage_handler(variant: Variant, context: Any, layout: StateLayout, address_b
     pc = make("add", address_bits, (make("page", address_bits), zext(make("pcoff", 12), address_bits)))
     cpu = variant.row.isa.cpu(layout, pc, variant.row.length, context)
     return run_row(variant, cpu, field_arguments(variant))
-

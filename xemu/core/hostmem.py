@@ -119,11 +119,14 @@ def survive_bus_errors(start: int, end: int, lost: Callable[[int], None]) -> obj
     """
     def caught(_number: int, info: int, _context: int) -> None:
         address = ctypes.c_uint64.from_address(info + SI_ADDR).value
-        if start <= address < end:
-            anonymous(address & -HOST_PAGE, HOST_PAGE)
-            lost(address)
-        else:
-            _libc.sigaction(SIGBUS, ctypes.byref(_Action()), None)
+        try:
+            if start <= address < end:
+                anonymous(address & -HOST_PAGE, HOST_PAGE)
+                lost(address)
+                return
+        except OSError:                               # no memory for the page: the access would fault for ever
+            pass
+        _libc.sigaction(SIGBUS, ctypes.byref(_Action()), None)
 
     handler = _Handler(caught)
     action = _Action(ctypes.cast(handler, _pointer).value, flags=SA_SIGINFO | SA_NODEFER)

@@ -8,7 +8,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core import host
+from xemu.core import decoder, host
 from xemu.core.cache import Cache, page_digest
 from xemu.core.client import Client
 from xemu.core.memory import EXEC, GuestFault
@@ -70,7 +70,6 @@ class Library:
         self.hot: dict[tuple[int, int], Heat] = {}           # (context, pc) waiting for the compiler
         self.index: dict[tuple[int, int, bytes], list[tuple[list[tuple[int, bytes]], int]]] = {}
         self.index_end = 0
-        self._tries: dict[str, tuple[int, bytes]] | None = None
         self.natives: dict[str, int] = {}
         self.handlers_asked = 0.0                            # when handlers were last missing
         self.forked_at = -1                                  # instruction count at the fork this process came from
@@ -101,15 +100,9 @@ class Library:
             self.target.load_rows()
             self.rows_loaded = True
 
-    def tries(self) -> dict[str, tuple[int, bytes]]:
+    def tries(self) -> decoder.Tries:
         """Return the number of variants and the decode trie of each ISA."""
-        if self._tries is None:
-            self._tries = self.cache.load("tries")
-            if self._tries is None:
-                from xemu.core.decoder import tries
-
-                self._tries = tries(self.target, self.cache)
-        return self._tries
+        return decoder.tries(self.target, self.cache)
 
     def _place(self, data: bytes) -> int:
         """Copy data to memory that stays where it is; return its address."""
@@ -149,10 +142,8 @@ class Library:
 
     def decode_with(self, pc: int, iset: IsaSet, guard: int) -> Decoded | None:
         """Return the instruction at pc for a given guard value."""
-        from xemu.core import decoder
-
         self.load_rows()
-        return decoder.decode(iset, {name: trie for name, (_, trie) in self.tries().items()}, self._fetch, pc, guard)
+        return decoder.decode(iset, self.tries(), self._fetch, pc, guard)
 
     def _fetch(self, pc: int, size: int) -> int:
         return int.from_bytes(self.engine.space.view(pc, size, EXEC), "little")
@@ -370,4 +361,3 @@ class Library:
         self.client.forget()
         self.forked_at, self.evaluated_at = self.engine.insns, self.engine.stats["evaluated"]
         self.asked &= self.installed
-

@@ -108,7 +108,7 @@ def reads_host_flags(cpu: Recorder) -> bool:
 class Discovery:
     """Walks the control flow from a head."""
 
-    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], targets: list[int] | None = None) -> None:
+    def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, targets: list[int] | None = None) -> None:
         self.target, self.context, self.code, self.tries = target, context, code, tries
         self.targets = targets or []           # addresses that branches were seen to go to
         self.indirect: set[int] = set()        # those that an indirect jump of the region may go to
@@ -250,7 +250,7 @@ class BlockEnvironment(Environment):
 class RegionEmitter(InstructionEmitter):
     """Emits one region."""
 
-    def __init__(self, target: Target, context: int, code: Code, tries: dict[str, bytes], *, targets: list[int] | None = None,
+    def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, *, targets: list[int] | None = None,
                  tracing: bool = False) -> None:
         super().__init__(target.layout, target.iset(context).geometry, tracing=tracing)
         self.target, self.context, self.code = target, context, code
@@ -266,7 +266,7 @@ class RegionEmitter(InstructionEmitter):
         self.cold: list[str] = []
         self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
         self.done = 0                                        # instructions of the open block before the open one
-        self.shared: dict[str, list[int]] = {}               # labels of dispatches several indirect jumps share -> targets
+        self.shared: dict[str, list[int]] = {}               # kinds of indirect jumps that share one dispatch -> its targets
         self.insn: Insn | None = None
 
     # -- registers -----------------------------------------------------------------------------------------------
