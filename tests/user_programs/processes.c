@@ -37,7 +37,8 @@ int main(int argc, char **argv) {
     if (!vfork()) { execl(argv[0], argv[0], "exec", "vfork", NULL); _exit(1); }
     wait(&st); printf("vfork exec status %d\n", WEXITSTATUS(st));
     pid_t pid; char *av[] = {argv[0], "exec", "spawn", NULL};
-    printf("spawn %d\n", posix_spawn(&pid, argv[0], 0, 0, av, environ)); waitpid(pid, &st, 0); printf("spawn status %d\n", WEXITSTATUS(st));
+    int spawned = posix_spawn(&pid, argv[0], 0, 0, av, environ);       /* printed after the child has ended, whose line comes first */
+    waitpid(pid, &st, 0); printf("spawn %d status %d\n", spawned, WEXITSTATUS(st));
     printf("spawn missing %d\n", posix_spawn(&pid, "/does/not/exist", 0, 0, av, environ));
     int fd = open("/dev/null", O_RDONLY), fc = open("/dev/null", O_RDONLY | O_CLOEXEC);
     sprintf(b, "%d", fd);
