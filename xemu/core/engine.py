@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host
 from xemu.core.library import Library
-from xemu.core.memory import EXEC, GuestFault
+from xemu.core.memory import EXEC, READ, SLOW, WRITE, GuestFault
 from xemu.core.objects import CodeMemory
 from xemu.core.records import (
     COLD,
     COLD_FLAGS,
+    COMPLETE,
+    F_ACCESS,
     F_ALIGN,
+    F_SLOW,
     FAULT,
     GUARD,
     HASH_MULTIPLIER,
@@ -29,6 +32,7 @@ from xemu.core.records import (
     PAGE_ENTRY,
     PAGE_HASH,
     PINNED,
+    POSTED,
     RING,
     STATE_BYTES,
     STOP,
@@ -37,12 +41,17 @@ from xemu.core.records import (
     TRAPS,
     Geometry,
 )
+from xemu.core.slowpages import SlowPages
 from xemu.core.state import ENGINE_BYTES, ENGINE_CELLS, StateBlock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemu.core.memory import AddressSpace
     from xemu.core.state import Cell
     from xemu.core.target import IsaSet, Target
+
+    DeviceAccess = Callable[[int, int, bool, int], int]
 
 SLICE = 1 << 22          # instructions native code runs before the engine looks around
 MASK64 = (1 << 64) - 1
@@ -50,7 +59,9 @@ CELL = {name: offset // 8 for name, offset in ENGINE_CELLS.items()}
 CTX_KEY, INSN_END, BUDGET, DEFERRED = CELL["ctx_key"], CELL["insn_end"], CELL["budget"], CELL["deferred"]
 EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
+POSTED_ROOM = 1 << 16   # writes that devices may have waiting
 EAGER_HEAT = 8           # the same with --eager-jit
+_COMPLETE = range(TRAP_BASE, TRAP_BASE + COMPLETE)
 HEAT = 600               # executions of a branch target before it is offered to the compiler
 
 
@@ -63,6 +74,8 @@ class ExitKind(Enum):
     BREAKPOINT = "breakpoint"
     FAULT = "fault"
     KICK = "kick"
+    EVENT = "event"              # a row of the target asks the machine to look: its instruction is complete
+    EXCEPTION = "exception"      # … its instruction did not happen
 
 
 class Fault(NamedTuple):
@@ -183,28 +196,45 @@ class EngineState(StateBlock):
 class SpaceMemory:
     """The address space as the evaluator sees it."""
 
-    def __init__(self, space: AddressSpace) -> None:
-        self.space = space
+    def __init__(self, engine: Engine) -> None:
+        self.engine, self.space = engine, engine.space
 
     @staticmethod
     def _aligned(addr: int, align: int, access: int) -> None:
         if align > 1 and addr & (align - 1):
             raise AlignmentFaultError(addr, access)
 
+    def _slow(self, addr: int, size: int) -> bool:
+        flags = self.space.flags
+        return bool((flags[addr >> 12] | flags[(addr + size - 1 & self.space.limit - 1) >> 12]) & SLOW)
+
     def load(self, addr: int, size: int, align: int) -> int:
         """Read."""
-        self._aligned(addr, align, 1)
+        self._aligned(addr, align, READ)
+        if self._slow(addr, size):
+            return self.engine.slow_access(addr, size, write=False)
         return int.from_bytes(self.space.read(addr, size), "little")
 
     def store(self, addr: int, size: int, align: int, value: int) -> None:
         """Write."""
-        self._aligned(addr, align, 2)
-        self.space.write(addr, value.to_bytes(size, "little"))
+        self._aligned(addr, align, WRITE)
+        if self._slow(addr, size):
+            self.engine.slow_access(addr, size, write=True, value=value)
+        else:
+            self.space.write(addr, value.to_bytes(size, "little"))
 
     def probe(self, addr: int, size: int, align: int, *, write: bool) -> None:
-        """Check a range."""
-        self._aligned(addr, align, 2 if write else 1)
-        self.space.view(addr, size, 2 if write else 1)
+        """Check a range; device pages allow everything here."""
+        access = WRITE if write else READ
+        self._aligned(addr, align, access)
+        at = addr
+        while at < addr + size:
+            part = min(addr + size, (at | 4095) + 1) - at
+            if not self.space.flags[at >> 12 & (self.space.limit >> 12) - 1] & SLOW:
+                self.space.view(at, part, access)
+            elif at >> 12 in self.engine.slow.rights:
+                self.engine.slow.allowed(at, part, access)
+            at += part
 
 
 class AlignmentFaultError(Exception):
@@ -221,6 +251,7 @@ class Engine:
     def __init__(self, target: Target, space: AddressSpace, options: Options | None = None) -> None:
         self.target, self.space, self.options = target, space, options or Options()
         self.exit_kinds = ExitKind
+        self.in_native = False             # native code is waiting for a device access
         self.insns = 0
         self.kicked = False
         self.stats: dict[str, Any] = {"evaluated": 0, "regions": 0, "handlers": 0, "cache_hits": 0}
@@ -237,7 +268,7 @@ class Engine:
         self.library = Library(self)
         self._set_up()
         self.state = EngineState(self, self.block)
-        self._memory = SpaceMemory(space)
+        self._memory = SpaceMemory(self)
         self._pc = 0                       # -1: not worked out since native code stopped
         self._record = 0                   # 0: not known
         self._address_mask = (1 << target.address_bits) - 1
@@ -256,6 +287,8 @@ class Engine:
         cells[CELL["memory"]], cells[CELL["flags"]] = self.space.base, self.space.flags_base
         self.granules = host.reserve((self.space.limit >> 12) * 8 + 4096)
         cells[CELL["granules"]] = self.granules
+        self.slow = SlowPages(self.space)
+        cells[CELL["slow_pages"]] = self.slow.table
         cells[CELL["jump_cache"]] = self.block + JUMP_CACHE
         self._forget_jumps()
         self._ring = (ctypes.c_uint64 * RING)()
@@ -469,6 +502,58 @@ class Engine:
         ctypes.memmove(record, ctypes.string_at(cold, 8), 8)
         ctypes.memset(cold, 0, COLD)
 
+    # -- devices -------------------------------------------------------------------------------------------------
+    def connect_devices(self, access: DeviceAccess) -> None:
+        """Have accesses to device pages call access(address, size, write, value) -> value; it may raise GuestFault."""
+        self.device = access
+        self._device = ctypes.CFUNCTYPE(ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(self._device_access)
+        self.cells[CELL["device"]] = ctypes.cast(self._device, ctypes.c_void_p).value or 0
+        self._posted = host.reserve(POSTED_ROOM * POSTED)
+        self.posted = memoryview((ctypes.c_uint64 * (POSTED_ROOM * 2)).from_address(self._posted)).cast("B").cast("Q")
+        self.cells[CELL["posted"]], self.cells[CELL["posted_room"]] = self._posted, POSTED_ROOM
+
+    def _device_access(self, address: int, info: int, value: int) -> int:
+        """Serve native code: faults are left in the state."""
+        try:
+            self.in_native = True
+            return self.device(address, info & 0xFFFFFFFF, bool(info >> 48 & 1), value)
+        except GuestFault as e:
+            cells = self.cells
+            cells[CELL["fault"]], cells[CELL["fault_address"]], cells[CELL["fault_access"]] = F_ACCESS, e.address, e.access
+            return 0
+        finally:
+            self.in_native = False
+
+    def slow_access(self, address: int, size: int, *, write: bool, value: int = 0) -> int:
+        """Access memory that may be a device's or have fine rights, for the evaluator."""
+        if address >> 12 != address + size - 1 >> 12:                   # across pages: byte by byte
+            parts = [self.slow_access(address + i, 1, write=write, value=value >> 8 * i & 0xFF) for i in range(size)]
+            return int.from_bytes(bytes(parts), "little")
+        page, access = address >> 12, WRITE if write else READ
+        if page in self.slow.devices:
+            return self.device(address, size, write, value)
+        if page in self.slow.rights:
+            self.slow.allowed(address, size, access)
+            if not write:
+                return int.from_bytes(self.space.peek(address, size) or b"", "little")
+            self.space.poke(address, value.to_bytes(size, "little"))
+            return 0
+        if write:
+            self.space.write(address, value.to_bytes(size, "little"))
+            return 0
+        return int.from_bytes(self.space.read(address, size), "little")
+
+    @property
+    def count(self) -> int:
+        """Instructions executed so far; exact inside a device access too."""
+        return self.cells[INSN_END] - self.cells[BUDGET] if self.in_native else self.insns
+
+    def cut(self) -> None:
+        """End the run after the instruction that is being executed: something changed that comes before the next one."""
+        self.kicked = True
+        if self.in_native and not self.cells[DEFERRED]:
+            self.cells[DEFERRED] = self.cells[BUDGET] - 1
+
     # -- running -------------------------------------------------------------------------------------------------
     def kick(self) -> None:
         """Make `run` return at the next slice end."""
@@ -528,7 +613,7 @@ class Engine:
         if reason == NO_ROW:
             address = cells[CELL["exit_pc"]]
             return self._fault(address, EXEC) if address != self._pc else Exit(ExitKind.UNDEFINED, self._pc)
-        if reason != TRAP_BASE:                              # not complete: take back what its prefix did
+        if reason not in _COMPLETE:                          # take back what its prefix did
             self._restore_guard(cells[CELL["exit_record"]])
         if reason == FAULT:
             return self._native_fault()
@@ -553,11 +638,13 @@ class Engine:
         h = (h << 7 | h >> 57) & MASK64
         self.cells[CELL["hash"]] = ((h ^ self.insns) * HASH_MULTIPLIER + pc) & MASK64
 
-    def _native_fault(self) -> Exit:
+    def _native_fault(self) -> Exit | None:
         cells = self.cells
         kind, address, access = cells[CELL["fault"]], cells[CELL["fault_address"]], cells[CELL["fault_access"]]
         if kind == F_ALIGN:
             return Exit(ExitKind.FAULT, self._pc, fault=Fault(address, access, "ALIGN"))
+        if kind == F_SLOW:
+            return self.evaluate_one()
         return self._fault(address, access)
 
     def _fault(self, address: int, access: int) -> Exit:

@@ -358,6 +358,8 @@ class HandlerEmitter(InstructionEmitter):
         self.set_cell(ENGINE_CELLS["exit_reason"], f"i64 {FAULT}")
         self.tail_slot("trap", "%rec", "%budget")
         self.label(good)
+        short = self.let(f"icmp ne i64 {self.get_cell(ENGINE_CELLS['deferred'])}, 0")      # the run is to end after this instruction
+        self.put(f"store i64 {self.let(f'select i1 {short}, i64 1, i64 %budget')}, ptr %left")
         return result
 
     def checked(self, ok: str, fast: Callable[[], str], slow: Callable[[], str], kind: str) -> str:
@@ -448,6 +450,8 @@ class HandlerEmitter(InstructionEmitter):
 
     def run(self, cpu: Recorder) -> None:
         """Emit the whole instruction."""
+        self.put("%left = alloca i64")              # the budget: a slow access may cut it short
+        self.put("store i64 %budget, ptr %left")
         self.effects(cpu)
         values = [(w, self.value(w.value)) for w in cpu.writes]          # all reads happen before the first write
         controls = [(t, self.value(t.pred) if t.pred is not None else "", self.value(t.number)) for t in cpu.traps]
@@ -458,23 +462,15 @@ class HandlerEmitter(InstructionEmitter):
                 self.value(w.pred)
             if isinstance(w.index, Bits):
                 self.value(w.index)
-        accessed = any(isinstance(e, (Load, Store, Probe)) for e in cpu.effects)
-        budget = self.reloaded_budget() if accessed and any(isinstance(e, (Store, Probe)) for e in cpu.effects) else "%budget"
         for w, _ in values:
             self.write(w)
-        after = self.let(f"add i64 {budget}, -1")
+        after = self.let(f"add i64 {self.let('load i64, ptr %left')}, -1")
         for trap, pred, number in controls:
             self.leave_trap(trap.kind, pred, number, after)
         for b in cpu.branches:
             if self.branch(b, after):
                 return
         self.dispatch(self.next_record(), after)
-
-    def reloaded_budget(self) -> str:
-        """Return the budget, which a slow store may have cut short through the state block."""
-        cut = self.get_cell(ENGINE_CELLS["deferred"])
-        short = self.let(f"icmp ne i64 {cut}, 0")
-        return self.let(f"select i1 {short}, i64 1, i64 %budget, !prof !10")
 
     def next_record(self) -> str:
         """Return the record of the instruction that follows."""

@@ -41,7 +41,8 @@ class Geometry:
 
 #: exit reasons that native code stores; traps and aborts follow, in the order of TRAPS
 STOP, NEW_PAGE, NEED_HANDLER, NO_ROW, FAULT = 1, 2, 3, 4, 5
-TRAPS = ("syscall", "undefined", "breakpoint", "align")
+TRAPS = ("syscall", "event", "undefined", "breakpoint", "align", "exception")
+COMPLETE = 2             # the first so many leave after their instruction, the others instead of it
 TRAP_BASE = 16
 HASH_MULTIPLIER = 0x9E3779B97F4A7C15
 
@@ -54,4 +55,10 @@ PREFIXES = 128           # entries of a prefix table
 PAGE_ENTRY = 32          # bytes of an entry of the page table: key, block, shift, counting handler
 PAGE_HASH = 0x9E3779B97F4A7C15
 PROBE = 1 << 49          # in the description of a slow access: check only
-F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3          # kinds of failed accesses
+F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3          # kinds of failed accesses; F_SLOW: let the evaluator do this instruction
+
+# -- slow pages: the table `slow_pages` has the address of a block for each (see slowpages.py), plus FINE for kind FINE ---------
+FINE = 1                 # the block has a byte of rights (READ, WRITE) for each GRAIN bytes of memory; else it has device cells
+GRAIN = 32
+CELL_VALUES, CELL_READS, CELL_POSTS, CELL_BLOCK = 0, 4096, 5120, 6144
+POSTED = 16              # bytes of an entry of the ring of posted writes: beat, address << 32 | value

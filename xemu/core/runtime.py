@@ -16,11 +16,15 @@ from xemu.core.lower_fp_slow import slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
     AGAIN,
+    CELL_POSTS,
+    CELL_READS,
     COLD_FLAGS,
     COLD_HEAT,
     F_ACCESS,
     F_ALIGN,
     F_SLOW,
+    FINE,
+    GRAIN,
     GUARD,
     JUMP_CACHE,
     JUMP_ENTRIES,
@@ -30,6 +34,7 @@ from xemu.core.records import (
     PAGE_ENTRY,
     PAGE_HASH,
     PINNED,
+    POSTED,
     RING,
     STOP,
     T_NARROW,
@@ -264,21 +269,27 @@ def access() -> str:
     f.label("pages")
     f.put(f"%p = phi i64 [ {first}, %aligned ], [ %p2, %ok ]")
     flag = f.get(flags, "%p", "i8")
-    lacks = f.let(f"icmp eq i8 {f.op2('and', flag, need, 'i8')}, 0")
-    f.branch_if(lacks, "denied", "permitted")
-    f.label("denied")
-    f.put("br label %fail")
-    f.label("permitted")
-    f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 8, 'i8')}, 0"), "memory", "device")
+    start = f.op2("shl", "%p", 12)
+    f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 8, 'i8')}, 0"), "quick", "slow")
+    f.label("slow")
+    block = f.get(f.state("slow_pages", "ptr"), f.op2("shl", "%p", 3))
+    f.branch_if(f.let(f"icmp eq i64 {f.op2('and', block, FINE)}, 0"), "device", "fine")
     f.label("device")
+    _device(f, block, write, probe, size)
+    f.label("fine")
+    _fine(f, block, need, last_byte)
+    f.label("quick")
+    lacks = f.let(f"icmp eq i8 {f.op2('and', flag, need, 'i8')}, 0")
+    f.branch_if(lacks, "denied", "memory")
+    f.label("denied")
     f.put("br label %fail")
     f.label("memory")
     f.branch_if(write, "writes", "ok")
     f.label("writes")
-    dirty = f.op2("and", flag, ~32, "i8")                                # no longer clean; fast unless it is code
-    is_code = f.let(f"icmp ne i8 {f.op2('and', flag, 16, 'i8')}, 0")
+    dirty = f.op2("and", flag, ~32, "i8")                                # no longer clean; fast unless code or slow
+    watched = f.let(f"icmp ne i8 {f.op2('and', flag, 16 | 8, 'i8')}, 0")
     fast = f.op2("or", dirty, -128, "i8")
-    f.put_at(flags, "%p", f"i8 {f.let(f'select i1 {is_code}, i8 {dirty}, i8 {fast}')}")
+    f.put_at(flags, "%p", f"i8 {f.let(f'select i1 {watched}, i8 {dirty}, i8 {fast}')}")
     f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 16, 'i8')}, 0"), "ok", "code")
     f.label("code")
     _hit_granules(f, last_byte)
@@ -286,10 +297,9 @@ def access() -> str:
     f.put("%p2 = add i64 %p, 1")
     f.branch_if(f.let(f"icmp ugt i64 %p2, {last}"), "do", "pages")
     f.label("fail")
-    start = f.op2("shl", "%p_", 12)
-    f.lines.insert(len(f.lines) - 1, f"  %kind = phi i64 [ {F_ALIGN}, %misaligned ], [ {F_ACCESS}, %denied ], [ {F_SLOW}, %device ]")
-    f.lines.insert(len(f.lines) - 1, "  %p_ = phi i64 [ 0, %misaligned ], [ %p, %denied ], [ %p, %device ]")
-    bad = f.call("i64", "llvm.umax.i64", f"i64 {start}", "i64 %addr")
+    f.lines.insert(len(f.lines) - 1, f"  %kind = phi i64 [ {F_ALIGN}, %misaligned ], [ {F_ACCESS}, %denied ], [ {F_ACCESS}, %grain_denied ], [ {F_SLOW}, %by_hand ]")
+    f.lines.insert(len(f.lines) - 1, f"  %p_ = phi i64 [ 0, %misaligned ], [ {start}, %denied ], [ %at, %grain_denied ], [ {start}, %by_hand ]")
+    bad = f.call("i64", "llvm.umax.i64", "i64 %p_", "i64 %addr")
     f.set_state("fault", "i64 %kind")
     f.set_state("fault_address", f"i64 {bad}")
     f.set_state("fault_access", f"i64 {f.let(f'zext i8 {need} to i64')}")
@@ -315,6 +325,64 @@ def access() -> str:
                 value = f.let(f"load {t}, ptr {where}, align 1")
                 f.put(f"ret i64 {value if n == 8 else f.let(f'zext {t} {value} to i64')}")
     return f.text()
+
+
+def _device(f: Native, block: str, write: str, probe: str, size: str) -> None:
+    """An access to a device: a register that is kept in a cell, a posted write, or the machine's own function."""
+    f.branch_if(probe, "by_hand", "cells")
+    f.label("by_hand")
+    f.put("br label %fail")
+    f.label("cells")
+    offset = f.op2("and", "%addr", 4095)
+    word = f.op2("lshr", offset, 2)
+    how = f.at(f.let(f"inttoptr i64 {block} to ptr"), word)
+    reads, posts = f.get(how, CELL_READS, "i8"), f.get(how, CELL_POSTS, "i8")
+    allowed = f.let(f"select i1 {write}, i8 {posts}, i8 {reads}")
+    narrow = f.let(f"trunc i64 {size} to i8")                    # a cell allows sizes 1, 2, 4 by the bit of that value
+    odd = f.op2("and", "%addr", f.op2("sub", size, 1))
+    may = f.op2("and", f.let(f"icmp ne i8 {f.op2('and', allowed, narrow, 'i8')}, 0"), f.let(f"icmp eq i64 {odd}, 0"), "i1")
+    f.branch_if(may, "cell", "python")
+    f.label("cell")
+    f.branch_if(write, "post", "read")
+    f.label("read")
+    value = f.get(f.let(f"inttoptr i64 {block} to ptr"), f.op2("and", offset, -4), "i32")
+    shift = f.let(f"trunc i64 {f.op2('shl', f.op2('and', offset, 3), 3)} to i32")
+    f.put(f"ret i64 {f.let(f'zext i32 {f.op2('lshr', value, shift, 'i32')} to i64')}")
+    f.label("post")
+    count = f.state("posted_count")
+    f.branch_if(f.let(f"icmp ult i64 {count}, {f.state('posted_room')}"), "posts", "python")
+    f.label("posts")
+    entry = f.at(f.state("posted", "ptr"), f.op2("mul", count, POSTED))
+    f.put_at(entry, 0, f"i64 {f.op2('sub', f.state('insn_end'), f.state('budget'))}")
+    f.put_at(entry, 8, f"i32 {f.let('trunc i64 %value to i32')}")
+    f.put_at(entry, 12, f"i32 {f.let('trunc i64 %addr to i32')}")
+    f.set_state("posted_count", f"i64 {f.op2('add', count, 1)}")
+    f.put("ret i64 0")
+    f.label("python")
+    saved = host.begin_operation(f, "0")                         # Python computes with floats of its own
+    result = f.let(f"call i64 {f.state('device', 'ptr')}(i64 %addr, i64 %info, i64 %value)")
+    host.end_operation(f, saved)
+    f.put(f"ret i64 {result}")
+
+
+def _fine(f: Native, block: str, need: str, last_byte: str) -> None:
+    """A page of memory whose rights differ within it: each grain that the access touches must allow it."""
+    grains = f.let(f"inttoptr i64 {f.op2('sub', block, FINE)} to ptr")
+    start = f.op2("shl", "%p", 12)
+    low = f.call("i64", "llvm.umax.i64", "i64 %addr", f"i64 {start}")
+    high = f.call("i64", "llvm.umin.i64", f"i64 {last_byte}", f"i64 {f.op2('or', start, 4095)}")
+    begin = f.op2("and", low, -GRAIN)
+    before = f.block
+    f.go("grain")
+    f.label("grain")
+    f.put(f"%at = phi i64 [ {begin}, %{before} ], [ %at2, %grain_ok ]")
+    rights = f.get(grains, f.op2("lshr", f.op2("and", "%at", 4095), GRAIN.bit_length() - 1), "i8")
+    f.branch_if(f.let(f"icmp eq i8 {f.op2('and', rights, need, 'i8')}, 0"), "grain_denied", "grain_ok")
+    f.label("grain_denied")
+    f.put("br label %fail")
+    f.label("grain_ok")
+    f.put(f"%at2 = add i64 %at, {GRAIN}")
+    f.branch_if(f.let(f"icmp ugt i64 %at2, {high}"), "memory", "grain")
 
 
 def _hit_granules(f: Native, last_byte: str) -> None:

@@ -53,6 +53,11 @@ ENGINE_CELLS = {
         "insn_end",         # instruction count at which the budget reaches 0
         "heat",             # executions of a branch target before it is offered to the compiler
         "fp_raised",        # floating-point exceptions that slow functions have raised, until they are merged
+        "slow_pages",       # host address of the table of slow pages' blocks (one u64 per page)
+        "device",           # host function for device accesses: (address, description, value) -> value
+        "posted",           # host address of the ring of posted writes
+        "posted_count",     # how many are in it
+        "posted_room",      # how many it holds
     ))
 }
 

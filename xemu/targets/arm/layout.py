@@ -1,4 +1,4 @@
-"""ARM's state and context words: what a run needs even when no row is imported."""
+"""ARM's state and context words, of the A and the M profile: what a run needs even when no row is imported."""
 
 from __future__ import annotations
 
@@ -6,29 +6,47 @@ from typing import NamedTuple
 
 from xemu.core.state import StateLayout
 
+
+def declare_common(layout: StateLayout) -> None:
+    """Declare what both profiles have: core and extension registers, flags, the exclusive monitor."""
+    layout.file("R", 16, 32, "r0 r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 r11 r12 sp lr pc")    # R[15] is scratch: see ArmCpu.special_read
+    # N and Z come from one result, C and V from the operands and the result of an addition (ARM ARM A2.2.1):
+    layout.word("NZ", 64, hidden=True)       # N is bit 63, Z is "bits 31:0 are zero": the sign-extended result
+    layout.word("CX", 32, hidden=True)       # C = carry_of(CX, ~CY, CS), V = overflow_of(CX, ~CY, CS): CY is what a compare subtracts
+    layout.word("CY", 32, hidden=True)
+    layout.word("CS", 32, hidden=True)
+    layout.word("Q", 1)
+    layout.word("GE", 4)
+    layout.word("ITSTATE", 8)
+    layout.word("FPNZCV", 4)                 # FPSCR[31:28]
+    layout.word("FPQC", 1)                   # FPSCR[27]
+    layout.word("FPMODE", 32, hidden=True)   # FPSCR's AHP, DN, FZ, RMode, Stride, Len in their places
+    layout.word("FPFLAGS", 8, hidden=True)   # FPSCR's cumulative exceptions: IOC 0, DZC 1, OFC 2, UFC 3, IXC 4, IDC 7
+    layout.word("EXADDR", 32, hidden=True)   # exclusive monitor: address, size in bytes (0: open), value read
+    layout.word("EXSIZE", 8, hidden=True)
+    layout.word("EXVALUE", 64, hidden=True)
+    layout.file("Q128", 16, 128, " ".join(f"q{i}" for i in range(16)))
+    layout.view("D", "Q128", 64, 32, " ".join(f"d{i}" for i in range(32)))
+    layout.view("S", "Q128", 32, 32, " ".join(f"s{i}" for i in range(32)))
+    layout.sticky = "FPFLAGS"
+
+
 LAYOUT = StateLayout("arm")
-LAYOUT.file("R", 16, 32, "r0 r1 r2 r3 r4 r5 r6 r7 r8 r9 r10 r11 r12 sp lr pc")    # R[15] is scratch: see ArmCpu.special_read
-# N and Z come from one result, C and V from the operands and the result of an addition (ARM ARM A2.2.1):
-LAYOUT.word("NZ", 64, hidden=True)       # N is bit 63, Z is "bits 31:0 are zero": the sign-extended result
-LAYOUT.word("CX", 32, hidden=True)       # C = carry_of(CX, ~CY, CS), V = overflow_of(CX, ~CY, CS): CY is what a compare subtracts
-LAYOUT.word("CY", 32, hidden=True)
-LAYOUT.word("CS", 32, hidden=True)
-LAYOUT.word("Q", 1)
-LAYOUT.word("GE", 4)
-LAYOUT.word("ITSTATE", 8)
-LAYOUT.word("FPNZCV", 4)                 # FPSCR[31:28]
-LAYOUT.word("FPQC", 1)                   # FPSCR[27]
-LAYOUT.word("FPMODE", 32, hidden=True)   # FPSCR's AHP, DN, FZ, RMode, Stride, Len in their places
-LAYOUT.word("FPFLAGS", 8, hidden=True)   # FPSCR's cumulative exceptions: IOC 0, DZC 1, OFC 2, UFC 3, IXC 4, IDC 7
+declare_common(LAYOUT)
 LAYOUT.word("TPIDRURW", 32)
 LAYOUT.word("TPIDRURO", 32)
-LAYOUT.word("EXADDR", 32, hidden=True)   # exclusive monitor: address, size in bytes (0: open), value read
-LAYOUT.word("EXSIZE", 8, hidden=True)
-LAYOUT.word("EXVALUE", 64, hidden=True)
-LAYOUT.file("Q128", 16, 128, " ".join(f"q{i}" for i in range(16)))
-LAYOUT.view("D", "Q128", 64, 32, " ".join(f"d{i}" for i in range(32)))
-LAYOUT.view("S", "Q128", 32, 32, " ".join(f"s{i}" for i in range(32)))
-LAYOUT.sticky = "FPFLAGS"
+
+M_LAYOUT = StateLayout("arm-m")
+declare_common(M_LAYOUT)
+M_LAYOUT.word("SPOTHER", 32, hidden=True)     # the stack pointer that R13 is not: PSP where CONTROL.SPSEL is in effect, else MSP
+M_LAYOUT.word("PRIMASK", 1)
+M_LAYOUT.word("FAULTMASK", 1)
+M_LAYOUT.word("BASEPRI", 8)
+M_LAYOUT.word("CONTROL", 3)                   # nPRIV 0, SPSEL 1, FPCA 2
+M_LAYOUT.word("IPSR", 9)                      # number of the exception that is being handled; 0: Thread mode
+M_LAYOUT.word("EVENT", 1, hidden=True)        # the event register of WFE
+M_LAYOUT.word("PENDING", 1, hidden=True)      # an exception waits that priority or masks hold back: unmasking leaves to the machine
+M_LAYOUT.word("DIV0TRAP", 1, hidden=True)     # CCR.DIV_0_TRP
 
 
 class ArmContext(NamedTuple):
@@ -47,3 +65,36 @@ class ArmContext(NamedTuple):
     def of(cls, word: int) -> ArmContext:
         """Return the context for a context word."""
         return cls(word & 1, word >> 1 & 1, word >> 2 & 1)
+
+
+#: numbers of `abort("exception", n)` of M-profile rows: nothing of the instruction has happened
+NO_COPROCESSOR, DIVIDE_BY_ZERO = 1, 2
+#: numbers of `trap("event", n)` of M-profile rows: the instruction is complete, the machine has to look
+WAIT_INTERRUPT, WAIT_EVENT, UNMASKED, CONTROL_WRITTEN, SEND_EVENT = 1, 2, 3, 4, 5
+
+V6M, V7M, V7EM = 0, 1, 2                      # MContext.ARCH
+NO_FP, FPV4_SP, FPV5_DP = 0, 1, 2             # MContext.FPU
+
+
+class MContext(NamedTuple):
+    """What decoding and staging of the M profile may depend on."""
+
+    T: int = 1          # 0: EPSR.T is clear, whatever comes next is an INVSTATE fault
+    FP: int = 0         # 1: FPSCR's DN, FZ, RMode or AHP is not 0
+    FPOFF: int = 0      # 1: floating-point instructions leave to the machine first (disabled, lazy state to save, FPCA to set)
+    STRICT: int = 0     # 1: every access must be aligned (ARMv6-M, CCR.UNALIGN_TRP)
+    USER: int = 0       # 1: unprivileged while an MPU is on, so that the two may differ in what is executable
+    ARCH: int = V7M
+    FPU: int = NO_FP
+    E: int = 0          # data is little-endian
+
+    @property
+    def word(self) -> int:
+        """Return the context word."""
+        return self.T | self.FPOFF << 1 | self.FP << 2 | self.STRICT << 3 | self.USER << 4 | self.ARCH << 5 | self.FPU << 7
+
+    @classmethod
+    def of(cls, word: int) -> MContext:
+        """Return the context for a context word."""
+        return cls(T=word & 1, FPOFF=word >> 1 & 1, FP=word >> 2 & 1, STRICT=word >> 3 & 1, USER=word >> 4 & 1,
+                   ARCH=word >> 5 & 3, FPU=word >> 7 & 3)

@@ -1,0 +1,78 @@
+"""Pages whose accesses leave the fast path: devices, and memory whose rights differ within a page.
+
+The page's flag byte is SLOW alone; a table has the host address of a block for each such page. A device block has one
+cell of 32 bits for each word of the page: native code answers reads of cells marked readable and keeps writes to posted
+cells in a ring; everything else calls the machine's function. A fine block has a byte of rights for each 32 bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING
+
+from xemu.core import host
+from xemu.core.memory import CLEAN, CODE, PAGE, PAGE_SHIFT, SLOW, GuestFault, with_fast_write
+from xemu.core.records import CELL_BLOCK, CELL_POSTS, CELL_READS, CELL_VALUES, FINE, GRAIN
+
+if TYPE_CHECKING:
+    from xemu.core.memory import AddressSpace
+
+
+class DeviceCells:
+    """The cells of one device page: values, and which access sizes native code may do (bits of value 1, 2, 4)."""
+
+    __slots__ = ("address", "posts", "reads", "values")
+
+    def __init__(self) -> None:
+        self.address = host.reserve(CELL_BLOCK)
+        block = memoryview((ctypes.c_uint8 * CELL_BLOCK).from_address(self.address)).cast("B")
+        self.values = block[CELL_VALUES:CELL_READS].cast("I")
+        self.reads = block[CELL_READS:CELL_POSTS]
+        self.posts = block[CELL_POSTS:CELL_BLOCK]
+
+
+class SlowPages:
+    """The slow pages of an address space."""
+
+    def __init__(self, space: AddressSpace) -> None:
+        self.space = space
+        self.table = host.reserve((space.limit >> PAGE_SHIFT) * 8 + PAGE)
+        self.devices: dict[int, DeviceCells] = {}          # by page number
+        self.rights: dict[int, bytes] = {}                 # of fine pages, by page number
+        self._fine: dict[int, ctypes.Array[ctypes.c_char]] = {}
+
+    def _enter(self, page: int, block: int) -> None:
+        ctypes.c_uint64.from_address(self.table + page * 8).value = block
+        self.space.flags[page] = SLOW | (self.space.flags[page] & (CODE | CLEAN) if block & FINE else 0)
+
+    def device(self, address: int) -> DeviceCells:
+        """Make the page at `address` a device's (once) and return its cells."""
+        page = address >> PAGE_SHIFT
+        if page not in self.devices:
+            self.devices[page] = DeviceCells()
+            self._enter(page, self.devices[page].address)
+        return self.devices[page]
+
+    def fine(self, address: int, rights: bytes) -> None:
+        """Give each 32 bytes of the memory page at `address` rights of its own (READ, WRITE)."""
+        page = address >> PAGE_SHIFT
+        block = self._fine.get(page)
+        if block is None:
+            block = self._fine[page] = ctypes.create_string_buffer(PAGE // GRAIN)
+        ctypes.memmove(block, rights, PAGE // GRAIN)
+        self.rights[page] = rights
+        self._enter(page, ctypes.addressof(block) | FINE)           # malloc aligns by 16
+
+    def plain(self, address: int, prot: int) -> None:
+        """Make a fine page whole again, with the same rights everywhere."""
+        page = address >> PAGE_SHIFT
+        self.rights.pop(page, None)
+        ctypes.c_uint64.from_address(self.table + page * 8).value = 0
+        self.space.flags[page] = with_fast_write(prot | self.space.flags[page] & (CODE | CLEAN))
+
+    def allowed(self, address: int, length: int, access: int) -> None:
+        """Check the grains of a fine page; GuestFault names the first byte that may not be touched."""
+        rights = self.rights[address >> PAGE_SHIFT]
+        for at in range(address & -GRAIN, address + length, GRAIN):
+            if rights[(at & (PAGE - 1)) // GRAIN] & access != access:
+                raise GuestFault(max(at, address), access, mapped=True)
