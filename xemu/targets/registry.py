@@ -10,7 +10,7 @@ from xemu.errors import UsageError
 if TYPE_CHECKING:
     from xemu.core.target import Target
 
-TARGETS = {"arm": "xemu.targets.arm.target"}
+TARGETS = {"arm": "xemu.targets.arm.target", "arm-m": "xemu.targets.arm.m_target"}
 
 
 def get_target(name: str) -> Target:

@@ -47,6 +47,7 @@ M_LAYOUT.word("IPSR", 9)                      # number of the exception that is 
 M_LAYOUT.word("EVENT", 1, hidden=True)        # the event register of WFE
 M_LAYOUT.word("PENDING", 1, hidden=True)      # an exception waits that priority or masks hold back: unmasking leaves to the machine
 M_LAYOUT.word("DIV0TRAP", 1, hidden=True)     # CCR.DIV_0_TRP
+M_LAYOUT.word("PRIOMASK", 8, hidden=True)     # the bits of BASEPRI that the processor has: 0xE0 for 3 bits of priority
 
 
 class ArmContext(NamedTuple):

@@ -25,44 +25,70 @@ def load_rows() -> None:
 
 
 def _get(state: StateBlock, name: str) -> int:
-    return state.get(LAYOUT.cells[name])
+    return state.get(state.layout.cells[name])
+
+
+def _set(state: StateBlock, name: str, value: int) -> None:
+    state.set(state.layout.cells[name], 0, value)
+
+
+# -- what the A and the M profile keep in the same way -----------------------------------------------------------------
+
+
+def flags_of(state: StateBlock) -> int:
+    """Return N, Z, C, V and Q in bits 31:27, from what produced them."""
+    nz, x, y, s = (_get(state, n) for n in ("NZ", "CX", "CY", "CS"))
+    y = ~y
+    n, z = nz >> 63, int(nz & 0xFFFFFFFF == 0)
+    c = ((x & y) | ((x | y) & ~s)) >> 31 & 1
+    v = ((x ^ s) & (y ^ s)) >> 31 & 1
+    return n << 31 | z << 30 | c << 29 | v << 28 | _get(state, "Q") << 27
+
+
+def set_flags(state: StateBlock, value: int) -> None:
+    """Set the flags, Q and GE from a status register."""
+    n, z, c, v = value >> 31 & 1, value >> 30 & 1, value >> 29 & 1, value >> 28 & 1
+    _set(state, "NZ", n << 63 | (1 - z))
+    _set(state, "CX", c << 31)
+    _set(state, "CY", (1 - c) << 31)
+    _set(state, "CS", (c ^ v) << 31)
+    _set(state, "Q", value >> 27 & 1)
+    _set(state, "GE", value >> 16 & 15)
+
+
+def fpscr_of(state: StateBlock) -> int:
+    """Return FPSCR."""
+    return _get(state, "FPNZCV") << 28 | _get(state, "FPQC") << 27 | _get(state, "FPMODE") | _get(state, "FPFLAGS")
+
+
+def set_fpscr(state: StateBlock, value: int, modes: int) -> None:
+    """Set FPSCR; `modes` are the mode bits that exist. The context is the caller's."""
+    _set(state, "FPNZCV", value >> 28)
+    _set(state, "FPQC", value >> 27 & 1)
+    _set(state, "FPMODE", value & modes)
+    _set(state, "FPFLAGS", value & 0x9F)
 
 
 def read_register(state: StateBlock, name: str) -> int | None:
     """Return the user's view of CPSR and FPSCR (ARM ARM A2.4, A2.5.3)."""
     if name == "cpsr":
-        nz, x, y, s = (_get(state, n) for n in ("NZ", "CX", "CY", "CS"))
-        y = ~y
-        n, z = nz >> 63, int(nz & 0xFFFFFFFF == 0)
-        c = ((x & y) | ((x | y) & ~s)) >> 31 & 1
-        v = ((x ^ s) & (y ^ s)) >> 31 & 1
         it = _get(state, "ITSTATE")
-        return (n << 31 | z << 30 | c << 29 | v << 28 | _get(state, "Q") << 27 | (it & 3) << 25 | _get(state, "GE") << 16
+        return (flags_of(state) | (it & 3) << 25 | _get(state, "GE") << 16
                 | (it >> 2) << 10 | (state.context & 1) << 5 | (state.context >> 1 & 1) << 9 | 0x10)
     if name == "fpscr":
-        return (_get(state, "FPNZCV") << 28 | _get(state, "FPQC") << 27 | _get(state, "FPMODE") | _get(state, "FPFLAGS"))
+        return fpscr_of(state)
     return None
 
 
 def write_register(state: StateBlock, name: str, value: int) -> bool:
     """Set CPSR (flags, Q, GE, IT, T, E) or FPSCR."""
-    cells = LAYOUT.cells
     if name == "cpsr":
-        n, z, c, v = value >> 31 & 1, value >> 30 & 1, value >> 29 & 1, value >> 28 & 1
-        state.set(cells["NZ"], 0, n << 63 | (1 - z))
-        state.set(cells["CX"], 0, c << 31)
-        state.set(cells["CY"], 0, (1 - c) << 31)
-        state.set(cells["CS"], 0, (c ^ v) << 31)
-        state.set(cells["Q"], 0, value >> 27 & 1)
-        state.set(cells["GE"], 0, value >> 16 & 15)
-        state.set(cells["ITSTATE"], 0, (value >> 10 & 0x3F) << 2 | value >> 25 & 3)
+        set_flags(state, value)
+        _set(state, "ITSTATE", (value >> 10 & 0x3F) << 2 | value >> 25 & 3)
         state.context = state.context & ~3 | value >> 5 & 1 | (value >> 9 & 1) << 1
         return True
     if name == "fpscr":
-        state.set(cells["FPNZCV"], 0, value >> 28)
-        state.set(cells["FPQC"], 0, value >> 27 & 1)
-        state.set(cells["FPMODE"], 0, value & FPMODE)
-        state.set(cells["FPFLAGS"], 0, value & 0x9F)
+        set_fpscr(state, value, FPMODE)
         state.context = state.context & ~4 | (4 if value & FPMODE else 0)
         return True
     return False
