@@ -15,7 +15,7 @@ from xemu.errors import ImageError
 from xemu.loaders.image import Image, Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     Reader = Callable[[int, int], bytes]  # (offset, length) -> at most that many bytes
 
@@ -34,6 +34,7 @@ SHT_SYMTAB, SHT_DYNSYM = 2, 11
 STT_FUNC, STT_OBJECT, STT_NOTYPE = 2, 1, 0
 MAX_HEADERS = 512
 MAX_INTERPRETER = 4096
+MAX_NAME = 1 << 16
 
 # ELF machine number -> (xemu's name, the name people use)
 MACHINES = {
@@ -64,7 +65,7 @@ class ElfHeader:
         """Parse; ImageError if this is not an ELF file or cut short."""
         start = read(0, 64)
         if len(start) < IDENT.size or start[:4] != b"\x7fELF":
-            raise ImageError(f"{name}: not an ELF program ({_describe(start)})")
+            raise ImageError(f"{name}: not an ELF program ({describe(start)})")
         ident = IDENT.unpack(start)
         if ident.bits not in (1, 2) or ident.data not in (1, 2):
             raise ImageError(f"{name}: ELF header with class {ident.bits} and byte order {ident.data}; is the file damaged?")
@@ -97,7 +98,7 @@ def read_elf(read: Reader, size: int, name: str) -> Image:
         raise ImageError(f"{name}: not a program but {kinds.get(fields.type, f'ELF type {fields.type}')}")
     image = Image(header.machine[0], fields.entry, [], bits=header.bits, movable=fields.type == ET_DYN,
                   header_size=header.layouts.program.size, header_count=fields.phnum, flags=fields.flags)  # fmt: skip
-    for index, program in enumerate(_program_headers(header, read, size)):
+    for index, program in enumerate(program_headers(header, read, size)):
         _take_header(image, index, program, read, size, name)
     if not image.segments:
         raise ImageError(f"{name}: no segment to load; is it a debug-information file?")
@@ -106,7 +107,8 @@ def read_elf(read: Reader, size: int, name: str) -> Image:
     return image
 
 
-def _program_headers(header: ElfHeader, read: Reader, size: int) -> list[Any]:
+def program_headers(header: ElfHeader, read: Reader, size: int) -> list[Any]:
+    """Return the program headers of a file of `size` bytes; ImageError if there are none or they are damaged."""
     fields, layout, name = header.fields, header.layouts.program, header.name
     if fields.phnum == 0:
         raise ImageError(f"{name}: no program headers; it cannot be run")
@@ -208,38 +210,54 @@ def read_symbols(read: Reader, size: int, name: str) -> Symbols:
         return Symbols([])
 
 
-def _symbol_rows(header: ElfHeader, read: Reader, size: int) -> list[tuple[int, int, str]]:
+def section_headers(header: ElfHeader, read: Reader, size: int) -> list[Any]:
+    """Return the section headers; none if there are none or they are damaged (running needs none)."""
     fields, layout = header.fields, header.layouts.section
     length = fields.shnum * layout.size
     if fields.shentsize != layout.size or fields.shoff + length > size:
         return []
     table = read(fields.shoff, length)
-    sections = [layout.unpack(table, index * layout.size) for index in range(fields.shnum)]
-    for kind in (SHT_SYMTAB, SHT_DYNSYM):
-        for section in sections:
-            if section.type == kind and section.link < len(sections):
-                return _read_table(header, section, sections[section.link], read, size)
-    return []
+    return [layout.unpack(table, index * layout.size) for index in range(min(fields.shnum, len(table) // layout.size))]
 
 
-def _read_table(header: ElfHeader, section: Any, strings: Any, read: Reader, size: int) -> list[tuple[int, int, str]]:
-    if section.offset + section.size > size or strings.offset + strings.size > size:
-        return []
-    data, names = read(section.offset, section.size), read(strings.offset, strings.size)
-    layout, thumb = header.layouts.symbol, header.machine[0] == "arm"
+def _symbol_rows(header: ElfHeader, read: Reader, size: int) -> list[tuple[int, int, str]]:
+    thumb = header.machine[0] == "arm"
     rows = []
-    for offset in range(0, len(data) - layout.size + 1, layout.size):
-        symbol = layout.unpack(data, offset)
-        if symbol.shndx == 0 or symbol.info & 15 > STT_FUNC or symbol.name >= len(names):
-            continue
-        text = names[symbol.name : names.find(b"\0", symbol.name)].decode("utf-8", "replace")
-        if text and not text.startswith("$"):  # $a $t $d: ARM mapping symbols, not names
+    for symbol, text in raw_symbols(header, section_headers(header, read, size), read, size):
+        if symbol.info & 15 <= STT_FUNC:
             value = symbol.value & ~1 if thumb and symbol.info & 15 == STT_FUNC else symbol.value
             rows.append((value, symbol.size, text))
     return rows
 
 
-def _describe(start: bytes) -> str:
+def raw_symbols(header: ElfHeader, sections: list[Any], read: Reader, size: int) -> Iterator[tuple[Any, str]]:
+    """Yield (entry as in the file, name) of .symtab, or of .dynsym where there is none.
+
+    Undefined and nameless entries and ARM's mapping symbols ($a $t $d) are left out.
+    """
+    for kind in (SHT_SYMTAB, SHT_DYNSYM):
+        for section in sections:
+            if section.type == kind and section.link < len(sections):
+                yield from _read_table(header, section, sections[section.link], read, size)
+                return
+
+
+def _read_table(header: ElfHeader, section: Any, strings: Any, read: Reader, size: int) -> Iterator[tuple[Any, str]]:
+    if section.offset + section.size > size or strings.offset + strings.size > size:
+        return
+    data, names = read(section.offset, section.size), read(strings.offset, strings.size)
+    layout = header.layouts.symbol
+    for offset in range(0, len(data) - layout.size + 1, layout.size):
+        symbol = layout.unpack(data, offset)
+        end = names.find(b"\0", symbol.name, symbol.name + MAX_NAME)
+        if symbol.shndx == 0 or end < 0:
+            continue
+        text = names[symbol.name : end].decode("utf-8", "replace")
+        if text and not text.startswith("$"):
+            yield symbol, text
+
+
+def describe(start: bytes) -> str:
     """Say what a file that is not ELF seems to be."""
     if not start:
         return "the file is empty"
