@@ -151,8 +151,21 @@ def _converted_nan(x: Parts, target: str) -> Bits:
 
 
 def half_conversion(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
-    """Return FPHalfToSingle or FPSingleToHalf. Halves are never flushed; control bit 5 chooses the alternative format."""
-    return _half_to_single(x, ctl) if fmt[0] == "f16" else _single_to_half(x, ctl)
+    """Return FPHalfToSingle, FPSingleToHalf or the same with doubles (FPv5).
+
+    Halves are never flushed; control bit 5 chooses the alternative format.
+    """
+    if fmt[0] != "f16":
+        return _to_half(x, fmt[0], ctl)
+    single, flags = _half_to_single(x, ctl)
+    return (single if fmt[1] == "f32" else _as_double(single)), flags
+
+
+def _as_double(x: Bits) -> Bits:
+    """Return a single that is no denormal and no signalling NaN as a double."""
+    single = Parts(x, "f32")
+    exponent = mux(single.exponent == 255, const(2047, 11), mux(single.exponent == 0, const(0, 11), zext(single.exponent, 11) + 896))
+    return cat(single.sign, exponent, single.fraction, const(0, 29))
 
 
 def _half_to_single(x: Bits, ctl: Bits) -> Result:
@@ -171,8 +184,8 @@ def _half_to_single(x: Bits, ctl: Bits) -> Result:
     return mux(special, infinite, number) | sign, exceptions(invalid=nan & half.is_signalling)
 
 
-def _single_to_half(x: Bits, ctl: Bits) -> Result:
-    given = Parts(x, "f32")
+def _to_half(x: Bits, source: str, ctl: Bits) -> Result:
+    given = Parts(x, source)
     a, alternative = given.flushed(ctl[3]), ctl[5]
     sign = cat(a.sign, const(0, 15))
     rounded, flags = _round_to_half(a, ctl)
@@ -187,17 +200,20 @@ def _single_to_half(x: Bits, ctl: Bits) -> Result:
 
 def _round_to_half(a: Parts, ctl: Bits) -> Result:
     """Return the magnitude of a number rounded to half precision and its exceptions (FPRound)."""
+    bias, fraction = FORMATS[a.fmt].bias, FORMATS[a.fmt].fraction
     exponent = zext(a.exponent, 16)
-    tiny = ult(exponent, 113)                                    # below 2**-14; the smallest unit is 2**-24
-    shift = mux(tiny, 126 - exponent, const(13, 16))
-    significand = zext(cat(a.exponent != 0, a.fraction), 64) << 32
+    tiny = ult(exponent, bias - 14)                              # below 2**-14; the smallest unit is 2**-24
+    shift = mux(tiny, bias - 1 - exponent, const(13, 16))
+    significand = zext(cat(a.exponent != 0, a.fraction), 64) << (55 - fraction)
     moved = significand >> zext(shift, 64)
+    if a.fmt == "f64":                                           # more bits than fit: whether any was lost counts
+        moved = moved | zext((moved << zext(shift, 64)) != significand, 64)
     moved = mux(ult(const(32, 16), shift), const(1, 64), moved)  # far below the smallest half: just not zero
-    up = _rounds_up(moved[31:0], moved[32], a.sign, ctl[1:0])
+    up = rounds_up(moved[31:0], moved[32], a.sign, ctl[1:0])
     units = moved[47:32] + zext(up, 16)
     inexact = moved[31:0] != 0
     # units carry into the exponent by themselves; a normal number's implicit one counts as one exponent step
-    total = mux(tiny, const(0, 32), zext(exponent - 113, 32) << 10) + zext(units, 32)
+    total = mux(tiny, const(0, 32), zext(exponent - (bias - 14), 32) << 10) + zext(units, 32)
     over = ule(const(0x7C00, 32), total) & ~ctl[5]
     saturated = ule(const(0x8000, 32), total) & ctl[5]
     towards_zero = (ctl[1:0] == 3) | (ctl[1:0] == mux(a.sign, const(1, 2), const(2, 2)))
@@ -207,8 +223,13 @@ def _round_to_half(a: Parts, ctl: Bits) -> Result:
     return value, flags
 
 
-def _rounds_up(rest: Bits, odd: Bits, sign: Bits, mode: Bits) -> Bits:
-    """Return whether the magnitude is increased: `rest` is what was cut off, its top bit worth a half."""
+def rounds_up(rest: Bits, odd: Bits, sign: Bits, mode: Bits | None) -> Bits:
+    """Return whether the magnitude is increased: `rest` is what was cut off, its top bit worth a half.
+
+    `mode` None: to the nearest, halves away from zero.
+    """
+    if mode is None:
+        return rest[rest.width - 1]
     half = 1 << (rest.width - 1)
     nearest = ult(const(half, rest.width), rest) | ((rest == half) & odd)
     directed = (rest != 0) & mux(mode == 1, ~sign, (mode == 2) & sign)
@@ -218,10 +239,10 @@ def _rounds_up(rest: Bits, odd: Bits, sign: Bits, mode: Bits) -> Bits:
 # -- integers and fixed point -------------------------------------------------------------------------------------------------
 
 
-def to_integer(x: Bits, fmt: str, width: int, fbits: Bits | int, mode: Bits, ctl: Bits, *, signed: bool) -> Result:
+def to_integer(x: Bits, fmt: str, width: int, fbits: Bits | int, mode: Bits | None, ctl: Bits, *, signed: bool) -> Result:
     """Return FPToFixed(): x * 2**fbits as an integer of `width` ≤ 32 bits, saturated; `mode` is the rounding mode.
 
-    `fbits` is an int or a 16-bit value.
+    None: halves away from zero. `fbits` is an int or a 16-bit value.
     """
     f, given = FORMATS[fmt], Parts(x, fmt)
     a = given.flushed(ctl[3])
@@ -234,7 +255,7 @@ def to_integer(x: Bits, fmt: str, width: int, fbits: Bits | int, mode: Bits, ctl
     whole = mux(far, const(0, 64), whole)
     rest = mux(far, zext(significand != 0, 64), significand << zext(64 - right, 64))
     rest = mux(left, const(0, 64), rest)
-    number = whole + zext(_rounds_up(rest, whole[0], a.sign, mode), 64)
+    number = whole + zext(rounds_up(rest, whole[0], a.sign, mode), 64)
     low = const(1 << (width - 1) if signed else 0, 64)
     high = const((1 << (width - signed)) - 1, 64)
     limit = mux(a.sign, low, high)

@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.isa import FixedWidthIsa, Split
+from xemu.core.isa import Field, FixedWidthIsa, Reg, Split
 from xemu.targets.arm import operations
 from xemu.targets.arm.isa import t16, t32
 from xemu.targets.arm.layout import FPV4_SP, FPV5_DP, NO_FP, V6M, V7EM, V7M, MContext
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FIELDS: dict[str, AnyField] = {"im": Split(1), "I": Split(1), "F": Split(1)}
 m16 = FixedWidthIsa("m16", 16, {**t16.fields, **FIELDS}, extra=t16.extra, cpu=MCpu)
-m32 = FixedWidthIsa("m32", 32, {**t32.fields, "opc": Split(1)}, extra=t32.extra, cpu=MCpu)
+m32 = FixedWidthIsa("m32", 32, {**t32.fields, "H": Field(1), "Sx": Reg(of="Vd H"), "cc": Split(2)}, extra=t32.extra, cpu=MCpu)
 m_none = FixedWidthIsa("m_none", 16, {}, cpu=MCpu)
 
 #: what a row may need, and whether a context has it; our one FPv5 has both precisions
@@ -85,15 +85,18 @@ def guarded(function: Callable[..., None], feature: str) -> Callable[..., None]:
     return row
 
 
+def adopt(row: Row, feature: str) -> Row:
+    """Guard a row of the M profile. Encodings that name D16-D31 are not in it."""
+    row.function, row.features = guarded(row.function, feature), feature
+    for name in {"Dd", "Dn", "Dm"}.intersection(row.parameters):
+        (_, top), _ = row.raw_places(name)
+        row.mask |= 1 << top.shift
+    return row
+
+
 def copy(row: Row, isa: FixedWidthIsa, feature: str) -> Row:
-    """Return a row of T16 or T32 as one of the M profile. Encodings that name D16-D31 are not in it."""
-    mask = row.mask
-    for name in ("Dd", "Dn", "Dm"):
-        if name in row.parameters:
-            (_, top), _ = row.raw_places(name)
-            mask |= 1 << top.shift
-    name = f"{isa.name}.{row.name.split('.')[1]}"
-    return replace(row, isa=isa, name=name, mask=mask, function=guarded(row.function, feature), features=feature)
+    """Return a row of T16 or T32 as one of the M profile."""
+    return adopt(replace(row, isa=isa, name=f"{isa.name}.{row.name.split('.')[1]}"), feature)
 
 
 def take_over(source: FixedWidthIsa, isa: FixedWidthIsa) -> None:
@@ -121,5 +124,4 @@ def m_row(isa: FixedWidthIsa, feature: str, pattern: str, template: str,
 def add_m_row(function: Callable[..., None], isa: FixedWidthIsa, feature: str, pattern: str, template: str, **how: Any) -> None:
     """Register a function as a row of the M profile that needs a feature (for tables of families)."""
     source = f"{function.__module__.rsplit('.', 1)[-1]}.py:{function.__code__.co_firstlineno}"
-    row = isa.add(function, pattern, template, features=feature, source=source, **how)
-    row.function = guarded(function, feature)
+    adopt(isa.add(function, pattern, template, source=source, **how), feature)

@@ -16,6 +16,7 @@ class ArmCpu(Recorder):
     """The processor inside an ARM row."""
 
     context: ArmContext
+    doublewords = 32                   # registers D0, D1 …
 
     def special_read(self, cell: Cell, index: int | Bits) -> Bits | None:
         """R15 reads as the address of the instruction plus 8 (A32) or 4 (T32)."""

@@ -149,10 +149,10 @@ def transfer(cpu, V, first: RegNo, words: Bits, size: int, Rn: RegNo, *, load: b
 
     At most 16 doublewords or 32 singles. An odd number of words of doublewords (FLDMX, FSTMX) counts in the write-back only.
     """
-    most, shift = (16, 1) if size == 8 else (32, 0)
+    most, shift, last = (16, 1, cpu.doublewords) if size == 8 else (32, 0, 32)
     count = zext(words, 16) >> shift
     end = count + zext(first.as_bits(), 16)
-    good = ult(end, 33) & ult(count, most + 1) & (count != 0)
+    good = ult(end, last + 1) & ult(count, most + 1) & (count != 0)
     with when(~good):
         cpu.undefined()
     length = zext(words, 32) << 2
