@@ -26,6 +26,9 @@ WINDOW, WINDOW_SIZE = 0x5000_0000, 0x3000
 CASE_BYTES = 64
 SPECIAL = (0, 1, 2, 31, 32, 33, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000,
            0x7F800001, 0x00800000, 0x00000001, 0x3F800000, 0xBF800000)
+STATUS = {"arm": "cpsr", "arm-m": "xpsr"}           # the derived register that has the flags
+MODES = (1 << 22, 2 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 26, 7 << 24)     # of FPSCR: RMode, FZ, DN, AHP
+HALFWORDS = ("t32", "m32")                          # instruction sets whose words stand in memory first halfword first
 
 
 @dataclass
@@ -48,6 +51,7 @@ class Law:
     def __init__(self, target: str = "arm", seed: int = 0) -> None:
         self.random = random.Random(seed)
         self.target = get_target(target)
+        self.status = STATUS[target]
         self.target.load_rows()
         self.space = AddressSpace(32)
         self.engine = Engine(self.target, self.space, Options(jit=False))
@@ -65,12 +69,12 @@ class Law:
                 w = w & ~(15 << 28) | 14 << 28
             if not any(w & m == v for m, v in variant.excludes):
                 break
-        if isa.name == "t32":
+        if isa.name in HALFWORDS:
             return (w >> 16).to_bytes(2, "little") + (w & 0xFFFF).to_bytes(2, "little")
         return w.to_bytes(isa.bits // 8, "little")
 
-    def state(self) -> bytes:
-        """Return random registers: bytes of the state block behind the engine's cells."""
+    def state(self, context: int) -> bytes:
+        """Return random registers that go with a context: bytes of the state block behind the engine's cells."""
         st, rnd = self.engine.state, self.random
         for cell in self.cells.values():
             if cell.storage != cell.name:
@@ -85,9 +89,12 @@ class Law:
                 st.write(self.cells["R"].names[i], WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
             elif rnd.random() < 0.3:
                 st.write(self.cells["R"].names[i], rnd.randrange(0, 64))
-        st.set(self.cells["ITSTATE"], 0, 0)
-        st.set(self.cells["FPMODE"], 0, 0)
-        st.set(self.cells["EXSIZE"], 0, rnd.choice((0, 1, 2, 4, 8)))
+        modes = rnd.choice(MODES) if self.target.context(context).FP else 0
+        given = {"ITSTATE": 0, "FPMODE": modes, "EXSIZE": rnd.choice((0, 1, 2, 4, 8))}
+        if rnd.random() < 0.5:
+            given["IPSR"] = 0                           # Thread mode
+        for name in given.keys() & self.cells.keys():
+            st.set(self.cells[name], 0, given[name])
         return bytes(st.buffer[ENGINE_BYTES:])
 
     def case(self, variants: Sequence[Variant], context: int, prefix: bytes = b"") -> LawCase:
@@ -95,7 +102,7 @@ class Law:
         words = prefix + b"".join(self.word(v) for v in variants)
         memory = self.random.randbytes(WINDOW_SIZE)
         note = ", ".join(v.name for v in variants)
-        return LawCase(words, len(variants) + bool(prefix), context, self.state(), memory, note)
+        return LawCase(words, len(variants) + bool(prefix), context, self.state(context), memory, note)
 
     # -- running -------------------------------------------------------------------------------------------------
     def _begin(self, case: LawCase) -> None:
@@ -111,7 +118,7 @@ class Law:
                 continue
             kept = [i for i in range(cell.count) if not self.target.is_scratch(cell.name, i)]
             values.extend((f"{cell.name}[{i}]", st.get(cell, i)) for i in kept)
-        values.append(("cpsr", st.read("cpsr")))
+        values.append((self.status, st.read(self.status)))
         stop = None if result is None or result.kind is ExitKind.BUDGET else (result.kind.value, result.number, result.fault)
         ran = self.engine.insns - before
         return (("pc", st.pc), ("context", st.context), ("ran", ran), ("stop", stop), *values,
@@ -150,7 +157,7 @@ class Law:
             for case, want in zip(cases, expected, strict=True):
                 stopped = dict(want)["stop"] is not None
                 got = self.native(case, dict(want)["ran"] + (1 if stopped else 0) or 1)
-                if dict(want)["stop"] is not None and dict(want)["stop"][0] == "syscall":
+                if dict(want)["stop"] is not None and dict(want)["stop"][0] in ("syscall", "event"):
                     got = self.native(case, dict(want)["ran"])
                 if got != want:
                     complaints.append(self._describe(tier, case, want, got))
