@@ -218,7 +218,7 @@ class SpaceMemory:
     def store(self, addr: int, size: int, align: int, value: int) -> None:
         """Write."""
         self._aligned(addr, align, WRITE)
-        if self._slow(addr, size):
+        if self._slow(addr, size) or (addr >> 12 in self.engine.slow.read_only and not self.space.flags[addr >> 12] & WRITE):
             self.engine.slow_access(addr, size, write=True, value=value)
         else:
             self.space.write(addr, value.to_bytes(size, "little"))
@@ -231,7 +231,8 @@ class SpaceMemory:
         while at < addr + size:
             part = min(addr + size, (at | 4095) + 1) - at
             if not self.space.flags[at >> 12 & (self.space.limit >> 12) - 1] & SLOW:
-                self.space.view(at, part, access)
+                if not (write and at >> 12 in self.engine.slow.read_only):
+                    self.space.view(at, part, access)
             elif at >> 12 in self.engine.slow.rights:
                 self.engine.slow.allowed(at, part, access)
             at += part
@@ -396,7 +397,7 @@ class Engine:
                 self._new_page_table(self._table_size * 2)
             else:
                 self._enter_page(page)
-            self.space.mark_code(address, code=True)
+            self._mark_code(address)
             self.library.page_decoded(page)
         return page
 
@@ -407,8 +408,14 @@ class Engine:
         return page.record(pc)
 
     def code_changed(self, address: int, length: int) -> None:
-        """Forget what was decoded from these bytes (mapping changes, writes by system calls)."""
+        """Forget what was decoded from these bytes (mapping changes, writes by system calls), where they are mirrored too."""
         first, last = address >> 12, (address + max(length, 1) - 1) >> 12
+        for page in range(first, last + 1) if self.space.mirrors else ():
+            for other in self.space.mirrors.get(page, ()):
+                self._forget_pages(other, other)
+        self._forget_pages(first, last)
+
+    def _forget_pages(self, first: int, last: int) -> None:
         if last - first > len(self.pages):
             doomed = [p for p in self.pages.values() if first <= p.address >> 12 <= last]
         else:
@@ -431,9 +438,16 @@ class Engine:
         ctypes.memset(self._table, 0, self._table_size * PAGE_ENTRY)
         for page in self.pages.values():
             self._enter_page(page)
-            self.space.mark_code(page.address, code=True)
+            self._mark_code(page.address)
         self._forget_jumps()
         self.library.dropped(doomed)
+
+    def _mark_code(self, address: int) -> None:
+        """Watch stores to a page with decoded code; through a mirror every store counts."""
+        self.space.mark_code(address, code=True)
+        for other in self.space.mirrors.get(address >> 12, ()):
+            self.space.mark_code(other << 12, code=True)
+            ctypes.memset(self.granules + other * 8, 0xFF, 8)
 
     def _forget_jumps(self) -> None:
         """Empty the jump cache: a key of all ones is no address."""
@@ -512,6 +526,14 @@ class Engine:
         self.posted = memoryview((ctypes.c_uint64 * (POSTED_ROOM * 2)).from_address(self._posted)).cast("B").cast("Q")
         self.cells[CELL["posted"]], self.cells[CELL["posted_room"]] = self._posted, POSTED_ROOM
 
+    def take_posted(self) -> list[int]:
+        """Return the writes that native code has kept since the last time: address << 32 | value each."""
+        count = self.cells[CELL["posted_count"]]
+        if not count:
+            return []
+        self.cells[CELL["posted_count"]] = 0
+        return self.posted[1:2 * count:2].tolist()
+
     def _device_access(self, address: int, info: int, value: int) -> int:
         """Serve native code: faults are left in the state."""
         try:
@@ -530,7 +552,7 @@ class Engine:
             parts = [self.slow_access(address + i, 1, write=write, value=value >> 8 * i & 0xFF) for i in range(size)]
             return int.from_bytes(bytes(parts), "little")
         page, access = address >> 12, WRITE if write else READ
-        if page in self.slow.devices:
+        if self.slow.is_device(page) or (write and page in self.slow.read_only):
             return self.device(address, size, write, value)
         if page in self.slow.rights:
             self.slow.allowed(address, size, access)
@@ -631,6 +653,11 @@ class Engine:
         if kind == "align":
             return Exit(ExitKind.FAULT, self._pc, fault=Fault(number, 1, "ALIGN"))
         return Exit(ExitKind(kind), self._pc, number)
+
+    def folded(self, pc: int) -> None:
+        """Note an exception entry or return in the trace hash."""
+        if self.options.tracing:
+            self._fold(pc)
 
     def _fold(self, pc: int) -> None:
         """Fold a system call into the trace hash, as branches are folded natively."""

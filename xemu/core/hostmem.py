@@ -92,6 +92,13 @@ def remap(old: int, old_length: int, new_length: int, new: int = 0) -> int:
     return int(result)
 
 
+def mirror(source: int, length: int, target: int) -> None:
+    """Show the memory of a shared mapping at `target` too (mremap(2): an old length of 0 duplicates)."""
+    result = _mremap(source, 0, length, MREMAP_MAYMOVE | MREMAP_FIXED, target)
+    if result is None or result == FAILED:
+        raise _fail()
+
+
 def advise(address: int, length: int, advice: int) -> None:
     """madvise(2)."""
     if _madvise(address, length, advice):

@@ -138,6 +138,7 @@ class AddressSpace:
         self.code_changed: Callable[[int, int], None] = _nothing
         self.lost: list[int] = []          # addresses touched past the end of a mapped file; they read as zero now
         self.page_lost: Callable[[], None] = lambda: None
+        self.mirrors: dict[int, tuple[int, ...]] = {}     # page number -> the other pages that show the same memory
         self._guard: object = None
         self._areas: list[Area] = []
         self._starts: list[int] = []
@@ -199,6 +200,21 @@ class AddressSpace:
         inode = (status.st_dev, status.st_ino)
         return Area(addr, addr + length, prot, shared=shared, path=path, offset=offset,
                     inode=inode, may_write=may_write)  # fmt: skip
+
+    def alias(self, addr: int, length: int, of: int, prot: int) -> None:
+        """Show the memory at `of` (mapped shared) at `addr` too; stores through either are seen in both, code included."""
+        hostmem.mirror(self.base + of, length, self.base + addr)
+        self._insert(Area(addr, addr + length, prot, shared=True, path=self._path_of(of)))
+        self._set_flags(addr, length, prot & PROTECTION)
+        for i in range(length >> PAGE_SHIFT):
+            a, b = (addr >> PAGE_SHIFT) + i, (of >> PAGE_SHIFT) + i
+            group = {a, b, *self.mirrors.get(b, ())}
+            for page in group:
+                self.mirrors[page] = tuple(group - {page})
+
+    def _path_of(self, addr: int) -> str:
+        area = self.area_at(addr)
+        return area.path if area else ""
 
     def _page_lost(self, address: int) -> None:
         self.lost.append(address - self.base)

@@ -1,6 +1,6 @@
 """Pages whose accesses leave the fast path: devices, and memory whose rights differ within a page.
 
-The page's flag byte is SLOW alone; a table has the host address of a block for each such page. A device block has one
+The page's flag byte has SLOW and no rights; a table has the host address of a block for each such page. A device block has one
 cell of 32 bits for each word of the page: native code answers reads of cells marked readable and keeps writes to posted
 cells in a ring; everything else calls the machine's function. A fine block has a byte of rights for each 32 bytes.
 """
@@ -39,6 +39,8 @@ class SlowPages:
         self.table = host.reserve((space.limit >> PAGE_SHIFT) * 8 + PAGE)
         self.devices: dict[int, DeviceCells] = {}          # by page number
         self.rights: dict[int, bytes] = {}                 # of fine pages, by page number
+        self.read_only: set[int] = set()                   # pages of memory whose writes go to the machine
+        self._nothing = DeviceCells()
         self._fine: dict[int, ctypes.Array[ctypes.c_char]] = {}
 
     def _enter(self, page: int, block: int) -> None:
@@ -52,6 +54,28 @@ class SlowPages:
             self.devices[page] = DeviceCells()
             self._enter(page, self.devices[page].address)
         return self.devices[page]
+
+    def window(self, address: int, length: int) -> None:
+        """Send all accesses of pages that are nobody's yet to the machine: one block without cells serves them all."""
+        first, count = address >> PAGE_SHIFT, -(-length // PAGE)
+        table = memoryview((ctypes.c_uint64 * count).from_address(self.table + first * 8)).cast("B").cast("Q")
+        for i in range(count) if any(table) else ():
+            if not table[i]:
+                self._enter(first + i, self._nothing.address)
+        if not any(table):
+            ctypes.memmove(self.table + first * 8, self._nothing.address.to_bytes(8, "little") * count, count * 8)
+            self.space.flags[first:first + count] = bytes((SLOW,)) * count
+
+    def is_device(self, page: int) -> bool:
+        """Whether a page's accesses all go to the machine (or its cells)."""
+        entry: int = ctypes.c_uint64.from_address(self.table + page * 8).value
+        return entry != 0 and not entry & FINE and page not in self.read_only
+
+    def watch_writes(self, address: int) -> None:
+        """Have stores to a page that may not be written go to the machine, as those to devices."""
+        page = address >> PAGE_SHIFT
+        self.read_only.add(page)
+        ctypes.c_uint64.from_address(self.table + page * 8).value = self._nothing.address
 
     def fine(self, address: int, rights: bytes) -> None:
         """Give each 32 bytes of the memory page at `address` rights of its own (READ, WRITE)."""

@@ -1,0 +1,421 @@
+"""Cortex-M cores as parts of a board: `m.cpu = CortexM3(rate=25 * MHz, irqs=32, priority_bits=3)`."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.engine import ExitKind
+from xemu.core.memory import EXEC, READ, WRITE, GuestFault
+from xemu.errors import MachineError
+from xemu.hw.cortex_m import exceptions as ex
+from xemu.hw.cortex_m.debug import Dwt, Itm
+from xemu.hw.cortex_m.describe import describe_fault, describe_lockup
+from xemu.hw.cortex_m.exceptions import Exceptions
+from xemu.hw.cortex_m.mpu import MpuState
+from xemu.hw.cortex_m.scs import SystemControl
+from xemu.hw.cortex_m.semihosting import Semihosting
+from xemu.hw.cpu import Cpu
+from xemu.hw.machine import Stop
+from xemu.hw.memory import Hole
+from xemu.hw.parts import Wire
+from xemu.targets.arm import layout
+from xemu.targets.arm.layout import M_LAYOUT, MContext
+
+if TYPE_CHECKING:
+    from xemu.core.target import Target
+    from xemu.hw.machine import Machine
+
+FPMODES = 0x07C00000              # AHP DN FZ RMode
+
+
+class CellView:
+    """A register of the state block as `value`, without a search by name."""
+
+    __slots__ = ("_at", "_block", "_wide")
+
+    def __init__(self, block: int, offset: int, size: int) -> None:
+        kind: Any = {1: ctypes.c_uint8, 2: ctypes.c_uint16, 4: ctypes.c_uint32, 8: ctypes.c_uint64}[size]
+        self._wide = kind.from_address(block + offset)
+
+    @property
+    def value(self) -> int:
+        """The number."""
+        return self._wide.value  # type: ignore[no-any-return]
+
+    @value.setter
+    def value(self, number: int) -> None:
+        self._wide.value = number
+
+
+class BitBand(Hole):
+    """One word for each bit of the 1 MB behind it. ARMv7-M: B3.1, Cortex-M3 TRM 3.7."""
+
+    kind = "bit-band"
+
+    def __init__(self, *, at: int, of: int) -> None:
+        super().__init__(at=at, size=0x200_0000)
+        self.of = of
+
+    def read(self, offset: int, size: int) -> int:
+        """Return the bit."""
+        del size
+        return self.machine.bus_read(self.of + (offset >> 5), 1) >> (offset >> 2 & 7) & 1
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Change the bit."""
+        del size
+        at, bit = self.of + (offset >> 5), 1 << (offset >> 2 & 7)
+        old = self.machine.bus_read(at, 1)
+        self.machine.bus_write(at, 1, old | bit if value & 1 else old & ~bit)
+
+
+class CortexM(Exceptions, Cpu):
+    """A core of the M profile. `rate`: beats (instructions) per second; `irqs`: external interrupts.
+
+    `mpu`: number of MPU regions, 0 for none; `vectors`: where the vector table is at reset; `reference`: frequency of
+    SysTick's external clock in Hz, 0 where there is none.
+    """
+
+    arch, fpu, cpuid, title = layout.V7M, layout.NO_FP, 0x412FC231, "Cortex-M3"
+
+    def __init__(self, *, rate: int, irqs: int, priority_bits: int = 3, mpu: int = 8, vectors: int = 0, bitband: bool = True,
+                 systick: bool = True, reference: int = 0, fpu: int | None = None) -> None:
+        if not 1 <= irqs <= 240:
+            msg = f"{self.title} has 1 to 240 interrupts, not {irqs}"
+            raise MachineError(msg)
+        self.rate, self.irqs, self.priority_bits, self.reference = rate, irqs, priority_bits, reference
+        self.vectors, self.systick, self.bitband = vectors, systick, bitband
+        self.fpu = type(self).fpu if fpu is None else fpu
+        self.v6 = self.arch == layout.V6M
+        self.priority_mask = 0xFF & ~(0xFF >> priority_bits)
+        self.irq = [Wire(f"irq{n}", lambda level, n=n: self.line(ex.FIRST_IRQ + n, high=level)) for n in range(irqs)]  # type: ignore[misc]
+        self.nmi = Wire("nmi", lambda level: self.set_pending(ex.NMI) if level else None)
+        self.mpu = MpuState(self, mpu)
+        self.scs = SystemControl(at=0xE000_E000, cpu=self)
+        self.semihosting = Semihosting(self)
+        self.at = None
+        self.name = "cpu"
+        self.dirty = True
+        self.locked_up = False
+
+    # -- building --------------------------------------------------------------------------------------------------------
+    def target(self) -> Target:
+        from xemu.targets.registry import get_target
+
+        return get_target("arm-m")
+
+    def attach(self, machine: Machine, name: str) -> None:
+        self.machine, self.name = machine, name
+        machine.rate = self.rate
+        machine["scs"] = self.scs
+        machine["ppb"] = Hole(at=0xE000_0000, size=0x10_0000)
+        if not self.v6:
+            machine["itm"] = Itm(at=0xE000_0000)
+            machine["dwt"] = Dwt(at=0xE000_1000)
+        if self.bitband:
+            machine["sram_bits"] = BitBand(at=0x2200_0000, of=0x2000_0000)
+            machine["peripheral_bits"] = BitBand(at=0x4200_0000, of=0x4000_0000)
+
+    def start(self) -> None:
+        self.engine, self.space = self.machine.engine, self.machine.engine.space
+        block = self.engine.block
+        self.cells = {n: CellView(block, c.offset, c.stride) for n, c in M_LAYOUT.cells.items() if c.count == 1}
+        at = block + M_LAYOUT.cells["R"].offset
+        self.r = memoryview((ctypes.c_uint32 * 16).from_address(at)).cast("B").cast("I")
+        at = block + M_LAYOUT.cells["Q128"].offset
+        self.s = memoryview((ctypes.c_uint32 * 32).from_address(at)).cast("B").cast("I")
+
+    # -- state -----------------------------------------------------------------------------------------------------------
+    @property
+    def handler_mode(self) -> bool:
+        """Whether an exception is being handled."""
+        return self.cells["IPSR"].value != 0
+
+    @property
+    def control(self) -> int:
+        """CONTROL."""
+        return self.cells["CONTROL"].value
+
+    @property
+    def privileged(self) -> bool:
+        """Whether code now runs privileged."""
+        return self.handler_mode or not self.control & 1
+
+    @property
+    def uses_psp(self) -> bool:
+        """Whether R13 is the process stack pointer."""
+        return bool(self.control & 2) and not self.handler_mode
+
+    def xpsr(self) -> int:
+        """Return APSR, IPSR and EPSR in one word."""
+        return self.engine.state.read("xpsr")
+
+    def set_flags(self, xpsr: int) -> None:
+        """Set APSR and the IT state from a stacked xPSR."""
+        self.engine.state.write("apsr", xpsr)
+        self.cells["ITSTATE"].value = (xpsr >> 10 & 0x3F) << 2 | xpsr >> 25 & 3
+
+    def switch_stack(self, *, psp: bool) -> None:
+        """Make R13 the process or the main stack pointer."""
+        if self.uses_psp != psp:
+            other = self.cells["SPOTHER"]
+            self.r[13], other.value = other.value, self.r[13]
+
+    def mode_changed(self, *, thumb: int, pc: int) -> None:
+        """Go on at pc after a change of mode: derive the context and the rights of memory."""
+        self.mpu.apply()
+        self.engine.set_position(pc, self.context(thumb).word)
+
+    def context(self, thumb: int) -> MContext:
+        """Return the context that the state gives."""
+        off = 0
+        if self.fpu:
+            scs = self.scs
+            aspen = scs.FPCCR.ASPEN
+            off = int(not self._fp_allowed() or scs.FPCCR.LSPACT or (aspen and not self.control & 4))
+        strict = int(self.v6 or bool(self.scs.CCR.UNALIGN_TRP))
+        modes = int(self.cells["FPMODE"].value & FPMODES != 0)
+        return MContext(T=thumb, FP=modes, FPOFF=off, STRICT=strict, USER=int(self.mpu.enabled and not self.privileged),
+                        ARCH=self.arch, FPU=self.fpu)
+
+    def _fp_allowed(self) -> bool:
+        level = self.scs.CPACR.CP10
+        return bool(level == 3 or (level == 1 and self.privileged))
+
+    def refresh(self) -> None:
+        """Derive context and rights anew; the position stays."""
+        if self.machine.running and self.engine.in_native:
+            self._refresh_wanted = True                # a register write in the middle of an instruction: do it after it
+            self.engine.cut()
+            return
+        self._refresh_wanted = False
+        self.mode_changed(thumb=self.engine.state.context & 1, pc=self.engine.pc)
+
+    _refresh_wanted = False
+
+    def interrupts(self) -> None:
+        if self._refresh_wanted:
+            self.refresh()
+        super().interrupts()
+
+    # -- life --------------------------------------------------------------------------------------------------------------
+    def reset(self) -> None:
+        self._clear()
+        for name in ("PRIMASK", "FAULTMASK", "BASEPRI", "CONTROL", "IPSR", "EVENT", "PENDING", "ITSTATE", "EXSIZE", "SPOTHER", "DIV0TRAP",
+                     "FPMODE", "FPFLAGS", "FPNZCV", "FPQC", "Q", "GE"):
+            self.cells[name].value = 0
+        if "PRIOMASK" in self.cells:
+            self.cells["PRIOMASK"].value = self.priority_mask
+        for i in range(15):
+            self.r[i] = 0
+        self.r[14] = 0xFFFFFFFF
+        self.mpu.reset()
+        try:
+            table = self.fetch_vector(self.scs.vtor(), 8)
+        except GuestFault:
+            table = None
+        if table is None:
+            self.machine.report(f"no memory at {self.scs.vtor():#x}, where the vector table should be", once=False)
+            self._lock_up(f"the vector table at {self.scs.vtor():#x} is in no memory")
+            table = bytes(8)
+        sp, pc = int.from_bytes(table[:4], "little"), int.from_bytes(table[4:], "little")
+        self.r[13] = sp & ~3
+        self.engine.state.write("apsr", 0)
+        self.mode_changed(thumb=pc & 1, pc=pc & 0xFFFFFFFE)
+
+    def save(self) -> Any:
+        return {"state": self.engine.state.save(), "pending": self.pending, "active": self.active, "levels": self.levels,
+                "enabled": self.enabled, "priority": list(self.priority), "group_mask": self.group_mask, "sleeping": self.sleeping,
+                "waiting_event": self.waiting_event, "mpu": self.mpu.save()}
+
+    def load(self, data: Any) -> None:
+        for name in ("pending", "active", "levels", "enabled", "group_mask", "sleeping", "waiting_event"):
+            setattr(self, name, data[name])
+        self.priority = list(data["priority"])
+        self.mpu.load(data["mpu"])
+        self.engine.state.load(data["state"])
+        self.mpu.apply()
+        self.dirty = True
+
+    # -- memory ------------------------------------------------------------------------------------------------------------
+    def check_access(self, address: int, size: int, *, write: bool) -> None:
+        if self.mpu.enabled and not self.mpu.allows(address, size, WRITE if write else READ, privileged=self.privileged):
+            raise GuestFault(address, WRITE if write else READ, mapped=True)
+
+    def mpu_denies(self, error: GuestFault) -> bool:
+        """Whether a failed access is the MPU's (or the memory map's execute-never) doing, not the bus's."""
+        return not self.mpu.allows(error.address, 1, error.access, privileged=self.privileged)
+
+    def stack_write(self, address: int, data: bytes) -> None:
+        """Write to the stack with the rights of the current mode; GuestFault."""
+        self._stack_access(address, len(data), WRITE, privileged=self.privileged)
+        self.space.poke(address, data)
+
+    def stack_read(self, address: int, length: int, *, privileged: bool = True) -> bytes:
+        """Read from the stack; GuestFault."""
+        self._stack_access(address, length, READ, privileged=privileged)
+        return self.space.peek(address, length) or bytes(length)
+
+    def _stack_access(self, address: int, length: int, access: int, *, privileged: bool) -> None:
+        if self.mpu.enabled and not self.mpu.allows(address, length, access, privileged=privileged):
+            raise GuestFault(address, access, mapped=True)
+        for at in (address, address + length - 1):
+            part = self.machine.memory_at(at)
+            if part is None or (access == WRITE and not getattr(part, "rights", WRITE) & WRITE):
+                raise GuestFault(address, access, mapped=False)
+
+    def fetch_vector(self, address: int, length: int = 4) -> bytes:
+        """Read a vector; GuestFault."""
+        data = self.space.peek(address, length)
+        if data is None:
+            raise GuestFault(address, READ, mapped=False)
+        return data
+
+    # -- running -----------------------------------------------------------------------------------------------------------
+    def run(self, budget: int) -> None:
+        out = self.engine.run(budget)
+        kind = out.kind
+        if kind is ExitKind.BUDGET or kind is ExitKind.KICK:
+            return
+        if kind is ExitKind.SYSCALL:
+            self._supervisor_call()
+        elif kind is ExitKind.EVENT:
+            self._event(out.number)
+        elif kind is ExitKind.FAULT:
+            self._access_fault(out.fault)
+        elif kind is ExitKind.EXCEPTION:
+            self._exception(out.number)
+        elif kind is ExitKind.BREAKPOINT:
+            self._breakpoint(out.number)
+        elif kind is ExitKind.UNDEFINED:
+            self._usage(ex.UNDEFINSTR if self.engine.state.context & 1 else ex.INVSTATE)
+
+    def _usage(self, status: int) -> None:
+        self.fault(ex.HARD_FAULT if self.v6 else ex.USAGE_FAULT, status)
+
+    def _supervisor_call(self) -> None:
+        self.describe_call = True
+        if self._group(self.priority[ex.SVCALL]) < self.execution_priority():
+            self.enter(ex.SVCALL)
+        else:
+            target = self._escalated(ex.SVCALL)
+            if target:
+                self.enter(target)
+
+    def _event(self, number: int) -> None:
+        if number == layout.WAIT_INTERRUPT:
+            self.sleeping, self.dirty = True, True
+        elif number == layout.WAIT_EVENT:
+            self.sleeping = self.waiting_event = self.dirty = True
+        elif number == layout.UNMASKED:
+            self.dirty = True
+        elif number == layout.CONTROL_WRITTEN:
+            self.refresh()
+        elif number == layout.SEND_EVENT:
+            self.set_event()
+
+    def _exception(self, number: int) -> None:
+        if number == layout.DIVIDE_BY_ZERO:
+            self._usage(ex.DIVBYZERO)
+        elif not self.fpu or not self._fp_allowed() or not self._is_fp():
+            self._usage(ex.NOCP)
+        else:
+            self._begin_floating_point()
+
+    def _is_fp(self) -> bool:
+        """Whether the instruction at pc is one of coprocessors 10 and 11."""
+        data = self.space.peek(self.engine.pc, 4)
+        return data is not None and data[3] & 0xF in (10, 11) and data[1] & 0xEC == 0xEC
+
+    def _begin_floating_point(self) -> None:
+        """ExecuteFPCheck() (B1.5.7): save the lazy state of an outer context, start a context of one's own."""
+        scs = self.scs
+        if scs.FPCCR.LSPACT:
+            try:
+                self._save_lazy()
+            except GuestFault as e:
+                bus = not self.mpu_denies(e)
+                self.fault(ex.BUS_FAULT if bus else ex.MEM_MANAGE, ex.LSPERR if bus else ex.MLSPERR, None)
+                return
+        if scs.FPCCR.ASPEN and not self.control & 4:
+            self.engine.state.write("fpscr", scs.FPDSCR.value & FPMODES)
+            self.cells["CONTROL"].value |= 4
+        self.refresh()
+
+    def _save_lazy(self) -> None:
+        frame = self.scs.FPCAR.value & ~7
+        privileged = not self.scs.FPCCR.USER
+        self._stack_access(frame, 72, WRITE, privileged=privileged)
+        self.space.poke(frame, ex.FP_FRAME.pack(*self.s[:16], self.engine.state.read("fpscr"), 0))
+        self.scs.FPCCR.LSPACT = 0
+
+    def _breakpoint(self, number: int) -> None:
+        if number == 0xAB:
+            self.semihosting.call()
+            if self.locked_up or self.machine.stopping is not None and self.machine.stopping.reason == "exit":
+                return
+            self.engine.set_position(self.engine.pc + 2, self.engine.state.context)
+            self.engine.insns += 1
+            return
+        if not self.v6:
+            self.scs.HFSR.DEBUGEVT = 1
+            self.scs.DFSR.BKPT = 1
+        self.fault(ex.HARD_FAULT, 0)
+
+    def _access_fault(self, fault: Any) -> None:
+        if fault.kind == "ALIGN":
+            self._usage(ex.UNALIGNED)
+            return
+        pc = self.engine.pc
+        if fault.access & EXEC:
+            if fault.address >= 0xF000_0000 and self.handler_mode and fault.address == pc:
+                self.leave(pc | self.engine.state.context & 1)
+                return
+            violation = not self.mpu.allows(fault.address, 2, EXEC, privileged=self.privileged)
+            self._memory_fault(ex.IACCVIOL if violation else ex.IBUSERR, None)
+            return
+        error = GuestFault(fault.address, fault.access, mapped=True)
+        self._memory_fault(ex.DACCVIOL if self.mpu_denies(error) else ex.PRECISERR, fault.address)
+
+    def _memory_fault(self, status: int, address: int | None) -> None:
+        if self.v6:
+            self.fault(ex.HARD_FAULT, status, address)
+        else:
+            self.fault(ex.MEM_MANAGE if status & 0xFF else ex.BUS_FAULT, status, address)
+
+    # -- words -------------------------------------------------------------------------------------------------------------
+    def describe_fault(self, number: int, status: int, address: int | None, return_address: int | None) -> None:
+        describe_fault(self, number, status, address, return_address)
+
+    def describe_lockup(self, why: str) -> None:
+        text = describe_lockup(self, why)
+        self.machine.stop(Stop("lockup", 1, text))
+
+
+class CortexM0(CortexM):
+    """ARMv6-M, as on the nRF51822."""
+
+    arch, fpu, cpuid, title = layout.V6M, layout.NO_FP, 0x410CC200, "Cortex-M0"
+
+    def __init__(self, *, rate: int, irqs: int, **more: Any) -> None:
+        super().__init__(rate=rate, irqs=irqs, **{"priority_bits": 2, "mpu": 0, "bitband": False, **more})
+
+
+class CortexM3(CortexM):
+    """ARMv7-M."""
+
+
+class CortexM4(CortexM):
+    """ARMv7E-M with the single-precision FPU (`fpu=NO_FP` for one without)."""
+
+    arch, fpu, cpuid, title = layout.V7EM, layout.FPV4_SP, 0x410FC241, "Cortex-M4"
+
+
+class CortexM7(CortexM):
+    """ARMv7E-M with the double-precision FPv5."""
+
+    arch, fpu, cpuid, title = layout.V7EM, layout.FPV5_DP, 0x411FC272, "Cortex-M7"
+
+    def __init__(self, *, rate: int, irqs: int, **more: Any) -> None:
+        super().__init__(rate=rate, irqs=irqs, **{"bitband": False, **more})

@@ -1,0 +1,66 @@
+"""Faults in plain words: which access, where, why; the fault registers decoded and the stacked frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xemu.hw.cortex_m import exceptions as ex
+
+if TYPE_CHECKING:
+    from xemu.hw.cortex_m.cores import CortexM
+
+NAMES = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 11: "SVCall", 12: "DebugMonitor", 14: "PendSV",
+         15: "SysTick"}
+#: bit of CFSR -> its name and what it says
+REASONS = {
+    ex.IACCVIOL: ("IACCVIOL", "the MPU or the memory map forbids executing there"),
+    ex.DACCVIOL: ("DACCVIOL", "the MPU forbids the access"),
+    ex.MUNSTKERR: ("MUNSTKERR", "the MPU forbids reading the stack frame on return"),
+    ex.MSTKERR: ("MSTKERR", "the MPU forbids writing the stack frame (stack overflow?)"),
+    ex.MLSPERR: ("MLSPERR", "the MPU forbids saving the floating-point registers"),
+    ex.IBUSERR: ("IBUSERR", "nothing can be executed there"),
+    ex.PRECISERR: ("PRECISERR", "nothing answers at that address"),
+    ex.UNSTKERR: ("UNSTKERR", "the stack frame cannot be read on return"),
+    ex.STKERR: ("STKERR", "the stack frame cannot be written (is the stack pointer outside RAM?)"),
+    ex.LSPERR: ("LSPERR", "the floating-point registers cannot be saved"),
+    ex.UNDEFINSTR: ("UNDEFINSTR", "the instruction is undefined"),
+    ex.INVSTATE: ("INVSTATE", "the Thumb bit is clear (a jump to an even address?)"),
+    ex.INVPC: ("INVPC", "the exception return value or its stack frame is not valid"),
+    ex.NOCP: ("NOCP", "the coprocessor or FPU is absent or switched off (CPACR)"),
+    ex.UNALIGNED: ("UNALIGNED", "the address is not aligned"),
+    ex.DIVBYZERO: ("DIVBYZERO", "division by zero"),
+}
+
+
+def exception_name(number: int) -> str:
+    """Return what people call an exception."""
+    return NAMES.get(number, f"IRQ{number - ex.FIRST_IRQ}" if number >= ex.FIRST_IRQ else f"exception {number}")
+
+
+def describe_fault(core: CortexM, number: int, status: int, address: int | None, return_address: int | None) -> None:
+    """Report a fault once for each place."""
+    pc = core.engine.pc if return_address is None else return_address
+    where = core.machine.where(pc)
+    reasons = [f"{name}: {why}" for bit, (name, why) in REASONS.items() if status & bit]
+    what = f", address {core.machine.where(address)}" if address is not None else ""
+    mode = f"in {exception_name(core.cells['IPSR'].value)}" if core.handler_mode else "in Thread mode"
+    text = "; ".join(reasons) or "a breakpoint without a debugger"
+    core.machine.report(f"{exception_name(number)} at {where} {mode}{what}: {text}")
+
+
+def describe_lockup(core: CortexM, why: str) -> str:
+    """Return several lines: why the core locked up, its fault registers and the frame of the first fault."""
+    lines = [f"lockup at {core.machine.where(core.engine.pc)}: {why}"]
+    if not core.v6:
+        scs = core.scs
+        cfsr, hfsr = int(scs.CFSR), int(scs.HFSR)
+        names = [name for bit, (name, _) in REASONS.items() if cfsr & bit]
+        names += [n for b, n in ((ex.VECTTBL, "VECTTBL"), (ex.FORCED, "FORCED"), (ex.DEBUGEVT, "DEBUGEVT")) if hfsr & b]
+        lines.append(f"  CFSR={cfsr:08x} HFSR={hfsr:08x} MMFAR={int(scs.MMFAR):08x} BFAR={int(scs.BFAR):08x}  {' '.join(names)}")
+    lines += ["  " + "  ".join(f"r{i}={core.r[i]:08x}" for i in range(j, min(j + 4, 13))) for j in (0, 4, 8, 12)]
+    lines.append(f"  sp={core.r[13]:08x}  lr={core.r[14]:08x}  pc={core.engine.pc:08x}  xpsr={core.xpsr():08x}")
+    frame = core.space.peek(core.r[13] & ~3, 32)
+    if core.handler_mode and frame is not None:
+        values = ex.FRAME.unpack(frame)
+        lines.append(f"  stacked frame: pc={core.machine.where(values[6])} lr={core.machine.where(values[5])} xpsr={values[7]:08x}")
+    return "\n".join(lines)

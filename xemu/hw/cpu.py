@@ -1,0 +1,54 @@
+"""What a machine needs of its CPU. Each kind of CPU is a part of the board and owns exceptions and interrupt entry."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from xemu.core.target import Target
+    from xemu.hw.machine import Machine
+
+
+class Cpu(ABC):
+    """One core."""
+
+    address_bits: ClassVar[int] = 32
+    machine: Machine
+    sleeping: bool = False             # waits for an interrupt: time may be skipped
+
+    @abstractmethod
+    def target(self) -> Target:
+        """Return the instruction set."""
+
+    @abstractmethod
+    def attach(self, machine: Machine, name: str) -> None:
+        """Take the place the board gives."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Get ready: the engine is there."""
+
+    @abstractmethod
+    def reset(self) -> None:
+        """Start from the reset vector."""
+
+    @abstractmethod
+    def interrupts(self) -> None:
+        """Take what is pending, before the next instruction."""
+
+    @abstractmethod
+    def run(self, budget: int) -> None:
+        """Execute at most so many instructions and deal with why they ended."""
+
+    @abstractmethod
+    def check_access(self, address: int, size: int, *, write: bool) -> None:
+        """Raise GuestFault where the CPU's own protection forbids an access to a device."""
+
+    @abstractmethod
+    def save(self) -> Any:
+        """Return the state as plain data."""
+
+    @abstractmethod
+    def load(self, data: Any) -> None:
+        """Take back what `save` gave."""

@@ -1,0 +1,356 @@
+"""Devices: a register map, hooks and declared state. docs/adding-a-device.md shows how to write one.
+
+From the declaration come dispatch, access rules, looks without effect, reset, snapshots, names and documentation. After
+each guest access, event and change from outside the framework calls `update()` and recomputes computed registers; what
+a guest may read without effect stands in a native cell, so polling it never enters Python.
+"""
+
+from __future__ import annotations
+
+import copy
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from xemu.core.memory import READ, WRITE, GuestFault
+from xemu.errors import MachineError
+from xemu.hw.parts import LivePart, Param, Part, Var
+from xemu.hw.registers import Reg, RegArray, RegView
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.core.slowpages import DeviceCells
+    from xemu.hw.machine import Machine
+
+KiB, MiB = 1 << 10, 1 << 20
+
+
+class BusError(Exception):  # noqa: N818  what the guest did, not an error of ours
+    """An access that the device refuses."""
+
+
+class Slot:
+    """One register of a device: where it is, and its hooks bound to the device."""
+
+    __slots__ = ("computed", "index", "live", "offset", "on_posted", "on_read", "on_write", "reg", "sizes", "with_old")
+
+    def __init__(self, device: Device, reg: Reg, index: int) -> None:
+        self.reg, self.index = reg, index
+        self.offset = reg.offset + index * reg.stride
+        self.sizes = reg.sizes or type(device).sizes
+        for kind in ("computed", "live", "on_read", "on_write", "on_posted"):
+            setattr(self, kind, self._bound(device, reg.hooks.get(kind, "")))
+        hook = reg.hooks.get("on_write")
+        code = getattr(type(device), hook).__code__ if hook else None
+        self.with_old = code is not None and code.co_argcount == 3 + bool(reg.count)
+
+    def _bound(self, device: Device, hook: str) -> Callable[..., Any] | None:
+        if not hook:
+            return None
+        method = getattr(device, hook)
+        if not self.reg.count:
+            return method  # type: ignore[no-any-return]
+        index = self.index
+        return lambda *args: method(index, *args)
+
+
+class Device:
+    """The base of all devices. A subclass says `size=` in bytes, and `sizes=` if it takes other than 32-bit accesses."""
+
+    size: ClassVar[int] = 4 * KiB
+    sizes: ClassVar[tuple[int, ...]] = (4,)
+    registers: ClassVar[list[Reg]] = []
+    declared: ClassVar[dict[str, Any]] = {}
+
+    at: int
+    name: str
+    machine: Machine
+
+    def __init_subclass__(cls, size: int = 0, sizes: tuple[int, ...] = (), **more: Any) -> None:
+        super().__init_subclass__(**more)
+        cls.size, cls.sizes = size or cls.size, sizes or cls.sizes
+        found: dict[str, Any] = {}
+        for base in reversed(cls.__mro__):
+            found.update({n: v for n, v in vars(base).items() if isinstance(v, (Reg, Part, Param, Var))})
+        cls.declared = {n: v for n, v in found.items() if not isinstance(v, Reg)}
+        cls.registers = sorted((v for v in found.values() if isinstance(v, Reg)), key=lambda r: r.offset)
+        seen: dict[int, Reg] = {}
+        for reg in cls.registers:
+            for i in range(reg.count or 1):
+                at = reg.offset + i * reg.stride
+                if at in seen:
+                    msg = f"{cls.__name__}: {reg.name} and {seen[at].name} are both at {at:#x}"
+                    raise MachineError(msg)
+                seen[at] = reg
+
+    def __init__(self, *, at: int | None = None, **wiring: Any) -> None:
+        frame = sys._getframe(1)
+        self.__dict__.update(at=at, name=type(self).__name__.lower(), source=f"{frame.f_code.co_filename}:{frame.f_lineno}",
+                             machine=None, _cells=None, _wiring=wiring, _settling=False)
+        cls = type(self)
+        unknown = [n for n in wiring if n not in cls.declared]
+        if unknown:
+            import difflib
+
+            near = difflib.get_close_matches(unknown[0], list(cls.declared), 1)
+            msg = f"{cls.__name__} has nothing called {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            raise MachineError(msg)
+        for n, declared in cls.declared.items():
+            if isinstance(declared, Param):
+                if n not in wiring and declared.default is Param.REQUIRED:
+                    msg = f"{cls.__name__} needs {n}="
+                    raise MachineError(msg)
+                self.__dict__[n] = wiring.get(n, declared.default)
+            elif isinstance(declared, Var):
+                self.__dict__[n] = declared.fresh()
+            else:
+                self.__dict__[n] = declared.bind(self, n)
+        self._make_registers()
+        for n, other in wiring.items():
+            if isinstance(self.__dict__[n], LivePart):
+                self.__dict__[n].wire(other)
+
+    def _make_registers(self) -> None:
+        self._slots: list[Slot]
+        slots: list[Slot] = []
+        views: dict[str, Any] = {}
+        places: dict[int, int] = {}
+        for reg in type(self).registers:
+            row: list[RegView] = []
+            for i in range(reg.count or 1):
+                places[reg.offset + i * reg.stride] = len(slots)
+                row.append(reg.view_class(self, reg, len(slots), i))
+                slots.append(Slot(self, reg, i))
+            views[reg.name] = RegArray(row) if reg.count else row[0]
+        self.__dict__.update(_slots=slots, _views=views, _places=places, _values=[s.reg.reset for s in slots],
+                             _computed=[i for i, s in enumerate(slots) if s.computed], _words=[None] * len(slots), _posted=set())
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.__dict__ and name not in type(self).declared and not isinstance(getattr(type(self), name, None), Reg):
+            msg = f"{type(self).__name__}.{name} is not declared; make it a Var, a Param, a register or a part"
+            raise MachineError(msg)
+        super().__setattr__(name, value)
+
+    # -- what a subclass may define --------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Get ready, once, when the board is complete: connect to other parts, open nothing."""
+
+    def after_reset(self) -> None:
+        """Go on from reset: registers, parts and variables have their reset values."""
+
+    def update(self) -> None:
+        """Drive lines and status from the state. Called after each access and event; it touches no other device's bus."""
+
+    # -- life ------------------------------------------------------------------------------------------------------
+    def attach(self, machine: Machine, name: str) -> None:
+        """Take the name and place the board gives."""
+        self.__dict__.update(machine=machine, name=name)
+
+    def reset(self) -> None:
+        """Go back to the state after reset."""
+        for i, slot in enumerate(self._slots):
+            self._set(i, slot.reg.reset)
+        for n, declared in type(self).declared.items():
+            if isinstance(declared, Var):
+                self.__dict__[n] = declared.fresh()
+            elif isinstance(declared, Part):
+                self.__dict__[n].reset()
+        self.after_reset()
+        self.settle()
+
+    def save(self) -> dict[str, Any]:
+        """Return all declared state as plain data."""
+        out: dict[str, Any] = {"registers": list(self._values)}
+        for n, declared in type(self).declared.items():
+            if isinstance(declared, Var):
+                out[n] = copy.deepcopy(self.__dict__[n])
+            elif isinstance(declared, Part):
+                out[n] = self.__dict__[n].save()
+        return out
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Take back what `save` gave."""
+        for i, value in enumerate(data["registers"]):
+            self._set(i, value)
+        for n, declared in type(self).declared.items():
+            if isinstance(declared, Var):
+                self.__dict__[n] = copy.deepcopy(data[n])
+            elif isinstance(declared, Part):
+                self.__dict__[n].load(data[n])
+        self._refresh()
+
+    # -- registers, as device code sees them -------------------------------------------------------------------------
+    def _get(self, number: int) -> int:
+        slot = self._slots[number]
+        if slot.computed:
+            return int(slot.computed()) & slot.reg.full
+        if slot.live:
+            return int(slot.live()) & slot.reg.full
+        return self._values[number]
+
+    def _set(self, number: int, value: int) -> None:
+        self._values[number] = value
+        if self._words[number] is not None and not self._slots[number].computed:
+            self._show(number, value & self._slots[number].reg.readable)
+
+    def _show(self, number: int, value: int) -> None:
+        """Put what a register reads as into its native cell."""
+        word, shift, mask = self._words[number]
+        values = self._cells[word][0].values
+        at = self._cells[word][1]
+        values[at] = values[at] & ~mask | value << shift & mask
+
+    def settle(self) -> None:
+        """Bring lines and computed registers up to date."""
+        if self._settling:
+            return
+        self.__dict__["_settling"] = True
+        try:
+            self.update()
+        finally:
+            self.__dict__["_settling"] = False
+        self._refresh()
+
+    def _refresh(self) -> None:
+        for i in self._computed:
+            slot = self._slots[i]
+            value = int(slot.computed()) & slot.reg.full  # type: ignore[misc]
+            if value != self._values[i]:
+                self._values[i] = value
+                if self._words[i] is not None:
+                    self._show(i, value & slot.reg.readable)
+
+    def post(self, view: RegView, on: Any) -> None:
+        """Have native code keep writes to a register for `on_posted` instead of calling Python for each.
+
+        Only where a write changes nothing that the guest can see: no status, no interrupt.
+        """
+        number = view.slot
+        if bool(on) == (number in self._posted):
+            return
+        if on:
+            self._posted.add(number)
+        else:
+            self._posted.discard(number)
+        self._permit(number)
+
+    # -- native cells ------------------------------------------------------------------------------------------------
+    def place_cells(self, cells: Callable[[int], DeviceCells]) -> None:
+        """Connect the registers to native cells: `cells` gives those of a page by address."""
+        pages: dict[int, tuple[DeviceCells, int]] = {}
+        for i, slot in enumerate(self._slots):
+            address = self.at + slot.offset
+            word = address >> 2
+            if word not in pages:
+                pages[word] = (cells(address & -4096), word & 1023)
+            reg = slot.reg
+            self._words[i] = (word, 8 * (slot.offset & 3), reg.full << 8 * (slot.offset & 3))
+        self.__dict__["_cells"] = pages
+        for i, slot in enumerate(self._slots):
+            self._permit(i)
+            self._show(i, self._values[i] & slot.reg.readable)
+
+    def _permit(self, number: int) -> None:
+        """Say which accesses of a register native code may do by itself."""
+        if self._cells is None:
+            return
+        slot = self._slots[number]
+        whole = slot.reg.width == 32
+        sizes = sum(slot.sizes) & 7 if whole else 0
+        quiet = not (slot.on_read or slot.live or slot.reg.rc)
+        cells, at = self._cells[self._words[number][0]]
+        cells.reads[at] = sizes if quiet else 0
+        cells.posts[at] = sizes if number in self._posted else 0
+
+    # -- guest accesses ------------------------------------------------------------------------------------------------
+    def _find(self, offset: int, size: int, access: int) -> tuple[int, int]:
+        """Return (slot, shift in bits) of an access; raises BusError, or KeyError where no register is."""
+        number = self._places.get(offset)
+        if number is None:
+            number = self._places.get(offset & ~1)
+            if number is None or self._slots[number].reg.width < 16:
+                number = self._places[offset & ~3]
+        slot = self._slots[number]
+        if size not in slot.sizes or offset & (size - 1) or offset + size > slot.offset + slot.reg.width // 8:
+            msg = f"{self.name}.{self._title(number)}: {'write' if access == WRITE else 'read'} of {size} bytes at offset {offset:#x}"
+            raise BusError(msg)
+        return number, 8 * (offset - slot.offset)
+
+    def _title(self, number: int) -> str:
+        slot = self._slots[number]
+        return f"{slot.reg.name}[{slot.index}]" if slot.reg.count else slot.reg.name
+
+    def read(self, offset: int, size: int) -> int:
+        """Answer a guest's read."""
+        try:
+            number, shift = self._find(offset, size, READ)
+        except KeyError:
+            return self.unmodelled(offset, size, None)
+        slot = self._slots[number]
+        value = self._get(number) & slot.reg.readable
+        if slot.on_read:
+            slot.on_read()
+        if slot.reg.rc:
+            self._set(number, self._values[number] & ~slot.reg.rc)
+        self.settle()
+        return value >> shift & ((1 << 8 * size) - 1)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """Do a guest's write."""
+        try:
+            number, shift = self._find(offset, size, WRITE)
+        except KeyError:
+            self.unmodelled(offset, size, value)
+            return
+        slot, reg = self._slots[number], self._slots[number].reg
+        lanes = ((1 << 8 * size) - 1) << shift
+        old = self._values[number]
+        value = (value << shift) & lanes
+        given = value | old & reg.writable & ~lanes
+        if reg.todo and (value ^ old) & reg.todo & lanes:
+            self._touched(number, (value ^ old) & reg.todo & lanes)
+        new = (old & ~(reg.writable & lanes) | value & reg.writable) & ~(value & reg.w1c) | value & reg.w1s
+        if new != old:
+            self._set(number, new)
+        if slot.on_write:
+            if slot.with_old:
+                slot.on_write(given, old)
+            else:
+                slot.on_write(given)
+        self.settle()
+
+    def posted_writes(self, offset: int, values: list[int]) -> None:
+        """Take writes that native code has kept."""
+        slot = self._slots[self._places[offset & ~3]]
+        if slot.on_posted:
+            slot.on_posted(values)
+        else:
+            for value in values:
+                slot.on_write(value)  # type: ignore[misc]
+        self.settle()
+
+    def peek(self, offset: int, size: int) -> int | None:
+        """Return what a read would give, without effect; None where no register is."""
+        number = self._places.get(offset & ~3)
+        if number is None:
+            return None
+        return (self._get(number) & self._slots[number].reg.readable) >> 8 * (offset & 3) & ((1 << 8 * size) - 1)
+
+    def _touched(self, number: int, bits: int) -> None:
+        names = " ".join(n for n, f in self._slots[number].reg.fields.items() if f.mask & bits)
+        self.machine.report(f"{self.name}.{self._title(number)}.{names}: known, not modelled")
+
+    def unmodelled(self, offset: int, size: int, value: int | None) -> int:  # noqa: ARG002  subclasses look at size and value
+        """Answer an access where no register is: say so once, read as zero."""
+        kind = "read of" if value is None else "write to"
+        self.machine.report(f"{self.name}+{offset:#x}: {kind} a register that is not modelled",
+                            svd=self.at + offset if self.at is not None else None)
+        return self.machine.reset_value(self.at + offset) if value is None else 0
+
+    def log(self, text: str) -> None:
+        """Say something once."""
+        self.machine.report(f"{self.name}: {text}")
+
+    def fault(self, offset: int, *, write: bool) -> GuestFault:
+        """Return the fault for an access the device refuses (raise it)."""
+        return GuestFault(self.at + offset, WRITE if write else READ, mapped=True)

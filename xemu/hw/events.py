@@ -1,0 +1,68 @@
+"""The machine's events: what happens at which beat, in the order of (beat, sequence)."""
+
+from __future__ import annotations
+
+import heapq
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NEVER = 1 << 63          # a beat nobody reaches
+
+
+class Event:
+    """Something due at a beat."""
+
+    __slots__ = ("action", "beat", "sequence")
+
+    def __init__(self, beat: int, sequence: int, action: Callable[[], None] | None) -> None:
+        self.beat, self.sequence, self.action = beat, sequence, action
+
+    def __lt__(self, other: Event) -> bool:
+        return (self.beat, self.sequence) < (other.beat, other.sequence)
+
+
+class Events:
+    """A queue of events. `sooner` is called when one becomes due before all others."""
+
+    def __init__(self, sooner: Callable[[int], None]) -> None:
+        self.heap: list[Event] = []
+        self.sequence = 0
+        self.sooner = sooner
+
+    def at(self, beat: int, action: Callable[[], None]) -> Event:
+        """Have `action` called at a beat."""
+        self.sequence += 1
+        event = Event(beat, self.sequence, action)
+        heapq.heappush(self.heap, event)
+        if self.heap[0] is event:
+            self.sooner(beat)
+        return event
+
+    @staticmethod
+    def cancel(event: Event) -> None:
+        """Forget an event."""
+        event.action = None
+
+    @property
+    def next(self) -> int:
+        """The beat of the next event, or NEVER."""
+        heap = self.heap
+        while heap and heap[0].action is None:
+            heapq.heappop(heap)
+        return heap[0].beat if heap else NEVER
+
+    def run(self, now: int) -> None:
+        """Do what is due at `now`."""
+        while self.next <= now:
+            event = heapq.heappop(self.heap)
+            action, event.action = event.action, None
+            if action is not None:
+                action()
+
+    def clear(self) -> None:
+        """Forget all."""
+        for event in self.heap:
+            event.action = None
+        self.heap.clear()

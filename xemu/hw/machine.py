@@ -1,0 +1,487 @@
+"""A machine: parts on a bus, a CPU, time and what comes from outside. A board is a function that fills one.
+
+    @machine("my-board", "What it is.")
+    def my_board(m):
+        m.cpu   = CortexM3(rate=16 * MHz, irqs=32, priority_bits=3)
+        m.flash = Rom(at=0, size=256 * KiB)
+        m.uart0 = PL011(at=0x4000_C000, irq=m.cpu.irq[5], line=m.serial(0))
+
+Assigning names a part. Time is one integer, beats: instructions executed plus beats skipped while the CPU slept.
+"""
+
+from __future__ import annotations
+
+import sys
+from random import Random
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.core.engine import Engine, Options
+from xemu.core.memory import PAGE, READ, WRITE, AddressSpace, GuestFault
+from xemu.errors import MachineError
+from xemu.hw.device import BusError, Device
+from xemu.hw.events import NEVER, Events
+from xemu.hw.memory import Alias, Hole, Memory
+from xemu.hw.serial import SerialLine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from xemu.hw.cpu import Cpu
+
+SLICE = 1 << 22          # instructions between two looks at the outside
+KHz, MHz = 1_000, 1_000_000
+
+
+class Stop(NamedTuple):
+    """Why `Machine.run` returned: "beats", "exit" (code), "idle", "lockup", "request", "strict"."""
+
+    reason: str
+    code: int = 0
+    text: str = ""
+
+
+class Window(NamedTuple):
+    """A part on the bus."""
+
+    start: int
+    end: int
+    part: Any
+
+
+class Machine:
+    """One board. Parts are attributes; `run` runs it."""
+
+    def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
+        self.__dict__.update(parts={}, sources={}, name=name, options=options or Options(), seed=seed, strict=strict)
+        self.space: AddressSpace
+        self.engine: Engine
+        self.cpu: Cpu
+        self._set("events", Events(self._sooner))
+        self._set("serials", [])
+        self._set("door", [])                    # (beat, port, bytes): everything that came from outside
+        self._set("skipped", 0)
+        self._set("rate", 1)
+        self._set("said", set())
+        self._set("reports", [])
+        self._set("listeners", [])               # called with each report
+        self._set("windows", {})                 # page number -> windows on it
+        self._set("holes", [])
+        self._set("resets", 0)
+        self._set("no_reboot", False)
+        self._set("stopping", None)
+        self._set("running", False)
+        self._set("random", Random(seed))        # what devices draw from (RNG, noise)
+        self._set("poll", None)                  # called between slices: looks at the outside
+        self._set("idle", None)                  # called when nothing is to be done: waits for the outside; False: nothing can come
+        self._set("image_loaded", [])
+        self._set("svd", None)
+        self._set("epoch", 946_684_800)          # what the machine's clock starts from: 1 January 2000, in seconds since 1970
+        self._set("symbols", [])                 # tables that name addresses
+
+    def _set(self, name: str, value: Any) -> None:
+        self.__dict__[name] = value
+
+    # -- building ------------------------------------------------------------------------------------------------------
+    def __setattr__(self, name: str, part: Any) -> None:
+        if name in self.__dict__ and name not in self.parts:
+            self.__dict__[name] = part
+            return
+        self[name] = part
+
+    def __setitem__(self, name: str, part: Any) -> None:
+        if not hasattr(part, "attach"):
+            msg = f"{self.name}.{name}: {part!r} is no part of a machine"
+            raise MachineError(msg)
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename == __file__ and frame.f_back:
+            frame = frame.f_back
+        source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if name in self.parts:
+            msg = f"{self.name}: {name} is named twice, at {self.sources[name]} and at {source}"
+            raise MachineError(msg)
+        self.parts[name] = part
+        self.sources[name] = source
+        self.__dict__[name] = part
+        part.attach(self, name)
+
+    def __getitem__(self, name: str) -> Any:
+        try:
+            return self.parts[name]
+        except KeyError:
+            import difflib
+
+            near = difflib.get_close_matches(name, list(self.parts), 1)
+            msg = f"{self.name} has no part {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
+            raise MachineError(msg) from None
+
+    def serial(self, number: int) -> SerialLine:
+        """Return the board's serial line of that number."""
+        while len(self.serials) <= number:
+            self.serials.append(SerialLine(self, len(self.serials)))
+        line: SerialLine = self.serials[number]
+        return line
+
+    def build(self) -> None:
+        """Check the board, make memory and engine, reset all."""
+        if "cpu" not in self.parts:
+            msg = f"{self.name}: a machine needs a CPU: m.cpu = CortexM3(...)"
+            raise MachineError(msg)
+        self._check_overlaps()
+        self._set("space", AddressSpace(self.cpu.address_bits))
+        self._set("engine", Engine(self.cpu.target(), self.space, self.options))
+        self.engine.connect_devices(self._device_access)
+        placed = [p for p in self.parts.values() if isinstance(p, Memory)] + [p for p in self.parts.values() if isinstance(p, Alias)]
+        for part in placed:
+            part.place()
+        for name in self._by_address():
+            self._place_windows(name)
+        for part in self.parts.values():
+            if isinstance(part, Device):
+                part.start()
+        self.cpu.start()
+        self.reset(cold=True)
+
+    def _by_address(self) -> list[str]:
+        """Return the names of devices and holes: devices first, for a hole is what is left."""
+        found = [(isinstance(p, Hole), p.at, n) for n, p in self.parts.items() if isinstance(p, (Device, Hole)) and p.at is not None]
+        return [n for _, _, n in sorted(found)]
+
+    def _check_overlaps(self) -> None:
+        spans = sorted((p.at, p.at + p.size, n) for n, p in self.parts.items()
+                       if isinstance(p, (Memory, Alias, Device)) and p.at is not None)
+        for (a, end, first), (b, _, second) in zip(spans, spans[1:], strict=False):
+            if b < end:
+                msg = (f"{self.name}: {first} ({a:#x} to {end - 1:#x}, {self.sources[first]}) and {second} (at {b:#x}, "
+                       f"{self.sources[second]}) overlap")
+                raise MachineError(msg)
+
+    def _place_windows(self, name: str) -> None:
+        part = self.parts[name]
+        window = Window(part.at, part.at + part.size, part)
+        if isinstance(part, Hole):
+            self.holes.append(window)
+            for at, end in self._gaps(window):
+                self.engine.slow.window(at, end - at)
+            return
+        for page in range(part.at // PAGE, -(-window.end // PAGE)):
+            self.windows.setdefault(page, []).append(window)
+        if type(part).registers:
+            part.place_cells(self.engine.slow.device)
+        self.engine.slow.window(part.at & -PAGE, window.end - (part.at & -PAGE))
+
+    def _gaps(self, window: Window) -> Iterator[tuple[int, int]]:
+        """Yield what of a hole no memory covers."""
+        at = window.start & -PAGE
+        for area in list(self.space.areas()):
+            if area.end <= at or area.start >= window.end:
+                continue
+            if area.start > at:
+                yield at, area.start
+            at = area.end
+        if at < window.end:
+            yield at, window.end
+
+    # -- time ------------------------------------------------------------------------------------------------------------
+    @property
+    def now(self) -> int:
+        """Beats since the start. Exact inside a device access and an event too."""
+        return self.engine.count + self.skipped
+
+    @property
+    def seconds(self) -> float:
+        """Virtual seconds since the start."""
+        return self.now / self.rate
+
+    def _sooner(self, beat: int) -> None:
+        if self.running and beat < self.deadline:
+            self.engine.cut()
+
+    # -- the bus -----------------------------------------------------------------------------------------------------------
+    def _window(self, address: int) -> Window | None:
+        for window in self.windows.get(address >> 12, ()):
+            if window.start <= address < window.end:
+                return window  # type: ignore[no-any-return]
+        for window in self.holes:
+            if window.start <= address < window.end and not self.memory_at(address):
+                return window  # type: ignore[no-any-return]
+        return None
+
+    def _device_access(self, address: int, size: int, write: bool, value: int) -> int:  # noqa: FBT001  as the engine calls it
+        """Serve a guest's access: native code and the evaluator come here."""
+        self.deliver_posted()
+        self.cpu.check_access(address, size, write=write)
+        if size == 8:
+            low = self._device_access(address, 4, write, value & 0xFFFFFFFF)
+            return low | self._device_access(address + 4, 4, write, value >> 32) << 32
+        window = self._window(address)
+        if window is None:
+            return self._memory_access(address, size, write=write, value=value)
+        part, offset = window.part, address - window.start
+        try:
+            if write:
+                part.write(offset, size, value & ((1 << 8 * size) - 1))
+                return 0
+            return part.read(offset, size) & ((1 << 8 * size) - 1)  # type: ignore[no-any-return]
+        except BusError as e:
+            self.report(f"{e}: the bus refuses it")
+            raise GuestFault(address, WRITE if write else READ, mapped=True) from None
+        except GuestFault:
+            raise
+        except Exception as e:  # noqa: BLE001  a mistake in a device model is the guest's bus fault; the run goes on
+            self._device_failed(part, offset, size, value if write else None, e)
+            raise GuestFault(address, WRITE if write else READ, mapped=True) from None
+
+    def _memory_access(self, address: int, size: int, *, write: bool, value: int) -> int:
+        """Serve what lies in memory: a write to ROM or flash; anything else is a hole in the bus."""
+        part = self.memory_at(address)
+        if part is None or not write or not hasattr(part, "guest_write"):
+            raise GuestFault(address, WRITE if write else READ, mapped=False)
+        part.guest_write(address, size, value & ((1 << 8 * size) - 1))
+        return 0
+
+    def _device_failed(self, part: Any, offset: int, size: int, value: int | None, error: Exception) -> None:
+        import traceback
+
+        where = traceback.extract_tb(error.__traceback__)[-1]
+        what = f"read of {size} bytes" if value is None else f"write of {value:#x} ({size} bytes)"
+        register = part._title(part._places[offset & ~3]) if isinstance(part, Device) and offset & ~3 in part._places else f"+{offset:#x}"  # noqa: SLF001
+        self.report(f"the model of {part.name} failed: {what} at {register}: {type(error).__name__}: {error} "
+                    f"({where.filename.rsplit('/', 1)[-1]}:{where.lineno}); the guest gets a bus fault", once=False)
+
+    def memory_at(self, address: int) -> Memory | Alias | None:
+        """Return the memory part at an address."""
+        for part in self.parts.values():
+            if isinstance(part, (Memory, Alias)) and part.at <= address < part.at + part.size:
+                return part
+        return None
+
+    def deliver_posted(self) -> None:
+        """Give devices the writes that native code has kept for them, at their beats, in order."""
+        words = self.engine.take_posted()
+        start, count = 0, len(words)
+        while start < count:
+            address = words[start] >> 32
+            end = start + 1
+            while end < count and words[end] >> 32 == address:
+                end += 1
+            window = self._window(address)
+            if window is not None:
+                window.part.posted_writes(address - window.start, [w & 0xFFFFFFFF for w in words[start:end]])
+            start = end
+
+    def bus_read(self, address: int, size: int) -> int:
+        """Read as a bus master (DMA): devices with their effects, memory without rights; GuestFault where nothing is."""
+        window = self._window(address)
+        if window is not None:
+            return window.part.read(address - window.start, size)  # type: ignore[no-any-return]
+        data = self.space.peek(address, size)
+        if data is None:
+            raise GuestFault(address, READ, mapped=False)
+        return int.from_bytes(data, "little")
+
+    def bus_write(self, address: int, size: int, value: int) -> None:
+        """Write as a bus master (DMA)."""
+        window = self._window(address)
+        if window is not None:
+            window.part.write(address - window.start, size, value)
+            return
+        part = self.memory_at(address)
+        if part is None:
+            raise GuestFault(address, WRITE, mapped=False)
+        if hasattr(part, "guest_write"):
+            part.guest_write(address, size, value)
+        else:
+            self.space.poke(address, value.to_bytes(size, "little"))
+
+    def peek(self, address: int, length: int) -> bytes | None:
+        """Return what is there, as a debugger sees it: no effect on devices; None where nothing is."""
+        out = bytearray()
+        while len(out) < length:
+            at = address + len(out)
+            window = self._window(at)
+            if window is not None:
+                size = 4 if at % 4 == 0 and length - len(out) >= 4 else 1
+                value = window.part.peek(at - window.start, size) if isinstance(window.part, Device) else 0
+                out += (value or 0).to_bytes(size, "little")
+                continue
+            step = min(length - len(out), PAGE - at % PAGE)
+            data = self.space.peek(at, step)
+            if data is None:
+                return None
+            out += data
+        return bytes(out)
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        """Change memory contents, whatever the guest may do there (loaders, flash controllers)."""
+        if not self.space.poke(address, data):
+            msg = f"{self.name} has no memory from {address:#x} to {address + len(data) - 1:#x}"
+            raise MachineError(msg)
+
+    # -- messages --------------------------------------------------------------------------------------------------------
+    def report(self, text: str, *, once: bool = True, svd: int | None = None) -> None:
+        """Say what the model lacks or the guest did wrong; the same text once. With `strict` the run stops."""
+        if svd is not None and self.svd is not None and (name := self.svd.register_at(svd)):
+            text = f"{text} ({name})"
+        if once and text in self.said:
+            return
+        self.said.add(text)
+        pc = self.engine.pc if not self.engine.in_native else None
+        self.reports.append((self.now, pc, text))
+        for listener in self.listeners:
+            listener(text)
+        if self.strict:
+            self.stop(Stop("strict", 1, text))
+
+    def where(self, address: int) -> str:
+        """Return an address with its symbol."""
+        for table in self.symbols:
+            found = table.at(address)
+            if found:
+                name, offset = found
+                return f"{address:#010x} ({name}{f'+{offset:#x}' if offset else ''})"
+        return f"{address:#010x}"
+
+    def reset_value(self, address: int) -> int:
+        """Return what an unmodelled register reads as: its reset value where an SVD file gives one, else 0."""
+        return self.svd.reset_value(address) if self.svd is not None else 0
+
+    # -- life ------------------------------------------------------------------------------------------------------------
+    def reset(self, *, cold: bool = False) -> None:
+        """Reset all parts; memory keeps its contents. The CPU starts from its vector."""
+        self.events.clear()
+        for part in self.parts.values():
+            if part is not self.cpu:
+                part.reset()
+        for line in self.serials:
+            line.load([list(line.waiting), line.due])
+        if not cold:
+            self._set("resets", self.resets + 1)
+        self.cpu.reset()
+        self.engine.cut()
+
+    def request_reset(self, why: str) -> None:
+        """Reset after this instruction (SYSRESETREQ, watchdog), or stop where `no_reboot` is set."""
+        if self.no_reboot:
+            self.stop(Stop("exit", 0, f"the guest asked for a reset ({why})"))
+            return
+        self.events.at(self.now, self.reset)
+        self.engine.cut()
+
+    def stop(self, stop: Stop) -> None:
+        """Have `run` return after this instruction."""
+        if self.stopping is None:
+            self._set("stopping", stop)
+        self.engine.cut()
+
+    def save(self) -> dict[str, Any]:
+        """Return the whole state as plain data (a snapshot)."""
+        self.deliver_posted()
+        return {"parts": {n: p.save() for n, p in self.parts.items()}, "insns": self.engine.insns, "skipped": self.skipped,
+                "serials": [line.save() for line in self.serials], "random": self.random.getstate()}
+
+    def load(self, data: dict[str, Any]) -> None:
+        """Go back to a snapshot."""
+        self.events.clear()
+        self.engine.insns = data["insns"]
+        self._set("skipped", data["skipped"])
+        for n, p in self.parts.items():
+            p.load(data["parts"][n])
+        for line, saved in zip(self.serials, data["serials"], strict=True):
+            line.load(saved)
+        self.random.setstate(data["random"])
+
+    # -- running ---------------------------------------------------------------------------------------------------------
+    @property
+    def deadline(self) -> int:
+        """The beat up to which the CPU may run without a look."""
+        return min(self.events.next, self.__dict__.get("_end", NEVER))
+
+    def run(self, beats: int | None = None) -> Stop:
+        """Run for so many beats, or until something stops the machine."""
+        end = NEVER if beats is None else self.now + beats
+        self._set("_end", end)
+        self._set("stopping", None)
+        events, cpu, engine = self.events, self.cpu, self.engine
+        self._set("running", True)
+        try:
+            while True:
+                now = engine.insns + self.skipped
+                if events.next <= now:
+                    events.run(now)
+                if self.stopping is not None:
+                    stop: Stop = self.stopping
+                    self._set("stopping", None)
+                    return stop
+                if now >= end:
+                    return Stop("beats")
+                if self.poll is not None:
+                    self.poll()
+                cpu.interrupts()
+                if cpu.sleeping:
+                    stop_idle = self._sleep(now, end)
+                    if stop_idle is not None:
+                        return stop_idle
+                    continue
+                budget = min(self.deadline - engine.insns - self.skipped, SLICE)
+                if budget > 0:
+                    cpu.run(budget)
+                self.deliver_posted()
+        finally:
+            self._set("running", False)
+            self.deliver_posted()
+
+    def _sleep(self, now: int, end: int) -> Stop | None:
+        """The CPU waits for an interrupt: jump to the next event, or wait for the outside."""
+        goal = min(self.events.next, end)
+        if self.idle is not None and not self.idle(goal):
+            goal = min(self.events.next, end)
+            if goal >= NEVER:
+                return Stop("idle", 0, "idle for ever")
+        elif self.idle is None and goal >= NEVER:
+            return Stop("idle", 0, "idle for ever")
+        goal = min(self.events.next, end)
+        if goal < NEVER and goal > now:
+            self._set("skipped", self.skipped + goal - now)
+        return None
+
+    def __iter__(self) -> Iterator[tuple[str, Any]]:
+        return iter(self.parts.items())
+
+
+# -- the registry --------------------------------------------------------------------------------------------------------
+
+
+class Board(NamedTuple):
+    """A machine that can be made by name."""
+
+    name: str
+    title: str
+    build: Callable[[Machine], None]
+    aliases: tuple[str, ...] = ()
+
+
+BOARDS: dict[str, Board] = {}
+
+
+def machine(name: str, title: str, *, aliases: tuple[str, ...] = ()) -> Callable[[Callable[[Machine], None]], Callable[[Machine], None]]:
+    """Register the decorated function as a board."""
+    def register(function: Callable[[Machine], None]) -> Callable[[Machine], None]:
+        board = Board(name, title, function, aliases)
+        for n in (name, *aliases):
+            if n in BOARDS and BOARDS[n].build.__code__.co_filename != function.__code__.co_filename:
+                msg = f"machine {n!r} is defined in {BOARDS[n].build.__code__.co_filename} and in {function.__code__.co_filename}"
+                raise MachineError(msg)
+            BOARDS[n] = board
+        return function
+    return register
+
+
+def make_machine(name: str, options: Options | None = None, *, seed: int = 0, strict: bool = False) -> Machine:
+    """Return a board by name, or from a file (`my_board.py`), ready to be loaded and run."""
+    from xemu.hw.machines import find_board
+
+    board = find_board(name)
+    m = Machine(board.name, options, seed=seed, strict=strict)
+    board.build(m)
+    m.build()
+    return m

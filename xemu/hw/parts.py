@@ -1,0 +1,464 @@
+"""What a device declares besides registers: state, FIFOs, timers, interrupt lines, serial ports, pins, parameters.
+
+A declaration stands in the class; each device has its own live object under the same name. All state is reset, saved
+and restored from here.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from xemu.errors import MachineError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from xemu.hw.device import Device
+    from xemu.hw.events import Event
+    from xemu.hw.serial import SerialLine
+
+
+class Param:
+    """A constant of a device, given by keyword when a board makes it. Without a default it must be given."""
+
+    REQUIRED = object()
+
+    def __init__(self, default: Any = REQUIRED, doc: str = "") -> None:
+        self.default, self.doc = default, doc
+
+
+class Var:
+    """A value that the device keeps (int, bool, str, bytes, list or dict of those): part of its snapshot."""
+
+    def __init__(self, default: Any = 0) -> None:
+        self.default = default
+
+    def fresh(self) -> Any:
+        """Return the value at reset."""
+        return copy.deepcopy(self.default)
+
+
+class Part:
+    """A declared part. `bind` makes the live object of one device."""
+
+    def bind(self, device: Device, name: str) -> LivePart:
+        """Return the live object."""
+        raise NotImplementedError
+
+
+class LivePart:
+    """The live object behind a declaration."""
+
+    def __init__(self, device: Device, name: str) -> None:
+        self.device, self.name = device, name
+
+    def wire(self, other: Any) -> None:
+        """Connect to what the board gives by keyword."""
+        msg = f"{type(self.device).__name__}.{self.name} cannot be connected to {other!r}"
+        raise MachineError(msg)
+
+    def reset(self) -> None:
+        """Go back to the state after reset."""
+
+    def save(self) -> Any:
+        """Return the state as plain data, or None."""
+        return None
+
+    def load(self, data: Any) -> None:
+        """Take back what `save` gave."""
+
+
+# -- FIFOs -----------------------------------------------------------------------------------------------------------
+
+
+class Fifo(Part):
+    """A queue of numbers, `depth` long."""
+
+    def __init__(self, depth: int) -> None:
+        self.depth = depth
+
+    def bind(self, device: Device, name: str) -> LiveFifo:
+        return LiveFifo(device, name, self.depth)
+
+
+class LiveFifo(LivePart):
+    """`device.rx`."""
+
+    def __init__(self, device: Device, name: str, depth: int) -> None:
+        super().__init__(device, name)
+        self.depth = depth
+        self.items: deque[int] = deque()
+
+    def put(self, item: int) -> bool:
+        """Append; False (and nothing happens) where it is full."""
+        if len(self.items) >= self.depth:
+            return False
+        self.items.append(item)
+        return True
+
+    def pop(self, default: int = 0) -> int:
+        """Take the oldest; `default` where it is empty."""
+        return self.items.popleft() if self.items else default
+
+    def front(self, default: int = 0) -> int:
+        """Return the oldest without taking it."""
+        return self.items[0] if self.items else default
+
+    def clear(self) -> None:
+        """Drop all."""
+        self.items.clear()
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is in it."""
+        return not self.items
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing fits."""
+        return len(self.items) >= self.depth
+
+    def reset(self) -> None:
+        self.items.clear()
+
+    def save(self) -> Any:
+        return list(self.items)
+
+    def load(self, data: Any) -> None:
+        self.items = deque(data)
+
+
+# -- time ------------------------------------------------------------------------------------------------------------
+
+
+class Timer(Part):
+    """A counter that runs with a clock of `hz`: ticks are computed from the machine's time, never accumulated."""
+
+    def __init__(self, hz: int = 0) -> None:
+        self.hz = hz
+        self.hook = ""
+
+    def expired(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what happens when the value set by `expire_at` or `after` is reached."""
+        self.hook = function.__name__
+        return function
+
+    def bind(self, device: Device, name: str) -> LiveTimer:
+        return LiveTimer(device, name, self)
+
+
+class LiveTimer(LivePart):
+    """`device.timer`: counts up from `value` while it runs. `hz` (an int) may change at any time."""
+
+    def __init__(self, device: Device, name: str, declared: Timer) -> None:
+        super().__init__(device, name)
+        self.declared = declared
+        self._hz = declared.hz
+        self._base, self._since, self._running = 0, 0, False     # value at `_since` ticks of the clock
+        self._goal: int | None = None
+        self._event: Event | None = None
+
+    def _ticks(self) -> int:
+        machine = self.device.machine
+        return machine.now * self._hz // machine.rate
+
+    @property
+    def value(self) -> int:
+        """Ticks counted."""
+        return self._base + self._ticks() - self._since if self._running else self._base
+
+    @value.setter
+    def value(self, ticks: int) -> None:
+        self._base, self._since = ticks, self._ticks()
+        self._schedule()
+
+    @property
+    def running(self) -> bool:
+        """Whether it counts."""
+        return self._running
+
+    @property
+    def hz(self) -> int:
+        """Ticks per second."""
+        return self._hz
+
+    @hz.setter
+    def hz(self, hz: int) -> None:
+        if hz != self._hz:
+            self._base = self.value
+            self._hz = hz
+            self._since = self._ticks()
+            self._schedule()
+
+    def start(self, value: int | None = None) -> None:
+        """Count on, or from `value`."""
+        self._base = self.value if value is None else value
+        self._since, self._running = self._ticks(), True
+        self._schedule()
+
+    def stop(self) -> None:
+        """Keep the value."""
+        self._base, self._running = self.value, False
+        self._schedule()
+
+    def expire_at(self, value: int) -> None:
+        """Call the hook once when `value` is reached (at once in the next event if it is in the past)."""
+        self._goal = value
+        self._schedule()
+
+    def after(self, ticks: int) -> None:
+        """Call the hook once `ticks` from now."""
+        self.expire_at(self.value + ticks)
+
+    def cancel(self) -> None:
+        """Expire no more."""
+        self._goal = None
+        self._schedule()
+
+    @property
+    def goal(self) -> int | None:
+        """The value at which it expires, if any."""
+        return self._goal
+
+    def _schedule(self) -> None:
+        machine = self.device.machine
+        if self._event is not None:
+            machine.events.cancel(self._event)
+            self._event = None
+        if self._goal is None or not self._running or not self._hz:
+            return
+        ticks = self._goal - self._base + self._since
+        beat = max(machine.now, -(-ticks * machine.rate // self._hz))
+        self._event = machine.events.at(beat, self._expire)
+
+    def _expire(self) -> None:
+        self._event, self._goal = None, None
+        if self.declared.hook:
+            getattr(self.device, self.declared.hook)()
+        self.device.settle()
+
+    def reset(self) -> None:
+        self._hz = self.declared.hz or self._hz
+        self._base, self._running, self._goal = 0, False, None
+        self._since = 0
+        self._schedule()
+
+    def save(self) -> Any:
+        return [self._hz, self._base, self._since, self._running, self._goal]
+
+    def load(self, data: Any) -> None:
+        self._hz, self._base, self._since, self._running, self._goal = data
+        self._schedule()
+
+
+# -- interrupt lines -------------------------------------------------------------------------------------------------
+
+
+class Wire:
+    """Where interrupt lines end: the OR of what drives it. `changed` is called with the new level."""
+
+    def __init__(self, name: str, changed: Callable[[bool], None]) -> None:
+        self.name, self.changed = name, changed
+        self.high: set[int] = set()
+
+    def drive(self, source: int, level: bool) -> None:  # noqa: FBT001  a level is what a line has
+        """Set one source's level."""
+        before = bool(self.high)
+        if level:
+            self.high.add(source)
+        else:
+            self.high.discard(source)
+        if bool(self.high) != before:
+            self.changed(not before)
+
+    def __repr__(self) -> str:
+        return f"<{self.name}>"
+
+
+class IrqOut(Part):
+    """An interrupt (or DMA request, or reset) line that the device drives."""
+
+    def bind(self, device: Device, name: str) -> LiveIrq:
+        return LiveIrq(device, name)
+
+
+class LiveIrq(LivePart):
+    """`device.irq`."""
+
+    _serial = 0
+
+    def __init__(self, device: Device, name: str) -> None:
+        super().__init__(device, name)
+        self.level = False
+        self.wires: list[Wire] = []
+        LiveIrq._serial += 1
+        self.source = LiveIrq._serial
+
+    def wire(self, other: Wire | Iterable[Wire] | None) -> None:
+        self.wires.extend([] if other is None else [other] if isinstance(other, Wire) else other)
+
+    def set(self, level: Any) -> None:
+        """Drive the line: anything true is high."""
+        level = bool(level)
+        if level != self.level:
+            self.level = level
+            for wire in self.wires:
+                wire.drive(self.source, level)
+
+    def pulse(self) -> None:
+        """Drive it high and low again."""
+        self.set(1)
+        self.set(0)
+
+    def reset(self) -> None:
+        self.set(0)
+
+    def save(self) -> Any:
+        return self.level
+
+    def load(self, data: Any) -> None:
+        self.set(data)
+
+
+# -- serial ports ----------------------------------------------------------------------------------------------------
+
+
+class SerialPort(Part):
+    """The device's end of a serial line. Hooks: `received(byte)`; `room()` says whether one more byte fits."""
+
+    def __init__(self) -> None:
+        self.hooks = {"received": "", "room": ""}
+
+    def received(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what takes a byte that came in."""
+        self.hooks["received"] = function.__name__
+        return function
+
+    def room(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what says whether a byte would be taken now; bytes wait outside until then."""
+        self.hooks["room"] = function.__name__
+        return function
+
+    def bind(self, device: Device, name: str) -> LiveSerial:
+        return LiveSerial(device, name, self.hooks)
+
+
+class LiveSerial(LivePart):
+    """`device.line`. Transmitting takes no time; received bytes come one character time apart."""
+
+    def __init__(self, device: Device, name: str, hooks: dict[str, str]) -> None:
+        super().__init__(device, name)
+        self.hooks = hooks
+        self.line: SerialLine | None = None
+        self.baud = 115_200                        # bits per second; ten bits are a character
+
+    def wire(self, other: SerialLine | None) -> None:
+        self.line = other
+        if other is not None:
+            other.connect(self)
+
+    def put(self, byte: int) -> None:
+        """Send a byte."""
+        if self.line is not None:
+            self.line.sent(bytes((byte & 0xFF,)))
+
+    def put_many(self, data: bytes) -> None:
+        """Send bytes."""
+        if self.line is not None:
+            self.line.sent(data)
+
+    def has_room(self) -> bool:
+        """Whether the device would take a byte now."""
+        return not self.hooks["room"] or bool(getattr(self.device, self.hooks["room"])())
+
+    def take(self, byte: int) -> None:
+        """Receive a byte (called at its beat)."""
+        if self.hooks["received"]:
+            getattr(self.device, self.hooks["received"])(byte)
+            self.device.settle()
+
+    def save(self) -> Any:
+        return self.baud
+
+    def load(self, data: Any) -> None:
+        self.baud = data
+
+
+# -- pins ------------------------------------------------------------------------------------------------------------
+
+
+class Pins(Part):
+    """`count` pins: levels from outside, and what the device drives. Hook `changed(before, now)`: input levels."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.hook = ""
+
+    def changed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what takes a change of levels, f(before, now): masks."""
+        self.hook = function.__name__
+        return function
+
+    def bind(self, device: Device, name: str) -> LivePins:
+        return LivePins(device, name, self)
+
+
+class LivePins(LivePart):
+    """`device.pins`. A pin's level: what the device drives, else what is set from outside, else its pull."""
+
+    def __init__(self, device: Device, name: str, declared: Pins) -> None:
+        super().__init__(device, name)
+        self.count, self.hook = declared.count, declared.hook
+        self.outside = 0               # levels given from outside, of the pins in `held`
+        self.held = 0                  # pins that something outside drives
+        self.value = 0                 # levels the device drives, of the pins in `enabled`
+        self.enabled = 0
+        self.pull = 0                  # level where nobody drives
+        self.watchers: list[Callable[[int, int], None]] = []      # f(driven values, enabled)
+
+    @property
+    def levels(self) -> int:
+        """The level of every pin, as a mask."""
+        idle = self.outside & self.held | self.pull & ~self.held
+        return self.value & self.enabled | idle & ~self.enabled
+
+    def drive(self, value: int, enabled: int, pull: int | None = None) -> None:
+        """Say what the device drives: levels, and which pins are outputs (and where idle pins are pulled)."""
+        before = self.levels
+        same = value & enabled == self.value & self.enabled and enabled == self.enabled
+        self.value, self.enabled = value, enabled
+        self.pull = self.pull if pull is None else pull
+        if not same:
+            for watcher in self.watchers:
+                watcher(value & enabled, enabled)
+        self._levels_changed(before)
+
+    def set(self, pin: int, level: int | None) -> None:
+        """Drive a pin from outside (None: let go)."""
+        if not 0 <= pin < self.count:
+            msg = f"{self.device.name}.{self.name} has pins 0 to {self.count - 1}, not {pin}"
+            raise MachineError(msg)
+        before, bit = self.levels, 1 << pin
+        self.held = self.held | bit if level is not None else self.held & ~bit
+        self.outside = self.outside | bit if level else self.outside & ~bit
+        self._levels_changed(before)
+        self.device.settle()
+
+    def _levels_changed(self, before: int) -> None:
+        now = self.levels
+        if now != before and self.hook:
+            getattr(self.device, self.hook)(before, now)
+
+    def reset(self) -> None:
+        self.drive(0, 0, 0)
+
+    def save(self) -> Any:
+        return [self.outside, self.held, self.value, self.enabled, self.pull]
+
+    def load(self, data: Any) -> None:
+        self.outside, self.held, self.value, self.enabled, self.pull = data
