@@ -56,7 +56,7 @@ AVAILABLE = (
     ("t32_multiply", ".*", DSP),
     ("vfp", ".*(double|f64).*", DOUBLE),
     ("vfp", ".*", SINGLE),
-    ("vfp_transfer", "VMRS|VMSR", ""),
+    ("vfp_transfer", "VMSR", ""),
     ("vfp_transfer", ".*", SINGLE),
 )
 MODULES = tuple(dict.fromkeys(module for module, _, _ in AVAILABLE))
