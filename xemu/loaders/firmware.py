@@ -48,6 +48,8 @@ def load_firmware(path: str | os.PathLike[str], *, base: int | None = None, fami
 def load_bytes(blob: bytes, name: str, *, base: int | None = None, family: int | None = None) -> FirmwareImage:
     """Read a firmware file that is in memory; `name` is for messages."""
     row = choose_format(blob[:SNIFFED])
+    if base is not None and not row.surely(blob[:SNIFFED]):
+        row = FORMATS["raw"]  # data that happens to begin with ':', say
     if base is not None and row.kind != "raw":
         raise ImageError(f"{name}: this is {_article(row.title)}, which says itself where it goes; leave out the address {base:#x}")
     return row.load(blob, name, Request(base, family))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re  # noqa: TC003  (annotations of dataclass fields)
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -86,6 +87,11 @@ class Format:
     limit: int  # bytes; larger files are refused before they are read
     sniff: Callable[[bytes], bool]  # is it this format? gets the first SNIFFED bytes
     load: Callable[[bytes, str, Request], FirmwareImage]  # (bytes, name for messages, request); ImageError
+    record: re.Pattern[bytes] | None = None  # text formats: what the first line looks like in a sound file
+
+    def surely(self, start: bytes) -> bool:
+        """Whether a file that sniffs like this format is to be taken for it even if the user treats it as raw bytes."""
+        return self.record is None or bool(self.record.match(_text(start)))
 
 
 SNIFFED = 1024
@@ -93,12 +99,12 @@ FORMATS: dict[str, Format] = {}
 
 
 def loader(
-    kind: str, title: str, *, limit: int, sniff: Callable[[bytes], bool]
+    kind: str, title: str, *, limit: int, sniff: Callable[[bytes], bool], record: re.Pattern[bytes] | None = None
 ) -> Callable[[Callable[[bytes, str, Request], FirmwareImage]], Callable[[bytes, str, Request], FirmwareImage]]:
     """Register a reader; formats are tried in the order of registration."""
 
     def register(load: Callable[[bytes, str, Request], FirmwareImage]) -> Callable[[bytes, str, Request], FirmwareImage]:
-        FORMATS[kind] = Format(kind, title, limit, sniff, load)
+        FORMATS[kind] = Format(kind, title, limit, sniff, load, record)
         return load
 
     return register
@@ -109,5 +115,9 @@ def starts_text_record(start: bytes, mark: bytes) -> bool:
 
     Deliberately generous: a damaged file of records is to be reported with its line number, not taken for raw bytes.
     """
-    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return text.startswith(mark) and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in text[:64])
+    text = _text(start)[:64].rstrip(b"\0\x1a")
+    return text.startswith(mark) and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in text)
+
+
+def _text(start: bytes) -> bytes:
+    return start.removeprefix(b"\xef\xbb\xbf").lstrip()

@@ -7,6 +7,8 @@ boards, and all but those for the board at hand are skipped.
 
 from __future__ import annotations
 
+import re
+
 from xemu.errors import ImageError
 from xemu.loaders.formats import FirmwareImage, MiB, Request, loader, starts_text_record
 from xemu.loaders.pieces import Collector
@@ -18,7 +20,13 @@ BLOCK_START, BLOCK_END, PADDING, CUSTOM_DATA, OTHER_DATA = range(0x0A, 0x0F)
 LENGTHS = {END: (0,), SEGMENT: (2,), START_SEGMENT: (4,), LINEAR: (2,), START_LINEAR: (4,), BLOCK_START: (4,)}
 
 
-@loader("ihex", "Intel HEX file", limit=64 * MiB, sniff=lambda start: starts_text_record(start, b":"))
+@loader(
+    "ihex",
+    "Intel HEX file",
+    limit=64 * MiB,
+    sniff=lambda start: starts_text_record(start, b":"),
+    record=re.compile(rb":[0-9A-Fa-f]{10,}[ \t]*[\r\n]"),
+)
 def load_ihex(blob: bytes, name: str, _request: Request) -> FirmwareImage:
     """Read all records; ImageError names the line."""
     reader = IntelHex(name)

@@ -5,6 +5,8 @@ Motorola, "M68000 Family Programmer's Reference Manual" (M68000PM/AD), appendix 
 
 from __future__ import annotations
 
+import re
+
 from xemu.errors import ImageError
 from xemu.loaders.formats import FirmwareImage, MiB, Request, loader, starts_text_record
 from xemu.loaders.pieces import Collector
@@ -16,7 +18,7 @@ def _sniff(start: bytes) -> bool:
     return any(starts_text_record(start, b"S%d" % kind) for kind in range(10))
 
 
-@loader("srec", "S-record file", limit=64 * MiB, sniff=_sniff)
+@loader("srec", "S-record file", limit=64 * MiB, sniff=_sniff, record=re.compile(rb"S[0-9][0-9A-Fa-f]{8,}[ \t]*[\r\n]"))
 def load_srec(blob: bytes, name: str, _request: Request) -> FirmwareImage:
     """Read all records; ImageError names the line."""
     reader = SRecords(name)
