@@ -147,7 +147,7 @@ class Microscope:
         from xemu.core import decoder
         from xemu.core.cache import Cache
 
-        return decoder.tries(self.target, Cache(self.target.package))
+        return decoder.tries(self.target, Cache(self.target))
 
     def disassembly(self, data: bytes) -> str:
         """Return the assembly text in capstone's words."""

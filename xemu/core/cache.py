@@ -23,9 +23,11 @@ except ImportError:
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xemu.core.target import Target
+
 FORMAT = 3
 LIMIT = 256 << 20                 # bytes of one file before it is started anew
-BUILDS = 4                        # directories of other builds that are kept
+BUILDS = 8                        # directories of other builds and targets that are kept
 HEADER = struct.Struct("<4sII")   # magic, length, checksum of an entry
 MAGIC = b"xemu"
 
@@ -63,22 +65,22 @@ def _host() -> str:
     return "".join(lines.get(k, "") for k in ("model name", "flags", "CPU part", "Features"))
 
 
-def build_key(target_package: str) -> str:
-    """Return the name of the directory for this build and host."""
+def build_key(target: Target) -> str:
+    """Return the name of the directory of a target for this build and host."""
     h = blake2b(digest_size=10)
-    for text in (str(FORMAT), sys.version, _llvm(), _host(), *_sources("core", f"targets/{target_package}")):
+    for text in (str(FORMAT), sys.version, _llvm(), _host(), *_sources("core", f"targets/{target.package}")):
         h.update(text.encode() + b"\n")
-    return f"{target_package}-{h.hexdigest()}"
+    return f"{target.name}-{h.hexdigest()}"
 
 
 class Cache:
     """The files of one build. Every method works, as a miss, where the directory cannot be used."""
 
-    def __init__(self, target_package: str, *, enabled: bool = True) -> None:
+    def __init__(self, target: Target, *, enabled: bool = True) -> None:
         self.directory = ""
         if enabled:
             try:
-                self.directory = self._open(os.path.join(root(), build_key(target_package)))
+                self.directory = self._open(os.path.join(root(), build_key(target)))
             except OSError:
                 self.directory = ""
 

@@ -55,7 +55,7 @@ class Library:
 
     def __init__(self, engine: Engine) -> None:
         self.engine, self.target, self.options = engine, engine.target, engine.options
-        self.cache = Cache(self.target.package, enabled=self.options.cache)
+        self.cache = Cache(self.target, enabled=self.options.cache)
         self.client = Client(self.cache)
         self.tables = host.reserve(CONTEXTS * TABLES)
         self.fp_table = host.reserve(4096)

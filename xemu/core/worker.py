@@ -79,7 +79,7 @@ def main() -> None:
     cache, alone = None, False
     while (request := receive(source)) is not None:
         if cache is None:
-            cache = Cache(get_target(request[1]).package, enabled=bool(request[-1]))
+            cache = Cache(get_target(request[1]), enabled=bool(request[-1]))
         signal.setitimer(signal.ITIMER_PROF, LONGEST)     # its signal is not caught
         try:
             result = (True, answer(request, cache))
