@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from xemu.core.slowpages import DeviceCells
     from xemu.hw.machine import Machine
+    from xemu.hw.parts import LiveSerial
 
 KiB, MiB = 1 << 10, 1 << 20
 
@@ -65,6 +66,7 @@ class Device:
     at: int
     name: str
     machine: Machine
+    parked: dict[Callable[[], None], LiveSerial]      # what waits for room, and where
 
     def __init_subclass__(cls, size: int = 0, sizes: tuple[int, ...] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -86,7 +88,7 @@ class Device:
     def __init__(self, *, at: int | None = None, **wiring: Any) -> None:
         frame = sys._getframe(1)
         self.__dict__.update(at=at, name=type(self).__name__.lower(), source=f"{frame.f_code.co_filename}:{frame.f_lineno}",
-                             machine=None, _cells=None, _wiring=wiring, _settling=False)
+                             machine=None, parked={}, _cells=None, _wiring=wiring, _settling=False)
         cls = type(self)
         unknown = [n for n in wiring if n not in cls.declared]
         if unknown:
@@ -210,6 +212,10 @@ class Device:
         finally:
             self.__dict__["_settling"] = False
         self._refresh()
+        if self.parked:
+            for action in [action for action, port in self.parked.items() if port.has_room()]:
+                del self.parked[action]
+                action()
 
     def _refresh(self) -> None:
         for i in self._computed:

@@ -376,6 +376,10 @@ class LiveSerial(LivePart):
         """Whether the device would take a byte now."""
         return not self.hooks["room"] or bool(getattr(self.device, self.hooks["room"])())
 
+    def when_room(self, action: Callable[[], None]) -> None:
+        """Have `action` called once, after the access or event that makes room for a byte."""
+        self.device.parked[action] = self
+
     def take(self, byte: int) -> None:
         """Receive a byte (called at its beat)."""
         if self.hooks["received"]:

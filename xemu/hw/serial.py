@@ -68,13 +68,20 @@ class SerialLine:
             self._event = self.machine.events.at(self.due, self._deliver)
 
     def _deliver(self) -> None:
-        """One character has come in; where the UART has no room it waits another character time."""
+        """One character has come in; where the UART has no room it waits until there is some."""
         self._event = None
         if self.port is None or not self.waiting:
             return
-        if self.port.has_room():
-            self.port.take(self.waiting.popleft())
+        if not self.port.has_room():
+            self.port.when_room(self._room)
+            return
+        self.port.take(self.waiting.popleft())
         self.due = self.machine.now + self._character()
+        self._arm()
+
+    def _room(self) -> None:
+        """The guest has made room: a character time later the next one is there."""
+        self.due = max(self.due, self.machine.now + self._character())
         self._arm()
 
     def save(self) -> Any:
