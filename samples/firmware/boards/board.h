@@ -20,7 +20,7 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 
 /* IRQ_A < IRQ_B < IRQ_C < IRQ_D have no device that is in use: tests pend them by software.
    PRIORITY_BITS counts the implemented bits of a priority. HOLE is an address in the SRAM region (executable by default)
-   without memory; ROM_END is where the memory that starts with the vector table, or its last mirror, ends. */
+   without memory; BITBAND_REGISTER is a peripheral register that keeps bits 5 and 6; ROM_END is where the memory that starts with the vector table, or its last mirror, ends. */
 #if defined(BOARD_MPS2)
 #define CORE_HZ 25000000u
 #define PRIORITY_BITS 3
@@ -31,6 +31,7 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 #define HOLE 0x30000000u
 #define ROM_END 0x00800000u
 #define BITBAND 1
+#define BITBAND_REGISTER 0x40005010u /* UART 1 BAUDDIV */
 #elif defined(BOARD_LM3S)
 #define CORE_HZ 12000000u
 #define PRIORITY_BITS 3
@@ -41,6 +42,7 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 #define HOLE 0x30000000u
 #define ROM_END 0x00040000u
 #define BITBAND 1
+#define BITBAND_REGISTER 0x4000C024u /* UART 0 IBRD: nothing is being sent while it changes */
 #elif defined(BOARD_NRF51)
 #define CORE_HZ 16000000u
 #define PRIORITY_BITS 2
@@ -50,6 +52,7 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 #define IRQ_D 23
 #define HOLE 0x30000000u
 #define BITBAND 0
+#define BITBAND_REGISTER 0u
 #elif defined(BOARD_STM32)
 #define CORE_HZ 16000000u
 #define PRIORITY_BITS 4
@@ -60,6 +63,7 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 #define HOLE 0x30000000u
 #define ROM_END 0x08100000u
 #define BITBAND 1
+#define BITBAND_REGISTER 0x40011018u /* USART 1 GTPR */
 #else
 #error "no such board"
 #endif
