@@ -8,6 +8,7 @@ Armv7-M Architecture Reference Manual (DDI 0403), B1.5.3 "The vector table"; Arm
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,16 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from xemu.loaders.formats import FirmwareImage
-    from xemu.loaders.pieces import Piece
 
 PROFILE_M = ("armv6-m", "armv7-m", "armv7e-m")  # each runs what those before it run
-SCANNED = 4 << 20  # bytes of an image that are searched for addresses of peripherals
+SCANNED = 1 << 20  # bytes of an image that are searched for addresses of peripherals
 PERIPHERALS = range(0x4000_0000, 0x6000_0000)
 PAGE_MASK = ~0xFFF
+FLOAT_TWO = 0x4000_0000  # as a word of data more often 2.0f than a base address
 CLEAR = 0.75  # certainty from which a candidate is taken without asking
 
 # points; two to the power of their sum is what a machine counts against the others and against "none of these" (1)
-SAME_ARCHITECTURE, SAME_CPU, LABELLED = 2.0, 2.0, 5.0
+SAME_ARCHITECTURE, SAME_CPU, LABELLED = 3.0, 2.0, 5.0
 VECTORS_IN_PLACE, VECTORS_ELSEWHERE, NO_VECTORS = 1.0, -1.0, -4.0
 STACK_AT_END, ZEROS_OUTSIDE, ADDRESSES = 2.0, -2.0, 4.0
 
@@ -186,7 +187,7 @@ def _judge_addresses(machine: MachineFacts, used: set[int], evidence: Evidence) 
     """Count what share of the peripherals the code names this machine has."""
     if used:
         own = used & {hint & PAGE_MASK for hint in machine.hints}
-        evidence.add(ADDRESSES * len(own) / len(used), f"has {len(own)} of the {len(used)} peripherals it names")
+        evidence.add(ADDRESSES * len(own) / len(used), f"has {len(own)} of {len(used)} peripherals that the code names")
 
 
 def _judge_labels(image: FirmwareImage, machine: MachineFacts, evidence: Evidence) -> None:
@@ -201,43 +202,69 @@ def _judge_labels(image: FirmwareImage, machine: MachineFacts, evidence: Evidenc
 
 
 def peripheral_pages(image: FirmwareImage) -> set[int]:
-    """Return the 4 KiB pages of peripheral space that words of the image, or its MOVW/MOVT pairs, point into."""
+    """Return the 4 KiB pages of peripheral space that the image names: in its code, or as base addresses in its data."""
     budget = SCANNED
     pages: set[int] = set()
     for piece in image.pieces:
         data = piece.data[: max(budget, 0)]
         budget -= len(data)
-        skip = -piece.address % 4
-        words = memoryview(data)[skip : skip + (len(data) - skip) // 4 * 4].cast("I") if len(data) >= skip + 4 else ()
-        values = {_swap(word) for word in words} if image.order == ">" else set(words)
         if image.order == "<":
-            values |= set(move_pairs(piece))
-        pages |= {value & PAGE_MASK for value in values if value in PERIPHERALS}
+            pages |= {value & PAGE_MASK for value in code_constants(piece.address, data) if value in PERIPHERALS}
+        bases = {word for word in _words(piece.address, data, image.order) if word in PERIPHERALS}
+        pages |= {word & PAGE_MASK for word in bases if not word & 0x3FF and word != FLOAT_TWO}
     return pages
 
 
-def _swap(word: int) -> int:
-    return int.from_bytes(word.to_bytes(4, "little"), "big")
+def _words(address: int, data: bytes, order: str) -> set[int]:
+    skip = -address % 4
+    return {word for (word,) in struct.iter_unpack(order + "I", data[skip : skip + max(len(data) - skip, 0) // 4 * 4])}
 
 
-def move_pairs(piece: Piece) -> Iterable[int]:
-    """Yield the constants that MOVW and MOVT make together (T32, encodings T3 and T1; DDI 0403, A7.7.76 and A7.7.79)."""
-    skip = piece.address % 2
-    data = piece.data[skip:SCANNED]
-    halves = memoryview(data)[: len(data) // 2 * 2].cast("H")
+def code_constants(address: int, data: bytes) -> set[int]:
+    """Return the constants that Thumb code at `address` loads from literal pools or makes with MOVT.
+
+    DDI 0403, A7.7.44 (LDR literal), A7.7.76 (MOV immediate), A7.7.79 (MOVT). Control flow is ignored: a register keeps
+    its last constant, which is right often enough.
+    """
+    skip = address % 2
+    halves = [half for (half,) in struct.iter_unpack("<H", data[skip : skip + (len(data) - skip) // 2 * 2])]
+    found: set[int] = set()
+    low = [0] * 16
     for at, half in enumerate(halves):
-        if half & 0xFBF0 != 0xF2C0 or at + 1 >= len(halves):
-            continue
-        register = halves[at + 1] & 0x0F00
-        for before in range(at - 2, max(at - 34, -1), -1):  # compilers keep the two close together
-            if halves[before] & 0xFBF0 == 0xF240 and halves[before + 1] & 0x8F00 == register:
-                yield _immediate(half, halves[at + 1]) << 16 | _immediate(halves[before], halves[before + 1])
-                break
+        top = half >> 11
+        if top == 0b01001:  # LDR Rt, [PC, #imm8:00]
+            here = (skip + 2 * at + 4 + address) & ~3
+            place = here - address + ((half & 0xFF) << 2)
+            found.add(int.from_bytes(data[place : place + 4], "little"))
+        elif top == 0b00100:  # MOVS Rd, #imm8
+            low[half >> 8 & 7] = half & 0xFF
+        elif top == 0b11110 and at + 1 < len(halves):
+            _take_wide(half, halves[at + 1], low, found)
+    return found
 
 
-def _immediate(first: int, second: int) -> int:
-    """Return imm4:i:imm3:imm8 of a MOVW or MOVT."""
-    return (first & 15) << 12 | (first >> 10 & 1) << 11 | (second >> 12 & 7) << 8 | second & 0xFF
+def _take_wide(first: int, second: int, low: list[int], found: set[int]) -> None:
+    """Follow one MOV.W, MOVW or MOVT."""
+    register = second >> 8 & 15
+    code = ((first & 0x0400) << 1) | (second >> 4 & 0x0700) | (second & 0xFF)  # i:imm3:imm8
+    match first & 0xFBF0:
+        case 0xF240: low[register] = (first & 15) << 12 | code
+        case 0xF2C0: found.add(((first & 15) << 12 | code) << 16 | low[register] & 0xFFFF)
+        case 0xF040 | 0xF050 if first & 15 == 15:
+            low[register] = expand_immediate(code)
+            found.add(low[register])
+
+
+def expand_immediate(code: int) -> int:
+    """Return ThumbExpandImm(code) of 12 bits (DDI 0403, A5.3.2)."""
+    byte = code & 0xFF
+    match code >> 8:
+        case 0: return byte
+        case 1: return byte * 0x0001_0001
+        case 2: return byte * 0x0100_0100
+        case 3: return byte * 0x0101_0101
+    value, turn = code & 0x7F | 0x80, code >> 7
+    return (value >> turn | value << 32 - turn) & 0xFFFF_FFFF
 
 
 def _join(memories: Iterable[tuple[int, int, str]]) -> list[tuple[int, int]]:
