@@ -8,12 +8,11 @@ a guest may read without effect stands in a native cell, so polling it never ent
 from __future__ import annotations
 
 import copy
-import sys
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.core.memory import READ, WRITE, GuestFault
 from xemu.errors import MachineError
-from xemu.hw.parts import LivePart, Param, Part, Var
+from xemu.hw.parts import LivePart, Parameter, Part, Var
 from xemu.hw.registers import Reg, RegArray, RegView
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 KiB, MiB = 1 << 10, 1 << 20
 
 
-class BusError(Exception):  # noqa: N818  what the guest did, not an error of ours
+class BusError(Exception):
     """An access that the device refuses."""
 
 
@@ -34,6 +33,12 @@ class Slot:
     """One register of a device: where it is, and its hooks bound to the device."""
 
     __slots__ = ("computed", "index", "live", "offset", "on_posted", "on_read", "on_write", "reg", "sizes", "with_old")
+
+    computed: Callable[[], Any] | None
+    live: Callable[[], Any] | None
+    on_read: Callable[[], Any] | None
+    on_write: Callable[..., Any] | None
+    on_posted: Callable[[list[int]], Any] | None
 
     def __init__(self, device: Device, reg: Reg, index: int) -> None:
         self.reg, self.index = reg, index
@@ -66,14 +71,25 @@ class Device:
     at: int
     name: str
     machine: Machine
+    _slots: list[Slot]
+    _views: dict[str, Any]
+    _values: list[int]
+    _places: dict[int, int]              # byte offset -> slot number
+    _words: list[Any]                    # by slot: word address, shift and mask of its native cell, or None
+    _cells: dict[int, tuple[DeviceCells, int]]        # word address -> cells of its page, index; None before the board is built
+    _posted: set[int]                    # slots whose writes native code keeps
+    _computed: list[int]                 # slots with a computed value
+    _settling: bool
+    _quiet: set[int]                     # slots with on_read whose reads have no effect now
     parked: dict[Callable[[], None], LiveSerial]      # what waits for room, and where
+    watched: bool                                     # someone wants each write at its beat: nothing is posted
 
     def __init_subclass__(cls, size: int = 0, sizes: tuple[int, ...] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
         cls.size, cls.sizes = size or cls.size, sizes or cls.sizes
         found: dict[str, Any] = {}
         for base in reversed(cls.__mro__):
-            found.update({n: v for n, v in vars(base).items() if isinstance(v, (Reg, Part, Param, Var))})
+            found.update({n: v for n, v in vars(base).items() if isinstance(v, (Reg, Part, Parameter, Var))})
         cls.declared = {n: v for n, v in found.items() if not isinstance(v, Reg)}
         cls.registers = sorted((v for v in found.values() if isinstance(v, Reg)), key=lambda r: r.offset)
         seen: dict[int, Reg] = {}
@@ -86,9 +102,7 @@ class Device:
                 seen[at] = reg
 
     def __init__(self, *, at: int | None = None, **wiring: Any) -> None:
-        frame = sys._getframe(1)
-        self.__dict__.update(at=at, name=type(self).__name__.lower(), source=f"{frame.f_code.co_filename}:{frame.f_lineno}",
-                             machine=None, parked={}, _cells=None, _wiring=wiring, _settling=False)
+        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=False, _cells=None, _wiring=wiring, _settling=False)
         cls = type(self)
         unknown = [n for n in wiring if n not in cls.declared]
         if unknown:
@@ -98,8 +112,8 @@ class Device:
             msg = f"{cls.__name__} has nothing called {unknown[0]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
             raise MachineError(msg)
         for n, declared in cls.declared.items():
-            if isinstance(declared, Param):
-                if n not in wiring and declared.default is Param.REQUIRED:
+            if isinstance(declared, Parameter):
+                if n not in wiring and declared.default is Parameter.REQUIRED:
                     msg = f"{cls.__name__} needs {n}="
                     raise MachineError(msg)
                 self.__dict__[n] = wiring.get(n, declared.default)
@@ -125,7 +139,8 @@ class Device:
                 slots.append(Slot(self, reg, i))
             views[reg.name] = RegArray(row) if reg.count else row[0]
         self.__dict__.update(_slots=slots, _views=views, _places=places, _values=[s.reg.reset for s in slots],
-                             _computed=[i for i, s in enumerate(slots) if s.computed], _words=[None] * len(slots), _posted=set())
+                             _computed=[i for i, s in enumerate(slots) if s.computed], _words=[None] * len(slots),
+                             _posted=set(), _quiet=set())
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__ and name not in type(self).declared and not isinstance(getattr(type(self), name, None), Reg):
@@ -179,7 +194,7 @@ class Device:
                 self.__dict__[n] = copy.deepcopy(data[n])
             elif isinstance(declared, Part):
                 self.__dict__[n].load(data[n])
-        self._refresh()
+        self.settle()                      # what native code may do follows from the state, too
 
     # -- registers, as device code sees them -------------------------------------------------------------------------
     def _get(self, number: int) -> int:
@@ -192,7 +207,7 @@ class Device:
 
     def _set(self, number: int, value: int) -> None:
         self._values[number] = value
-        if self._words[number] is not None and not self._slots[number].computed:
+        if self._words[number] is not None:                # computed ones too: `_refresh` takes the cell for equal to the value
             self._show(number, value & self._slots[number].reg.readable)
 
     def _show(self, number: int, value: int) -> None:
@@ -232,12 +247,24 @@ class Device:
         Only where a write changes nothing that the guest can see: no status, no interrupt.
         """
         number = view.slot
+        on = on and not self.watched
         if bool(on) == (number in self._posted):
             return
         if on:
             self._posted.add(number)
         else:
             self._posted.discard(number)
+        self._permit(number)
+
+    def quiet(self, view: RegView, on: Any) -> None:
+        """Say whether reads of a register with `on_read` have no effect as things stand: then native code answers them."""
+        number = view.slot
+        if bool(on) == (number in self._quiet):
+            return
+        if on:
+            self._quiet.add(number)
+        else:
+            self._quiet.discard(number)
         self._permit(number)
 
     # -- native cells ------------------------------------------------------------------------------------------------
@@ -263,7 +290,7 @@ class Device:
         slot = self._slots[number]
         whole = slot.reg.width == 32
         sizes = sum(slot.sizes) & 7 if whole else 0
-        quiet = not (slot.on_read or slot.live or slot.reg.rc)
+        quiet = not slot.live and (number in self._quiet or not (slot.on_read or slot.reg.rc))
         cells, at = self._cells[self._words[number][0]]
         cells.reads[at] = sizes if quiet else 0
         cells.posts[at] = sizes if number in self._posted else 0
@@ -330,23 +357,21 @@ class Device:
         slot = self._slots[self._places[offset & ~3]]
         if slot.on_posted:
             slot.on_posted(values)
-        else:
-            for value in values:
-                slot.on_write(value)  # type: ignore[misc]
         self.settle()
 
     def peek(self, offset: int, size: int) -> int | None:
         """Return what a read would give, without effect; None where no register is."""
-        number = self._places.get(offset & ~3)
+        number = next((n for at in (offset, offset & ~1, offset & ~3) if (n := self._places.get(at)) is not None), None)
         if number is None:
             return None
-        return (self._get(number) & self._slots[number].reg.readable) >> 8 * (offset & 3) & ((1 << 8 * size) - 1)
+        slot = self._slots[number]
+        return (self._get(number) & slot.reg.readable) >> 8 * (offset - slot.offset) & ((1 << 8 * size) - 1)
 
     def _touched(self, number: int, bits: int) -> None:
         names = " ".join(n for n, f in self._slots[number].reg.fields.items() if f.mask & bits)
         self.machine.report(f"{self.name}.{self._title(number)}.{names}: known, not modelled")
 
-    def unmodelled(self, offset: int, size: int, value: int | None) -> int:  # noqa: ARG002  subclasses look at size and value
+    def unmodelled(self, offset: int, size: int, value: int | None) -> int:
         """Answer an access where no register is: say so once, read as zero."""
         kind = "read of" if value is None else "write to"
         self.machine.report(f"{self.name}+{offset:#x}: {kind} a register that is not modelled",

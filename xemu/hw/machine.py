@@ -12,6 +12,7 @@ Assigning names a part. Time is one integer, beats: instructions executed plus b
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -51,35 +52,42 @@ class Window(NamedTuple):
 class Machine:
     """One board. Parts are attributes; `run` runs it."""
 
-    def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
-        self.__dict__.update(parts={}, sources={}, name=name, options=options or Options(), seed=seed, strict=strict)
-        self.space: AddressSpace
-        self.engine: Engine
-        self.cpu: Cpu
-        self._set("events", Events(self._sooner))
-        self._set("serials", [])
-        self._set("door", [])                    # (beat, port, bytes): everything that came from outside
-        self._set("skipped", 0)
-        self._set("rate", 1)
-        self._set("said", set())
-        self._set("reports", [])
-        self._set("listeners", [])               # called with each report
-        self._set("windows", {})                 # page number -> windows on it
-        self._set("holes", [])
-        self._set("resets", 0)
-        self._set("no_reboot", False)
-        self._set("stopping", None)
-        self._set("running", False)
-        self._set("random", Random(seed))        # what devices draw from (RNG, noise)
-        self._set("poll", None)                  # called between slices: looks at the outside
-        self._set("idle", None)                  # called when nothing is to be done: waits for the outside; False: nothing can come
-        self._set("image_loaded", [])
-        self._set("svd", None)
-        self._set("epoch", 946_684_800)          # what the machine's clock starts from: 1 January 2000, in seconds since 1970
-        self._set("symbols", [])                 # tables that name addresses
+    name: str
+    options: Options
+    seed: int
+    said: set[str]
+    space: AddressSpace
+    engine: Engine
+    cpu: Cpu
+    events: Events
+    parts: dict[str, Any]
+    sources: dict[str, str]              # where each part was named
+    serials: list[SerialLine]
+    door: list[tuple[int, str, bytes]]   # (beat, port, bytes): everything that came from outside
+    reports: list[tuple[int, int | None, str]]        # (beat, pc, text)
+    listeners: list[Callable[[str], None]]            # called with each report
+    windows: dict[int, list[Window]]     # page number -> devices on it
+    holes: list[Window]                  # ranges that answer where nothing else does
+    symbols: list[Any]                   # tables that name addresses
+    skipped: int                         # beats that passed while the CPU slept
+    rate: int                            # beats per second
+    epoch: int                           # what the machine's clock starts from, in seconds since 1970
+    resets: int
+    random: Random                       # what devices draw from (RNG, noise)
+    poll: Callable[[], None] | None      # called between slices: looks at the outside
+    idle: Callable[[int], bool] | None   # called when the CPU sleeps, with the beat of the next event: may wait; False: nothing can come
+    svd: Any
+    running: bool
+    stopping: Stop | None
+    no_reboot: bool
+    strict: bool
 
-    def _set(self, name: str, value: Any) -> None:
-        self.__dict__[name] = value
+    def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
+        self.__dict__.update(
+            name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None, _end=NEVER,
+            parts={}, sources={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
+            events=Events(self._sooner), skipped=0, rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
+            door=[], poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
 
     # -- building ------------------------------------------------------------------------------------------------------
     def __setattr__(self, name: str, part: Any) -> None:
@@ -92,7 +100,7 @@ class Machine:
         if not hasattr(part, "attach"):
             msg = f"{self.name}.{name}: {part!r} is no part of a machine"
             raise MachineError(msg)
-        frame = sys._getframe(1)
+        frame = sys._getframe(1)  # noqa: SLF001  where the board says it, for messages
         while frame.f_code.co_filename == __file__ and frame.f_back:
             frame = frame.f_back
         source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
@@ -127,8 +135,8 @@ class Machine:
             msg = f"{self.name}: a machine needs a CPU: m.cpu = CortexM3(...)"
             raise MachineError(msg)
         self._check_overlaps()
-        self._set("space", AddressSpace(self.cpu.address_bits))
-        self._set("engine", Engine(self.cpu.target(), self.space, self.options))
+        self.__dict__["space"] = AddressSpace(self.cpu.address_bits)
+        self.__dict__["engine"] = Engine(self.cpu.target(), self.space, self.options)
         self.engine.connect_devices(self._device_access)
         placed = [p for p in self.parts.values() if isinstance(p, Memory)] + [p for p in self.parts.values() if isinstance(p, Alias)]
         for part in placed:
@@ -149,7 +157,7 @@ class Machine:
     def _check_overlaps(self) -> None:
         spans = sorted((p.at, p.at + p.size, n) for n, p in self.parts.items()
                        if isinstance(p, (Memory, Alias, Device)) and p.at is not None)
-        for (a, end, first), (b, _, second) in zip(spans, spans[1:], strict=False):
+        for (a, end, first), (b, _, second) in pairwise(spans):
             if b < end:
                 msg = (f"{self.name}: {first} ({a:#x} to {end - 1:#x}, {self.sources[first]}) and {second} (at {b:#x}, "
                        f"{self.sources[second]}) overlap")
@@ -200,13 +208,13 @@ class Machine:
     def _window(self, address: int) -> Window | None:
         for window in self.windows.get(address >> 12, ()):
             if window.start <= address < window.end:
-                return window  # type: ignore[no-any-return]
+                return window
         for window in self.holes:
             if window.start <= address < window.end and not self.memory_at(address):
-                return window  # type: ignore[no-any-return]
+                return window
         return None
 
-    def _device_access(self, address: int, size: int, write: bool, value: int) -> int:  # noqa: FBT001  as the engine calls it
+    def _device_access(self, address: int, size: int, write: bool, value: int) -> int:
         """Serve a guest's access: native code and the evaluator come here."""
         self.deliver_posted()
         self.cpu.check_access(address, size, write=write)
@@ -355,7 +363,7 @@ class Machine:
         for line in self.serials:
             line.load([list(line.waiting), line.due])
         if not cold:
-            self._set("resets", self.resets + 1)
+            self.resets += 1
         self.cpu.reset()
         self.engine.cut()
 
@@ -370,7 +378,7 @@ class Machine:
     def stop(self, stop: Stop) -> None:
         """Have `run` return after this instruction."""
         if self.stopping is None:
-            self._set("stopping", stop)
+            self.stopping = stop
         self.engine.cut()
 
     def save(self) -> dict[str, Any]:
@@ -383,7 +391,7 @@ class Machine:
         """Go back to a snapshot."""
         self.events.clear()
         self.engine.insns = data["insns"]
-        self._set("skipped", data["skipped"])
+        self.skipped = data["skipped"]
         for n, p in self.parts.items():
             p.load(data["parts"][n])
         for line, saved in zip(self.serials, data["serials"], strict=True):
@@ -394,15 +402,15 @@ class Machine:
     @property
     def deadline(self) -> int:
         """The beat up to which the CPU may run without a look."""
-        return min(self.events.next, self.__dict__.get("_end", NEVER))
+        return min(self.events.next, self._end)
 
     def run(self, beats: int | None = None) -> Stop:
         """Run for so many beats, or until something stops the machine."""
         end = NEVER if beats is None else self.now + beats
-        self._set("_end", end)
-        self._set("stopping", None)
+        self._end = end
+        self.stopping = None
         events, cpu, engine = self.events, self.cpu, self.engine
-        self._set("running", True)
+        self.running = True
         try:
             while True:
                 now = engine.insns + self.skipped
@@ -410,7 +418,7 @@ class Machine:
                     events.run(now)
                 if self.stopping is not None:
                     stop: Stop = self.stopping
-                    self._set("stopping", None)
+                    self.stopping = None
                     return stop
                 if now >= end:
                     return Stop("beats")
@@ -427,7 +435,7 @@ class Machine:
                     cpu.run(budget)
                 self.deliver_posted()
         finally:
-            self._set("running", False)
+            self.running = False
             self.deliver_posted()
 
     def _sleep(self, now: int, end: int) -> Stop | None:
@@ -441,7 +449,7 @@ class Machine:
             return Stop("idle", 0, "idle for ever")
         goal = min(self.events.next, end)
         if goal < NEVER and goal > now:
-            self._set("skipped", self.skipped + goal - now)
+            self.skipped += goal - now
         return None
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import EXEC, PAGE, READ, WRITE
@@ -19,14 +18,12 @@ class Memory:
     prot = READ | EXEC
 
     def __init__(self, *, at: int, size: int, executable: bool = True) -> None:
-        frame = sys._getframe(1)
-        self.source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         self.at, self.size, self.name = at, size, self.kind
         self.executable = executable
         self.mirrored = False              # an alias shows it too
         self.machine: Machine
         if at % PAGE or size % PAGE or size <= 0:
-            msg = f"{self.source}: memory at {at:#x} of {size:#x} bytes: both must be multiples of 4096"
+            msg = f"memory at {at:#x} of {size:#x} bytes: both must be multiples of 4096"
             raise MachineError(msg)
 
     def attach(self, machine: Machine, name: str) -> None:
@@ -88,8 +85,6 @@ class Flash(Rom):
 
     def __init__(self, *, at: int, size: int, controller: Any = None) -> None:
         super().__init__(at=at, size=size)
-        frame = sys._getframe(1)
-        self.source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         self.controller = controller
         self.written = False               # contents changed by the guest
 
@@ -125,8 +120,6 @@ class Alias:
     kind = "alias"
 
     def __init__(self, of: Memory, *, at: int, size: int = 0, offset: int = 0) -> None:
-        frame = sys._getframe(1)
-        self.source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         self.of, self.at, self.offset = of, at, offset
         of.mirrored = True
         self.size = size or of.size - offset
@@ -165,8 +158,6 @@ class Hole:
     kind = "hole"
 
     def __init__(self, *, at: int, size: int) -> None:
-        frame = sys._getframe(1)
-        self.source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         self.at, self.size, self.name = at, size, self.kind
         self.machine: Machine
 

@@ -8,25 +8,34 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from xemu.errors import MachineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from typing import Self
 
     from xemu.hw.device import Device
     from xemu.hw.events import Event
     from xemu.hw.serial import SerialLine
 
 
-class Param:
-    """A constant of a device, given by keyword when a board makes it. Without a default it must be given."""
+Live = TypeVar("Live")
 
-    REQUIRED = object()
+
+class Parameter:
+    """What `Param` declares."""
+
+    REQUIRED: Any = object()
 
     def __init__(self, default: Any = REQUIRED, doc: str = "") -> None:
         self.default, self.doc = default, doc
+
+
+def Param(default: Any = Parameter.REQUIRED, doc: str = "") -> Any:
+    """Declare a constant of a device, given by keyword when a board makes it. Without a default it must be given."""
+    return Parameter(default, doc)
 
 
 class Var:
@@ -34,16 +43,33 @@ class Var:
 
     def __init__(self, default: Any = 0) -> None:
         self.default = default
+        self.name = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, device: Any, owner: type) -> Any:
+        return self if device is None else device.__dict__[self.name]
+
+    def __set__(self, device: Any, value: Any) -> None:
+        device.__dict__[self.name] = value
 
     def fresh(self) -> Any:
         """Return the value at reset."""
         return copy.deepcopy(self.default)
 
 
-class Part:
-    """A declared part. `bind` makes the live object of one device."""
+class Part(Generic[Live]):
+    """A declared part. `bind` makes the live object of one device, which stands in the device under the same name."""
 
-    def bind(self, device: Device, name: str) -> LivePart:
+    if TYPE_CHECKING:
+        @overload
+        def __get__(self, device: None, owner: type) -> Self: ...
+        @overload
+        def __get__(self, device: Device, owner: type) -> Live: ...
+        def __get__(self, device: Any, owner: type) -> Any: ...
+
+    def bind(self, device: Device, name: str) -> Live:
         """Return the live object."""
         raise NotImplementedError
 
@@ -73,7 +99,7 @@ class LivePart:
 # -- FIFOs -----------------------------------------------------------------------------------------------------------
 
 
-class Fifo(Part):
+class Fifo(Part["LiveFifo"]):
     """A queue of numbers, `depth` long."""
 
     def __init__(self, depth: int) -> None:
@@ -136,7 +162,7 @@ class LiveFifo(LivePart):
 # -- time ------------------------------------------------------------------------------------------------------------
 
 
-class Timer(Part):
+class Timer(Part["LiveTimer"]):
     """A counter that runs with a clock of `hz`: ticks are computed from the machine's time, never accumulated."""
 
     def __init__(self, hz: int = 0) -> None:
@@ -153,19 +179,19 @@ class Timer(Part):
 
 
 class LiveTimer(LivePart):
-    """`device.timer`: counts up from `value` while it runs. `hz` (an int) may change at any time."""
+    """`device.timer`: counts up from `value` while it runs. `hz` and `divide` (ints) may change at any time."""
 
     def __init__(self, device: Device, name: str, declared: Timer) -> None:
         super().__init__(device, name)
         self.declared = declared
-        self._hz = declared.hz
+        self._hz, self._divide = declared.hz, 1
         self._base, self._since, self._running = 0, 0, False     # value at `_since` ticks of the clock
         self._goal: int | None = None
         self._event: Event | None = None
 
     def _ticks(self) -> int:
         machine = self.device.machine
-        return machine.now * self._hz // machine.rate
+        return machine.now * self._hz // (machine.rate * self._divide)
 
     @property
     def value(self) -> int:
@@ -192,6 +218,19 @@ class LiveTimer(LivePart):
         if hz != self._hz:
             self._base = self.value
             self._hz = hz
+            self._since = self._ticks()
+            self._schedule()
+
+    @property
+    def divide(self) -> int:
+        """A prescaler: clock periods of `hz` in a tick."""
+        return self._divide
+
+    @divide.setter
+    def divide(self, divide: int) -> None:
+        if divide != self._divide:
+            self._base = self.value
+            self._divide = divide
             self._since = self._ticks()
             self._schedule()
 
@@ -233,7 +272,7 @@ class LiveTimer(LivePart):
         if self._goal is None or not self._running or not self._hz:
             return
         ticks = self._goal - self._base + self._since
-        beat = max(machine.now, -(-ticks * machine.rate // self._hz))
+        beat = max(machine.now, -(-ticks * machine.rate * self._divide // self._hz))
         self._event = machine.events.at(beat, self._expire)
 
     def _expire(self) -> None:
@@ -243,16 +282,16 @@ class LiveTimer(LivePart):
         self.device.settle()
 
     def reset(self) -> None:
-        self._hz = self.declared.hz or self._hz
+        self._hz, self._divide = self.declared.hz or self._hz, 1
         self._base, self._running, self._goal = 0, False, None
         self._since = 0
         self._schedule()
 
     def save(self) -> Any:
-        return [self._hz, self._base, self._since, self._running, self._goal]
+        return [self._hz, self._divide, self._base, self._since, self._running, self._goal]
 
     def load(self, data: Any) -> None:
-        self._hz, self._base, self._since, self._running, self._goal = data
+        self._hz, self._divide, self._base, self._since, self._running, self._goal = data
         self._schedule()
 
 
@@ -266,7 +305,7 @@ class Wire:
         self.name, self.changed = name, changed
         self.high: set[int] = set()
 
-    def drive(self, source: int, level: bool) -> None:  # noqa: FBT001  a level is what a line has
+    def drive(self, source: int, level: bool) -> None:
         """Set one source's level."""
         before = bool(self.high)
         if level:
@@ -280,7 +319,7 @@ class Wire:
         return f"<{self.name}>"
 
 
-class IrqOut(Part):
+class IrqOut(Part["LiveIrq"]):
     """An interrupt (or DMA request, or reset) line that the device drives."""
 
     def bind(self, device: Device, name: str) -> LiveIrq:
@@ -325,10 +364,57 @@ class LiveIrq(LivePart):
         self.set(data)
 
 
+class IrqOuts(Part):
+    """`count` lines of one kind, `device.lines[i]`. The board gives a list of wires (or None), by number."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+
+    def bind(self, device: Device, name: str) -> LiveIrqs:
+        return LiveIrqs(device, name, self.count)
+
+
+class LiveIrqs(LivePart):
+    """`device.lines`: index it."""
+
+    def __init__(self, device: Device, name: str, count: int) -> None:
+        super().__init__(device, name)
+        self.lines = [LiveIrq(device, f"{name}[{i}]") for i in range(count)]
+
+    def wire(self, other: Iterable[Wire | None]) -> None:
+        wires = list(other)
+        if len(wires) > len(self.lines):
+            msg = f"{type(self.device).__name__}.{self.name} has {len(self.lines)} lines, not {len(wires)}"
+            raise MachineError(msg)
+        for line, wire in zip(self.lines, wires, strict=False):
+            line.wire(wire)
+
+    def __getitem__(self, number: int) -> LiveIrq:
+        return self.lines[number]
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    def set(self, levels: int) -> None:
+        """Drive all lines: bit i is line i's level."""
+        for i, line in enumerate(self.lines):
+            line.set(levels >> i & 1)
+
+    def reset(self) -> None:
+        self.set(0)
+
+    def save(self) -> Any:
+        return [line.level for line in self.lines]
+
+    def load(self, data: Any) -> None:
+        for line, level in zip(self.lines, data, strict=True):
+            line.set(level)
+
+
 # -- serial ports ----------------------------------------------------------------------------------------------------
 
 
-class SerialPort(Part):
+class SerialPort(Part["LiveSerial"]):
     """The device's end of a serial line. Hooks: `received(byte)`; `room()` says whether one more byte fits."""
 
     def __init__(self) -> None:
@@ -372,6 +458,9 @@ class LiveSerial(LivePart):
         if self.line is not None:
             self.line.sent(data)
 
+    def reset(self) -> None:
+        self.baud = 115_200
+
     def has_room(self) -> bool:
         """Whether the device would take a byte now."""
         return not self.hooks["room"] or bool(getattr(self.device, self.hooks["room"])())
@@ -396,7 +485,7 @@ class LiveSerial(LivePart):
 # -- pins ------------------------------------------------------------------------------------------------------------
 
 
-class Pins(Part):
+class Pins(Part["LivePins"]):
     """`count` pins: levels from outside, and what the device drives. Hook `changed(before, now)`: input levels."""
 
     def __init__(self, count: int) -> None:

@@ -120,7 +120,7 @@ class CortexM(Exceptions, Cpu):
     def start(self) -> None:
         self.engine, self.space = self.machine.engine, self.machine.engine.space
         block = self.engine.block
-        self.cells = {n: CellView(block, c.offset, c.stride) for n, c in M_LAYOUT.cells.items() if c.count == 1}
+        self.cells: dict[str, CellView] = {n: CellView(block, c.offset, c.stride) for n, c in M_LAYOUT.cells.items() if c.count == 1}
         at = block + M_LAYOUT.cells["R"].offset
         self.r = memoryview((ctypes.c_uint32 * 16).from_address(at)).cast("B").cast("I")
         at = block + M_LAYOUT.cells["Q128"].offset
@@ -353,8 +353,6 @@ class CortexM(Exceptions, Cpu):
     def _breakpoint(self, number: int) -> None:
         if number == 0xAB:
             self.semihosting.call()
-            if self.locked_up or self.machine.stopping is not None and self.machine.stopping.reason == "exit":
-                return
             self.engine.set_position(self.engine.pc + 2, self.engine.state.context)
             self.engine.insns += 1
             return

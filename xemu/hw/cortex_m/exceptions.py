@@ -14,6 +14,7 @@ from xemu.targets.arm.layout import MContext
 
 if TYPE_CHECKING:
     from xemu.core.engine import Engine
+    from xemu.hw.cortex_m.cores import CellView
     from xemu.hw.cortex_m.scs import SystemControl
     from xemu.hw.machine import Machine
 
@@ -217,7 +218,7 @@ class Exceptions:
     # -- return (B1.5.8) ---------------------------------------------------------------------------------------------------
     def leave(self, link: int) -> None:
         """ExceptionReturn() with an EXC_RETURN value."""
-        number, nested = self.cells["IPSR"].value, bin(self.active).count("1")
+        number, nested = self.cells["IPSR"].value, self.active.bit_count()
         kind = link & 0xF if link >> 4 & 0xFFFFFFE == 0xFFFFFFE else -1
         wrong = not self.active >> number & 1 or kind not in (1, 9, 13) or (not link & 0x10 and not self.fpu)
         if not wrong:
@@ -369,17 +370,21 @@ class Exceptions:
         self.describe_lockup(why)
 
     # -- what CortexM provides ---------------------------------------------------------------------------------------------
-    cells: dict[str, Any]
+    cells: dict[str, CellView]
     r: Any
     s: Any
     dirty = True
     _stack_fault = BUS_FAULT
 
     if TYPE_CHECKING:
-        handler_mode: bool
-        uses_psp: bool
-        privileged: bool
-        control: int
+        @property
+        def handler_mode(self) -> bool: ...
+        @property
+        def uses_psp(self) -> bool: ...
+        @property
+        def privileged(self) -> bool: ...
+        @property
+        def control(self) -> int: ...
 
         def xpsr(self) -> int: ...
         def set_flags(self, xpsr: int) -> None: ...

@@ -6,6 +6,7 @@ bytes (the smallest region). A plan is made once for each configuration and priv
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.memory import CLEAN, CODE, EXEC, PAGE, READ, SHARED, SLOW, WRITE, with_fast_write
@@ -126,8 +127,8 @@ class MpuState:
         before = self.plans.get(self.applied)
         if before is None:
             before = self.plans[None] = self.plans.get(None) or self._plan(privileged=True, off=True)
-        self._switch(before, plan, same_config=before is not None and key is not None and self.applied is not None
-                     and key[:2] == self.applied[:2])
+        same = key is not None and self.applied is not None and key[:2] == self.applied[:2]
+        self._switch(before, plan, same_config=same)
         self.applied = key
 
     def _spans(self) -> list[tuple[int, int, int, bool]]:
@@ -143,29 +144,16 @@ class MpuState:
     def _plan(self, *, privileged: bool, off: bool = False) -> Plan:
         edges = {e for r in self.regions if r is not None for e in r.edges()} if not off else set()
         edges |= {e for pair in (*DEFAULT_XN, PPB) for e in pair}
-        runs, fine = [], {}
+        runs: list[tuple[int, int, int, bool]] = []
+        fine: dict[int, bytes] = {}
         for start, end, bus, device in self._spans():
-            cuts = sorted({start, end, *(e for e in edges if start < e < end)})
-            at = start
-            for a, b in zip(cuts, cuts[1:], strict=False):
-                if b <= at:
-                    continue
-                a = max(a, at)
-                if a % PAGE or (b % PAGE and b - a < PAGE):               # rights differ inside this page
-                    page = a & -PAGE
-                    if not device:
-                        fine[page >> 12] = bytes(self._right(page + i, bus, privileged=privileged, off=off) for i in range(0, PAGE, GRAIN))
-                    at = page + PAGE
-                    a = at
-                    if b <= a:
-                        continue
-                whole = b & -PAGE
-                if whole > a:
-                    runs.append((a >> 12, (whole - a) >> 12, self._right(a, bus, privileged=privileged, off=off), device))
-                at = whole
-                if b % PAGE and not device:
-                    fine[whole >> 12] = bytes(self._right(whole + i, bus, privileged=privileged, off=off) for i in range(0, PAGE, GRAIN))
-                    at = whole + PAGE
+            inside = [e for e in edges if start < e < end]
+            cuts = sorted({start, end, *(e & -PAGE for e in inside), *(-(-e // PAGE) * PAGE for e in inside)})
+            for a, b in pairwise(c for c in cuts if start <= c <= end):
+                if device or not any(a < e < b for e in inside):
+                    runs.append((a >> 12, (b - a) >> 12, self._right(a, bus, privileged=privileged, off=off), device))
+                else:                                                     # one page, with rights that differ within it
+                    fine[a >> 12] = bytes(self._right(a + i, bus, privileged=privileged, off=off) for i in range(0, PAGE, GRAIN))
         return Plan(tuple(runs), fine)
 
     def _right(self, address: int, bus: int, *, privileged: bool, off: bool) -> int:
@@ -187,17 +175,16 @@ class MpuState:
                 space.flags[first:first + count] = bytes((SLOW if rights & READ else 0,)) * count
             else:
                 space.flags[first:first + count] = bytes(space.flags[first:first + count]).translate(_translation(rights))
-        for page, rights in plan.fine.items():
-            if before.fine.get(page) != rights:
-                slow.fine(page << 12, rights)
-                if any(r & EXEC for r in rights):
+        for page, grains in plan.fine.items():
+            if before.fine.get(page) != grains:
+                slow.fine(page << 12, grains)
+                if any(r & EXEC for r in grains):
                     space.flags[page] |= EXEC
         if not same_config:
-            self._drop_code(plan)
+            self._drop_code()
 
-    def _drop_code(self, plan: Plan) -> None:
+    def _drop_code(self) -> None:
         """Forget decoded code of pages that may not be executed any more."""
-        del plan
         engine, flags = self.core.engine, self.core.space.flags
         for address, _context in list(engine.pages):
             if not flags[address >> 12] & EXEC:

@@ -23,7 +23,7 @@ ANY = (1, 2, 4)
 class SystemControl(Device, size=4 * KiB):
     """SCS at 0xE000E000. The state of exceptions is the core's."""
 
-    cpu: CortexM = Param()  # type: ignore[assignment]
+    cpu: CortexM = Param()
     tick = Timer()
     reload_from = Var(0)                  # SysTick's value when `tick` was 0
     countflag = Var(0)
@@ -137,7 +137,7 @@ class SystemControl(Device, size=4 * KiB):
 
     # -- SysTick (B3.3): counts down; 0 is followed by RVR ---------------------------------------------------------------------
     def _systick_value(self) -> int:
-        reload, first, t = int(self.SYST_RVR), self.reload_from, self.tick.value
+        reload, first, t = int(self.SYST_RVR), int(self.reload_from), self.tick.value
         if t <= first:
             return first - t
         if not reload:
@@ -310,7 +310,7 @@ class SystemControl(Device, size=4 * KiB):
 
     def vtor(self) -> int:
         """Return the address of the vector table."""
-        return self._values[self.VTOR.slot]
+        return int(self.VTOR)
 
     @VTOR.on_write
     def _set_vtor(self, value, old):

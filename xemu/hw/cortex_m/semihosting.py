@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import GuestFault
@@ -16,6 +15,7 @@ from xemu.hw.machine import Stop
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from xemu.hw.cortex_m.cores import CortexM
 

@@ -58,8 +58,9 @@ def _from_file(name: str) -> Board:
     if wanted and wanted in found:
         return found[wanted]
     if len(found) != 1 or wanted:
-        names = ", ".join(found) or "none"
-        msg = f"{path} defines {names}; say which: --machine {path}:NAME" if found else f"{path} defines no machine; decorate a function with @machine"
+        msg = f"{path} defines no machine; decorate a function with @machine"
+        if found:
+            msg = f"{path} defines {', '.join(found)}; say which: --machine {path}:NAME"
         raise MachineError(msg)
     return next(iter(found.values()))
 
