@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import struct
 import subprocess
 import tracemalloc
 from typing import TYPE_CHECKING
@@ -20,7 +21,7 @@ from tests.support.pypi import source_file
 from xemu.errors import ImageError, NotFoundError
 from xemu.loaders.arm_attributes import architecture_name, read_attributes
 from xemu.loaders.firmware import FirmwareImage, load_bytes, load_firmware
-from xemu.loaders.pieces import Piece
+from xemu.loaders.pieces import MAX_RUNS, Collector, Piece
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -188,6 +189,25 @@ def test_uf2_family_is_chosen() -> None:
     both = uf2([(0, b"old")], family=0x68ED2B88) + uf2([(0, b"new")], family=0x12345678)
     assert contents(load(both, family=0x68ED2B88)) == [(0, b"old")]
     assert contents(load(both, family=0x12345678)) == [(0, b"new")]
+
+
+def test_segments_that_repeat_the_file_are_refused() -> None:
+    blob = bytearray(elf([(address, address, b"abcd", 0x100) for address in (0x1000, 0x2000, 0x3000)]))
+    for index in range(3):
+        struct.pack_into("<I", blob, 52 + 32 * index + 4, 0)
+        struct.pack_into("<I", blob, 52 + 32 * index + 16, len(blob))
+    with pytest.raises(ImageError) as refusal:
+        load(bytes(blob))
+    assert str(refusal.value) == f"f: segments of {3 * len(blob):#x} bytes in a file of {len(blob):#x}; is the file damaged?"
+
+
+def test_too_many_separate_records_are_refused() -> None:
+    collector = Collector("f", lambda place: f"line {place}")
+    for place in range(MAX_RUNS):
+        collector.add(2 * place, b"x", place)
+    with pytest.raises(ImageError) as refusal:
+        collector.add(0x0800_0000, b"x", 7)
+    assert str(refusal.value) == "f: line 7: more than 262144 separate areas; is the file damaged?"
 
 
 def test_a_gap_of_four_gigabytes_costs_nothing() -> None:

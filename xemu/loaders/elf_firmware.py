@@ -54,11 +54,14 @@ def _pieces(header: ElfHeader, blob: bytes) -> tuple[list[Piece], list[str]]:
     loads = [(index, program) for index, program in enumerate(programs) if program.type == PT_LOAD and program.memsz]
     if not loads:
         raise ImageError(f"{name}: no segment to load; is it a debug-information file?")
+    for index, program in loads:
+        _check(header, index, program, len(blob))
+    if (total := sum(program.filesz for _, program in loads)) > 2 * len(blob):  # they may share a page's worth of bytes
+        raise ImageError(f"{name}: segments of {total:#x} bytes in a file of {len(blob):#x}; is the file damaged?")
     physical = any(program.paddr for _, program in loads)  # all zero: the linker did not fill them in
     collector = Collector(name, lambda index: f"segment {index}", space_end=1 << header.bits)
     zeros = []
     for index, program in loads:
-        _check(header, index, program, len(blob))
         address = program.paddr if physical else program.vaddr
         collector.add(address, blob[program.offset : program.offset + program.filesz], index)
         if program.memsz > program.filesz:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import re  # noqa: TC003  (annotations of dataclass fields)
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from xemu.loaders.pieces import Piece
     from xemu.loaders.symbols import SymbolTable
@@ -117,6 +118,14 @@ def starts_text_record(start: bytes, mark: bytes) -> bool:
     """
     text = _text(start)[:64].rstrip(b"\0\x1a")
     return text.startswith(mark) and all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in text)
+
+
+def text_lines(blob: bytes) -> Iterator[tuple[int, bytes]]:
+    """Yield (line number, text) of all lines that hold something; any line ends, and padding that tools leave, are fine."""
+    text = blob.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    for number, line in enumerate(io.BytesIO(text), 1):
+        if kept := line.strip(b" \t\n\0\x1a"):
+            yield number, kept
 
 
 def _text(start: bytes) -> bytes:

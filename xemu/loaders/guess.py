@@ -21,6 +21,7 @@ PROFILE_M = ("armv6-m", "armv7-m", "armv7e-m")  # each runs what those before it
 SCANNED = 1 << 20  # bytes of an image that are searched for addresses of peripherals
 PERIPHERALS = range(0x4000_0000, 0x6000_0000)
 PAGE_MASK = ~0xFFF
+MAX_TABLES = 8  # pieces that are looked at for a vector table
 FLOAT_TWO = 0x4000_0000  # as a word of data more often 2.0f than a base address
 CLEAR = 0.75  # certainty from which a candidate is taken without asking
 
@@ -141,7 +142,7 @@ def _judge_processor(image: FirmwareImage, machine: MachineFacts, evidence: Evid
 def _judge_vectors(image: FirmwareImage, machine: MachineFacts, evidence: Evidence) -> None:
     """Look at initial stack pointer and reset vector, at the machine's place and at the image's start."""
     ram = _join((start, size, kind) for start, size, kind in machine.memories if kind.upper() == "RAM")
-    starts = [piece.address for piece in image.pieces if piece.data]
+    starts = [piece.address for piece in image.pieces[:MAX_TABLES] if piece.data]
     complaint = f"no vector table at {machine.vectors:#x}"
     for address in dict.fromkeys([machine.vectors, *starts]):
         stack, reset = image.word(address), image.word(address + 4)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from xemu.errors import ImageError
-from xemu.loaders.formats import FirmwareImage, MiB, Request, loader, starts_text_record
+from xemu.loaders.formats import FirmwareImage, MiB, Request, loader, starts_text_record, text_lines
 from xemu.loaders.pieces import Collector
 
 MICROBIT_V1 = frozenset({0x9900, 0x9901})  # nRF51; 0x9903 to 0x9906 are V2 boards (nRF52)
@@ -30,14 +30,14 @@ LENGTHS = {END: (0,), SEGMENT: (2,), START_SEGMENT: (4,), LINEAR: (2,), START_LI
 def load_ihex(blob: bytes, name: str, _request: Request) -> FirmwareImage:
     """Read all records; ImageError names the line."""
     reader = IntelHex(name)
-    lines = blob.removeprefix(b"\xef\xbb\xbf").splitlines()
-    for number, line in enumerate(lines, 1):
-        if text := line.strip(b" \t\0\x1a"):
-            reader.take(number, text)
+    number = 0
+    lines = text_lines(blob)
+    for number, text in lines:
+        reader.take(number, text)
         if reader.ended:
-            rest = sum(bool(later.strip(b" \t\0\x1a")) for later in lines[number:])
+            rest = sum(1 for _ in lines)
             return reader.image(f"{rest} lines after the end record of line {number} are ignored" if rest else "")
-    raise ImageError(f"{name}: no end record (:00000001FF) after line {len(lines)}; is the file cut short?")
+    raise ImageError(f"{name}: no end record (:00000001FF) after line {number}; is the file cut short?")
 
 
 def parse_record(text: bytes, where: str) -> tuple[int, int, bytes]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from xemu.errors import ImageError
 
@@ -96,17 +96,14 @@ class Collector:
             offset = run.address - start
             shared = min(len(data) - offset, len(run.data))
             if data[offset : offset + shared] != run.data[:shared]:
-                self._refuse(order[:index], run, shared)
+                differs = next(i for i in range(shared) if data[offset + i] != run.data[i])
+                self._refuse(order[:index], run, run.address + differs)
             data += run.data[shared:]
         return [Piece(address, bytes(data), len(data)) for address, data in areas]
 
-    def _refuse(self, before: Iterable[_Run], run: _Run, shared: int) -> None:
-        """Name the first byte of `run` about which an earlier run says something else, and both records."""
-        for address in range(run.address, run.address + shared):
-            for other in before:
-                if other.address <= address < other.end and other.data[address - other.address] != run.data[address - run.address]:
-                    places = sorted((other.place_of(address), run.place_of(address)))
-                    first, second = map(self.describe, places)
-                    raise ImageError(
-                        f"{self.name}: {first} and {second} give different bytes for address {address:#x}; is it two programs in one file?"
-                    )
+    def _refuse(self, before: Iterable[_Run], run: _Run, address: int) -> NoReturn:
+        """Name the byte about which `run` and a run before it disagree, and both records."""
+        other = next(other for other in before if other.address <= address < other.end)
+        first, second = map(self.describe, sorted((other.place_of(address), run.place_of(address))))
+        what = f"{first} and {second} give different bytes for address {address:#x}"
+        raise ImageError(f"{self.name}: {what}; is it two programs in one file?")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from xemu.errors import ImageError
-from xemu.loaders.formats import FirmwareImage, MiB, Request, loader, starts_text_record
+from xemu.loaders.formats import FirmwareImage, MiB, Request, loader, starts_text_record, text_lines
 from xemu.loaders.pieces import Collector
 
 ADDRESS_BYTES = {0: 2, 1: 2, 2: 3, 3: 4, 5: 2, 6: 3, 7: 4, 8: 3, 9: 2}  # by type; S4 is reserved
@@ -22,14 +22,14 @@ def _sniff(start: bytes) -> bool:
 def load_srec(blob: bytes, name: str, _request: Request) -> FirmwareImage:
     """Read all records; ImageError names the line."""
     reader = SRecords(name)
-    lines = blob.removeprefix(b"\xef\xbb\xbf").splitlines()
-    for number, line in enumerate(lines, 1):
-        if text := line.strip(b" \t\0\x1a"):
-            reader.take(number, text)
+    number = 0
+    lines = text_lines(blob)
+    for number, text in lines:
+        reader.take(number, text)
         if reader.ended:
-            rest = sum(bool(later.strip(b" \t\0\x1a")) for later in lines[number:])
+            rest = sum(1 for _ in lines)
             return reader.image(f"{rest} lines after the end record of line {number} are ignored" if rest else "")
-    raise ImageError(f"{name}: no end record (S7, S8 or S9) after line {len(lines)}; is the file cut short?")
+    raise ImageError(f"{name}: no end record (S7, S8 or S9) after line {number}; is the file cut short?")
 
 
 def parse_record(text: bytes, where: str) -> tuple[int, int, bytes]:
