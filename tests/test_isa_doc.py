@@ -1,14 +1,16 @@
-"""docs/isa-arm.md: up to date, and complete by the manual's alphabetical index."""
+"""docs/isa-arm.md and isa-arm-m.md: up to date; the first is complete by the manual's alphabetical index."""
 
 from __future__ import annotations
 
 import re
 
-from xemu.targets.arm import target
+from xemu.targets.arm import m_target, target
 from xemu.targets.arm.isa import a32, t16, t32
+from xemu.targets.arm.m_isa import FEATURES, m16, m32
 from xemu.tools.isa_doc import LAST_SECTION, WITHOUT_ROW, main, sections, title
 
 target.load_rows()
+m_target.load_rows()
 ROWS = [row for isa in (a32, t16, t32) for row in isa.rows]
 
 
@@ -21,5 +23,11 @@ def test_every_row_cites_the_manual() -> None:
     assert [row.name for row in ROWS if not re.search(r"ARM ARM [AB]\d+\.\d", title(row))] == []
 
 
-def test_the_file_is_up_to_date() -> None:
+def test_every_row_of_the_m_profile_cites_a_manual_and_says_what_it_needs() -> None:
+    rows = [*m16.rows, *m32.rows]
+    assert [r.name for r in rows if not re.search(r"ARM ARM [AB]\d+\.\d|ARMv7-M ARM [AB]\d\.\d", title(r))] == []
+    assert {r.features for r in rows} == set(FEATURES)
+
+
+def test_the_files_are_up_to_date() -> None:
     assert main(["--check"]) == 0
