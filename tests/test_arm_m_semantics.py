@@ -51,6 +51,7 @@ V6: Final = """
     f381 8810    msr primask, r1              r1=2 primask=1 -> primask=0
     f381 8810    msr primask, r1              primask=1 pending=1 -> primask=0 !event 3
     f381 8810    msr primask, r1              primask=1 pending=1 control=1 ->
+    f381 8814    msr control, r1              r1=7 sp=20000800 spother=20000400 -> control=2 sp=20000400 spother=20000800 !event 4
     b672         cpsid i                      pending=1 -> primask=1
     b672         cpsid i                      control=1 ->
     b662         cpsie i                      primask=1 -> primask=0

@@ -134,7 +134,10 @@ def write_basepri_max(cpu, value: Bits) -> None:
 
 
 def write_control(cpu, value: Bits) -> None:
-    """Write CONTROL. SPSEL changes in Thread mode only, and with it which stack pointer R13 is."""
+    """Write CONTROL. SPSEL changes in Thread mode only, and with it which stack pointer R13 is.
+
+    Cortex-M0 has no unprivileged mode (the extension is optional in ARMv6-M): nPRIV stays 0.
+    """
     old, thread = cpu.CONTROL, cpu.IPSR == 0
     spsel = mux(thread, value[1], old[1])
     fpca = value[2] if cpu.context.FPU != NO_FP else old[2]
@@ -143,7 +146,7 @@ def write_control(cpu, value: Bits) -> None:
         with when(spsel != old[1]):
             cpu.R[13] = other
             cpu.SPOTHER = used
-        cpu.CONTROL = cat(fpca, spsel, value[0])
+        cpu.CONTROL = cat(fpca, spsel, old[0] if cpu.context.ARCH == V6M else value[0])
         cpu.trap("event", CONTROL_WRITTEN)
 
 
