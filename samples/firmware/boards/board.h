@@ -20,7 +20,8 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 
 /* IRQ_A < IRQ_B < IRQ_C < IRQ_D have no device that is in use: tests pend them by software.
    PRIORITY_BITS counts the implemented bits of a priority. HOLE is an address in the SRAM region (executable by default)
-   without memory; BITBAND_REGISTER is a peripheral register that keeps bits 5 and 6; ROM_END is where the memory that starts with the vector table, or its last mirror, ends. */
+   without memory; BITBAND_REGISTER is a peripheral register that keeps bits 5 and 6.
+   ROM_END is where the memory with the vector table ends, if nothing answers behind it (MPS2 has a reserved window there). */
 #if defined(BOARD_MPS2)
 #define CORE_HZ 25000000u
 #define PRIORITY_BITS 3
@@ -29,7 +30,6 @@ void uart_send_done(void); /* nothing left: no more "sent" interrupts */
 #define IRQ_C 28
 #define IRQ_D 29
 #define HOLE 0x30000000u
-#define ROM_END 0x00800000u
 #define BITBAND 1
 #define BITBAND_REGISTER 0x40005010u /* UART 1 BAUDDIV */
 #elif defined(BOARD_LM3S)

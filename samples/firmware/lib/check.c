@@ -93,7 +93,7 @@ static void keep_fault(struct frame *frame, uint32_t exc_return) {
     fault.hfsr = HFSR;
     fault.mmfar = MMFAR;
     fault.bfar = BFAR;
-    bool stacked = !(fault.cfsr & 0x3030); /* MSTKERR, MLSPERR, STKERR, LSPERR: nothing there to read */
+    bool stacked = !(fault.cfsr & 0x3838); /* (M)UNSTKERR, (M)STKERR, (M)LSPERR: nothing there to read */
 #else
     bool stacked = true;
 #endif

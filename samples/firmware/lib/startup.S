@@ -36,6 +36,7 @@ vectors:
     .endr
 
     .text
+    .global default_handler
     .type default_handler, %function
     .thumb_func
 default_handler:
