@@ -57,6 +57,7 @@ SLICE = 1 << 22          # instructions native code runs before the engine looks
 MASK64 = (1 << 64) - 1
 CELL = {name: offset // 8 for name, offset in ENGINE_CELLS.items()}
 CTX_KEY, INSN_END, BUDGET, DEFERRED = CELL["ctx_key"], CELL["insn_end"], CELL["budget"], CELL["deferred"]
+SKIPPED = CELL["skipped"]
 EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
 POSTED_ROOM = 1 << 16   # writes that devices may have waiting
@@ -290,6 +291,7 @@ class Engine:
         cells[CELL["granules"]] = self.granules
         self.slow = SlowPages(self.space)
         cells[CELL["slow_pages"]] = self.slow.table
+        cells[CELL["counters"]] = self.slow.counters.address
         cells[CELL["jump_cache"]] = self.block + JUMP_CACHE
         self._forget_jumps()
         self._ring = (ctypes.c_uint64 * RING)()
@@ -569,6 +571,15 @@ class Engine:
     def count(self) -> int:
         """Instructions executed so far; exact inside a device access too."""
         return self.cells[INSN_END] - self.cells[BUDGET] if self.in_native else self.insns
+
+    @property
+    def skipped(self) -> int:
+        """Beats that passed while no instruction ran."""
+        return self.cells[SKIPPED]
+
+    @skipped.setter
+    def skipped(self, beats: int) -> None:
+        self.cells[SKIPPED] = beats
 
     def cut(self) -> None:
         """End the run after the instruction that is being executed: something changed that comes before the next one."""

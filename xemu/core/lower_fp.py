@@ -332,6 +332,7 @@ class FloatLowering:
             return self._joined(self.let(f"icmp eq i32 {result}, -2147483648"), result, "i32", slow)
         bad = self._outside(x, fmt, rounding) if name == "to_uint" else self._beyond(x, fmt)
         if not plain:
+            self.value(ctl)                      # here: what follows may need it too, not in the cold block alone
             bad = self.let(f"or i1 {bad}, {Check(self, FORMATS[fmt], 1).before(name, fmt, [self.value(node.args[0])])}")
             if rounding != "zero":
                 mode = self.let(f"and i8 {self.value(ctl)}, 7")

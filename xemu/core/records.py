@@ -61,4 +61,6 @@ F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3          # kinds of failed accesses; F_SLOW:
 FINE = 1                 # the block has a byte of rights (READ, WRITE) for each GRAIN bytes of memory; else it has device cells
 GRAIN = 32
 CELL_VALUES, CELL_READS, CELL_POSTS, CELL_BLOCK = 0, 4096, 5120, 6144
+COUNTER = 8              # with the sizes that a cell may be read in: its value is the number of a counter
+COUNTER_BYTES = 64       # of a counter: base, hz, remainder, den, start, down, modulus, limit (u64 each; see slowpages.py)
 POSTED = 16              # bytes of an entry of the ring of posted writes: beat, address << 32 | value

@@ -18,6 +18,8 @@ from xemu.core.records import (
     AGAIN,
     CELL_POSTS,
     CELL_READS,
+    COUNTER,
+    COUNTER_BYTES,
     COLD_FLAGS,
     COLD_HEAT,
     F_ACCESS,
@@ -352,6 +354,24 @@ def _device(f: Native, block: str, write: str, probe: str, size: str) -> None:
     f.label("cell")
     f.branch_if(write, "post", "read")
     f.label("read")
+    counts = f.let(f"icmp ne i8 {f.op2('and', reads, COUNTER, 'i8')}, 0")
+    f.branch_if(counts, "counter", "plain")
+    f.label("counter")
+    cell = f.get(f.let(f"inttoptr i64 {block} to ptr"), f.op2("and", offset, -4), "i32")
+    index = f.let(f"zext i32 {cell} to i64")
+    c = f.at(f.state("counters", "ptr"), f.op2("mul", index, COUNTER_BYTES))
+    beats = f.op2("add", f.op2("sub", f.state("insn_end"), f.state("budget")), f.state("skipped"))
+    elapsed = f.op2("sub", beats, f.get(c, 0))
+    f.branch_if(f.let(f"icmp ugt i64 {elapsed}, {f.get(c, 56)}"), "python", "ticking")
+    f.label("ticking")
+    ticks = f.op2("udiv", f.op2("add", f.op2("mul", elapsed, f.get(c, 8)), f.get(c, 16)), f.get(c, 24))
+    modulus = f.get(c, 48)
+    ticks = f.op2("urem", ticks, modulus)
+    down = f.let(f"icmp ne i64 {f.get(c, 40)}, 0")
+    ticks = f.let(f"select i1 {down}, i64 {f.op2('sub', modulus, ticks)}, i64 {ticks}")
+    count = f.op2("urem", f.op2("add", f.get(c, 32), ticks), modulus)
+    f.put(f"ret i64 {f.op2('lshr', count, f.op2('shl', f.op2('and', offset, 3), 3))}")
+    f.label("plain")
     value = f.get(f.let(f"inttoptr i64 {block} to ptr"), f.op2("and", offset, -4), "i32")
     shift = f.let(f"trunc i64 {f.op2('shl', f.op2('and', offset, 3), 3)} to i32")
     value = f.op2("lshr", value, shift, "i32")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xemu.core import host
 from xemu.core.memory import CLEAN, CODE, PAGE, PAGE_SHIFT, SLOW, GuestFault, with_fast_write
-from xemu.core.records import CELL_BLOCK, CELL_POSTS, CELL_READS, CELL_VALUES, FINE, GRAIN
+from xemu.core.records import CELL_BLOCK, CELL_POSTS, CELL_READS, CELL_VALUES, COUNTER_BYTES, FINE, GRAIN
 
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
@@ -31,6 +31,34 @@ class DeviceCells:
         self.posts = block[CELL_POSTS:CELL_BLOCK]
 
 
+class Counters:
+    """Counters that native code works out: (start ± ticks since `base`) modulo `modulus`, ticks = (elapsed * hz + remainder) // den.
+
+    An entry is valid for `limit` beats after `base`; beyond, the machine is asked, which enters it anew.
+    """
+
+    ROOM = 1024
+
+    def __init__(self) -> None:
+        self.address = host.reserve(self.ROOM * COUNTER_BYTES)
+        self.words = memoryview((ctypes.c_uint64 * (self.ROOM * COUNTER_BYTES // 8)).from_address(self.address)).cast("B").cast("Q")
+        self.used = 0
+
+    def allocate(self) -> int | None:
+        """Return the number of a new counter, or None where there is no room."""
+        if self.used == self.ROOM:
+            return None
+        self.used += 1
+        return self.used - 1
+
+    def set(self, number: int, *, base: int, hz: int, remainder: int, den: int, start: int, down: bool, modulus: int) -> None:
+        """Enter a counter; `base` in beats."""
+        limit = ((1 << 63) - remainder) // max(hz, 1)
+        at = number * COUNTER_BYTES // 8
+        for i, word in enumerate((base, hz, remainder, den, start % modulus, int(down), modulus, limit)):
+            self.words[at + i] = word
+
+
 class SlowPages:
     """The slow pages of an address space."""
 
@@ -41,6 +69,7 @@ class SlowPages:
         self.rights: dict[int, bytes] = {}                 # of fine pages, by page number
         self.read_only: set[int] = set()                   # pages of memory whose writes go to the machine
         self._nothing = DeviceCells()
+        self.counters = Counters()
         self._fine: dict[int, ctypes.Array[ctypes.c_char]] = {}
 
     def _enter(self, page: int, block: int) -> None:
@@ -65,6 +94,12 @@ class SlowPages:
         if not any(table):
             ctypes.memmove(self.table + first * 8, self._nothing.address.to_bytes(8, "little") * count, count * 8)
             self.space.flags[first:first + count] = bytes((SLOW,)) * count
+
+    def hide(self, address: int, *, hidden: bool) -> None:
+        """Have all accesses of a device's page seen by the machine, or let native code use its cells again."""
+        page = address >> PAGE_SHIFT
+        block = self._nothing if hidden else self.devices[page]
+        ctypes.c_uint64.from_address(self.table + page * 8).value = block.address
 
     def is_device(self, page: int) -> bool:
         """Whether a page's accesses all go to the machine (or its cells)."""

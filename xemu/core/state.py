@@ -55,6 +55,8 @@ ENGINE_CELLS = {
         "fp_raised",        # floating-point exceptions that slow functions have raised, until they are merged
         "slow_pages",       # host address of the table of slow pages' blocks (one u64 per page)
         "device",           # host function for device accesses: (address, description, value) -> value
+        "counters",         # host address of the counters that device cells show
+        "skipped",          # beats that passed while no instruction ran
         "posted",           # host address of the ring of posted writes
         "posted_count",     # how many are in it
         "posted_room",      # how many it holds

@@ -11,8 +11,9 @@ import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.core.memory import READ, WRITE, GuestFault
+from xemu.core.records import COUNTER
 from xemu.errors import MachineError
-from xemu.hw.parts import LivePart, Parameter, Part, Var
+from xemu.hw.parts import Count, LivePart, Parameter, Part, Var
 from xemu.hw.registers import Reg, RegArray, RegView
 
 if TYPE_CHECKING:
@@ -32,10 +33,11 @@ class BusError(Exception):
 class Slot:
     """One register of a device: where it is, and its hooks bound to the device."""
 
-    __slots__ = ("computed", "index", "live", "offset", "on_posted", "on_read", "on_write", "reg", "sizes", "with_old")
+    __slots__ = ("computed", "counts", "index", "live", "offset", "on_posted", "on_read", "on_write", "reg", "sizes", "with_old")
 
     computed: Callable[[], Any] | None
     live: Callable[[], Any] | None
+    counts: Callable[[], Any] | None
     on_read: Callable[[], Any] | None
     on_write: Callable[..., Any] | None
     on_posted: Callable[[list[int]], Any] | None
@@ -44,7 +46,7 @@ class Slot:
         self.reg, self.index = reg, index
         self.offset = reg.offset + index * reg.stride
         self.sizes = reg.sizes or type(device).sizes
-        for kind in ("computed", "live", "on_read", "on_write", "on_posted"):
+        for kind in ("computed", "live", "counts", "on_read", "on_write", "on_posted"):
             setattr(self, kind, self._bound(device, reg.hooks.get(kind, "")))
         hook = reg.hooks.get("on_write")
         code = getattr(type(device), hook).__code__ if hook else None
@@ -65,6 +67,7 @@ class Device:
 
     size: ClassVar[int] = 4 * KiB
     sizes: ClassVar[tuple[int, ...]] = (4,)
+    native: ClassVar[bool] = True        # False: every access must be seen (it depends on who makes it)
     registers: ClassVar[list[Reg]] = []
     declared: ClassVar[dict[str, Any]] = {}
 
@@ -80,6 +83,8 @@ class Device:
     _posted: set[int]                    # slots whose writes native code keeps
     _computed: list[int]                 # slots with a computed value
     _settling: bool
+    _counting: list[int]                 # slots that show a timer
+    _counters: dict[int, int | None]     # slot -> number of its native counter
     _quiet: set[int]                     # slots with on_read whose reads have no effect now
     parked: dict[Callable[[], None], LiveSerial]      # what waits for room, and where
     watched: bool                                     # someone wants each write at its beat: nothing is posted
@@ -102,7 +107,8 @@ class Device:
                 seen[at] = reg
 
     def __init__(self, *, at: int | None = None, **wiring: Any) -> None:
-        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=False, _cells=None, _wiring=wiring, _settling=False)
+        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=False, _cells=None,
+                             _wiring=wiring, _settling=False)
         cls = type(self)
         unknown = [n for n in wiring if n not in cls.declared]
         if unknown:
@@ -140,7 +146,8 @@ class Device:
             views[reg.name] = RegArray(row) if reg.count else row[0]
         self.__dict__.update(_slots=slots, _views=views, _places=places, _values=[s.reg.reset for s in slots],
                              _computed=[i for i, s in enumerate(slots) if s.computed], _words=[None] * len(slots),
-                             _posted=set(), _quiet=set())
+                             _posted=set(), _quiet=set(), _counters={},
+                             _counting=[i for i, s in enumerate(slots) if s.counts])
 
     def __setattr__(self, name: str, value: Any) -> None:
         if name not in self.__dict__ and name not in type(self).declared and not isinstance(getattr(type(self), name, None), Reg):
@@ -203,6 +210,9 @@ class Device:
             return int(slot.computed()) & slot.reg.full
         if slot.live:
             return int(slot.live()) & slot.reg.full
+        if slot.counts:
+            count = slot.counts()
+            return (count.value if isinstance(count, Count) else int(count)) & slot.reg.full
         return self._values[number]
 
     def _set(self, number: int, value: int) -> None:
@@ -240,6 +250,31 @@ class Device:
                 self._values[i] = value
                 if self._words[i] is not None:
                     self._show(i, value & slot.reg.readable)
+        for i in self._counting if self._cells is not None else ():
+            self._show_count(i)
+
+    def _show_count(self, number: int) -> None:
+        """Let native code work out a counter, or show the number at which it stands."""
+        slot = self._slots[number]
+        count = slot.counts()  # type: ignore[misc]
+        cells, at = self._cells[self._words[number][0]]
+        sizes = sum(slot.sizes) & 7 if slot.reg.width == 32 and self.native else 0
+        if not isinstance(count, Count) or not count.timer.running:
+            cells.values[at] = (count.value if isinstance(count, Count) else int(count)) & slot.reg.full
+            cells.reads[at] = sizes
+            return
+        counters = self.machine.engine.slow.counters
+        entry = self._counters.get(number)
+        if entry is None:
+            entry = self._counters[number] = counters.allocate()
+        if entry is None or count.modulus > 1 << 32:
+            cells.reads[at] = 0
+            return
+        base, hz, remainder, den, value = count.timer.native()
+        start = count.start - value if count.down else count.start + value
+        counters.set(entry, base=base, hz=hz, remainder=remainder, den=den, start=start, down=count.down, modulus=count.modulus)
+        cells.values[at] = entry
+        cells.reads[at] = sizes | COUNTER if sizes else 0
 
     def post(self, view: RegView, on: Any) -> None:
         """Have native code keep writes to a register for `on_posted` instead of calling Python for each.
@@ -285,12 +320,12 @@ class Device:
 
     def _permit(self, number: int) -> None:
         """Say which accesses of a register native code may do by itself."""
-        if self._cells is None:
+        if self._cells is None or not self.native:
             return
         slot = self._slots[number]
         whole = slot.reg.width == 32
         sizes = sum(slot.sizes) & 7 if whole else 0
-        quiet = not slot.live and (number in self._quiet or not (slot.on_read or slot.reg.rc))
+        quiet = not slot.live and not slot.counts and (number in self._quiet or not (slot.on_read or slot.reg.rc))
         cells, at = self._cells[self._words[number][0]]
         cells.reads[at] = sizes if quiet else 0
         cells.posts[at] = sizes if number in self._posted else 0

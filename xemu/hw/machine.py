@@ -69,7 +69,6 @@ class Machine:
     windows: dict[int, list[Window]]     # page number -> devices on it
     holes: list[Window]                  # ranges that answer where nothing else does
     symbols: list[Any]                   # tables that name addresses
-    skipped: int                         # beats that passed while the CPU slept
     rate: int                            # beats per second
     epoch: int                           # what the machine's clock starts from, in seconds since 1970
     resets: int
@@ -86,7 +85,7 @@ class Machine:
         self.__dict__.update(
             name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None, _end=NEVER,
             parts={}, sources={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
-            events=Events(self._sooner), skipped=0, rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
+            events=Events(self._sooner), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
             door=[], poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
 
     # -- building ------------------------------------------------------------------------------------------------------
@@ -193,7 +192,12 @@ class Machine:
     @property
     def now(self) -> int:
         """Beats since the start. Exact inside a device access and an event too."""
-        return self.engine.count + self.skipped
+        return self.engine.count + self.engine.skipped
+
+    @property
+    def skipped(self) -> int:
+        """Beats that passed while the CPU slept."""
+        return self.engine.skipped
 
     @property
     def seconds(self) -> float:
@@ -391,7 +395,7 @@ class Machine:
         """Go back to a snapshot."""
         self.events.clear()
         self.engine.insns = data["insns"]
-        self.skipped = data["skipped"]
+        self.engine.skipped = data["skipped"]
         for n, p in self.parts.items():
             p.load(data["parts"][n])
         for line, saved in zip(self.serials, data["serials"], strict=True):
@@ -413,7 +417,7 @@ class Machine:
         self.running = True
         try:
             while True:
-                now = engine.insns + self.skipped
+                now = engine.insns + engine.skipped
                 if events.next <= now:
                     events.run(now)
                 if self.stopping is not None:
@@ -430,7 +434,7 @@ class Machine:
                     if stop_idle is not None:
                         return stop_idle
                     continue
-                budget = min(self.deadline - engine.insns - self.skipped, SLICE)
+                budget = min(self.deadline - engine.insns - engine.skipped, SLICE)
                 if budget > 0:
                     cpu.run(budget)
                 self.deliver_posted()
@@ -449,7 +453,7 @@ class Machine:
             return Stop("idle", 0, "idle for ever")
         goal = min(self.events.next, end)
         if goal < NEVER and goal > now:
-            self.skipped += goal - now
+            self.engine.skipped += goal - now
         return None
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar, overload
 
 from xemu.errors import MachineError
 
@@ -234,6 +234,12 @@ class LiveTimer(LivePart):
             self._since = self._ticks()
             self._schedule()
 
+    def native(self) -> tuple[int, int, int, int, int]:
+        """Return base beat, hz, remainder, denominator and the value at that beat, for native counters."""
+        machine = self.device.machine
+        now, den = machine.now, machine.rate * self._divide
+        return now, self._hz, now * self._hz % den, den, self.value
+
     def start(self, value: int | None = None) -> None:
         """Count on, or from `value`."""
         self._base = self.value if value is None else value
@@ -293,6 +299,21 @@ class LiveTimer(LivePart):
     def load(self, data: Any) -> None:
         self._hz, self._divide, self._base, self._since, self._running, self._goal = data
         self._schedule()
+
+
+class Count(NamedTuple):
+    """What a register shows of a running timer: (start + ticks) % modulus, or start - ticks where it counts down."""
+
+    timer: LiveTimer
+    start: int = 0
+    down: bool = False
+    modulus: int = 1 << 32
+
+    @property
+    def value(self) -> int:
+        """The number now."""
+        ticks = self.timer.value
+        return (self.start - ticks if self.down else self.start + ticks) % self.modulus
 
 
 # -- interrupt lines -------------------------------------------------------------------------------------------------

@@ -102,6 +102,10 @@ class Reg:
         """Name what the register reads as where that changes with time alone (counters)."""
         return self._hook("live", function)
 
+    def counts(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what the register shows of a timer: f() returns a `Count` (native code works it out), or a number where it stands."""
+        return self._hook("counts", function)
+
     def on_read(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Name what a guest's read does besides giving the value."""
         return self._hook("on_read", function)

@@ -165,6 +165,9 @@ class CortexM(Exceptions, Cpu):
     def mode_changed(self, *, thumb: int, pc: int) -> None:
         """Go on at pc after a change of mode: derive the context and the rights of memory."""
         self.mpu.apply()
+        if self.privileged == self._hidden:              # unprivileged code may not look at the system control space
+            self._hidden = not self._hidden
+            self.engine.slow.hide(self.scs.at, hidden=self._hidden)
         self.engine.set_position(pc, self.context(thumb).word)
 
     def context(self, thumb: int) -> MContext:
@@ -192,7 +195,7 @@ class CortexM(Exceptions, Cpu):
         self._refresh_wanted = False
         self.mode_changed(thumb=self.engine.state.context & 1, pc=self.engine.pc)
 
-    _refresh_wanted = False
+    _refresh_wanted = _hidden = False
 
     def interrupts(self) -> None:
         if self._refresh_wanted:

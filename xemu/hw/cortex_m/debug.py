@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xemu.hw.device import Device, KiB
-from xemu.hw.parts import SerialPort, Timer
+from xemu.hw.parts import Count, SerialPort, Timer
 from xemu.hw.registers import RO, RW, TODO, Reg
 
 
@@ -31,9 +31,9 @@ class Dwt(Device, size=4 * KiB):
     def after_reset(self):
         self.cycles.hz = self.machine.rate
 
-    @CYCCNT.live
+    @CYCCNT.counts
     def _count(self):
-        return self.cycles.value
+        return Count(self.cycles)
 
     @CYCCNT.on_write
     def _set_count(self, value):

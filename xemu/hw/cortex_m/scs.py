@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.hw.cortex_m import exceptions as ex
 from xemu.hw.device import BusError, Device, KiB
-from xemu.hw.parts import Param, Timer, Var
+from xemu.hw.parts import Count, Param, Timer, Var
 from xemu.hw.registers import RO, RW, TODO, W1C, WO, Reg
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class SystemControl(Device, size=4 * KiB):
             self.cpu.set_pending(ex.SYSTICK)
         self._systick_restart(0)
 
-    @SYST_CSR.live
+    @SYST_CSR.computed
     def _csr(self):
         return self._values[self.SYST_CSR.slot] & 7 | self.countflag << 16 | (0 if self.cpu.reference else 4)
 
@@ -200,14 +200,19 @@ class SystemControl(Device, size=4 * KiB):
             self.SYST_RVR = new
             self._systick_restart(current)
 
-    @SYST_CVR.live
+    @SYST_CVR.counts
     def _cvr(self):
-        return self._systick_value()
+        if self.reload_from:
+            return Count(self.tick, self.reload_from, down=True, modulus=1 << 24)
+        return Count(self.tick, 0, down=True, modulus=int(self.SYST_RVR) + 1)
 
     @SYST_CVR.on_write
     def _cvr_write(self, value):
         self.countflag = 0
         self._systick_restart(0)
+
+    def update(self):
+        self.quiet(self.SYST_CSR, not self.countflag)
 
     # -- NVIC (B3.4) -----------------------------------------------------------------------------------------------------------
     def _bits(self, mask: int, index: int) -> int:

@@ -1,0 +1,184 @@
+"""CMSIS-SVD files: names and reset values of registers that are not modelled. CMSIS-SVD 1.3.
+
+A file is read when the first name or value is wanted, and only what is needed for that.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.errors import ImageError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from xml.etree.ElementTree import Element
+
+LIMIT = 1 << 16          # registers of an array; more is a mistake
+
+
+class SvdRegister(NamedTuple):
+    """A register: its address, its size in bytes, "UART0.BAUD", and what it holds after reset."""
+
+    address: int
+    size: int
+    name: str
+    reset: int
+
+
+class SvdMap:
+    """Registers by address."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._registers: list[SvdRegister] | None = None
+        self._starts: list[int] = []
+
+    @property
+    def registers(self) -> list[SvdRegister]:
+        """All registers by address; ImageError if the file is damaged."""
+        if self._registers is None:
+            self._registers = sorted(_read(self.path))
+            self._starts = [r.address for r in self._registers]
+        return self._registers
+
+    def _at(self, address: int) -> SvdRegister | None:
+        registers = self.registers
+        index = bisect_right(self._starts, address) - 1
+        # several registers may share an address; the first that reaches this far is it
+        while index > 0 and registers[index - 1].address == registers[index].address:
+            index -= 1
+        if index < 0 or address >= registers[index].address + registers[index].size:
+            return None
+        return registers[index]
+
+    def register_at(self, address: int) -> str | None:
+        """Return the name of the register at an address ("UART0.BAUD"), None where there is none."""
+        found = self._at(address)
+        return found.name if found else None
+
+    def reset_value(self, address: int) -> int:
+        """Return what an address reads as after reset; 0 where nothing is known."""
+        found = self._at(address)
+        return found.reset >> 8 * (address - found.address) if found else 0
+
+
+def load_svd(path: str) -> SvdMap:
+    """Return the map of a file; NotFoundError, ImageError if it is no SVD file."""
+    file = Path(path)
+    try:
+        with file.open("rb") as opened:
+            start = opened.read(4096)
+    except FileNotFoundError:
+        raise NotFoundError(f"--svd {path}: no such file") from None
+    except OSError as error:
+        raise ImageError(f"--svd {path}: {error.strerror}") from None
+    if b"<device" not in start:
+        raise ImageError(f"--svd {path}: not an SVD file (no <device> in it)")
+    return SvdMap(file)
+
+
+def _read(path: Path) -> Iterator[SvdRegister]:
+    """Yield all registers of a file."""
+    from xml.etree import ElementTree as Xml
+
+    try:
+        root = Xml.parse(path).getroot()
+        yield from _Reader(root).registers()
+    except (Xml.ParseError, ValueError, KeyError, OSError) as error:
+        raise ImageError(f"--svd {path}: {error}") from None
+
+
+class _Reader:
+    """One file. Elements inherit size and reset value from those around them."""
+
+    def __init__(self, root: Element) -> None:
+        self.root = root
+        self.peripherals = {_text(p, "name"): p for p in root.iterfind("peripherals/peripheral")}
+
+    def registers(self) -> Iterator[SvdRegister]:
+        """Yield the registers of all peripherals."""
+        defaults = _defaults(self.root, {"size": 32, "reset": 0})
+        for element in self.peripherals.values():
+            chain = self._chain(element)
+            inherited = defaults
+            for ancestor in reversed(chain):
+                inherited = _defaults(ancestor, inherited)
+            owner = next((e for e in chain if e.find("registers") is not None), None)
+            if owner is None:
+                continue
+            for offset, name in _copies(element, "baseAddress"):
+                yield from self._inside(owner.find("registers"), offset, name, inherited)
+
+    def _chain(self, element: Element) -> list[Element]:
+        """Return a peripheral and those it is derived from."""
+        chain = [element]
+        while (base := chain[-1].get("derivedFrom")) is not None:
+            if base not in self.peripherals:
+                raise ValueError(f"{_text(element, 'name')} is derived from {base}, which is not there")
+            if self.peripherals[base] in chain:
+                raise ValueError(f"{_text(element, 'name')} is derived from itself")
+            chain.append(self.peripherals[base])
+        return chain
+
+    def _inside(self, where: Any, base: int, prefix: str, inherited: dict[str, int]) -> Iterator[SvdRegister]:
+        """Yield the registers and clusters inside an element."""
+        siblings = {_text(e, "name"): e for e in where if e.tag in ("register", "cluster")}
+        for element in where:
+            if element.tag not in ("register", "cluster"):
+                continue
+            origin = siblings.get((element.get("derivedFrom") or "").rpartition(".")[2], element)
+            values = _defaults(element, _defaults(origin, inherited))
+            for offset, name in _copies(element, "addressOffset", origin):
+                full = f"{prefix}.{name}"
+                if element.tag == "cluster":
+                    yield from self._inside(origin if element.find("register") is None else element, base + offset, full, values)
+                else:
+                    yield SvdRegister(base + offset, max(1, values["size"] // 8), full, values["reset"])
+
+
+def _text(element: Element, tag: str, default: str | None = None) -> str:
+    text = element.findtext(tag, default)
+    if text is None:
+        raise ValueError(f"a {element.tag} has no {tag}")
+    return text.strip()
+
+
+def _number(text: str) -> int:
+    """Read a scaledNonNegativeInteger: 12, 0x1F, #0110."""
+    text = text.strip().lower().removeprefix("+")
+    return int(text[1:].replace("x", "0"), 2) if text.startswith("#") else int(text, 0) if not text.isdecimal() else int(text)
+
+
+def _defaults(element: Element, inherited: dict[str, int]) -> dict[str, int]:
+    """Return size and reset value as an element says, or as inherited."""
+    size, reset = element.findtext("size"), element.findtext("resetValue")
+    return {"size": _number(size) if size else inherited["size"], "reset": _number(reset) if reset else inherited["reset"]}
+
+
+def _copies(element: Element, tag: str, origin: Element | None = None) -> Iterator[tuple[int, str]]:
+    """Yield (address, name) of an element, or of all elements of an array of it."""
+    origin = element if origin is None else origin
+    address, name = _number(_text(element, tag)), _text(element, "name")
+    dim = element if element.find("dim") is not None else origin
+    if dim.find("dim") is None:
+        yield address, name
+        return
+    count, step = _number(_text(dim, "dim")), _number(_text(dim, "dimIncrement"))
+    if count > LIMIT:
+        raise ValueError(f"{name}: an array of {count}")
+    indices = _indices(dim.findtext("dimIndex"), count)
+    for i in range(count):
+        yield address + i * step, name.replace("[%s]", f"[{i}]").replace("%s", indices[i])
+
+
+def _indices(text: str | None, count: int) -> list[str]:
+    """Return what stands for %s: "0-3", "A-D", "A,B,C", or numbers."""
+    if text and (span := re.fullmatch(r"\s*([0-9]+)-([0-9]+)\s*|\s*([A-Z])-([A-Z])\s*", text)):
+        names = ([str(i) for i in range(int(span[1]), int(span[2]) + 1)] if span[1]
+                 else [chr(c) for c in range(ord(span[3]), ord(span[4]) + 1)])
+    else:
+        names = [part.strip() for part in text.split(",")] if text else []
+    return names if len(names) >= count else [str(i) for i in range(count)]
