@@ -430,7 +430,7 @@ class Machine:
                     self.poll()
                 cpu.interrupts()
                 if cpu.sleeping:
-                    stop_idle = self._sleep(now, end)
+                    stop_idle = self._sleep(end)
                     if stop_idle is not None:
                         return stop_idle
                     continue
@@ -442,7 +442,7 @@ class Machine:
             self.running = False
             self.deliver_posted()
 
-    def _sleep(self, now: int, end: int) -> Stop | None:
+    def _sleep(self, end: int) -> Stop | None:
         """The CPU waits for an interrupt: jump to the next event, or wait for the outside."""
         goal = min(self.events.next, end)
         if self.idle is not None and not self.idle(goal):
@@ -452,8 +452,8 @@ class Machine:
         elif self.idle is None and goal >= NEVER:
             return Stop("idle", 0, "idle for ever")
         goal = min(self.events.next, end)
-        if goal < NEVER and goal > now:
-            self.engine.skipped += goal - now
+        if NEVER > goal > self.now and self.stopping is None:      # the idle hook may have moved time itself
+            self.engine.skipped += goal - self.now
         return None
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
