@@ -208,7 +208,7 @@ class Hub:
         """Bring a sleeping guest's time up to the host's before something comes in."""
         if self._sleep_goal is not None and self.pace is not None:
             beat = min(self._sleep_goal, self.pace.beat_at(time.monotonic_ns()))
-            self.machine.skipped += max(0, beat - self.machine.now)
+            self.machine.engine.skipped += max(0, beat - self.machine.now)
 
     def _drain(self) -> None:
         try:

@@ -82,12 +82,12 @@ def load_svd(path: str) -> SvdMap:
 
 def _read(path: Path) -> Iterator[SvdRegister]:
     """Yield all registers of a file."""
-    from xml.etree import ElementTree as Xml
+    from xml.etree import ElementTree as ET
 
     try:
-        root = Xml.parse(path).getroot()
+        root = ET.parse(path).getroot()
         yield from _Reader(root).registers()
-    except (Xml.ParseError, ValueError, KeyError, OSError) as error:
+    except (ET.ParseError, ValueError, KeyError, OSError) as error:
         raise ImageError(f"--svd {path}: {error}") from None
 
 
