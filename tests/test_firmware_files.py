@@ -97,6 +97,8 @@ def test_elf_round_trip(records: list[tuple[int, bytes]], shape: tuple[int, str]
 def test_raw_goes_where_it_is_told() -> None:
     image = load(b"\0\1\2\3", base=0x0800_0000)
     assert (image.pieces, image.kind, image.arch, image.entry) == ([Piece(0x0800_0000, b"\0\1\2\3", 4)], "raw", None, None)
+    assert contents(load(b"\0\1", base=0)) == [(0, b"\0\1")]
+    assert contents(load(b"\0\1", base=(1 << 64) - 2)) == [((1 << 64) - 2, b"\0\1")]
 
 
 def test_image_gives_its_words_and_shows_itself() -> None:
@@ -117,11 +119,11 @@ def test_elf_without_physical_addresses_goes_to_its_virtual_ones() -> None:
 
 
 def test_build_attributes_of_arm() -> None:
-    pairs = b"\x05Cortex-M4\0\x06\x0d\x07M\x0a\x06\x20\x01gnu\0\x43" + b"2.09\0\x1b\x01\x80\x01\x05"  # \x80\x01: tag 128, unknown
+    pairs = b"\x05Cortex-M4\0\x06\x0d\x07M\x0a\x06\x20\x01gnu\0\x43" + b"2.09\0\x1b\x01\x80\x01\x05\x41\x06\x0b\0\x2c\x02"  # tags 128 and 65: not kept
     found = read_attributes(arm_attributes(pairs), "<")
     assert found == {
         "Tag_CPU_name": "Cortex-M4", "Tag_CPU_arch": 13, "Tag_CPU_arch_profile": 0x4D, "Tag_FP_arch": 6, "Tag_conformance": "2.09",
-        "Tag_ABI_HardFP_use": 1,
+        "Tag_ABI_HardFP_use": 1, "Tag_DIV_use": 2,
     }  # fmt: skip
     assert architecture_name(found) == "armv7e-m"
 
@@ -441,6 +443,8 @@ def test_gnu_tools_write_what_is_read(tmp_path: Path, need: Callable[..., str]) 
     assert [piece.address for piece in image.pieces] == [0x0800_0000, 0x0800_4000, 0x2000_000B]
     assert contents(image)[1][1] == b"initialised"
     assert image.word(0x0800_0000) == 0x2001_0000
+    start, end = image.symbols.address_of("start") or 0, contents(image)[0][0] + len(contents(image)[0][1])
+    assert (image.symbols.at(end - 1), image.symbols.at(end)) == (("start", end - 1 - start), None)  # to the end of its section
     for kind in ("ihex", "srec"):
         subprocess.run([copy, "-O", kind, program, tmp_path / kind], check=True)
         copied = load_firmware(tmp_path / kind)

@@ -130,6 +130,17 @@ def test_reasons_are_given() -> None:
     )
 
 
+def test_memories_are_used_to_their_last_byte() -> None:
+    assert "outside" not in verdicts(image_at(256 * KiB - 64, 0x2000_4000, 0x21))["microbit"]
+    assert verdicts(image_at(256 * KiB - 63, 0x2000_4000, 0x21))["microbit"] == "bytes at 0x3ffc1..0x40001 are outside its memories"
+    assert "outside" not in verdicts(image_at(4 * MiB - 4, 0x2000_4000, 0x21))["mps2-an385"]  # into the next memory
+
+
+def test_half_a_vector_table_is_none() -> None:
+    image = FirmwareImage("f", "test", None, None, [Piece(0, bytes(4), 4)])
+    assert verdicts(image)["microbit"] == "no vector table at 0x0"
+
+
 def test_machines_are_ruled_out() -> None:
     why = verdicts(image_at(0x0800_0000, 0x2000_4000, 0x0800_0021, architecture="armv7e-m", Tag_FP_arch=8))
     assert why["microbit"] == "the image needs armv7e-m, the machine has a cortex-m0 (armv6-m)"
