@@ -79,12 +79,13 @@ class Machine:
     running: bool
     stopping: Stop | None
     no_reboot: bool
+    _memories: dict[int, Memory | Alias | None]       # by page number, as far as asked
     strict: bool
 
     def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
         self.__dict__.update(
             name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None, _end=NEVER,
-            parts={}, sources={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
+            parts={}, sources={}, _memories={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
             events=Events(self._sooner), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
             door=[], poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
 
@@ -262,10 +263,11 @@ class Machine:
 
     def memory_at(self, address: int) -> Memory | Alias | None:
         """Return the memory part at an address."""
-        for part in self.parts.values():
-            if isinstance(part, (Memory, Alias)) and part.at <= address < part.at + part.size:
-                return part
-        return None
+        page = address >> 12
+        if page not in self._memories:
+            self._memories[page] = next((p for p in self.parts.values() if isinstance(p, (Memory, Alias))
+                                         and p.at <= address < p.at + p.size), None)
+        return self._memories[page]
 
     def deliver_posted(self) -> None:
         """Give devices the writes that native code has kept for them, at their beats, in order."""

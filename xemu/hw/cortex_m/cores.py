@@ -5,8 +5,8 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.engine import ExitKind
-from xemu.core.memory import EXEC, READ, WRITE, GuestFault
+from xemu.core.engine import CTX_KEY, ExitKind
+from xemu.core.memory import EXEC, FAST_WRITE, READ, WRITE, GuestFault
 from xemu.errors import MachineError
 from xemu.hw.cortex_m import exceptions as ex
 from xemu.hw.cortex_m.debug import Dwt, Itm
@@ -98,6 +98,8 @@ class CortexM(Exceptions, Cpu):
         self.name = "cpu"
         self.dirty = True
         self.locked_up = False
+        self.context_age = 0                       # changes with the registers that contexts depend on
+        self._contexts: dict[Any, int] = {}
 
     # -- building --------------------------------------------------------------------------------------------------------
     def target(self) -> Target:
@@ -121,6 +123,7 @@ class CortexM(Exceptions, Cpu):
         self.engine, self.space = self.machine.engine, self.machine.engine.space
         block = self.engine.block
         self.cells: dict[str, CellView] = {n: CellView(block, c.offset, c.stride) for n, c in M_LAYOUT.cells.items() if c.count == 1}
+        self.flag_cells = [self.cells[n] for n in ("NZ", "CX", "CY", "CS", "Q", "GE", "ITSTATE", "IPSR")]
         at = block + M_LAYOUT.cells["R"].offset
         self.r = memoryview((ctypes.c_uint32 * 16).from_address(at)).cast("B").cast("I")
         at = block + M_LAYOUT.cells["Q128"].offset
@@ -149,11 +152,21 @@ class CortexM(Exceptions, Cpu):
 
     def xpsr(self) -> int:
         """Return APSR, IPSR and EPSR in one word."""
-        return self.engine.state.read("xpsr")
+        cells = self.flag_cells
+        nz, x, y, s = (c.value for c in cells[:4])
+        n, z = nz >> 63, nz & 0xFFFFFFFF == 0
+        c = ((x & ~y) | ((x | ~y) & ~s)) >> 31 & 1            # as targets.arm.target.flags_of, without a search by name
+        v = ((x ^ s) & (~y ^ s)) >> 31 & 1
+        q, ge, it, ipsr = (c.value for c in cells[4:])
+        thumb = self.engine.cells[CTX_KEY] >> 48 & 1
+        return n << 31 | z << 30 | c << 29 | v << 28 | q << 27 | (it & 3) << 25 | thumb << 24 | ge << 16 | (it >> 2) << 10 | ipsr
 
     def set_flags(self, xpsr: int) -> None:
         """Set APSR and the IT state from a stacked xPSR."""
-        self.engine.state.write("apsr", xpsr)
+        nz, x, y, s, q, ge = self.flag_cells[:6]
+        n, z, c, v = xpsr >> 31 & 1, xpsr >> 30 & 1, xpsr >> 29 & 1, xpsr >> 28 & 1
+        nz.value, x.value, y.value, s.value = n << 63 | (1 - z), c << 31, (1 - c) << 31, (c ^ v) << 31
+        q.value, ge.value = xpsr >> 27 & 1, xpsr >> 16 & 15
         self.cells["ITSTATE"].value = (xpsr >> 10 & 0x3F) << 2 | xpsr >> 25 & 3
 
     def switch_stack(self, *, psp: bool) -> None:
@@ -168,10 +181,20 @@ class CortexM(Exceptions, Cpu):
         if self.privileged == self._hidden:              # unprivileged code may not look at the system control space
             self._hidden = not self._hidden
             self.engine.slow.hide(self.scs.at, hidden=self._hidden)
-        self.engine.set_position(pc, self.context(thumb).word)
+        self.engine.set_position(pc, self.context(thumb))
 
-    def context(self, thumb: int) -> MContext:
-        """Return the context that the state gives."""
+    def context(self, thumb: int) -> int:
+        """Return the context word that the state gives."""
+        floating = (self.cells["FPMODE"].value, self.control, self.scs.FPCCR.LSPACT) if self.fpu else 0
+        key = thumb, floating, self.privileged, self.mpu.enabled, self.context_age
+        known = self._contexts.get(key)
+        if known is None:
+            if len(self._contexts) > 256:
+                self._contexts.clear()
+            known = self._contexts[key] = self._derive(thumb).word
+        return known
+
+    def _derive(self, thumb: int) -> MContext:
         off = 0
         if self.fpu:
             scs = self.scs
@@ -193,6 +216,7 @@ class CortexM(Exceptions, Cpu):
             self.engine.cut()
             return
         self._refresh_wanted = False
+        self.context_age += 1
         self.mode_changed(thumb=self.engine.state.context & 1, pc=self.engine.pc)
 
     _refresh_wanted = _hidden = False
@@ -252,11 +276,17 @@ class CortexM(Exceptions, Cpu):
 
     def stack_write(self, address: int, data: bytes) -> None:
         """Write to the stack with the rights of the current mode; GuestFault."""
+        space, last = self.space, address + len(data) - 1
+        if space.flags[address >> 12] & space.flags[last >> 12] & FAST_WRITE:        # RAM that the current mode may write
+            space.mem[address:last + 1] = data
+            return
         self._stack_access(address, len(data), WRITE, privileged=self.privileged)
-        self.space.poke(address, data)
+        space.poke(address, data)
 
     def stack_read(self, address: int, length: int, *, privileged: bool = True) -> bytes:
         """Read from the stack; GuestFault."""
+        if not self.mpu.ctrl and self.space.flags[address >> 12] & self.space.flags[address + length - 1 >> 12] & READ:
+            return bytes(self.space.mem[address:address + length])
         self._stack_access(address, length, READ, privileged=privileged)
         return self.space.peek(address, length) or bytes(length)
 
