@@ -123,10 +123,16 @@ class Run:
         check_vectors(machine, self.images)
         machine.cpu.reset()
         machine.strict = bool(values.get("strict"))
-        for name, value in values.get("set", []):
-            set_value(machine, name, value)
-        for name, level in values.get("pin", []):
-            set_pin(machine, name, level)
+        self._outside()
+        assert self.hub is not None
+        self.hub.after_reset = self._outside
+
+    def _outside(self) -> None:
+        """Set pins and what sensors measure; a reset of the machine changes nothing outside."""
+        for name, value in self.values.get("set", []):
+            set_value(self.machine, name, value)
+        for name, level in self.values.get("pin", []):
+            set_pin(self.machine, name, level)
 
     def _connect(self) -> None:
         """Connect UARTs, consoles and input."""

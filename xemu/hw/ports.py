@@ -122,8 +122,10 @@ class Hub:
         self.pace: Pace | None = None
         self.ending: Stop | None = None              # the outside wants the run to end
         self.say: Callable[[str], None] = lambda _text: None
+        self.after_reset: Callable[[], None] = lambda: None        # the guest has reset the machine: called before its next instruction
         self.wake_in, self.wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._next_look = 0
+        self._resets = machine.resets
         self._sleep_goal: int | None = None          # the CPU sleeps until this beat
         machine.poll, machine.idle = self.poll, self.idle
 
@@ -135,6 +137,9 @@ class Hub:
     # -- what the machine calls ------------------------------------------------------------------------------------------
     def poll(self) -> None:
         """Look at the outside now and then."""
+        if self.machine.resets != self._resets:
+            self._resets = self.machine.resets
+            self.after_reset()
         if self.ending is not None:
             self.machine.stop(self.ending)
         elif time.monotonic_ns() >= self._next_look:

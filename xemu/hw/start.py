@@ -173,7 +173,7 @@ def set_pin(machine: Machine, name: str, level: int | None) -> None:
 
 
 def set_value(machine: Machine, name: str, text: str) -> None:
-    """Set a value of a device, as a sensor would: "temp.celsius" or, of a list, "adc.inputs.3". UsageError."""
+    """Set a value of a device, as a sensor would: "temp.celsius", or one of a list: "adc.inputs.3". UsageError."""
     from xemu.hw.parts import Parameter, Var
 
     part, _, rest = name.partition(".")
@@ -188,12 +188,15 @@ def set_value(machine: Machine, name: str, text: str) -> None:
         hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(settable) or 'none'}"
         raise UsageError(f"--set {name}: {part} has no value {variable!r}; {hint}")
     old = getattr(device, variable)
-    if isinstance(old, list):
-        if not index.isdecimal() or int(index) >= len(old):
-            raise UsageError(f"--set {name}: {variable} is a list; say {part}.{variable}.0 to {part}.{variable}.{len(old) - 1}")
-        old[int(index)] = _parse_like(old[int(index)], text, name)
-    else:
+    if not isinstance(old, list):
         setattr(device, variable, _parse_like(old, text, name))
+    elif index.isdecimal() and int(index) < len(old):
+        old[int(index)] = _parse_like(old[int(index)], text, name)
+    elif not index and text.count(",") == len(old) - 1:
+        setattr(device, variable, [_parse_like(o, word.strip(), name) for o, word in zip(old, text.split(","), strict=True)])
+    else:
+        raise UsageError(f"--set {name}: {variable} is a list of {len(old)}; give them all with commas between, "
+                         f"or one as {part}.{variable}.0 to {part}.{variable}.{len(old) - 1}")
     device.settle()
     machine.door.append((machine.now, name, text.encode()))
 
@@ -205,10 +208,10 @@ def _parse_like(old: Any, text: str, name: str) -> Any:
             return {"0": False, "1": True, "false": False, "true": True, "no": False, "yes": True}[text.lower()]
         if isinstance(old, int):
             return int(text, 0)
-        if isinstance(old, float):
+        if isinstance(old, float) or old is None:
             return float(text)
     except (ValueError, KeyError):
-        kind = {bool: "yes or no", int: "a whole number"}.get(type(old), "a number")
+        kind = "yes or no" if isinstance(old, bool) else "a whole number" if isinstance(old, int) else "a number"
         raise UsageError(f"--set {name}={text}: not {kind}") from None
     return text.encode() if isinstance(old, bytes) else text
 
