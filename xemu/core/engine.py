@@ -701,8 +701,8 @@ class Engine:
             return None
         return self.evaluate_one()
 
-    def evaluate_one(self) -> Exit | None:
-        """Execute one instruction in the evaluator."""
+    def evaluate_one(self, memory: SpaceMemory | None = None) -> Exit | None:
+        """Execute one instruction in the evaluator, in the guest's memory or another that behaves like it."""
         context = self.cells[CELL["ctx_key"]] >> 48
         pc = self.pc
         decoded = self.library.decode(pc, context)
@@ -710,7 +710,7 @@ class Engine:
             return Exit(ExitKind.UNDEFINED, pc)
         self.stats["evaluated"] += 1
         try:
-            outcome = self.library.evaluate(decoded, pc, context, self.state, self._memory)
+            outcome = self.library.evaluate(decoded, pc, context, self.state, memory or self._memory)
         except GuestFault as e:
             return self._fault(e.address, e.access)
         except AlignmentFaultError as e:

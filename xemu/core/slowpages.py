@@ -126,7 +126,8 @@ class SlowPages:
         """Make a fine page whole again, with the same rights everywhere."""
         page = address >> PAGE_SHIFT
         self.rights.pop(page, None)
-        ctypes.c_uint64.from_address(self.table + page * 8).value = 0
+        block = self._nothing.address if page in self.read_only else 0
+        ctypes.c_uint64.from_address(self.table + page * 8).value = block
         self.space.flags[page] = with_fast_write(prot | self.space.flags[page] & (CODE | CLEAN))
 
     def allowed(self, address: int, length: int, access: int) -> None:

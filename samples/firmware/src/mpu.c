@@ -34,6 +34,7 @@ __attribute__((naked)) static uint32_t load_unprivileged(uint32_t *from) {
 
 static void region(unsigned number, uint32_t base, uint32_t attributes) {
     MPU_RNR = number;
+    MPU_RASR = 0; /* off while it changes */
     MPU_RBAR = base;
     MPU_RASR = attributes;
     sync();

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.engine import CTX_KEY, ExitKind
+from xemu.core.engine import CTX_KEY, ExitKind, SpaceMemory
 from xemu.core.memory import EXEC, FAST_WRITE, READ, WRITE, GuestFault
 from xemu.errors import MachineError
 from xemu.hw.cortex_m import exceptions as ex
@@ -23,6 +24,7 @@ from xemu.targets.arm import layout
 from xemu.targets.arm.layout import M_LAYOUT, MContext
 
 if TYPE_CHECKING:
+    from xemu.core.engine import Exit
     from xemu.core.target import Target
     from xemu.hw.machine import Machine
 
@@ -46,6 +48,26 @@ class CellView:
     @value.setter
     def value(self, number: int) -> None:
         self._wide.value = number
+
+
+class Lenient(SpaceMemory):
+    """Memory that reads as zero and ignores writes where nothing is (CCR.BFHFNMIGN)."""
+
+    def load(self, addr: int, size: int, align: int) -> int:
+        """Read."""
+        try:
+            return super().load(addr, size, align)
+        except GuestFault:
+            return 0
+
+    def store(self, addr: int, size: int, align: int, value: int) -> None:
+        """Write."""
+        with suppress(GuestFault):
+            super().store(addr, size, align, value)
+
+    def probe(self, addr: int, size: int, align: int, *, write: bool) -> None:
+        """Check nothing but alignment."""
+        self._aligned(addr, align, WRITE if write else READ)
 
 
 class BitBand(Hole):
@@ -178,6 +200,7 @@ class CortexM(Exceptions, Cpu):
     def mode_changed(self, *, thumb: int, pc: int) -> None:
         """Go on at pc after a change of mode: derive the context and the rights of memory."""
         self.mpu.apply()
+        self.cells["ASUSER"].value = int(self.mpu.enabled and self.privileged)
         if self.privileged == self._hidden:              # unprivileged code may not look at the system control space
             self._hidden = not self._hidden
             self.engine.slow.hide(self.scs.at, hidden=self._hidden)
@@ -219,7 +242,7 @@ class CortexM(Exceptions, Cpu):
         self.context_age += 1
         self.mode_changed(thumb=self.engine.state.context & 1, pc=self.engine.pc)
 
-    _refresh_wanted = _hidden = False
+    _refresh_wanted = _hidden = _as_user = False
 
     def interrupts(self) -> None:
         if self._refresh_wanted:
@@ -267,12 +290,13 @@ class CortexM(Exceptions, Cpu):
 
     # -- memory ------------------------------------------------------------------------------------------------------------
     def check_access(self, address: int, size: int, *, write: bool) -> None:
-        if self.mpu.enabled and not self.mpu.allows(address, size, WRITE if write else READ, privileged=self.privileged):
+        privileged = self.privileged and not self._as_user
+        if self.mpu.enabled and not self.mpu.allows(address, size, WRITE if write else READ, privileged=privileged):
             raise GuestFault(address, WRITE if write else READ, mapped=True)
 
     def mpu_denies(self, error: GuestFault) -> bool:
         """Whether a failed access is the MPU's (or the memory map's execute-never) doing, not the bus's."""
-        return not self.mpu.allows(error.address, 1, error.access, privileged=self.privileged)
+        return not self.mpu.allows(error.address, 1, error.access, privileged=self.privileged and not self._as_user)
 
     def stack_write(self, address: int, data: bytes) -> None:
         """Write to the stack with the rights of the current mode; GuestFault."""
@@ -307,7 +331,23 @@ class CortexM(Exceptions, Cpu):
 
     # -- running -----------------------------------------------------------------------------------------------------------
     def run(self, budget: int) -> None:
-        out = self.engine.run(budget)
+        self._ended(self.engine.run(budget))
+
+    def _access_as_user(self) -> None:
+        """LDRT, STRT and the like in privileged code: one instruction with the rights of unprivileged code."""
+        self.cells["ASUSER"].value, self._as_user = 0, True
+        self.mpu.apply(as_user=True)
+        try:
+            out = self.engine.evaluate_one()
+            if out is not None:
+                self._ended(out)
+        finally:
+            self._as_user = False
+            self.mpu.apply()
+            self.cells["ASUSER"].value = int(self.mpu.enabled and self.privileged)
+
+    def _ended(self, out: Exit) -> None:
+        """Deal with why the engine has stopped."""
         kind = out.kind
         if kind is ExitKind.BUDGET or kind is ExitKind.KICK:
             return
@@ -344,6 +384,7 @@ class CortexM(Exceptions, Cpu):
         elif number == layout.UNMASKED:
             self.dirty = True
         elif number == layout.CONTROL_WRITTEN:
+            self.dirty = True
             self.refresh()
         elif number == layout.SEND_EVENT:
             self.set_event()
@@ -351,6 +392,8 @@ class CortexM(Exceptions, Cpu):
     def _exception(self, number: int) -> None:
         if number == layout.DIVIDE_BY_ZERO:
             self._usage(ex.DIVBYZERO)
+        elif number == layout.AS_USER:
+            self._access_as_user()
         elif not self.fpu or not self._fp_allowed() or not self._is_fp():
             self._usage(ex.NOCP)
         else:
@@ -390,8 +433,11 @@ class CortexM(Exceptions, Cpu):
             self.engine.insns += 1
             return
         if not self.v6:
-            self.scs.HFSR.DEBUGEVT = 1
             self.scs.DFSR.BKPT = 1
+            if self.scs.DEMCR.MON_EN and self._group(self.priority[ex.DEBUG_MONITOR]) < self.execution_priority():
+                self.fault(ex.DEBUG_MONITOR, 0)
+                return
+            self.scs.HFSR.DEBUGEVT = 1
         self.fault(ex.HARD_FAULT, 0)
 
     def _access_fault(self, fault: Any) -> None:
@@ -404,10 +450,28 @@ class CortexM(Exceptions, Cpu):
                 self.leave(pc | self.engine.state.context & 1)
                 return
             violation = not self.mpu.allows(fault.address, 2, EXEC, privileged=self.privileged)
+            if not violation and fault.address >> 12 in self.engine.slow.rights:
+                self._step_checked(fault.address >> 12)
+                return
             self._memory_fault(ex.IACCVIOL if violation else ex.IBUSERR, None)
             return
         error = GuestFault(fault.address, fault.access, mapped=True)
+        if not self.v6 and self.scs.CCR.BFHFNMIGN and self.execution_priority() < 0 and not self.mpu_denies(error):
+            self._note_fault(ex.PRECISERR, fault.address)              # the access is ignored; the load reads as zero
+            self.engine.evaluate_one(Lenient(self.engine))
+            return
         self._memory_fault(ex.DACCVIOL if self.mpu_denies(error) else ex.PRECISERR, fault.address)
+
+    def _step_checked(self, page: int) -> None:
+        """Execute one instruction in a page of which only parts are executable: this part is."""
+        flags = self.space.flags
+        flags[page] |= EXEC
+        try:
+            out = self.engine.evaluate_one()
+        finally:
+            flags[page] &= ~EXEC
+        if out is not None:
+            self._ended(out)
 
     def _memory_fault(self, status: int, address: int | None) -> None:
         if self.v6:

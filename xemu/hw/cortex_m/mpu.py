@@ -94,7 +94,8 @@ class MpuState:
         """Whether it decides now: not in HardFault and NMI unless HFNMIENA says so."""
         if not self.ctrl & 1:
             return False
-        return bool(self.ctrl & 2) or self.core.cells["IPSR"].value not in (2, 3)
+        cells = self.core.cells
+        return bool(self.ctrl & 2) or (cells["IPSR"].value not in (2, 3) and not cells["FAULTMASK"].value)
 
     # -- decisions -------------------------------------------------------------------------------------------------------
     def rights(self, address: int, *, privileged: bool) -> int:
@@ -114,16 +115,17 @@ class MpuState:
         return all(self.rights(a & 0xFFFFFFFF, privileged=privileged) & access == access for a in edges)
 
     # -- page flags ------------------------------------------------------------------------------------------------------
-    def apply(self) -> None:
-        """Bring the page flags up to date with configuration and privilege."""
-        key = (self.ctrl, self.regions, self.core.privileged) if self.enabled else None
+    def apply(self, *, as_user: bool = False) -> None:
+        """Bring the page flags up to date with configuration and privilege (`as_user`: with an unprivileged access)."""
+        privileged = self.core.privileged and not as_user
+        key = (self.ctrl, self.regions, privileged) if self.enabled else None
         if key == self.applied:
             return
         plan = self.plans.get(key)
         if plan is None:
             if len(self.plans) > 256:
                 self.plans.clear()
-            plan = self.plans[key] = self._plan(privileged=self.core.privileged)
+            plan = self.plans[key] = self._plan(privileged=privileged)
         before = self.plans.get(self.applied)
         if before is None:
             before = self.plans[None] = self.plans.get(None) or self._plan(privileged=True, off=True)
@@ -178,7 +180,7 @@ class MpuState:
         for page, grains in plan.fine.items():
             if before.fine.get(page) != grains:
                 slow.fine(page << 12, grains)
-                if any(r & EXEC for r in grains):
+                if all(r & EXEC for r in grains):              # else the core looks at each instruction: see CortexM._step_checked
                     space.flags[page] |= EXEC
         if not same_config:
             self._drop_code()

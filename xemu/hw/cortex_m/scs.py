@@ -73,7 +73,7 @@ class SystemControl(Device, size=4 * KiB):
     DHCSR = Reg(0xDF0, "Debug halting control and status", VALUE=TODO[31:0])
     DCRSR = Reg(0xDF4, "Debug core register selector", VALUE=TODO[31:0])
     DCRDR = Reg(0xDF8, "Debug core register data")
-    DEMCR = Reg(0xDFC, "Debug exception and monitor control", VC_CORERESET=TODO[0], VC=TODO[10:4], MON_EN=TODO[16], MON_PEND=TODO[17],
+    DEMCR = Reg(0xDFC, "Debug exception and monitor control", VC_CORERESET=TODO[0], VC=TODO[10:4], MON_EN=RW[16], MON_PEND=TODO[17],
                 MON_STEP=TODO[18], MON_REQ=RW[19], TRCENA=RW[24])
     STIR = Reg(STIR, "Software trigger interrupt", INTID=WO[8:0])
     FPCCR = Reg(0xF34, "FP context control", reset=0xC000_0000, LSPACT=RW[0], USER=RW[1], THREAD=RW[3], HFRDY=RW[4], MMRDY=RW[5],

@@ -47,6 +47,7 @@ M_LAYOUT.word("IPSR", 9)                      # number of the exception that is 
 M_LAYOUT.word("EVENT", 1, hidden=True)        # the event register of WFE
 M_LAYOUT.word("PENDING", 1, hidden=True)      # an exception waits that priority or masks hold back: unmasking leaves to the machine
 M_LAYOUT.word("DIV0TRAP", 1, hidden=True)     # CCR.DIV_0_TRP
+M_LAYOUT.word("ASUSER", 1, hidden=True)       # LDRT and the like: 1: leave to the machine, which checks the rights of users
 M_LAYOUT.word("PRIOMASK", 8, hidden=True)     # the bits of BASEPRI that the processor has: 0xE0 for 3 bits of priority
 
 
@@ -69,7 +70,7 @@ class ArmContext(NamedTuple):
 
 
 #: numbers of `abort("exception", n)` of M-profile rows: nothing of the instruction has happened
-NO_COPROCESSOR, DIVIDE_BY_ZERO = 1, 2
+NO_COPROCESSOR, DIVIDE_BY_ZERO, AS_USER = 1, 2, 3
 #: numbers of `trap("event", n)` of M-profile rows: the instruction is complete, the machine has to look
 WAIT_INTERRUPT, WAIT_EVENT, UNMASKED, CONTROL_WRITTEN, SEND_EVENT = 1, 2, 3, 4, 5
 

@@ -10,9 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.isa import Field, FixedWidthIsa, Reg, Split
+from xemu.core.record import when
 from xemu.targets.arm import operations
 from xemu.targets.arm.isa import t16, t32
-from xemu.targets.arm.layout import FPV4_SP, FPV5_DP, NO_FP, V6M, V7EM, V7M, MContext
+from xemu.targets.arm.layout import AS_USER, FPV4_SP, FPV5_DP, NO_FP, V6M, V7EM, V7M, MContext
 from xemu.targets.arm.m_state import MCpu
 
 if TYPE_CHECKING:
@@ -71,12 +72,16 @@ def feature_of(row: Row) -> str:
 def guarded(function: Callable[..., None], feature: str) -> Callable[..., None]:
     """Return a row function that is undefined, or raises NOCP, in a context that lacks `feature`."""
     have, floating = FEATURES[feature], feature in FLOATING
+    as_user = function.__name__.endswith("_unprivileged")
 
     def row(cpu: Any, **fields: Any) -> None:
         context = cpu.context
         if floating and context.ARCH != V6M and (context.FPU == NO_FP or context.FPOFF):
             cpu.no_coprocessor()
         elif have(context):
+            if as_user:
+                with when(cpu.ASUSER == 1):
+                    cpu.abort("exception", AS_USER)
             function(cpu, **fields)
         else:
             cpu.undefined()

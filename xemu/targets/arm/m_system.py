@@ -114,8 +114,8 @@ def write_faultmask(cpu, value: Bits) -> None:
     """Write FAULTMASK: it cannot be set where the priority is that of HardFault or NMI already."""
     allowed = ~value[0] | ((cpu.IPSR != NMI) & (cpu.IPSR != HARD_FAULT))
     with when(cpu.privileged & allowed):
-        unmask(cpu, cpu.FAULTMASK & ~value[0])
         cpu.FAULTMASK = value[0]
+        cpu.trap("event", CONTROL_WRITTEN)             # it may switch the MPU off or on, too
 
 
 def write_basepri(cpu, value: Bits) -> None:

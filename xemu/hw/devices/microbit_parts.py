@@ -1,0 +1,95 @@
+"""What is soldered around the micro:bit's processor: buttons and the LED matrix (micro:bit V1 schematic, 1.5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xemu.hw.device import Device
+from xemu.hw.parts import Param, Var
+
+#: ROW.COLUMN of each LED, as one sees them
+WIRING = """
+    1.1 2.4 1.2 2.5 1.3
+    3.4 3.5 3.6 3.7 3.8
+    2.2 1.9 2.3 3.9 2.1
+    1.8 1.7 1.6 1.5 1.4
+    3.3 2.7 3.1 2.6 3.2
+"""
+LEDS = [(int(row), int(column)) for row, column in (led.split(".") for led in WIRING.split())]
+
+
+class LedMatrix(Device):
+    """5 x 5 LEDs in three rows (pin high: on) and nine columns (pin low: on), lit in turn.
+
+    What one sees is the mean over the last milliseconds of virtual time.
+    """
+
+    gpio: Any = Param()
+    first_row: int = Param(13)                  # pins of row 1 and column 1; the others follow
+    first_column: int = Param(4)
+    milliseconds: int = Param(40)               # what the eye averages
+    history = Var([[0, 0]])                     # [beat, LEDs lit from then on]
+
+    def start(self) -> None:
+        self.gpio.pins.watchers.append(self._changed)
+
+    def _changed(self, levels: int, enabled: int) -> None:
+        high, low = levels & enabled, ~levels & enabled
+        lit = 0
+        for i, (row, column) in enumerate(LEDS):
+            if high >> (self.first_row + row - 1) & 1 and low >> (self.first_column + column - 1) & 1:
+                lit |= 1 << i
+        if lit != self.history[-1][1]:
+            self.history.append([self.machine.now, lit])
+            if len(self.history) > 200:
+                self._forget()
+
+    def _window(self) -> int:
+        return self.milliseconds * self.machine.rate // 1000
+
+    def _forget(self) -> None:
+        start = self.machine.now - self._window()
+        while len(self.history) > 1 and self.history[1][0] <= start:
+            del self.history[0]
+
+    def brightness(self) -> list[float]:
+        """Return, for each LED line by line, which part of the time it was lit (a third is all a row can have)."""
+        self._forget()
+        now = self.machine.now
+        start = max(now - self._window(), 0)
+        total = [0] * len(LEDS)
+        ends = [*(beat for beat, _ in self.history[1:]), now]
+        for (beat, lit), end in zip(self.history, ends, strict=True):
+            length = end - max(beat, start)
+            for i in range(len(LEDS)):
+                if lit >> i & 1:
+                    total[i] += length
+        return [t / max(now - start, 1) for t in total]
+
+    def text(self) -> str:
+        """Return five lines of five characters: `#` lit, `+` dim (less than a third of what is possible), `.` dark."""
+        shown = "".join("#" if b > 0.11 else "+" if b else "." for b in self.brightness())
+        return "\n".join(shown[i:i + 5] for i in range(0, 25, 5))
+
+
+class Button(Device):
+    """A push button that pulls its pin to ground; a resistor pulls it up."""
+
+    gpio: Any = Param()
+    pin: int = Param()
+
+    def start(self) -> None:
+        self.gpio.pins.set(self.pin, 1)
+
+    def set(self, pressed: int) -> None:
+        """Press (1) or release (0) it."""
+        self.machine.door.append((self.machine.now, self.name, b"1" if pressed else b"0"))
+        self.gpio.pins.set(self.pin, int(not pressed))
+
+    def press(self) -> None:
+        """Press it."""
+        self.set(1)
+
+    def release(self) -> None:
+        """Release it."""
+        self.set(0)
