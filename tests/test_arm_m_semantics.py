@@ -96,14 +96,14 @@ V7: Final = """
     f381 8812    msr basepri_max, r1          r1=20 priomask=ff basepri=40 pending=1 -> basepri=20
     f381 8812    msr basepri_max, r1          r1=0 priomask=ff basepri=40 ->
     f381 8812    msr basepri_max, r1          r1=c0 priomask=ff -> basepri=c0
-    f381 8813    msr faultmask, r1            r1=1 -> faultmask=1
+    f381 8813    msr faultmask, r1            r1=1 -> faultmask=1 !event 4
     f381 8813    msr faultmask, r1            r1=1 ipsr=2 ->
     f381 8813    msr faultmask, r1            r1=1 ipsr=3 ->
-    f381 8813    msr faultmask, r1            r1=1 ipsr=4 -> faultmask=1
-    f381 8813    msr faultmask, r1            faultmask=1 pending=1 -> faultmask=0 !event 3
-    b671         cpsid f                      -> faultmask=1
+    f381 8813    msr faultmask, r1            r1=1 ipsr=4 -> faultmask=1 !event 4
+    f381 8813    msr faultmask, r1            faultmask=1 pending=1 -> faultmask=0 !event 4
+    b671         cpsid f                      -> faultmask=1 !event 4
     b671         cpsid f                      ipsr=2 ->
-    b663         cpsie if                     faultmask=1 primask=1 -> faultmask=0 primask=0
+    b663         cpsie if                     faultmask=1 primask=1 -> faultmask=0 primask=0 !event 4
     f381 8814    msr control, r1              r1=2 sp=20000800 spother=20000400 -> control=2 sp=20000400 spother=20000800 !event 4
     f381 8814    msr control, r1              r1=0 control=2 sp=20000400 spother=20000800 -> control=0 sp=20000800 spother=20000400 !event 4
     f381 8814    msr control, r1              r1=3 ipsr=f sp=20000800 -> control=1 !event 4
