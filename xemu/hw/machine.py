@@ -84,7 +84,8 @@ class Machine:
 
     def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
         self.__dict__.update(
-            name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None, _end=NEVER,
+            name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None,
+            _end=NEVER, _slice_end=0,
             parts={}, sources={}, _memories={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
             events=Events(self._sooner), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
             door=[], poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
@@ -206,7 +207,7 @@ class Machine:
         return self.now / self.rate
 
     def _sooner(self, beat: int) -> None:
-        if self.running and beat < self.deadline:
+        if self.running and beat < self._slice_end:
             self.engine.cut()
 
     # -- the bus -----------------------------------------------------------------------------------------------------------
@@ -438,6 +439,7 @@ class Machine:
                     continue
                 budget = min(self.deadline - engine.insns - engine.skipped, SLICE)
                 if budget > 0:
+                    self._slice_end = engine.insns + engine.skipped + budget
                     cpu.run(budget)
                 self.deliver_posted()
         finally:
