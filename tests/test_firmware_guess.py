@@ -98,6 +98,7 @@ def test_machine_of_a_compiled_program(name: str, pure_code: str, tmp_path: Path
     candidates = guess_machine(load_firmware(program), MACHINES)
     assert candidates[0].name == name, candidates
     assert clear_winner(candidates) == candidates[0], candidates
+    assert ("uses FPv5" in candidates[0].why) == ("fpv5" in flags)
     flat = tmp_path / "p.hex"
     subprocess.run([need("arm-none-eabi-objcopy"), "-O", "ihex", program, flat], check=True)
     bare = {candidate.name: candidate for candidate in guess_machine(load_firmware(flat), MACHINES)}
