@@ -49,7 +49,7 @@ class Nrf51Adc(Switched):
         """Return the voltage on analog input n."""
         if self.volts[n] is not None:
             return float(self.volts[n])
-        return self.supply * (self.machine["gpio"].pins.levels >> AIN_PINS[n] & 1)
+        return self.supply * int(self.machine["gpio"].pins.levels >> AIN_PINS[n] & 1)
 
     @START.does
     def _start(self):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.hw.device import Device, KiB
 from xemu.hw.parts import IrqOut
-from xemu.hw.registers import RW, W1C, W1S, WO, FieldSpec, Reg, RegView
+from xemu.hw.registers import RW, W1C, W1S, WO, Reg, RegView
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,16 +59,24 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
 
     irq = IrqOut()
     watches: ClassVar[frozenset[str]] = frozenset()        # what changes its update(): "ppi", "lfclk"
+    INTENSET: Any                               # made from the events
+    INTENCLR: Any
+
+    _tasks: dict[int, Callable[[], None]]       # by offset
+    _events: list[tuple[int, int]]              # (slot, bit in INTENSET)
+    _shorts: dict[int, list[tuple[int, int]]]   # by the event's offset: (bit in SHORTS, offset of the task)
+    _enabled: int                               # slot of INTENSET
+    _shorts_slot: int
 
     def __init_subclass__(cls, **more: Any) -> None:
         events = {n: v for base in reversed(cls.__mro__) for n, v in vars(base).items() if isinstance(v, Event)}
         if events:
-            fields: dict[str, FieldSpec] = {}
+            fields: dict[str, Any] = {}
             for name, event in events.items():
                 for i in range(event.count or 1):
                     fields[f"{name}{i}" if event.count else name] = W1S[event.bit + i]
             enable = Reg(0x304, "Interrupt enable; 1 sets", **fields)
-            disable = Reg(0x308, "Interrupt enable; 1 clears", **{n: W1C[f.low] for n, f in fields.items()})
+            disable = Reg(0x308, "Interrupt enable; 1 clears", **{n: W1C[f.low] for n, f in fields.items()})  # type: ignore[arg-type]
             disable.hooks.update(computed="_interrupts_enabled", on_write="_disable_interrupts")
             for name, reg in (("INTENSET", enable), ("INTENCLR", disable)):
                 setattr(cls, name, reg)
@@ -93,11 +101,12 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
         if not hook:
             return lambda: None
         method = getattr(self, hook)
-        return (lambda: method(index)) if reg.count else method  # type: ignore[no-any-return]
+        return (lambda: method(index)) if reg.count else method
 
     def _shortcuts(self) -> dict[int, list[tuple[int, int]]]:
         """Return, by the event's offset, (bit of SHORTS, offset of the task)."""
-        cls, out = type(self), {}
+        cls = type(self)
+        out: dict[int, list[tuple[int, int]]] = {}
         shorts = getattr(cls, "SHORTS", None)
         for field, spec in (shorts.fields.items() if shorts else ()):
             source, _, target = field.partition("_")

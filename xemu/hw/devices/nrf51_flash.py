@@ -9,7 +9,7 @@ from xemu.core.memory import WRITE, GuestFault
 from xemu.hw.device import Device, KiB
 from xemu.hw.memory import Flash, Rom
 from xemu.hw.parts import Param, Timer
-from xemu.hw.registers import RW, WO, RO, Reg
+from xemu.hw.registers import RO, RW, WO, Reg
 
 if TYPE_CHECKING:
     from xemu.hw.machine import Machine
@@ -61,7 +61,7 @@ class Nrf51Nvmc(Device, size=4 * KiB, sizes=(1, 2, 4)):
     def _may_erase(self, what: str) -> bool:
         if self.CONFIG.WEN != 2:
             self.log(f"{what} while CONFIG.WEN does not allow it: nothing is erased")
-        return self.CONFIG.WEN == 2
+        return bool(self.CONFIG.WEN == 2)
 
     @ERASEPAGE.on_write
     def _erase_page(self, address):
@@ -109,7 +109,7 @@ class WordRom(Rom):
 def factory_information(m: Machine) -> dict[int, int]:
     """Return the words of FICR for an nRF51822 QFAA, revision 3; numbers that differ from chip to chip come from the seed."""
     random = Random(m.seed)
-    words = {0x010: PAGE_SIZE, 0x014: 256, 0x034: 2, 0x038: 8 * KiB, 0x03C: 8 * KiB, 0x05C: 0xFFFF_0083, 0x0A0: 0xFFFF_FFFF, 0x0AC: 0xFFFF_FFFF}
+    words = {0x010: PAGE_SIZE, 0x014: 256, 0x034: 2, 0x038: 8 * KiB, 0x03C: 8 * KiB, 0x05C: 0xFFFF_0083}
     for offset in (0x060, 0x064, *range(0x080, 0x0A0, 4), 0x0A4, 0x0A8):       # DEVICEID, ER and IR, DEVICEADDR
         words[offset] = random.getrandbits(32)
     return words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from xemu.hw.devices.nrf51_base import Event, Nordic, Task
 from xemu.hw.parts import Timer, Var
 from xemu.hw.registers import RO, RW, TODO, W1C, W1S, WO, Reg
@@ -80,7 +82,7 @@ class Nrf51Power(Nordic):
         for part in self.machine.parts.values():
             if isinstance(part, Nordic) and part is not self:
                 part.reset()
-        cpu = self.machine.cpu
+        cpu: Any = self.machine.cpu
         cpu.pending, cpu.sleeping, self.off = 0, True, True
         self.machine.engine.cut()
         self.machine["gpio"].settle()

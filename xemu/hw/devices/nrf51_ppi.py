@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from xemu.hw.device import Device, KiB
 from xemu.hw.devices.nrf51_base import Nordic
 from xemu.hw.registers import RO, RW, WO, Reg
@@ -27,6 +29,9 @@ CHANNELS = 0xFFF0_FFFF
 
 class Nrf51Ppi(Device, size=4 * KiB, sizes=(1, 2, 4)):
     """PPI: 16 channels to program, 12 wired ones, 4 groups."""
+
+    _peripherals: dict[int, Any]
+    _routes: tuple[list[int], dict[int, list[int]]]        # registers, and what follows from them
 
     EN = Reg(0x000, "Enable a channel group", count=4, stride=8, TASK=WO[0])
     DIS = Reg(0x004, "Disable a channel group", count=4, stride=8, TASK=WO[0])
@@ -73,6 +78,10 @@ class Nrf51Ppi(Device, size=4 * KiB, sizes=(1, 2, 4)):
         if value & 1:
             self._clear_channels(int(self.CHG[index]))
 
+    def start(self) -> None:
+        found = {p.at: p for p in self.machine.parts.values() if isinstance(p, (Nordic, Nrf51Ppi))}
+        self.__dict__.update(_peripherals=found, _routes=([], {}))
+
     def trigger(self, offset: int) -> None:
         """Start a task: enable or disable a group."""
         if offset < 0x20:
@@ -84,30 +93,33 @@ class Nrf51Ppi(Device, size=4 * KiB, sizes=(1, 2, 4)):
             if isinstance(part, Nordic) and "ppi" in part.watches:
                 part.settle()
 
-    def _ends(self, channel: int) -> tuple[int, int]:
-        if channel < 16:
-            return int(self.EEP[channel]), int(self.TEP[channel])
-        return FIXED[channel]
+    def routes(self) -> dict[int, list[int]]:
+        """Return the tasks that enabled channels start, by the event; made anew after each change of the registers."""
+        first, last = self._places[0x500], self._places[0x58C]
+        state = self._values[first:last + 1]
+        if self._routes[0] != state:
+            channels = int(self.CHEN)
+            routes: dict[int, list[int]] = {}
+            for n in (n for n in (*range(16), *FIXED) if channels >> n & 1):
+                event, task = (int(self.EEP[n]), int(self.TEP[n])) if n < 16 else FIXED[n]
+                routes.setdefault(event, []).append(task)
+            self.__dict__["_routes"] = state, routes
+        return self._routes[1]
 
     def listens(self, event: int) -> bool:
         """Whether an enabled channel starts from the event at this address."""
-        channels = int(self.CHEN)
-        return bool(channels) and any(channels >> n & 1 and self._ends(n)[0] == event for n in (*range(16), *FIXED))
+        return bool(self._values[self._places[0x500]]) and event in self.routes()
 
     def happened(self, event: int) -> None:
         """Start the tasks of all enabled channels that have this event."""
-        channels = self._values[self._places[0x500]]
-        while channels:
-            n = (channels & -channels).bit_length() - 1
-            channels &= channels - 1
-            source, task = self._ends(n)
-            if source == event:
+        if self._values[self._places[0x500]]:
+            for task in self.routes().get(event, ()):
                 self._start_task(task)
 
     def _start_task(self, address: int) -> None:
-        for part in self.machine.parts.values():
-            if isinstance(part, (Nordic, Nrf51Ppi)) and part.at == address & ~0xFFF:
-                part.trigger(address & 0xFFF)
-                part.settle()
-                return
-        self.log(f"a channel starts a task at {address:#x}, where no peripheral is")
+        part = self._peripherals.get(address & ~0xFFF)
+        if part is None:
+            self.log(f"a channel starts a task at {address:#x}, where no peripheral is")
+            return
+        part.trigger(address & 0xFFF)
+        part.settle()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xemu.hw.devices.nrf51_base import HFCLK, LFCLK, Event, Nordic, Switched, Task
-from xemu.hw.parts import Param, Timer, Var
+from xemu.hw.parts import Count, Param, Timer, Var
 from xemu.hw.registers import RO, RW, TODO, WO, Reg
 
 
@@ -28,6 +28,7 @@ class Nrf51Timer(Switched):
     BITMODE = Reg(0x508, "Width", BITMODE=RW[1:0](bits16=0, bits8=1, bits24=2, bits32=3))
     PRESCALER = Reg(0x510, "Prescaler", reset=4, PRESCALER=RW[3:0])
     CC = Reg(0x540, "Capture/compare", count=4)
+    SWITCH = Reg(0xC0C, "Power of the timer (PAN 73; not in the manual)")
 
     def _mask(self) -> int:
         return (1 << min((16, 8, 24, 32)[self.BITMODE.value & 3], self.width)) - 1
@@ -79,10 +80,10 @@ class Nrf51Timer(Switched):
         goal = None
         if self.ticks.running:
             now, mask = self.ticks.value, self._mask()
-            for i in range(4):
-                if not self.COMPARE[i].value or self.routed(self.COMPARE[i]):
-                    at = now + ((self.CC[i].value - now - 1) & mask) + 1
-                    goal = at if goal is None else min(goal, at)
+            cc, compare = self._places[0x540], self._places[0x140]
+            counts = [now + (self._values[cc + i] - now - 1 & mask) + 1
+                      for i in range(4) if not self._values[compare + i] or self.routed(self.COMPARE[i])]
+            goal = min(counts) if counts else None
         if goal != self.ticks.goal:
             if goal is None:
                 self.ticks.cancel()
@@ -95,7 +96,7 @@ class Nrf51Rtc(Switched):
 
     channels: int = Param(4)
     watches = frozenset({"ppi", "lfclk"})
-    ticks = Timer(LFCLK)                        # before the prescaler
+    ticks = Timer(LFCLK)
     started = Var(default=False)
 
     START = Task(0x000, "Start")
@@ -128,9 +129,13 @@ class Nrf51Rtc(Switched):
     def _route_less(self, value):
         self.EVTEN &= ~value
 
-    @COUNTER.live
+    @COUNTER.counts
     def _counter(self):
-        return self.ticks.value // (self.PRESCALER.value + 1) & 0xFFFFFF
+        return Count(self.ticks, modulus=1 << 24)
+
+    @PRESCALER.on_write
+    def _prescale(self, value):
+        self.ticks.divide = value + 1
 
     @START.does
     def _start(self):
@@ -146,7 +151,7 @@ class Nrf51Rtc(Switched):
 
     @TRIGOVRFLW.does
     def _near_overflow(self):
-        self.ticks.value = 0xFFFFF0 * (self.PRESCALER.value + 1)
+        self.ticks.value = 0xFFFFF0
 
     def _wanted(self) -> list[tuple[int, int, object]]:
         """Return (bit in INTEN and EVTEN, counter value, event) of all but TICK."""
@@ -155,9 +160,7 @@ class Nrf51Rtc(Switched):
     @ticks.expired
     def _counted(self):
         """Events happen only where INTEN or EVTEN has them; EVTEN alone gives them to the PPI."""
-        enabled, count = self.INTENSET | self.EVTEN, self._counter()
-        if self.ticks.value % (self.PRESCALER.value + 1):
-            return
+        enabled, count = self.INTENSET | self.EVTEN, self.ticks.value & 0xFFFFFF
         for bit, at, event in [(1, count, self.TICK), *self._wanted()]:
             if enabled & bit and at == count:
                 self._set(event.slot, 1)
@@ -170,13 +173,12 @@ class Nrf51Rtc(Switched):
         running = self.started and self.machine["power"].lfclk_running
         if running != self.ticks.running:
             (self.ticks.start if running else self.ticks.stop)()
-        enabled, step = self.INTENSET | self.EVTEN, self.PRESCALER.value + 1
-        count, goal = self.ticks.value // step, None
+        enabled, count, goal = self.INTENSET | self.EVTEN, self.ticks.value, None
         if enabled and running:
             counts = [count + ((at - count - 1) & 0xFFFFFF) + 1 for bit, at, _ in self._wanted() if enabled & bit]
             if enabled & 1:
                 counts.append(count + 1)
-            goal = min(counts) * step if counts else None
+            goal = min(counts) if counts else None
         if goal != self.ticks.goal:
             if goal is None:
                 self.ticks.cancel()

@@ -56,6 +56,7 @@ def nrf51(m, slaves=()) -> None:
 
 @machine("microbit", "BBC micro:bit V1: nRF51822, Cortex-M0 at 16 MHz")
 def microbit(m) -> None:
+    """Build the board."""
     m.accelerometer = Mma8653(int1=Wire("P0.28", lambda level: m.gpio.pins.set(28, level)),
                               int2=Wire("P0.27", lambda level: m.gpio.pins.set(27, level)))
     m.magnetometer = Mag3110(int1=Wire("P0.29", lambda level: m.gpio.pins.set(29, level)))
