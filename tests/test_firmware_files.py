@@ -11,7 +11,7 @@ import tracemalloc
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import give_up
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MiB = 1 << 20
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
 
 def load(blob: bytes, **request: int) -> FirmwareImage:
@@ -65,12 +66,14 @@ def record_lists(draw: st.DrawFn, space: int = 32, longest: int = 40) -> list[tu
     return records
 
 
+@UNTIMED
 @given(record_lists(), st.integers(0, 0xFFFFFFFF))
 def test_intel_hex_round_trip(records: list[tuple[int, bytes]], entry: int) -> None:
     image = load(ihex(records, entry=entry))
     assert (contents(image), image.kind, image.entry) == (joined(records), "Intel HEX", entry)
 
 
+@UNTIMED
 @given(record_lists(space=16), st.integers(1, 3), st.integers(0, 0xFFFF))
 def test_s_record_round_trip(records: list[tuple[int, bytes]], kind: int, entry: int) -> None:
     fitting = [(address, data) for address, data in records if address + len(data) <= 0x10000] or [(0, b"x")]
@@ -78,6 +81,7 @@ def test_s_record_round_trip(records: list[tuple[int, bytes]], kind: int, entry:
     assert (contents(image), image.kind, image.entry, image.attributes["header"]) == (joined(fitting), "S-record", entry, "blinky")
 
 
+@UNTIMED
 @given(record_lists(longest=476))
 def test_uf2_round_trip(records: list[tuple[int, bytes]]) -> None:
     image = load(uf2(records, family=0x57755A57))
@@ -85,6 +89,7 @@ def test_uf2_round_trip(records: list[tuple[int, bytes]]) -> None:
     assert (image.arch, image.attributes["family_name"], image.entry) == ("arm", "STM32F4", None)
 
 
+@UNTIMED
 @given(record_lists(), st.sampled_from([(32, "<"), (64, "<"), (32, ">"), (64, ">")]), st.booleans())
 def test_elf_round_trip(records: list[tuple[int, bytes]], shape: tuple[int, str], moved: bool) -> None:
     bits, order = shape
@@ -144,6 +149,7 @@ def test_architecture_of_attributes(number: int, profile: int, name: str | None)
     assert architecture_name({"Tag_CPU_arch": number, "Tag_CPU_arch_profile": profile}) == name
 
 
+@UNTIMED
 @given(st.binary(max_size=80))
 @example(arm_attributes(b"\x05no end"))
 @example(arm_attributes(b"\x06" + b"\xff" * 40))
@@ -391,12 +397,13 @@ def check_harmless(blob: bytes, base: int | None) -> None:
         assert repr(image)
 
 
+@UNTIMED
 @given(st.sampled_from([b"", b":", b"S1", b"UF2\n", b"\x7fELF\1\1", b"\x7fELF\2\2"]), st.binary(max_size=700), st.sampled_from([None, 0]))
 def test_no_bytes_do_worse_than_a_refusal(start: bytes, rest: bytes, base: int | None) -> None:
     check_harmless(start + rest, base)
 
 
-@settings(max_examples=600)
+@settings(UNTIMED, max_examples=600)
 @given(st.sampled_from(SEEDS), st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 255)), max_size=8), st.floats(0, 1))
 def test_no_damage_does_worse_than_a_refusal(seed: bytes, changes: list[tuple[float, int]], kept: float) -> None:
     blob = bytearray(seed)
@@ -405,6 +412,7 @@ def test_no_damage_does_worse_than_a_refusal(seed: bytes, changes: list[tuple[fl
     check_harmless(bytes(blob[: 1 + int(kept * len(blob))]), None)
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.integers(0, 0x10), st.binary(max_size=8), st.integers(0, 0xFFFF)), max_size=12))
 def test_any_sequence_of_sound_records_is_read_or_refused(records: list[tuple[int, bytes, int]]) -> None:
     lines = [ihex_line(kind, data, address) for kind, data, address in records]

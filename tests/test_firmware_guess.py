@@ -7,7 +7,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import give_up
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KiB, MiB = 1 << 10, 1 << 20
+UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no failure
 
 MPS2_PAGES = (0x4000_0000, 0x4000_1000, 0x4000_2000, 0x4000_4000, 0x4000_5000, 0x4000_6000, 0x4000_7000, 0x4000_8000, 0x4000_9000,
               0x4001_0000, 0x4001_1000, 0x4001_2000, 0x4001_3000, 0x4002_0000, 0x4002_2000, 0x4002_8000, 0x4002_F000)  # fmt: skip
@@ -219,6 +220,7 @@ def test_base_addresses_in_data_count_and_float_constants_do_not() -> None:
     assert peripheral_pages(image) == {0x4002_3000}
 
 
+@UNTIMED
 @given(st.integers(0, 3), st.binary(max_size=60))
 def test_any_bytes_have_constants(address: int, data: bytes) -> None:
     assert all(0 <= value < 1 << 32 for value in code_constants(address, data))
@@ -241,6 +243,7 @@ def brute_force(symbols: list[Symbol], address: int) -> str | None:
     return last.name if address < last.limit else None
 
 
+@UNTIMED
 @given(st.lists(st.tuples(st.integers(0, 24), st.integers(0, 9), st.integers(0, 30)), max_size=12))
 def test_holders_are_the_innermost_names(rows: list[tuple[int, int, int]]) -> None:
     symbols = [Symbol(address, size, f"n{index:02}", "function", 0, limit) for index, (address, size, limit) in enumerate(rows)]
