@@ -28,8 +28,9 @@ class LazySymbols:
         self.image = image
         self._table: SymbolTable | None = None
 
-    def at(self, address: int) -> tuple[str, int] | None:
-        """Return (name, offset) for an address, None where nothing is known."""
+    @property
+    def table(self) -> SymbolTable:
+        """The names."""
         if self._table is None:
             from xemu.loaders.symbols import SymbolTable
 
@@ -37,7 +38,15 @@ class LazySymbols:
                 self._table = self.image.symbols
             except ImageError:
                 self._table = SymbolTable([])
-        return self._table.at(address)
+        return self._table
+
+    def at(self, address: int) -> tuple[str, int] | None:
+        """Return (name, offset) for an address, None where nothing is known."""
+        return self.table.at(address)
+
+    def address_of(self, name: str) -> int | None:
+        """Return the address of a name."""
+        return self.table.address_of(name)
 
 
 def choose_machine(image: FirmwareImage) -> tuple[str, str]:
