@@ -30,6 +30,7 @@ class Events:
         self.heap: list[Event] = []
         self.sequence = 0
         self.sooner = sooner
+        self.beat: int | None = None         # of the event that is being run
 
     def at(self, beat: int, action: Callable[[], None]) -> Event:
         """Have `action` called at a beat."""
@@ -55,11 +56,15 @@ class Events:
 
     def run(self, now: int) -> None:
         """Do what is due at `now`."""
-        while self.next <= now:
-            event = heapq.heappop(self.heap)
-            action, event.action = event.action, None
-            if action is not None:
-                action()
+        try:
+            while self.next <= now:
+                event = heapq.heappop(self.heap)
+                action, event.action = event.action, None
+                self.beat = event.beat
+                if action is not None:
+                    action()
+        finally:
+            self.beat = None
 
     def clear(self) -> None:
         """Forget all."""

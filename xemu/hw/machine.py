@@ -193,8 +193,9 @@ class Machine:
     # -- time ------------------------------------------------------------------------------------------------------------
     @property
     def now(self) -> int:
-        """Beats since the start. Exact inside a device access and an event too."""
-        return self.engine.count + self.engine.skipped
+        """Beats since the start. Exact inside a device access; in an event the beat it was due at."""
+        beat = self.events.beat
+        return beat if beat is not None else self.engine.count + self.engine.skipped
 
     @property
     def skipped(self) -> int:

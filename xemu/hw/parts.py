@@ -246,6 +246,11 @@ class LiveTimer(LivePart):
         self._since, self._running = self._ticks(), True
         self._schedule()
 
+    def restart(self, goal: int | None) -> None:
+        """Count from 0 again, to expire at `goal`."""
+        self._base, self._since, self._goal = 0, self._ticks(), goal
+        self._schedule()
+
     def stop(self) -> None:
         """Keep the value."""
         self._base, self._running = self.value, False

@@ -100,6 +100,7 @@ class CortexM(Exceptions, Cpu):
     """
 
     arch, fpu, cpuid, title = layout.V7M, layout.NO_FP, 0x412FC231, "Cortex-M3"
+    aligns_always = False              # CCR.STKALIGN cannot be cleared
 
     def __init__(self, *, rate: int, irqs: int, priority_bits: int = 3, mpu: int = 8, vectors: int = 0, bitband: bool = True,
                  systick: bool = True, reference: int = 0, fpu: int | None = None) -> None:
@@ -511,6 +512,7 @@ class CortexM7(CortexM):
     """ARMv7E-M with the double-precision FPv5."""
 
     arch, fpu, cpuid, title = layout.V7EM, layout.FPV5_DP, 0x411FC272, "Cortex-M7"
+    aligns_always = True
 
     def __init__(self, *, rate: int, irqs: int, **more: Any) -> None:
         super().__init__(rate=rate, irqs=irqs, **{"bitband": False, **more})

@@ -39,6 +39,7 @@ class Exceptions:
     engine: Engine
     scs: SystemControl
     v6: bool
+    aligns_always: bool
     fpu: int
     irqs: int
     priority_mask: int

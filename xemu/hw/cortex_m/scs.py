@@ -163,10 +163,11 @@ class SystemControl(Device, size=4 * KiB):
 
     @tick.expired
     def _systick_zero(self):
-        self.countflag = 1
-        if self.SYST_CSR.TICKINT:
+        self.countflag, self.reload_from = 1, 0
+        csr, reload = self._values[self.SYST_CSR.slot], self._values[self.SYST_RVR.slot]
+        if csr & 2:
             self.cpu.set_pending(ex.SYSTICK)
-        self._systick_restart(0)
+        self.tick.restart(reload + 1 if reload else None)
 
     @SYST_CSR.computed
     def _csr(self):
@@ -344,6 +345,8 @@ class SystemControl(Device, size=4 * KiB):
         if self.cpu.v6:
             self.CCR = old
             return
+        if self.cpu.aligns_always:
+            self.CCR.STKALIGN = 1
         self.cpu.cells["DIV0TRAP"].value = self.CCR.DIV_0_TRP
         self.cpu.refresh()
 
