@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xemu.hw.device import Device
+from xemu.hw.devices.outside import Sensing
 from xemu.hw.parts import Param, Var
 
 #: ROW.COLUMN of each LED, as one sees them
@@ -27,7 +28,7 @@ class LedMatrix(Device):
     gpio: Any = Param()
     first_row: int = Param(13)                  # pins of row 1 and column 1; the others follow
     first_column: int = Param(4)
-    milliseconds: int = Param(40)               # what the eye averages
+    milliseconds: int = Param(24)               # what the eye averages
     history = Var([[0, 0]])                     # [beat, LEDs lit from then on]
 
     def start(self) -> None:
@@ -72,24 +73,21 @@ class LedMatrix(Device):
         return "\n".join(shown[i:i + 5] for i in range(0, 25, 5))
 
 
-class Button(Device):
+class Button(Sensing):
     """A push button that pulls its pin to ground; a resistor pulls it up."""
 
+    outside = ("pressed",)
     gpio: Any = Param()
     pin: int = Param()
-
-    def start(self) -> None:
-        self.gpio.pins.set(self.pin, 1)
-
-    def set(self, pressed: int) -> None:
-        """Press (1) or release (0) it."""
-        self.machine.door.append((self.machine.now, self.name, b"1" if pressed else b"0"))
-        self.gpio.pins.set(self.pin, int(not pressed))
+    pressed = Var(default=False)
 
     def press(self) -> None:
         """Press it."""
-        self.set(1)
+        self.feel("pressed", value=True)
 
     def release(self) -> None:
         """Release it."""
-        self.set(0)
+        self.feel("pressed", value=False)
+
+    def update(self) -> None:
+        self.gpio.pins.set(self.pin, int(not self.pressed))

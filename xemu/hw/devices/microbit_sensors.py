@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from xemu.hw.devices.i2c import I2cSlave
+from xemu.hw.devices.outside import Sensing
 from xemu.hw.parts import IrqOut, Timer, Var
 from xemu.hw.registers import RO, RW, TODO, Reg
 
 
-class Mma8653(I2cSlave):
+class Mma8653(I2cSlave, Sensing):
     """Accelerometer, 10 bits an axis. `set(x, y, z)` says what it feels, in thousandths of g along its own axes."""
 
     i2c_address = 0x1D
+    outside = ("felt",)
     PERIODS = (1250, 2500, 5000, 10_000, 20_000, 80_000, 160_000, 640_000)        # microseconds, by CTRL_REG1.DR
     int1, int2 = IrqOut(), IrqOut()             # levels of the two pins
     clock = Timer(1_000_000)
@@ -32,16 +34,9 @@ class Mma8653(I2cSlave):
     CTRL_REG5 = Reg(0x2E, "Interrupt pins", width=8, INT_CFG_DRDY=RW[0](int2=0, int1=1), INT_CFG_OTHER=RW[7:1])
     OFF = Reg(0x2F, "Offsets", width=8, count=3)
 
-    def reset(self) -> None:
-        """Keep what is felt: it is the world's state."""
-        felt = self.felt
-        super().reset()
-        self.felt = felt
-
     def set(self, x: int, y: int, z: int) -> None:
         """Say what it feels, in thousandths of g."""
-        self.machine.door.append((self.machine.now, self.name, f"{x} {y} {z}".encode()))
-        self.felt = [x, y, z]
+        self.feel("felt", [x, y, z])
 
     @CTRL_REG1.on_write
     def _control(self, value, old):
@@ -87,10 +82,11 @@ class Mma8653(I2cSlave):
         self.int2.set(idle ^ bool(ready and not self.CTRL_REG5.INT_CFG_DRDY))
 
 
-class Mag3110(I2cSlave):
+class Mag3110(I2cSlave, Sensing):
     """Magnetometer. `set(x, y, z)` says the field in nanotesla along its own axes; a count is 100 nT."""
 
     i2c_address = 0x0E
+    outside = ("field",)
     int1 = IrqOut()                             # high while a sample waits
     clock = Timer(1_000_000)
     field = Var([20_000, 0, 40_000])            # about that of central Europe
@@ -104,16 +100,9 @@ class Mag3110(I2cSlave):
     CTRL_REG1 = Reg(0x10, "Control 1", width=8, AC=RW[0], TM=RW[1], FR=RW[2], OS=RW[4:3], DR=RW[7:5])
     CTRL_REG2 = Reg(0x11, "Control 2", width=8, MAG_RST=RW[4], RAW=RW[5], AUTO_MRST_EN=RW[7])
 
-    def reset(self) -> None:
-        """Keep the field: it is the world's state."""
-        field = self.field
-        super().reset()
-        self.field = field
-
     def set(self, x: int, y: int, z: int) -> None:
         """Say what the field is, in nanotesla."""
-        self.machine.door.append((self.machine.now, self.name, f"{x} {y} {z}".encode()))
-        self.field = [x, y, z]
+        self.feel("field", [x, y, z])
 
     def _period(self) -> int:
         return 12_500 << int(self.CTRL_REG1.DR) + int(self.CTRL_REG1.OS)

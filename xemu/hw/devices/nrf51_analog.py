@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xemu.errors import MachineError
 from xemu.hw.devices.nrf51_base import Event, Switched, Task, disconnected
+from xemu.hw.devices.outside import Sensing
 from xemu.hw.parts import Param, Timer, Var
 from xemu.hw.registers import RO, RW, TODO, Reg
 
@@ -11,11 +12,12 @@ AIN_PINS = (26, 27, 1, 2, 3, 4, 5, 6)           # GPIO pin of each analog input 
 BAND_GAP = 1.2                                  # volts
 
 
-class Nrf51Adc(Switched):
+class Nrf51Adc(Switched, Sensing):
     """ADC. `set(n, volts)` says what is on analog input n; an input nobody sets has its pin's level. `supply`: volts."""
 
     supply: float = Param(3.3)
     clock = Timer(1_000_000)
+    outside = ("volts",)
     volts = Var([None] * 8)
 
     START = Task(0x000, "Start a conversion")
@@ -28,22 +30,17 @@ class Nrf51Adc(Switched):
                  REFSEL=RW[6:5](vbg=0, external=1, supply_1_2=2, supply_1_3=3), PSEL=RW[15:8], EXTREFSEL=RW[17:16])
     RESULT = Reg(0x508, "Result", RESULT=RO[9:0])
 
-    def reset(self) -> None:
-        """Keep the voltages: they are the world's."""
-        volts = self.volts
-        super().reset()
-        self.volts = volts
-
     def set(self, n: int, volts: float | None) -> None:
         """Put a voltage on analog input n (None: let go)."""
         if not 0 <= n < 8:
             msg = f"{self.name} has analog inputs 0 to 7, not {n}"
             raise MachineError(msg)
-        self.machine.door.append((self.machine.now, self.name, f"{n} {volts}".encode()))
-        self.volts = [*self.volts[:n], volts, *self.volts[n + 1:]]
-        for part in self.machine.parts.values():
-            if isinstance(part, Nrf51LowPowerComparator):
-                part.settle()
+        self.feel("volts", [*self.volts[:n], volts, *self.volts[n + 1:]])
+
+    def update(self) -> None:
+        """The comparator looks at the same inputs."""
+        super().update()
+        self.machine["lpcomp"].settle()
 
     def level(self, n: int) -> float:
         """Return the voltage on analog input n."""
@@ -86,10 +83,11 @@ class Nrf51Adc(Switched):
         self.fire(self.END)
 
 
-class Nrf51Temp(Switched):
+class Nrf51Temp(Switched, Sensing):
     """TEMP: the temperature of the die in quarters of a degree. `set(celsius)` says it."""
 
     clock = Timer(1_000_000)
+    outside = ("celsius",)
     celsius = Var(25.0)
 
     START = Task(0x000, "Start a measurement")
@@ -99,16 +97,9 @@ class Nrf51Temp(Switched):
     TRIM = Reg(0x504, "Trim (PAN 28; not in the manual)", count=1)
     TRIMS = Reg(0x520, "Trims that the start-up code copies (not in the manual)", count=8)
 
-    def reset(self) -> None:
-        """Keep the temperature: it is the world's."""
-        celsius = self.celsius
-        super().reset()
-        self.celsius = celsius
-
     def set(self, celsius: float) -> None:
         """Say the temperature in degrees Celsius."""
-        self.machine.door.append((self.machine.now, self.name, str(celsius).encode()))
-        self.celsius = celsius
+        self.feel("celsius", celsius)
 
     @START.does
     def _start(self):

@@ -1,0 +1,26 @@
+"""Devices that feel the world: what is set from outside (a script, `--set`) stays over the guest's resets."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from xemu.hw.device import Device
+
+
+class Sensing(Device):
+    """A device with variables that belong to the world; `outside` names them."""
+
+    outside: ClassVar[tuple[str, ...]] = ()
+
+    def reset(self) -> None:
+        """Go back to the state after reset, but for the world's part."""
+        kept = {n: self.__dict__[n] for n in self.outside}
+        super().reset()
+        self.__dict__.update(kept)
+        self.settle()
+
+    def feel(self, name: str, value: object) -> None:
+        """Set one of the variables: an entry of the door."""
+        self.machine.door.append((self.machine.now, f"{self.name}.{name}", str(value).encode()))
+        setattr(self, name, value)
+        self.settle()
