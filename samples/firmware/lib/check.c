@@ -36,6 +36,8 @@ void check_text(const char *name, const char *got, const char *want) {
     if (!good) print(" got %s want %s\n", got, want);
 }
 
+bool all_good(void) { return !failures; }
+
 int verdict(void) {
     if (failures) print("FAIL: %u of %u\n", failures, checks);
     else print("PASS\n");

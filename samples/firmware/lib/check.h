@@ -6,6 +6,8 @@
 void check(const char *name, uint32_t got, uint32_t want);
 void check_text(const char *name, const char *got, const char *want);
 
+bool all_good(void); /* no check has failed so far */
+
 /* Prints "PASS" or "FAIL: N of M"; returns the exit code. */
 int verdict(void);
 
