@@ -28,7 +28,7 @@ class LedMatrix(Device):
     gpio: Any = Param()
     first_row: int = Param(13)                  # pins of row 1 and column 1; the others follow
     first_column: int = Param(4)
-    milliseconds: int = Param(24)               # what the eye averages
+    milliseconds: int = Param(36)               # what the eye averages: two frames of the official firmware
     history = Var([[0, 0]])                     # [beat, LEDs lit from then on]
 
     def start(self) -> None:
