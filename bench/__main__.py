@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def _selected(names: list[str], *, quick: bool) -> list[jobs.Job]:
-    found = [*jobs.kernel_jobs(names), *jobs.program_jobs(names)]
+    found = [*jobs.kernel_jobs(names), *jobs.program_jobs(names), *jobs.firmware_jobs(names)]
     return [job for job in found if not quick or job.build != "thumb"]
 
 

@@ -18,6 +18,14 @@ COMMON: Final = [
 ]  # fmt: skip
 CROSS: Final = ["arm-linux-gnueabihf-gcc", "-mcpu=cortex-a15", "-mfpu=neon-vfpv4"]
 COMPILERS: Final = {"native": ["gcc"], "arm": [*CROSS, "-marm"], "thumb": [*CROSS, "-mthumb"]}
+FIRMWARE: Final = HERE / "firmware"
+BARE: Final = ["arm-none-eabi-gcc", "-mthumb", "-T", FIRMWARE / "firmware.ld"]
+#: board -> what its processor is compiled for
+BOARDS: Final = {
+    "mps2-an385": ["-mcpu=cortex-m3"],
+    "mps2-an386": ["-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"],
+    "mps2-an500": ["-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"],
+}
 
 
 def programs(name: str) -> dict[str, Path]:
@@ -40,6 +48,19 @@ def _build(name: str) -> None:
             continue
         program.parent.mkdir(parents=True, exist_ok=True)
         subprocess.run([*COMPILERS[build_name], *COMMON, "-o", program, *sources], check=True)
+
+
+def firmware(name: str, board: str) -> Path:
+    """Compile a kernel, or a program of bench/firmware, for a board without an operating system; return its path."""
+    program = BUILD / board / name
+    own = FIRMWARE / f"{name}.c"
+    source = own if own.exists() else HERE / "kernels" / f"{name}.c"
+    inputs = [source, START / "start.h", FIRMWARE / "firmware.ld", *(HERE / "kernels").glob("*.h")]
+    if not program.exists() or program.stat().st_mtime <= max(path.stat().st_mtime for path in inputs):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        command = [*BARE, *BOARDS[board], *COMMON, f"-I{HERE / 'kernels'}", "-o", program, source, "-lgcc"]
+        subprocess.run(command, check=True)
+    return program
 
 
 def _cold_sources(build_name: str) -> list[Path]:

@@ -13,7 +13,7 @@ from tests.packages import sysroot
 from tests.support import programs
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-XEMU: Final = [*programs.XEMU, "run"]
+XEMU: Final = list(programs.XEMU)
 QEMU: Final = list(programs.QEMU)
 GROUPS: Final = {
     "integer": ["sieve", "crc", "sort", "hash", "imatrix", "bytecode", "strings", "fib"],
@@ -24,6 +24,18 @@ GROUPS: Final = {
     "system calls": ["syscalls"],
     "cold code": ["cold"],
 }
+#: firmware without an operating system: group -> (program, board)
+FIRMWARE: Final = {
+    "firmware: integer (Cortex-M3)": [(name, "mps2-an385") for name in GROUPS["integer"]],
+    "firmware: floating point (Cortex-M4F, M7)": [
+        ("smatrix", "mps2-an386"), ("smandel", "mps2-an386"), ("dmatrix", "mps2-an500"), ("nbody", "mps2-an500"),
+        ("fft", "mps2-an500"), ("mandel", "mps2-an500"),
+    ],
+    "firmware: interrupts": [("interrupts", "mps2-an385")],
+    "firmware: context switches": [("switches", "mps2-an385")],
+    "firmware: UART output": [("uart", "mps2-an385")],
+    "firmware: polling a register": [("poll", "mps2-an385")],
+}  # fmt: skip
 LARGE: Final = 6  # runs that fill the cache for a program whose time is spread over hundreds of functions
 SHELL_LOOP: Final = "i=0; while [ $i -lt 200 ]; do {true}; i=$((i+1)); done; echo $i"
 PYTHON_WORK: Final = """
@@ -53,7 +65,7 @@ class Job:
     stdin: Callable[[], bytes] | None = None
     note: str = ""
     settle: int = 2  # runs that fill the cache before the warm ones count
-    options: list[str] = field(default_factory=list)
+    command: str = "run"
 
     @property
     def label(self) -> str:
@@ -62,7 +74,7 @@ class Job:
 
     def xemu_command(self, *options: str) -> list[str | Path]:
         """Return xemu's command line."""
-        return [*XEMU, *options, *self.xemu]
+        return [*XEMU, self.command, *options, *self.xemu]
 
 
 def kernel_jobs(names: list[str]) -> list[Job]:
@@ -79,6 +91,20 @@ def kernel_jobs(names: list[str]) -> list[Job]:
     return jobs
 
 
+def firmware_jobs(names: list[str]) -> list[Job]:
+    """Return the jobs that run without an operating system, compared with QEMU's system emulator."""
+    jobs = []
+    for group, members in FIRMWARE.items():
+        for name, board in members:
+            if "firmware" in names:
+                path = build.firmware(name, board)
+                under_qemu = ["qemu-system-arm", "-M", board, "-display", "none", "-monitor", "none", "-serial", "null",
+                              "-semihosting-config", "enable=on,target=native", "-kernel", path]
+                ours = ["--machine", board, "--uart", "none", path]
+                jobs.append(Job(name, group, board, ours, list(under_qemu), command="boot"))
+    return jobs
+
+
 def program_jobs(names: list[str]) -> list[Job]:
     """Return the jobs that run programs of Debian (downloaded on first use)."""
     makers = {"hello": _hello, "shell": _shell, "python3": _python, "gzip": _gzip}
@@ -86,7 +112,7 @@ def program_jobs(names: list[str]) -> list[Job]:
 
 
 KERNELS: Final = [name for members in GROUPS.values() for name in members]
-PROGRAMS: Final = ["hello", "shell", "python3", "gzip"]
+PROGRAMS: Final = ["hello", "shell", "python3", "gzip", "firmware"]
 
 
 @cache

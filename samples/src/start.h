@@ -1,5 +1,5 @@
 /* A start without a C library: entry point, the few system calls and prints the samples and kernels need.
- * Works for ARM (A32, T32) and x86-64, so that a kernel's native build is the same code. Include it once. */
+ * Works for ARM (A32, T32; Cortex-M with semihosting) and x86-64, so that a kernel's native build is the same code. Include it once. */
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -8,7 +8,24 @@ typedef int i32;
 typedef unsigned long long u64;
 typedef long long i64;
 
-#if defined(__arm__)
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define SYS_EXIT 0x18
+#define SYS_WRITE 0x05
+#define SYS_GETPID 0x11
+/* Semihosting: the console's handle is 1, for it is the first file that is opened. */
+static inline long semihosting(long number, const void *parameter)
+{
+    register long r0 __asm__("r0") = number;
+    register const void *r1 __asm__("r1") = parameter;
+    __asm__ volatile("bkpt 0xab" : "+r"(r0) : "r"(r1) : "memory");
+    return r0;
+}
+static inline long system_call(long number, long a, long b, long c)
+{
+    const long block[3] = { a, b, c };
+    return semihosting(number, number == SYS_EXIT ? (const void *)(a ? 0x20023 : 0x20026) : block);
+}
+#elif defined(__arm__)
 #define SYS_EXIT 248
 #define SYS_WRITE 4
 #define SYS_GETPID 20
@@ -136,7 +153,21 @@ __attribute__((used, noreturn)) static void begin(void)
         system_call(SYS_EXIT, code, 0, 0);
 }
 
-#if defined(__x86_64__)
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+static void reset(void)
+{
+    static const long console[3] = { (long)":tt", 4, 3 };
+#ifdef __ARM_FP
+    *(volatile u32 *)0xE000ED88 |= 0xF << 20;
+    __asm__ volatile("dsb; isb" ::: "memory");
+#endif
+    semihosting(0x01, console);
+    begin();
+}
+static void stuck(void) { for (;;) ; }
+__attribute__((used, section(".vectors"))) static void (*const vectors[16])(void) =
+    { (void (*)(void))0x20400000, reset, stuck, stuck, stuck, stuck, stuck };
+#elif defined(__x86_64__)
 __asm__(".global _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call begin\n");
 #elif defined(__thumb__)
 __asm__(".thumb\n.thumb_func\n.global _start\n_start: mov r0, sp\n bl begin\n");
