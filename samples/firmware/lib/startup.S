@@ -1,4 +1,5 @@
 /* Vector table, reset, and the common handler of exceptions nobody handles. */
+    .file "startup.S"
     .syntax unified
     .thumb
 
