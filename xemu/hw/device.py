@@ -267,12 +267,13 @@ class Device:
         entry = self._counters.get(number)
         if entry is None:
             entry = self._counters[number] = counters.allocate()
-        if entry is None or count.modulus > 1 << 32:
+        if entry is None or count.modulus > 1 << 32 or count.shape is not None:
             cells.reads[at] = 0
             return
         base, hz, remainder, den, value = count.timer.native()
-        start = count.start - value if count.down else count.start + value
-        counters.set(entry, base=base, hz=hz, remainder=remainder, den=den, start=start, down=count.down, modulus=count.modulus)
+        steps, part = divmod(value, count.divide)
+        counters.set(entry, base=base, hz=hz, remainder=remainder + part * den, den=den * count.divide,
+                     start=count.start - steps if count.down else count.start + steps, down=count.down, modulus=count.modulus)
         cells.values[at] = entry
         cells.reads[at] = sizes | COUNTER if sizes else 0
 

@@ -307,17 +307,24 @@ class LiveTimer(LivePart):
 
 
 class Count(NamedTuple):
-    """What a register shows of a running timer: (start + ticks) % modulus, or start - ticks where it counts down."""
+    """What a register shows of a running timer: (start + steps) % modulus, or start - steps where it counts down.
+
+    A step is `divide` ticks since the timer was 0. `shape`: what else to show of the steps; then native code does not count.
+    """
 
     timer: LiveTimer
     start: int = 0
     down: bool = False
     modulus: int = 1 << 32
+    divide: int = 1
+    shape: Callable[[int], int] | None = None
 
     @property
     def value(self) -> int:
         """The number now."""
-        ticks = self.timer.value
+        ticks = self.timer.value // self.divide
+        if self.shape is not None:
+            return self.shape(ticks)
         return (self.start - ticks if self.down else self.start + ticks) % self.modulus
 
 

@@ -71,7 +71,7 @@ class Wwdg(Clocked, size=0x400):
 
     def _counter(self) -> int:
         loaded = self._values[self.CR.slot] & 0x7F
-        return loaded - int(self.ticks.value // self._cycle()) if self.ticks.running else loaded
+        return int(loaded - self.ticks.value // self._cycle() if self.ticks.running else loaded)
 
     @CR.live
     def _read(self):

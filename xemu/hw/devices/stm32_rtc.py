@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from xemu.hw.devices.stm32_rcc import Clocked
-from xemu.hw.parts import IrqOut, Timer, Var
+from xemu.hw.parts import Count, IrqOut, Timer, Var
 from xemu.hw.registers import RO, RW, TODO, WO, Reg
 
 INIT, RSF, INITF, INITS = 1 << 7, 1 << 5, 1 << 6, 1 << 4
@@ -38,6 +38,7 @@ class Rtc(Clocked, size=0x400):
     weekday = Var(0)                                       # that 1 January 2000 counts as, 0 is Monday (so DR at reset)
     keys = Var(0)                                          # of WPR that have been given; 2 opens
     powered = Var(False)
+    shown = Var(False)                                     # TR and DR were read in this second: native code answers until the next
 
     TR = Reg(0x00, "Time", SU=RW[3:0], ST=RW[6:4], MNU=RW[11:8], MNT=RW[14:12], HU=RW[19:16], HT=RW[21:20], PM=RW[22])
     DR = Reg(0x04, "Date", reset=0x2101, DU=RW[3:0], DT=RW[5:4], MU=RW[11:8], MT=RW[12], WDU=RW[15:13], YU=RW[19:16], YT=RW[23:20])
@@ -124,18 +125,30 @@ class Rtc(Clocked, size=0x400):
         day = FIRST_DAY + timedelta(days)
         return bcd(day.year - 2000) << 16 | (int(self.weekday + days) % 7 + 1) << 13 | bcd(day.month) << 8 | bcd(day.day)
 
-    @TR.live
+    @TR.computed
     def _time(self):
         return self._values[self.TR.slot] if self.ISR.INITF else self._time_bits(self._now())
 
-    @DR.live
+    @DR.computed
     def _date(self):
         return self._values[self.DR.slot] if self.ISR.INITF else self._date_bits(self._now())
 
-    @SSR.live
+    @TR.on_read
+    def _time_read(self):
+        self._show_second()
+
+    @DR.on_read
+    def _date_read(self):
+        self._show_second()
+
+    def _show_second(self) -> None:
+        self.shown = self.ticks.running
+        self._schedule()
+
+    @SSR.counts
     def _sub_second(self):
         s = self.PRER.PREDIV_S
-        return s - self.ticks.value // (self.PRER.PREDIV_A + 1) % (s + 1)
+        return Count(self.ticks, s, down=True, modulus=s + 1, divide=self.PRER.PREDIV_A + 1)
 
     @TR.on_write
     def _set_time(self, value, old):
@@ -158,8 +171,9 @@ class Rtc(Clocked, size=0x400):
     def _status(self, value, old):
         self.ISR = old & (value | ~0x3F20)                 # flags that a 0 clears
         if value & INIT and self.keys == 2 and not old & INIT:
-            self._values[self.TR.slot], self._values[self.DR.slot] = self._time(), self._date()
+            self._refresh()                                # TR and DR stand as they are now
             self.ticks.stop()
+            self.shown = False
             self.ISR = self.ISR | INIT | INITF
         elif not value & INIT and self.keys == 2 and old & INIT:
             self._leave_init()
@@ -215,7 +229,7 @@ class Rtc(Clocked, size=0x400):
 
     @ticks.expired
     def _second(self):
-        now = self._now()
+        now, self.shown = self._now(), False
         for alarm, enabled, flag in ((self.ALRMAR, self.CR.ALRAE, ALRAF), (self.ALRMBR, self.CR.ALRBE, ALRBF)):
             if enabled and self._matches(int(alarm), now):
                 self.ISR = self.ISR | flag
@@ -232,9 +246,9 @@ class Rtc(Clocked, size=0x400):
         return (alarm ^ given) & compared == 0
 
     def _schedule(self) -> None:
-        """Look at every second while an alarm is on."""
+        """Look at every second while an alarm is on, and at the end of one that the guest reads."""
         self.ticks.cancel()
-        if (self.CR.ALRAE or self.CR.ALRBE) and self.ticks.running:
+        if (self.CR.ALRAE or self.CR.ALRBE or self.shown) and self.ticks.running:
             self.ticks.expire_at((self.ticks.value // self._period() + 1) * self._period())
 
     def update(self):
@@ -242,5 +256,7 @@ class Rtc(Clocked, size=0x400):
         free = ~control >> 8 & 7                           # ALRAE, ALRBE, WUTE stand as ALRAWF, ALRBWF, WUTWF do
         if status & 7 != free:
             self.ISR = status & ~7 | free
+        for view in (self.TR, self.DR):
+            self.quiet(view, self.shown or status & INITF)
         self.alarm.set(status >> 8 & control >> 12 & 3)    # ALRAF, ALRBF with ALRAIE, ALRBIE
         self.wakeup.set(status >> 10 & control >> 14 & 1)

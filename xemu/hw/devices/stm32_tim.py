@@ -9,7 +9,7 @@ input capture happens by `EGR` and `capture()`; slave modes are not modelled.
 from __future__ import annotations
 
 from xemu.hw.devices.stm32_rcc import Clocked
-from xemu.hw.parts import IrqOut, Param, Timer, Var
+from xemu.hw.parts import Count, IrqOut, Param, Timer, Var
 from xemu.hw.registers import RO, RW, TODO, WO, Reg
 
 UIF = 1
@@ -64,7 +64,10 @@ class BasicTim(Clocked, size=0x400):
         return int(self.ticks.value // (self.prescale + 1))
 
     def _place(self) -> int:
-        steps = self.origin + self._steps()
+        return self._place_after(self._steps())
+
+    def _place_after(self, steps: int) -> int:
+        steps += self.origin
         if self.origin < self._length():
             return int(steps % self._length())
         return int(steps if steps <= self.most else (steps - self.most - 1) % self._length())      # CNT beyond ARR: on to the end
@@ -165,8 +168,16 @@ class BasicTim(Clocked, size=0x400):
         self.going = False
 
     # -- registers ---------------------------------------------------------------------------------------------------------------
-    @CNT.live
-    def _count(self):
+    @CNT.counts
+    def _counter(self):
+        length, divide = self._length(), self.prescale + 1
+        if self.centred or self.origin >= length:
+            return Count(self.ticks, divide=divide, shape=lambda steps: self._count_at(self._place_after(steps)))
+        if self.CR1.DIR:
+            return Count(self.ticks, self.limit - self.origin, down=True, modulus=length, divide=divide)
+        return Count(self.ticks, self.origin, modulus=length, divide=divide)
+
+    def _count(self) -> int:
         return self._count_at(self._place())
 
     @CNT.on_write
