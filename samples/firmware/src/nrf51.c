@@ -46,25 +46,25 @@ static void clocks(void) {
 
 static void pins(void) {
     OUT = 0;
-    DIRSET = 1u << 28;
-    check("dirset", DIR >> 28 & 1, 1);
-    OUTSET = 1u << 28;
-    check("outset", OUT >> 28 & 1, 1);
-    PIN_CNF(28) = 1; /* output, input buffer connected */
-    check("in follows an output", IN >> 28 & 1, 1);
-    OUTCLR = 1u << 28;
-    check("in follows it down", IN >> 28 & 1, 0);
-    PIN_CNF(28) = 3;
-    OUTSET = 1u << 28;
-    check("in is 0 with the buffer off", IN >> 28 & 1, 0);
-    OUTCLR = 1u << 28;
-    DIRCLR = 1u << 28;
-    check("dirclr clears pin_cnf.dir", PIN_CNF(28) & 1, 0);
-    PIN_CNF(28) = 0xC;
-    check("pull-up", IN >> 28 & 1, 1);
-    PIN_CNF(28) = 0x4;
-    check("pull-down", IN >> 28 & 1, 0);
-    PIN_CNF(28) = 2;
+    DIRSET = 1u << PIN;
+    check("dirset", DIR >> PIN & 1, 1);
+    OUTSET = 1u << PIN;
+    check("outset", OUT >> PIN & 1, 1);
+    PIN_CNF(PIN) = 1; /* output, input buffer connected */
+    check("in follows an output", IN >> PIN & 1, 1);
+    OUTCLR = 1u << PIN;
+    check("in follows it down", IN >> PIN & 1, 0);
+    PIN_CNF(PIN) = 3;
+    OUTSET = 1u << PIN;
+    check("in is 0 with the buffer off", IN >> PIN & 1, 0);
+    OUTCLR = 1u << PIN;
+    DIRCLR = 1u << PIN;
+    check("dirclr clears pin_cnf.dir", PIN_CNF(PIN) & 1, 0);
+    PIN_CNF(PIN) = 0xC;
+    check("pull-up", IN >> PIN & 1, 1);
+    PIN_CNF(PIN) = 0x4;
+    check("pull-down", IN >> PIN & 1, 0);
+    PIN_CNF(PIN) = 2;
 }
 
 static void random_numbers(void) {

@@ -8,6 +8,8 @@
 #define CLOCK 0x40000000u
 #define PAGE 0x0003F000u /* of flash, for tests */
 
+#define PIN 16 /* P16 of the edge connector: nothing on the board uses it */
+
 bool wait_for(volatile uint32_t *at, uint32_t value); /* false: not after a few million polls */
 
 void flash_write(uint32_t at, uint32_t value);

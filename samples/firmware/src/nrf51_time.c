@@ -116,16 +116,15 @@ static void rtc(void) {
     TASK(TIMER2, STOP) = 1;
 }
 
-/* TIMER1 COMPARE0 → GPIOTE OUT0 toggles pin 28 → IN1 sees the edges → TIMER2 counts them. */
+/* TIMER1 COMPARE0 → GPIOTE OUT0 toggles the pin → IN1 sees the edges → TIMER2 counts them. */
 static void chains(void) {
-    PIN_CNF(28) = 1;
-    PIN_CNF(29) = 0;
-    OUTCLR = 1u << 28;
-    REG(GPIOTE + 0x510) = 3u | 28u << 8 | 3u << 16;           /* CONFIG0: task, toggle, initially low */
+    PIN_CNF(PIN) = 1;
+    OUTCLR = 1u << PIN;
+    REG(GPIOTE + 0x510) = 3u | (uint32_t)PIN << 8 | 3u << 16;           /* CONFIG0: task, toggle, initially low */
     TASK(GPIOTE, 0x000) = 1;
-    check("gpiote task toggles the pin", IN >> 28 & 1, 1);
-    OUTCLR = 1u << 28;
-    check("gpiote owns the pin", IN >> 28 & 1, 1);
+    check("gpiote task toggles the pin", IN >> PIN & 1, 1);
+    OUTCLR = 1u << PIN;
+    check("gpiote owns the pin", IN >> PIN & 1, 1);
     setup(TIMER1, 0, 0, 4);
     CC(TIMER1, 0) = 50;
     REG(TIMER1 + 0x200) = 1; /* COMPARE0 clears */
@@ -140,20 +139,20 @@ static void chains(void) {
     TASK(TIMER1, START) = 1;
     for (unsigned polls = 0; polls < 100000 && capture(TIMER2) < 5; polls++) {}
     TASK(TIMER1, STOP) = 1;
-    check("ppi toggled the pin as often", IN >> 28 & 1, !(capture(TIMER2) & 1));
+    check("ppi toggled the pin as often", IN >> PIN & 1, !(capture(TIMER2) & 1));
     check("ppi counted the compares", capture(TIMER2) >= 5, 1);
     REG(PPI + 0x508) = 3;
     check("ppi chenclr", REG(PPI + 0x500), 0);
     REG(GPIOTE + 0x510) = 0;
-    REG(GPIOTE + 0x514) = 1u | 28u << 8 | 1u << 16; /* CONFIG1: event, low to high */
+    REG(GPIOTE + 0x514) = 1u | (uint32_t)PIN << 8 | 1u << 16; /* CONFIG1: event, low to high */
     EVENT(GPIOTE, 0x104) = 0;
-    OUTCLR = 1u << 28;
+    OUTCLR = 1u << PIN;
     check("gpiote: no event for a falling edge", EVENT(GPIOTE, 0x104), 0);
-    OUTSET = 1u << 28;
+    OUTSET = 1u << PIN;
     check("gpiote: event for a rising edge", wait_for(&EVENT(GPIOTE, 0x104), 1), 1);
     REG(GPIOTE + 0x514) = 0;
-    OUTCLR = 1u << 28;
-    PIN_CNF(28) = 2;
+    OUTCLR = 1u << PIN;
+    PIN_CNF(PIN) = 2;
 }
 
 void nrf51_time(void) {

@@ -125,8 +125,10 @@ static void compare(void) {
     CCER(TIM3) = 1;
     CNT(TIM3) = 321;
     EGR(TIM3) = 2;
-    check("software capture", CCR1(TIM3), 321);
     check("capture flag", SR(TIM3) & CC1IF, CC1IF);
+    check("software capture", CCR1(TIM3), 321);
+    check("reading ccr1 clears the capture flag", SR(TIM3) & CC1IF, 0);
+    EGR(TIM3) = 2;
     EGR(TIM3) = 2;
     check("overcapture flag", SR(TIM3) >> 9 & 1, 1);
 }
@@ -269,6 +271,7 @@ bool stm32_after_reset(void) {
 }
 
 void stm32_time(void) {
+    RCC_APB1ENR |= 3;
     update_event();
     rate();
     compare();
