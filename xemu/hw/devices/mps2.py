@@ -52,24 +52,24 @@ class FpgaIo(Device, size=4 * KiB):
         self.clk100hz.value = value
 
     # COUNTER and PSCNTR are one count of clock periods: COUNTER * (PRESCALE + 1) + PRESCALE - PSCNTR
-    @COUNTER.live
+    @COUNTER.counts
     def _counter(self):
-        return self.cycles.value // (self.PRESCALE + 1) & 0xFFFFFFFF
+        return Count(self.cycles, divide=self.PRESCALE + 1)
 
-    @PSCNTR.live
+    @PSCNTR.counts
     def _prescaler(self):
-        return self.PRESCALE - self.cycles.value % (self.PRESCALE + 1)
+        return Count(self.cycles, start=int(self.PRESCALE), down=True, modulus=self.PRESCALE + 1)
 
     def _place(self, counter: int, prescaler: int, scale: int) -> None:
         self.cycles.value = counter * (scale + 1) + max(scale - prescaler, 0)
 
     @COUNTER.on_write
     def _set_counter(self, value):
-        self._place(value, self._prescaler(), int(self.PRESCALE))
+        self._place(value, self._prescaler().value, int(self.PRESCALE))
 
     @PSCNTR.on_write
     def _set_prescaler(self, value):
-        self._place(self._counter(), value, int(self.PRESCALE))
+        self._place(self._counter().value, value, int(self.PRESCALE))
 
     @PRESCALE.on_write
     def _set_scale(self, value, old):

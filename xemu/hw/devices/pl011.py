@@ -47,6 +47,7 @@ class PL011(Device, size=4 * KiB, sizes=(1, 2, 4)):
     def after_reset(self):
         for i, value in enumerate(self.identity):
             self.ID[i] = value
+        self.silence.hz = self.line.baud
 
     def set_clock(self, hz: int) -> None:
         """Run from a clock of another frequency."""

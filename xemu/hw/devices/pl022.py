@@ -37,6 +37,7 @@ class PL022(Device, size=4 * KiB):
     def after_reset(self):
         for i, value in enumerate(self.identity):
             self.ID[i] = value
+        self.idle.hz = self.bit_rate
 
     def set_clock(self, hz: int) -> None:
         """Run from a clock of another frequency."""
