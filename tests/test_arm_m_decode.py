@@ -89,7 +89,7 @@ def test_every_row_has_capstones_name(isa: FixedWidthIsa) -> None:
     """Random encodings of each variant decode to it, and capstone calls them the same."""
     rng, wrong = random.Random(3), []
     for v in isa.variants:
-        if re.search("coprocessor|floating", v.row.name):
+        if re.search("coprocessor|floating|exception_return", v.row.name):
             continue
         for _ in range(PER_VARIANT):
             word = variant_encoding(v, rng)

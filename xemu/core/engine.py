@@ -479,7 +479,7 @@ class Engine:
         out = {}
         for address in (page.address - 4096, page.address, page.address + 4096):
             if 0 <= address < self.space.limit and self.space.flags[address >> 12] & EXEC:
-                out[address] = bytes(self.space.read(address, 4096))
+                out[address] = self.space.peek(address, 4096) or bytes(4096)
         return out
 
     def targets(self, code: dict[int, bytes], context: int) -> list[int]:

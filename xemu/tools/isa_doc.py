@@ -98,11 +98,19 @@ def sections(rows: list[Row]) -> set[int]:
     return {int(number) for row in rows for number in re.findall(r"A8\.8\.(\d+)", title(row))}
 
 
+def place(row: Row) -> int:
+    """Return where the file of a row comes, whatever was imported first."""
+    from xemu.targets.arm.rows import MODULES
+
+    module = row.source.split(":")[0].removesuffix(".py")
+    return MODULES.index(module) if module in MODULES else len(MODULES)
+
+
 def table(isa: FixedWidthIsa, *, features: bool = False) -> str:
     """Return the rows of one instruction set, one table per file; `features` adds a column with what a row needs."""
     out, source = [f"## {isa.name}: {len(isa.rows)} rows, {len(isa.variants)} handlers"], ""
     more = (" needs |", "---|") if features else ("", "")
-    for row in isa.rows:
+    for row in sorted(isa.rows, key=place):
         module = row.source.split(":")[0]
         if module != source:
             source = module

@@ -21,13 +21,14 @@ from xemu.hw.machine import Stop
 from xemu.hw.memory import Hole
 from xemu.hw.parts import Wire
 from xemu.targets.arm import layout
-from xemu.targets.arm.layout import M_LAYOUT, MContext
+from xemu.targets.arm.layout import EXCEPTION_RETURN_WORD, M_LAYOUT, MContext
 
 if TYPE_CHECKING:
     from xemu.core.engine import Exit
     from xemu.core.target import Target
     from xemu.hw.machine import Machine
 
+EXC_RETURN_PAGE = 0xFFFF_F000
 FPMODES = 0x07C00000              # AHP DN FZ RMode
 
 
@@ -147,6 +148,11 @@ class CortexM(Exceptions, Cpu):
         block = self.engine.block
         self.cells: dict[str, CellView] = {n: CellView(block, c.offset, c.stride) for n, c in M_LAYOUT.cells.items() if c.count == 1}
         self.flag_cells = [self.cells[n] for n in ("NZ", "CX", "CY", "CS", "Q", "GE", "ITSTATE", "IPSR")]
+        at = block + M_LAYOUT.cells["ACTIVE"].offset
+        self.active_bytes = memoryview((ctypes.c_uint8 * 64).from_address(at)).cast("B")
+        self.space.map(EXC_RETURN_PAGE, 4096, READ | EXEC, path="exception return")
+        self.space.poke(EXC_RETURN_PAGE, EXCEPTION_RETURN_WORD.to_bytes(2, "little") * 2048)
+        self.space.flags[EXC_RETURN_PAGE >> 12] = EXEC             # nothing to read there
         at = block + M_LAYOUT.cells["R"].offset
         self.r = memoryview((ctypes.c_uint32 * 16).from_address(at)).cast("B").cast("I")
         at = block + M_LAYOUT.cells["Q128"].offset
@@ -202,6 +208,9 @@ class CortexM(Exceptions, Cpu):
         """Go on at pc after a change of mode: derive the context and the rights of memory."""
         self.mpu.apply()
         self.cells["ASUSER"].value = int(self.mpu.enabled and self.privileged)
+        scs = self.scs
+        self.cells["FAST"].value = int(bool((self.v6 or scs.CCR.STKALIGN) and not self.control & 1 and not self.mpu.ctrl & 1
+                                            and not scs.SCR.SLEEPONEXIT))
         if self.privileged == self._hidden:              # unprivileged code may not look at the system control space
             self._hidden = not self._hidden
             self.engine.slow.hide(self.scs.at, hidden=self._hidden)
@@ -363,7 +372,11 @@ class CortexM(Exceptions, Cpu):
         elif kind is ExitKind.BREAKPOINT:
             self._breakpoint(out.number)
         elif kind is ExitKind.UNDEFINED:
-            self._usage(ex.UNDEFINSTR if self.engine.state.context & 1 else ex.INVSTATE)
+            pc, thumb = self.engine.pc, self.engine.state.context & 1
+            if pc >= 0xF000_0000:
+                self._jumped_high(pc)
+            else:
+                self._usage(ex.UNDEFINSTR if thumb else ex.INVSTATE)
 
     def _usage(self, status: int) -> None:
         self.fault(ex.HARD_FAULT if self.v6 else ex.USAGE_FAULT, status)
@@ -395,6 +408,8 @@ class CortexM(Exceptions, Cpu):
             self._usage(ex.DIVBYZERO)
         elif number == layout.AS_USER:
             self._access_as_user()
+        elif number == layout.RETURN:
+            self._jumped_high(self.engine.pc)
         elif not self.fpu or not self._fp_allowed() or not self._is_fp():
             self._usage(ex.NOCP)
         else:
@@ -446,9 +461,17 @@ class CortexM(Exceptions, Cpu):
             self._usage(ex.UNALIGNED)
             return
         pc = self.engine.pc
+        if pc >= EXC_RETURN_PAGE and self.handler_mode:                # the frame cannot be read
+            self.leave(pc | self.engine.state.context & 1)
+            return
+        if self._at_supervisor_call(pc) and not fault.access & EXEC:   # the frame cannot be written, or the vector not read
+            self.engine.set_position(pc + 2, self.engine.state.context)
+            self.engine.insns += 1
+            self._supervisor_call()
+            return
         if fault.access & EXEC:
-            if fault.address >= 0xF000_0000 and self.handler_mode and fault.address == pc:
-                self.leave(pc | self.engine.state.context & 1)
+            if fault.address >= 0xF000_0000 and fault.address == pc:
+                self._jumped_high(pc)
                 return
             violation = not self.mpu.allows(fault.address, 2, EXEC, privileged=self.privileged)
             if not violation and fault.address >> 12 in self.engine.slow.rights:
@@ -462,6 +485,17 @@ class CortexM(Exceptions, Cpu):
             self.engine.evaluate_one(Lenient(self.engine))
             return
         self._memory_fault(ex.DACCVIOL if self.mpu_denies(error) else ex.PRECISERR, fault.address)
+
+    def _at_supervisor_call(self, pc: int) -> bool:
+        data = self.space.peek(pc, 2)
+        return data is not None and data[1] == 0xDF
+
+    def _jumped_high(self, pc: int) -> None:
+        """A jump to 0xF0000000 or above: an exception return in Handler mode, else nothing that may be executed."""
+        if self.handler_mode:
+            self.leave(pc | self.engine.state.context & 1)
+        else:
+            self._memory_fault(ex.IACCVIOL, None)
 
     def _step_checked(self, page: int) -> None:
         """Execute one instruction in a page of which only parts are executable: this part is."""

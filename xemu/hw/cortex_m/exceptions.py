@@ -46,13 +46,25 @@ class Exceptions:
 
     def _clear(self) -> None:
         """Forget all exceptions (reset)."""
-        self.pending = self.active = self.levels = 0
+        self.pending = self.levels = 0
+        self.active = 0
+        self.cells["LINES"].value = 0
         self.enabled = ALWAYS_ENABLED
         self.priority = [0] * (FIRST_IRQ + self.irqs)
         self.priority[1], self.priority[NMI], self.priority[HARD_FAULT] = -3, -2, -1
         self.group_mask = 0xFF            # bits of a priority that preempt (AIRCR.PRIGROUP)
         self.locked_up = False
         self.sleeping = self.waiting_event = False
+
+    @property
+    def active(self) -> int:
+        """The exceptions being handled, a bit each."""
+        return int.from_bytes(self.active_bytes, "little")
+
+    @active.setter
+    def active(self, mask: int) -> None:
+        self.active_bytes[:] = mask.to_bytes(len(self.active_bytes), "little")
+        self.cells["NACTIVE"].value = mask.bit_count()
 
     # -- priorities ------------------------------------------------------------------------------------------------------
     def _group(self, priority: int) -> int:
@@ -113,6 +125,7 @@ class Exceptions:
             self.set_pending(number)
         else:
             self.levels &= ~(1 << number)
+        self.cells["LINES"].value = int(self.levels != 0)
 
     def set_event(self) -> None:
         """Set the event register (SEV, an exception, SEVONPEND)."""
@@ -204,15 +217,12 @@ class Exceptions:
             return
         self.pending &= ~(1 << number)
         self.active |= 1 << number
-        if self.levels >> number & 1:
-            pass                                       # sampled again when the handler returns
         self.switch_stack(psp=False)
         cells = self.cells
         cells["IPSR"].value, cells["ITSTATE"].value, cells["EXSIZE"].value, cells["EVENT"].value = number, 0, 0, 1
         cells["CONTROL"].value &= 1                    # SPSEL and FPCA are clear in the handler
         self.sleeping = self.waiting_event = False
         self.mode_changed(thumb=vector & 1, pc=vector & 0xFFFFFFFE)
-        self.engine.insns += 1
         self.engine.folded(vector)
         self.dirty = True
 
@@ -372,6 +382,7 @@ class Exceptions:
 
     # -- what CortexM provides ---------------------------------------------------------------------------------------------
     cells: dict[str, CellView]
+    active_bytes: memoryview
     r: Any
     s: Any
     dirty = True

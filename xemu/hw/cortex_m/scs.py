@@ -118,6 +118,7 @@ class SystemControl(Device, size=4 * KiB):
         self.tick.hz = cpu.rate
         self._values_of(CPUID=cpu.cpuid, ICTR=(cpu.irqs - 1) // 32, VTOR=cpu.vectors,
                         SYST_CALIB=0 if cpu.reference else 1 << 31, MPU_TYPE=cpu.mpu.count << 8)
+        cpu.cells["VTOR"].value = cpu.vectors
         if cpu.v6:
             self.CCR = 0x208
         if not cpu.fpu:
@@ -316,11 +317,12 @@ class SystemControl(Device, size=4 * KiB):
 
     def vtor(self) -> int:
         """Return the address of the vector table."""
-        return int(self.VTOR)
+        return int(self.cpu.cells["VTOR"].value)
 
     @VTOR.on_write
     def _set_vtor(self, value, old):
         self.VTOR = value & 0xFFFFFF80 if not self.cpu.v6 else old
+        self.cpu.cells["VTOR"].value = int(self.VTOR)
 
     @AIRCR.live
     def _aircr(self):
@@ -374,6 +376,10 @@ class SystemControl(Device, size=4 * KiB):
                 mask = mask | 1 << number if value >> bit & 1 else mask & ~(1 << number)
             setattr(cpu, name, mask)
         cpu.changed()
+
+    @SCR.on_write
+    def _set_scr(self, value):
+        self.cpu.refresh()
 
     @CPACR.on_write
     def _set_cpacr(self, value):

@@ -48,6 +48,11 @@ M_LAYOUT.word("EVENT", 1, hidden=True)        # the event register of WFE
 M_LAYOUT.word("PENDING", 1, hidden=True)      # an exception waits that priority or masks hold back: unmasking leaves to the machine
 M_LAYOUT.word("DIV0TRAP", 1, hidden=True)     # CCR.DIV_0_TRP
 M_LAYOUT.word("ASUSER", 1, hidden=True)       # LDRT and the like: 1: leave to the machine, which checks the rights of users
+M_LAYOUT.file("ACTIVE", 16, 32, hidden=True)  # active exceptions, a bit each (8 words; 16 as IPSR has nine bits)
+M_LAYOUT.word("NACTIVE", 9, hidden=True)      # how many there are
+M_LAYOUT.word("LINES", 1, hidden=True)        # some interrupt line is high
+M_LAYOUT.word("VTOR", 32, hidden=True)
+M_LAYOUT.word("FAST", 1, hidden=True)         # see m_exceptions.py
 M_LAYOUT.word("PRIOMASK", 8, hidden=True)     # the bits of BASEPRI that the processor has: 0xE0 for 3 bits of priority
 
 
@@ -70,10 +75,12 @@ class ArmContext(NamedTuple):
 
 
 #: numbers of `abort("exception", n)` of M-profile rows: nothing of the instruction has happened
-NO_COPROCESSOR, DIVIDE_BY_ZERO, AS_USER = 1, 2, 3
+NO_COPROCESSOR, DIVIDE_BY_ZERO, AS_USER, RETURN = 1, 2, 3, 4
 #: numbers of `trap("event", n)` of M-profile rows: the instruction is complete, the machine has to look
 WAIT_INTERRUPT, WAIT_EVENT, UNMASKED, CONTROL_WRITTEN, SEND_EVENT = 1, 2, 3, 4, 5
 
+#: what the page of EXC_RETURN values is filled with, so that a jump there decodes to m_exceptions.exception_return
+EXCEPTION_RETURN_WORD = 0xDEEE
 V6M, V7M, V7EM = 0, 1, 2                      # MContext.ARCH
 NO_FP, FPV4_SP, FPV5_DP = 0, 1, 2             # MContext.FPU
 

@@ -40,7 +40,7 @@ FLOATING = (SINGLE, FPV5, DOUBLE)
 
 #: (file, names, what the rows need); the first line that fits counts. "": the M profile lacks them or has its own
 AVAILABLE = (
-    ("t16_data", "SETEND|CPS|WFE|WFI|SEV", ""),
+    ("t16_data", "SETEND|CPS|WFE|WFI|SEV|SVC", ""),
     ("t16_data", "CBZ|IT", V7_M),
     ("t16_data", ".*", V6_M),
     ("t16_memory", ".*", V6_M),

@@ -11,5 +11,5 @@ for _name in MODULES:
     import_module(f"xemu.targets.arm.{_name}")
 take_over(t16, m16)
 take_over(t32, m32)
-for _name in ("m_system", "m_fp"):
+for _name in ("m_system", "m_exceptions", "m_fp"):
     import_module(f"xemu.targets.arm.{_name}")

@@ -68,7 +68,7 @@ class MCpu(ArmCpu):
     # -- control -----------------------------------------------------------------------------------------------------------
     def bx_to(self, target: Bits, kind: str = "jump") -> None:
         """BXWritePC(), LoadWritePC(): bit 0 goes to EPSR.T (A2.3.1). EXC_RETURN is a jump to where no code can be."""
-        self.branch(target & -2, context=self._context_word(target[0]), kind=kind)
+        self.branch(target & -2, context=self.context_word(target[0]), kind=kind)
 
     def no_coprocessor(self) -> None:
         """NOCP: nothing of this instruction happens."""

@@ -93,7 +93,7 @@ class ArmCpu(Recorder):
         self.store(addr, value, big=bool(self.context.E) and value.width > 8, **how)
 
     # -- control ---------------------------------------------------------------------------------------------------------
-    def _context_word(self, t: Bits) -> Bits:
+    def context_word(self, t: Bits) -> Bits:
         return cat(const(self.context.word >> 1, 15), t)
 
     def branch_to(self, target: Bits, kind: str = "jump") -> None:
@@ -104,7 +104,7 @@ class ArmCpu(Recorder):
         """BXWritePC(): bit 0 selects T32; bit 1 is ignored for A32."""
         t = target[0]
         aligned = cat(target[31:2], target[1] & t, const(0, 1))
-        self.branch(aligned, context=self._context_word(t), kind=kind)
+        self.branch(aligned, context=self.context_word(t), kind=kind)
 
     def undefined(self) -> None:
         """UNDEFINED: nothing of this instruction happens."""
