@@ -67,6 +67,7 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
     _shorts: dict[int, list[tuple[int, int]]]   # by the event's offset: (bit in SHORTS, offset of the task)
     _enabled: int                               # slot of INTENSET
     _shorts_slot: int
+    _ppi: Any
 
     def __init_subclass__(cls, **more: Any) -> None:
         events = {n: v for base in reversed(cls.__mro__) for n, v in vars(base).items() if isinstance(v, Event)}
@@ -77,7 +78,7 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
                     fields[f"{name}{i}" if event.count else name] = W1S[event.bit + i]
             enable = Reg(0x304, "Interrupt enable; 1 sets", **fields)
             disable = Reg(0x308, "Interrupt enable; 1 clears", **{n: W1C[f.low] for n, f in fields.items()})  # type: ignore[arg-type]
-            disable.hooks.update(computed="_interrupts_enabled", on_write="_disable_interrupts")
+            enable.hooks["on_write"], disable.hooks["on_write"] = "_enable_interrupts", "_disable_interrupts"
             for name, reg in (("INTENSET", enable), ("INTENCLR", disable)):
                 setattr(cls, name, reg)
                 reg.__set_name__(cls, name)
@@ -94,7 +95,7 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
             elif isinstance(reg, Event):
                 events.append((number, 1 << (reg.bit + slot.index)))
         self.__dict__.update(_tasks=tasks, _events=events, _shorts=self._shortcuts(),
-                             _enabled=self._places.get(0x304), _shorts_slot=self._places.get(0x200))
+                             _enabled=self._places.get(0x304), _shorts_slot=self._places.get(0x200), _ppi=None)
 
     def _task(self, reg: Task, index: int) -> Callable[[], None]:
         hook = reg.hooks.get("task")
@@ -118,6 +119,7 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
 
     def start(self) -> None:
         self.irq.wire(self.machine.cpu.irq[self.at >> 12 & 31])  # type: ignore[attr-defined]
+        self.__dict__["_ppi"] = self.machine.parts.get("ppi")
 
     # -- tasks and events ------------------------------------------------------------------------------------------
     def trigger(self, offset: int) -> None:
@@ -141,9 +143,8 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
             for bit, task in self._shorts[offset]:
                 if chosen >> bit & 1:
                     self.trigger(task)
-        ppi = self.machine.parts.get("ppi")
-        if ppi is not None:
-            ppi.happened(self.at + offset)
+        if self._ppi is not None:
+            self._ppi.happened(self.at + offset)
 
     def routed(self, event: RegView) -> bool:
         """Whether a shortcut or a PPI channel is connected to an event now."""
@@ -151,15 +152,15 @@ class Nordic(Device, size=4 * KiB, sizes=(1, 2, 4)):
         chosen = self._values[self._shorts_slot] if offset in self._shorts else 0
         if any(chosen >> bit & 1 for bit, _ in self._shorts.get(offset, ())):
             return True
-        ppi = self.machine.parts.get("ppi")
-        return ppi is not None and ppi.listens(self.at + offset)
+        return self._ppi is not None and self._ppi.listens(self.at + offset)
 
     # -- interrupts --------------------------------------------------------------------------------------------------
-    def _interrupts_enabled(self) -> int:
-        return self._values[self._enabled]
+    def _enable_interrupts(self, value: int) -> None:
+        """Both registers read as what is enabled."""
+        self._set(self._places[0x308], self._values[self._enabled])
 
     def _disable_interrupts(self, value: int) -> None:
-        self._set(self._enabled, self._values[self._enabled] & ~value)
+        self._set(self._enabled, self._values[self._places[0x308]])
 
     def update(self) -> None:
         enabled, values = self._values[self._enabled], self._values

@@ -16,7 +16,7 @@ CALIBRATION = 16_000
 class Nrf51Power(Nordic):
     """Power supply and reset reasons, both clocks, and protection of the flash against erasing and writing."""
 
-    hf, lf, calibration, interval = Timer(1_000_000), Timer(1_000_000), Timer(1_000_000), Timer(4)
+    hf, lf, calibration, interval = Timer(1_000_000), Timer(1_000_000), Timer(1_000_000), Timer(1_000_000)
     lfclk_running = Var(default=False)
     reason = Var(0)                             # bits of RESETREAS that the coming reset will set
     off = Var(default=False)                    # SYSTEM OFF
@@ -147,7 +147,7 @@ class Nrf51Power(Nordic):
     @CTSTART.does
     def _start_interval(self):
         self.interval.start(0)
-        self.interval.expire_at(max(int(self.CTIV), 1))
+        self.interval.expire_at(250_000 * max(int(self.CTIV), 1))
 
     @interval.expired
     def _interval_over(self):

@@ -17,7 +17,6 @@ class Nrf51Uart(Switched):
     line = SerialPort()
     received = Fifo(6)
     sending, receiving = Var(default=False), Var(default=False)
-    current = Var(0)                            # the byte in RXD
 
     STARTRX = Task(0x000, "Start receiving")
     STOPRX = Task(0x004, "Stop receiving")
@@ -81,17 +80,9 @@ class Nrf51Uart(Switched):
             self.log("a byte is sent while PSELTXD selects no pin: it is lost")
         self.fire(self.TXDRDY)
 
-    @TXD.on_posted
-    def _send_many(self, values):
-        self.line.put_many(bytes(v & 0xFF for v in values))
-
     @BAUDRATE.on_write
     def _baud(self, value):
         self.line.baud = max(value * HFCLK >> 32, 1)
-
-    @RXD.computed
-    def _byte(self):
-        return self.current
 
     @RXD.on_read
     def _next(self):
@@ -101,7 +92,7 @@ class Nrf51Uart(Switched):
             self._move_up()
 
     def _move_up(self) -> None:
-        self.current = self.received.front()
+        self.RXD = self.received.front()
         self.fire(self.RXDRDY)
 
     @line.room
@@ -113,11 +104,6 @@ class Nrf51Uart(Switched):
         self.received.put(byte)
         if len(self.received) == 1:
             self._move_up()
-
-    def update(self) -> None:
-        super().update()
-        quiet = self.TXDRDY and not self.INTENSET.TXDRDY and not self.routed(self.TXDRDY)
-        self.post(self.TXD, quiet and self.sending and self.ENABLE == 4 and not disconnected(int(self.PSELTXD)))
 
 
 SPI, TWI = 1, 5                                 # values of ENABLE
