@@ -4,6 +4,7 @@ A private apt state with an empty package list makes apt-get resolve and downloa
 any user and without touching the machine's own packages. The unpacked tree is a sysroot for `xemu run -L`.
 
     python -m tests.packages armhf bash coreutils        prints the directory
+    python -m tests.packages source gcc-12               the same for the archives of a source package
 
 Everything lives under $XDG_CACHE_HOME/xemu-tests; concurrent callers (pytest-xdist) wait for each other.
 """
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 LISTS_ARE_FRESH = 24 * 3600  # seconds; older package lists are fetched again before a new resolution
 URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) ")
@@ -59,6 +60,50 @@ def sysroot(arch: str, *packages: str, closure: bool = True) -> Path:
     return root
 
 
+def source(package: str) -> Path:
+    """Return the directory with the archives of a source package (.dsc, .tar.*), downloaded at the first call.
+
+    The mirrors are those that the machine's own package sources name. Raises PackageError with apt's own words.
+    """
+    root = cache_root() / f"source-{package}"
+    if (root / ".complete").exists():
+        return root
+    if not shutil.which("apt-get"):
+        raise PackageError("apt-get is needed to download a source package")
+    with _locked("source"):
+        if not (root / ".complete").exists():
+            _download_source(root, package)
+    return root
+
+
+def _download_source(root: Path, package: str) -> None:
+    listing = cache_root() / "deb-src.list"
+    listing.write_text("".join(f"{line}\n" for line in source_lines(Path("/etc/apt"))))
+    apt = Apt("source", {"Dir::Etc::SourceList": listing, "Dir::Etc::SourceParts": "-"})
+    apt.update()
+    root.mkdir(parents=True, exist_ok=True)
+    done = apt.run("source", "--download-only", package, cwd=root)
+    if done.returncode:
+        raise PackageError(_last_line(done.stderr))
+    (root / ".complete").touch()
+
+
+def source_lines(directory: Path) -> list[str]:
+    """Return a deb-src line for every archive with a `main` component that apt's configuration in `directory` names."""
+    lines = []
+    for path in (directory / "sources.list", *sorted((directory / "sources.list.d").glob("*"))):
+        if path.suffix == ".sources":
+            for stanza in re.split(r"\n\s*\n", path.read_text()):
+                fields = {name.lower(): value for name, value in re.findall(r"^([\w-]+):[ \t]*(.*)$", stanza, re.MULTILINE)}
+                if "main" in fields.get("components", "").split():
+                    key = f"[signed-by={fields['signed-by']}] " if "signed-by" in fields else ""
+                    lines += [f"deb-src {key}{uri} {suite} main" for uri in fields["uris"].split() for suite in fields["suites"].split()]
+        elif path.suffix == ".list" and path.exists():
+            found = re.findall(r"^deb\s+(\[[^]]*\]\s+)?(\S+)\s+(\S+)\s+(?:.*\s)?main\b", path.read_text(), re.MULTILINE)
+            lines += [f"deb-src {options}{uri} {suite} main" for options, uri, suite in found]
+    return lines
+
+
 @contextlib.contextmanager
 def _locked(arch: str) -> Iterator[None]:
     cache_root().mkdir(parents=True, exist_ok=True)
@@ -68,30 +113,29 @@ def _locked(arch: str) -> Iterator[None]:
 
 
 class Apt:
-    """apt-get with a private state: one architecture, no package installed."""
+    """apt-get with a private state: one architecture (or the settings `more` instead), no package installed."""
 
-    def __init__(self, arch: str) -> None:
+    def __init__(self, arch: str, more: Mapping[str, str | Path] | None = None) -> None:
         self.state = cache_root() / "apt" / arch
         self.archives = self.state / "cache" / "archives"
         for directory in (self.state / "lists" / "partial", self.archives / "partial"):
             directory.mkdir(parents=True, exist_ok=True)
         settings = {
-            "APT::Architecture": arch,
-            "APT::Architectures": arch,
             "APT::Sandbox::User": "root",
             "Acquire::Languages": "none",
             "Acquire::Retries": "3",
             "Dir::Cache": self.state / "cache",
             "Dir::State::Lists": self.state / "lists",
             "Dir::State::status": "/dev/null",
+            **(more or {"APT::Architecture": arch, "APT::Architectures": arch}),
         }
         self.command = ["apt-get", *(f"-o{name}={value}" for name, value in settings.items())]
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         """Run apt-get and return what it said; the caller judges the exit code."""
         environment = {**os.environ, "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
         return subprocess.run(
-            [*self.command, *arguments], capture_output=True, text=True, check=False, env=environment
+            [*self.command, *arguments], capture_output=True, text=True, check=False, env=environment, cwd=cwd
         )
 
     def update(self, *, force: bool = False) -> None:
@@ -184,7 +228,7 @@ def main() -> int:
         sys.stderr.write("usage: python -m tests.packages ARCH PACKAGE...\n")
         return 2
     try:
-        print(sysroot(sys.argv[1], *sys.argv[2:]))
+        print(source(sys.argv[2]) if sys.argv[1] == "source" else sysroot(sys.argv[1], *sys.argv[2:]))
     except PackageError as error:
         sys.stderr.write(f"{error}\n")
         return 1
