@@ -119,7 +119,7 @@ class Run:
         if "svd" in values:
             from xemu.hw.svd import load_svd
 
-            machine.svd = load_svd(values["svd"])
+            machine.svd = load_svd(values["svd"], self.say)
         check_vectors(machine, self.images)
         machine.cpu.reset()
         machine.strict = bool(values.get("strict"))
@@ -138,7 +138,7 @@ class Run:
         """Connect UARTs, consoles and input."""
         machine, hub = self.machine, self.hub
         assert hub is not None
-        machine.listeners.append(self.say)
+        machine.listeners.append(self._report)
         uarts = [line for line in machine.serials if line.port is not None and line.port.device.name != "itm"]
         given, first = self._uart_options(uarts)
         hub.ports.append(self.stdio)
@@ -208,7 +208,7 @@ class Run:
         semihosting: Any = getattr(self.machine.cpu, "semihosting", None)
         if semihosting is None:
             return
-        semihosting.console, semihosting.errors = self.stdout.write, self.stderr.write
+        semihosting.console, semihosting.errors = self._in_order(self.stdout.write), self._in_order(self.stderr.write)
         if self.values.get("semihosting"):
             semihosting.root = Path.cwd()
         images = [image.name for image in self.images[:1]]
@@ -230,6 +230,14 @@ class Run:
                 setattr(semihosting, attribute, _both(getattr(semihosting, attribute), partial(watch.feed, attribute)))
 
     # -- messages --------------------------------------------------------------------------------------------------------
+    def _in_order(self, write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+        """Have what UARTs have sent so far come first."""
+        return _both(lambda _data: self.machine.deliver_posted(), write)
+
+    def _report(self, text: str) -> None:
+        self.machine.deliver_posted()
+        self.say(text)
+
     def say(self, text: str) -> None:
         """Write lines of xemu's own to standard error, behind what the guest has printed."""
         self.stdout.flush()

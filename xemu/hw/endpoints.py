@@ -217,7 +217,9 @@ class Tcp(Unhurried):
         try:
             self.server = socket.create_server((host, port), backlog=1)
         except (OSError, OverflowError) as error:
-            raise UsageError(f"--uart tcp:{host}:{port}: {(getattr(error, 'strerror', None) or str(error)).lower()}") from None
+            number = getattr(error, "errno", None)
+            why = os.strerror(number) if number and number > 0 else str(error)
+            raise UsageError(f"--uart tcp:{host}:{port}: {why.lower()}") from None
         self.server.setblocking(False)
         self.title = "tcp {}:{}".format(*self.server.getsockname()[:2])
 

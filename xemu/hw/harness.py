@@ -259,7 +259,7 @@ def start_board(machine: str | None, *images: str | Path, base: int | None = Non
     if svd is not None:
         from xemu.hw.svd import load_svd
 
-        made.svd = load_svd(svd)
+        made.svd = load_svd(svd, made.report)
     check_vectors(made, loaded)
     made.cpu.reset()
     made.strict = strict

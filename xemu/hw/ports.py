@@ -150,9 +150,12 @@ class Hub:
         if self.ending is not None:
             return True
         coming = self.machine.events.next
-        if coming >= NEVER and not self.look(0) and not self._open() and self.ending is None:
-            self.machine.stop(Stop("idle", 0, "idle for ever"))
-            return True
+        if coming >= NEVER:
+            if self.look(0) or self.ending is not None:
+                return True
+            if not self._open():
+                self.machine.stop(Stop("idle", 0, "idle for ever"))
+                return True
         if self.pace is not None:
             self._sleep_goal = goal
             came = self.look(None if goal >= NEVER else self.pace.due(goal) - time.monotonic_ns())

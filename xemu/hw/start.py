@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.errors import ImageError, UsageError
 from xemu.hw.facts import memory_words
-from xemu.hw.memory import Flash, Memory
+from xemu.hw.memory import Flash
 
 if TYPE_CHECKING:
     import os
@@ -76,11 +76,10 @@ def load_image(machine: Machine, image: FirmwareImage) -> None:
         if at is None:
             machine.write_memory(piece.address, piece.data)
             continue
-        inside = next((p for p in machine.parts.values() if isinstance(p, Memory) and p.at <= piece.address < p.at + p.size), None)
         last = piece.address + len(piece.data) - 1
-        if inside is not None:
-            raise ImageError(f"{image.name}: {len(piece.data)} bytes from {piece.address:#x} are {last - at + 1} more than fit into the "
-                             f"{inside.name} of {machine.name}, which ends at {inside.at + inside.size - 1:#x}")
+        if at > piece.address:
+            raise ImageError(f"{image.name}: {len(piece.data)} bytes from {piece.address:#x} are {last - at + 1} more than fit: "
+                             f"the memory of {machine.name} there ends at {at - 1:#x}")
         raise ImageError(f"{image.name}: {machine.name} has no memory from {at:#x} to {last:#x}; it has {memory_words(machine)}")
     machine.symbols.append(LazySymbols(image))
 

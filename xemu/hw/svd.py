@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xemu.errors import ImageError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from xml.etree.ElementTree import Element
 
 LIMIT = 1 << 16          # registers of an array; more is a mistake
@@ -29,18 +29,22 @@ class SvdRegister(NamedTuple):
 
 
 class SvdMap:
-    """Registers by address."""
+    """Registers by address. `say` is told if the file turns out to be damaged; then nothing in it has a name."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self.path, self.say = path, say
         self._registers: list[SvdRegister] | None = None
         self._starts: list[int] = []
 
     @property
     def registers(self) -> list[SvdRegister]:
-        """All registers by address; ImageError if the file is damaged."""
+        """All registers by address."""
         if self._registers is None:
-            self._registers = sorted(_read(self.path))
+            try:
+                self._registers = sorted(_read(self.path))
+            except ImageError as error:
+                self._registers = []
+                self.say(str(error))
             self._starts = [r.address for r in self._registers]
         return self._registers
 
@@ -65,8 +69,8 @@ class SvdMap:
         return found.reset >> 8 * (address - found.address) if found else 0
 
 
-def load_svd(path: str) -> SvdMap:
-    """Return the map of a file; NotFoundError, ImageError if it is no SVD file."""
+def load_svd(path: str, say: Callable[[str], None]) -> SvdMap:
+    """Return the map of a file; NotFoundError, ImageError if it is no SVD file. `say`: see SvdMap."""
     file = Path(path)
     try:
         with file.open("rb") as opened:
@@ -77,7 +81,7 @@ def load_svd(path: str) -> SvdMap:
         raise ImageError(f"--svd {path}: {error.strerror}") from None
     if b"<device" not in start:
         raise ImageError(f"--svd {path}: not an SVD file (no <device> in it)")
-    return SvdMap(file)
+    return SvdMap(file, say)
 
 
 def _read(path: Path) -> Iterator[SvdRegister]:
