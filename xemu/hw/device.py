@@ -87,7 +87,7 @@ class Device:
     _counters: dict[int, int | None]     # slot -> number of its native counter
     _quiet: set[int]                     # slots with on_read whose reads have no effect now
     parked: dict[Callable[[], None], LiveSerial]      # what waits for room, and where
-    watched: bool                                     # someone wants each write at its beat: nothing is posted
+    watched: int                                      # how many want each write at its beat: then nothing is posted
 
     def __init_subclass__(cls, size: int = 0, sizes: tuple[int, ...] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -107,7 +107,7 @@ class Device:
                 seen[at] = reg
 
     def __init__(self, *, at: int | None = None, **wiring: Any) -> None:
-        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=False, _cells=None,
+        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=0, _cells=None,
                              _wiring=wiring, _settling=False)
         cls = type(self)
         unknown = [n for n in wiring if n not in cls.declared]

@@ -120,6 +120,7 @@ class RunningBoard:
         for line in lines:
             uart = self._uarts[line.number] = Uart(self, line.name)
             line.listeners.append(uart.write)
+            line.watch(on=True)
             uart.connect(line)
         self.console = Console(self, "the semihosting console")
         self.console.target = self.console

@@ -306,12 +306,7 @@ class FirstUsed:
         self._offered = False
         for line in lines:
             line.listeners.append(lambda data, line=line: self._sent(line, data))      # type: ignore[misc]
-            self._watch(line, on=True)
-
-    def _watch(self, line: SerialLine, *, on: bool) -> None:
-        if line.port is not None:
-            line.port.device.watched = on            # the beat of the first byte counts, not that of a batch
-            line.port.device.settle()
+            line.watch(on=True)                      # the beat of the first byte counts
 
     def _sent(self, line: SerialLine, data: bytes) -> None:
         if self.chosen is None:
@@ -323,7 +318,7 @@ class FirstUsed:
         """Take a UART for good."""
         self.chosen = chosen
         for line in self.lines:
-            self._watch(line, on=False)
+            line.watch(on=False)
         self.port.connect(chosen)
 
     def feed(self, data: bytes) -> None:

@@ -40,6 +40,12 @@ class SerialLine:
         """Take the UART's end."""
         self.port = port
 
+    def watch(self, *, on: bool) -> None:
+        """Have (or no longer need) every byte at its beat, not a batch at the end of a slice: what waits for words does."""
+        if self.port is not None:
+            self.port.device.watched += 1 if on else -1
+            self.port.device.settle()
+
     # -- from the guest ------------------------------------------------------------------------------------------------
     def sent(self, data: bytes) -> None:
         """Take what the UART sends."""

@@ -94,6 +94,7 @@ class ArmCpu(Recorder):
 
     # -- control ---------------------------------------------------------------------------------------------------------
     def context_word(self, t: Bits) -> Bits:
+        """Return this context's word with another bit T."""
         return cat(const(self.context.word >> 1, 15), t)
 
     def branch_to(self, target: Bits, kind: str = "jump") -> None:
