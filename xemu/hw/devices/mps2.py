@@ -98,7 +98,8 @@ class Scc(Device, size=4 * KiB):
     CFG_REG4 = Reg(0x010, "Board revision", reset=2, REVISION=RO[3:0])
     SYS_CFGDATA_RTN = Reg(0x0A0, "Configuration data read", access=RO)
     SYS_CFGDATA_OUT = Reg(0x0A4, "Configuration data to write")
-    SYS_CFGCTRL = Reg(0x0A8, "Configuration control", DEVICE=RW[11:0], FUNCTION=RW[25:20], WRITE=RW[30], START=RW[31])
+    SYS_CFGCTRL = Reg(0x0A8, "Configuration control", reset=0x0010_0000, DEVICE=RW[11:0], FUNCTION=RW[25:20], WRITE=RW[30],
+                      START=RW[31])
     SYS_CFGSTAT = Reg(0x0AC, "Configuration status", COMPLETE=RW[0], ERROR=RW[1])
     SCC_DLL = Reg(0x100, "Delay-locked loops", reset=0xFFFF0001, LOCKED=RO[0], LOCK_MASK=RO[31:16])
     SCC_AID = Reg(0xFF8, "FPGA build", reset=0x00200008, access=RO)

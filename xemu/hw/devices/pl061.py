@@ -48,7 +48,7 @@ class PL061(Device, size=4 * KiB, sizes=(1, 2, 4)):
     def _edge(self, before, now):
         both, rising = int(self.IBE), int(self.IEV)
         wanted = now & ~before & (rising | both) | before & ~now & (~rising | both)
-        self.edges |= wanted & ~self.IS & 0xFF
+        self.edges |= wanted & ~self.IS & ~self.DIR & 0xFF           # outputs make no edges
 
     @IS.on_write
     def _sense(self, value):
