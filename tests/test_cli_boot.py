@@ -208,6 +208,41 @@ def test_itm_and_semihosting_go_to_standard_output_in_order(tmp_path: Path) -> N
     assert boot(*raw(tmp_path / "a.bin", blob)).stdout == "uart console i uart"
 
 
+LM3S = ("--machine", "lm3s6965evb", "--base", "0")
+FLASH = 256 << 10
+
+
+def flash_word(address: int, value: int) -> list[int]:
+    """Program a word of the LM3S6965's flash memory (data sheet, 8.4: FMD, FMA, FMC)."""
+    return [*write(0x400F_D004, value), *write(0x400F_D000, address), *write(0x400F_D008, 0xA442_0001)]
+
+
+def test_flash_contents_are_kept_in_a_file(tmp_path: Path) -> None:
+    keep, image = tmp_path / "keep", tmp_path / "a.bin"
+    image.write_bytes(program(leave(0)))
+    assert boot(*LM3S, "--flash", keep, image).code == 0
+    assert not keep.exists()                                                # nothing was written
+    image.write_bytes(program(flash_word(0x8000, 0x1234_5678), leave(0)))
+    assert boot(*LM3S, "--flash", keep, image).code == 0
+    kept = keep.read_bytes()
+    assert (len(kept), kept[0x7FFC:0x8008].hex()) == (FLASH, "ffffffff78563412ffffffff")
+    show = program(read(0x8000), thumb.constant(0, RAM), [0x6001], thumb.constant(0, 4), thumb.constant(1, RAM), [0xBEAB], leave(0))
+    image.write_bytes(show)
+    done = boot(*LM3S, "--flash", keep, image)
+    assert done.stdout == "xV4\x12"
+    assert keep.read_bytes() == kept
+    assert boot("--machine", "lm3s6965evb", "--flash", keep).code == 0      # what is in the file runs without an image
+
+
+def test_a_flash_file_of_another_machine_is_refused(tmp_path: Path) -> None:
+    keep, image = tmp_path / "keep", tmp_path / "a.bin"
+    keep.write_bytes(b"x")
+    image.write_bytes(program(SPIN))
+    done = boot(*LM3S, "--flash", keep, image)
+    assert done.stderr == (f"xemu: --flash {keep}: 1 bytes, but flash of lm3s6965evb have {FLASH}; it is another machine's\n")
+    assert (keep.read_bytes(), done.code) == (b"x", 126)
+
+
 BADGE = ROOT / "samples" / "boards" / "badge.py"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xemu.errors import UsageError
+from xemu.hw.events import NEVER
 from xemu.hw.machine import Stop, make_machine
 from xemu.hw.ports import FirstUsed
 from xemu.hw.start import check_vectors, choose_machine, load_image, read_image, set_pin, set_value
@@ -61,7 +62,10 @@ class Uart:
         self.target.feed(text.encode() if isinstance(text, str) else bytes(text))
 
     def expect(self, pattern: Pattern, vtime: float = PATIENCE) -> re.Match[str]:
-        """Run until words (or a compiled regular expression) are printed, from behind the last ones on; FirmwareError."""
+        """Run until words (or a compiled regular expression) are printed, from behind the last ones on; FirmwareError.
+
+        An expression matches as soon as it can: say what follows, too, where more of the same may come.
+        """
         __tracebackhide__ = True
         wanted = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
         self._wanted = wanted
@@ -126,7 +130,7 @@ class RunningBoard:
         self.console.target = self.console
         self.cpu.semihosting.console = self.console.write
         self._sent: dict[str, Any] = {}
-        machine.poll = self._after_reset
+        machine.poll, machine.idle = self._after_reset, self._idle
         self._resets = 0
 
     def _lines(self) -> list[SerialLine]:
@@ -176,6 +180,12 @@ class RunningBoard:
             self._resets = self.machine.resets
             for name, text in self._sent.items():
                 set_value(self.machine, name, text)
+
+    def _idle(self, _goal: int) -> bool:
+        """The CPU sleeps: nothing comes from outside by itself."""
+        if self.machine.events.next >= NEVER:
+            self.machine.stop(Stop("idle", 0, "idle for ever"))
+        return True
 
     # -- looking -----------------------------------------------------------------------------------------------------------
     @property
