@@ -156,6 +156,21 @@ def test_what_the_outside_sets_stays_over_a_reset() -> None:
     board.close()
 
 
+def test_pins_and_values() -> None:
+    board = start_board("microbit", FIRMWARE / "microbit" / "console.elf", pins={"gpio.3": 1}, values={"button_a.pressed": True})
+    assert [board.machine.gpio.pins.levels >> pin & 1 for pin in (3, 17, 26)] == [1, 0, 1]
+    board.pin("gpio.pins.3", 0)
+    board.set("accelerometer.felt", [1, 2, 3])
+    board.set("accelerometer.felt.2", 30)
+    assert (board.machine.gpio.pins.levels >> 3 & 1, board.machine.accelerometer.felt) == (0, [1, 2, 30])
+    for name, message in {"gpio.x": "'x' is no pin number", "gpio.leds.3": "gpio has no pins called 'leds'; it has pins"}.items():
+        with pytest.raises(UsageError, match=message):
+            board.pin(name, 1)
+    with pytest.raises(UsageError, match="felt is a list of 3; give them all with commas between"):
+        board.set("accelerometer.felt", "1,2")
+    board.close()
+
+
 def test_uarts_are_named(start) -> None:
     board = start(program(SPIN))
     assert (board.uart("uart2").name, board.uart(2).name) == ("uart2", "uart2")

@@ -78,8 +78,8 @@ class Run:
             self.images.append(read_image(image, values.get("base")))
         self.images += [read_image(path, base) for path, base in values.get("load", [])]
         self.machine = self._make_machine()
-        self.stderr = Output(hub := Hub(self.machine), 2, "standard error")
-        self.stdout = Output(hub, 1, "standard output")
+        self.stdout = Output(hub := Hub(self.machine), 1, "standard output")
+        self.stderr = Output(hub, 2, "standard error")
         self.stdio = Stdio(hub, self.stdout)
         hub.say = self.say
         self.hub = hub

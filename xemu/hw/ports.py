@@ -28,6 +28,7 @@ WAITING = 1 << 16                # bytes for the guest that wait inside; more st
 BUFFER = 1 << 16                 # bytes of output kept before they are written
 BACKLOG = 1 << 20                # bytes kept for a reader that is not there or slow; older ones are dropped
 FIRST_USE = 10                   # 1/seconds of virtual time that a UART has to send something before input chooses it
+URGENT = ("signal", "timeout")
 IN, OUT, GONE = select.POLLIN, select.POLLOUT, select.POLLHUP | select.POLLERR | select.POLLNVAL
 
 
@@ -121,6 +122,7 @@ class Hub:
         self.outputs: list[Output] = []
         self.pace: Pace | None = None
         self.ending: Stop | None = None              # the outside wants the run to end
+        self.urgent = False                          # … and nothing may be waited for any more
         self.say: Callable[[str], None] = lambda _text: None
         self.after_reset: Callable[[], None] = lambda: None        # the guest has reset the machine: called before its next instruction
         self.wake_in, self.wake_out = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -132,6 +134,7 @@ class Hub:
     def end(self, stop: Stop) -> None:
         """Have the run end; signal handlers may call it."""
         self.ending = self.ending or stop
+        self.urgent = self.urgent or stop.reason in URGENT
         self.machine.stop(self.ending)
 
     # -- what the machine calls ------------------------------------------------------------------------------------------
@@ -225,20 +228,23 @@ class Hub:
         except BlockingIOError:
             pass
 
-    def writable(self, descriptor: int, limit: float | None = None) -> bool:
-        """Wait until a descriptor takes bytes; False where the run is to end before that (or after `limit` seconds)."""
+    def writable(self, descriptor: int, *, last: bool = False) -> bool:
+        """Wait until a descriptor takes bytes; False where the run is to end before that.
+
+        `last`: the run is over and these are its last bytes: only what is urgent keeps them from being written.
+        """
         waiter = select.poll()
         waiter.register(descriptor, OUT)
-        if limit is not None:
-            return bool(waiter.poll(int(limit * 1000)))
         waiter.register(self.wake_in, IN)
-        while self.ending is None:
-            found = dict(waiter.poll())
+        while True:
+            hurry = self.urgent or (self.ending is not None and not last)
+            found = dict(waiter.poll(0 if hurry else None))
             if self.wake_in in found:
                 self._drain()
             if descriptor in found:
                 return True
-        return False
+            if hurry:
+                return False
 
     def flush(self) -> None:
         """Write all output."""
@@ -280,9 +286,8 @@ class Output:
             self._some()
 
     def finish(self) -> None:
-        """Write the rest, for as long as the reader takes it (after a signal or time-out: at once or not at all)."""
-        limit = 0.05 if self.hub.ending is not None and self.hub.ending.reason in ("signal", "timeout") else 30
-        while self.buffer and not self.broken and self.hub.writable(self.descriptor, limit):
+        """Write the rest; after a signal or time-out only what goes at once."""
+        while self.buffer and not self.broken and self.hub.writable(self.descriptor, last=True):
             self._some()
 
     def _some(self) -> None:
