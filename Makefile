@@ -7,8 +7,9 @@ PYTHON  ?= python3
 VENV    := .venv
 BIN     := $(VENV)/bin
 JOBS    ?= 2
-PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc libc6-dev
-TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc
+PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc libc6-dev \
+            qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi llvm
+TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc
 TESTS   ?= tests
 
 .PHONY: demo test test-all bench lint samples clean
@@ -32,6 +33,7 @@ lint: $(VENV)/installed
 
 samples: $(VENV)/tools
 	@$(MAKE) --no-print-directory -C samples
+	@$(MAKE) --no-print-directory -C samples/firmware
 
 # Python: the package, editable, with what its tests need. A second call costs nothing.
 $(VENV)/installed: pyproject.toml
@@ -42,7 +44,7 @@ $(VENV)/installed: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-# What the tests compare with: QEMU's user mode and a cross compiler. Without them (and without root) tests say
+# What the tests compare with: QEMU, cross compilers, LLVM's assembler. Without them (and without root) tests say
 # what they lack; under CI they fail.
 $(VENV)/tools: | $(VENV)/installed
 	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \

@@ -401,7 +401,9 @@ class Machine:
         self.engine.insns = data["insns"]
         self.engine.skipped = data["skipped"]
         for n, p in self.parts.items():
-            p.load(data["parts"][n])
+            if p is not self.cpu:
+                p.load(data["parts"][n])
+        self.cpu.load(data["parts"]["cpu"])           # last: interrupt lines that come up again are not new
         for line, saved in zip(self.serials, data["serials"], strict=True):
             line.load(saved)
         self.random.setstate(data["random"])
