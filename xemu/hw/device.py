@@ -361,7 +361,8 @@ class Device:
             slot.on_read()
         if slot.reg.rc:
             self._set(number, self._values[number] & ~slot.reg.rc)
-        self.settle()
+        if slot.on_read or slot.reg.rc:
+            self.settle()                      # nothing else changes by being read
         return value >> shift & ((1 << 8 * size) - 1)
 
     def write(self, offset: int, size: int, value: int) -> None:

@@ -413,6 +413,7 @@ class LiveIrqs(LivePart):
     def __init__(self, device: Device, name: str, count: int) -> None:
         super().__init__(device, name)
         self.lines = [LiveIrq(device, f"{name}[{i}]") for i in range(count)]
+        self._levels = 0
 
     def wire(self, other: Iterable[Wire | None]) -> None:
         wires = list(other)
@@ -430,18 +431,18 @@ class LiveIrqs(LivePart):
 
     def set(self, levels: int) -> None:
         """Drive all lines: bit i is line i's level."""
-        for i, line in enumerate(self.lines):
+        changed, self._levels = levels ^ self._levels, levels
+        for i, line in enumerate(self.lines) if changed else ():
             line.set(levels >> i & 1)
 
     def reset(self) -> None:
         self.set(0)
 
     def save(self) -> Any:
-        return [line.level for line in self.lines]
+        return self._levels
 
     def load(self, data: Any) -> None:
-        for line, level in zip(self.lines, data, strict=True):
-            line.set(level)
+        self.set(data)
 
 
 # -- serial ports ----------------------------------------------------------------------------------------------------

@@ -57,46 +57,46 @@ class CmsdkGpio(Cmsdk, sizes=(1, 2, 4)):
     def _set_high(self, i, value):
         self.DATAOUT = self.DATAOUT & ~(i << 8) | value & i << 8
 
-    # A pair shows one value: SET holds it.
-    @OUTENCLR.computed
-    def _outen(self):
-        return self.OUTENSET
+    # A pair shows one value.
+    @OUTENSET.on_write
+    def _set_outen(self, _value):
+        self.OUTENCLR = int(self.OUTENSET)
 
     @OUTENCLR.on_write
     def _clear_outen(self, value):
-        self.OUTENSET = self.OUTENSET & ~value
+        self.OUTENSET = self.OUTENCLR = self.OUTENSET & ~value
 
-    @ALTFUNCCLR.computed
-    def _altfunc(self):
-        return self.ALTFUNCSET
+    @ALTFUNCSET.on_write
+    def _set_altfunc(self, _value):
+        self.ALTFUNCCLR = int(self.ALTFUNCSET)
 
     @ALTFUNCCLR.on_write
     def _clear_altfunc(self, value):
-        self.ALTFUNCSET = self.ALTFUNCSET & ~value
+        self.ALTFUNCSET = self.ALTFUNCCLR = self.ALTFUNCSET & ~value
 
-    @INTENCLR.computed
-    def _inten(self):
-        return self.INTENSET
+    @INTENSET.on_write
+    def _set_inten(self, _value):
+        self.INTENCLR = int(self.INTENSET)
 
     @INTENCLR.on_write
     def _clear_inten(self, value):
-        self.INTENSET = self.INTENSET & ~value
+        self.INTENSET = self.INTENCLR = self.INTENSET & ~value
 
-    @INTTYPECLR.computed
-    def _inttype(self):
-        return self.INTTYPESET
+    @INTTYPESET.on_write
+    def _set_inttype(self, _value):
+        self.INTTYPECLR = int(self.INTTYPESET)
 
     @INTTYPECLR.on_write
     def _clear_inttype(self, value):
-        self.INTTYPESET = self.INTTYPESET & ~value
+        self.INTTYPESET = self.INTTYPECLR = self.INTTYPESET & ~value
 
-    @INTPOLCLR.computed
-    def _intpol(self):
-        return self.INTPOLSET
+    @INTPOLSET.on_write
+    def _set_intpol(self, _value):
+        self.INTPOLCLR = int(self.INTPOLSET)
 
     @INTPOLCLR.on_write
     def _clear_intpol(self, value):
-        self.INTPOLSET = self.INTPOLSET & ~value
+        self.INTPOLSET = self.INTPOLCLR = self.INTPOLSET & ~value
 
     @pins.changed
     def _edges(self, before, now):
@@ -107,7 +107,7 @@ class CmsdkGpio(Cmsdk, sizes=(1, 2, 4)):
     def update(self):
         self.pins.drive(int(self.DATAOUT), int(self.OUTENSET))
         levels, high = self.pins.levels, int(self.INTPOLSET)
-        active = (levels & high | ~levels & ~high) & BITS
-        self.INTSTATUS = self.INTSTATUS | active & self.INTENSET & ~self.INTTYPESET
+        if on_level := self.INTENSET & ~self.INTTYPESET:
+            self.INTSTATUS = self.INTSTATUS | ~(levels ^ high) & BITS & on_level
         self.each.set(int(self.INTSTATUS))
         self.irq.set(self.INTSTATUS)

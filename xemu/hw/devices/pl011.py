@@ -80,14 +80,13 @@ class PL011(Device, size=4 * KiB, sizes=(1, 2, 4)):
         if not (self.CR.UARTEN and self.CR.TXE) and not self.used_while_off:
             self.used_while_off = True
             self.log("a byte is written while CR.UARTEN or CR.TXE is 0; it is sent all the same")
-        if self.CR.LBE:
-            if len(self.received) < self.depth:
-                self._take(value & 0xFF)
-            else:
-                self.RIS = self.RIS | OE
-        else:
-            self.line.put(value & 0xFF)
         self.RIS = self.RIS | TX
+        if not self.CR.LBE:
+            self.line.put(value & 0xFF)
+        elif self.CR.RXE and len(self.received) < self.depth:
+            self._take(value & 0xFF)
+        elif self.CR.RXE:
+            self.RIS = self.RIS | OE
 
     @DR.on_posted
     def _send_many(self, values):

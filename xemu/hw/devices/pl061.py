@@ -58,22 +58,19 @@ class PL061(Device, size=4 * KiB, sizes=(1, 2, 4)):
     def _clear(self, value):
         self.edges &= ~value
 
-    @RIS.computed
-    def _raw(self):
-        level = ~(self.pins.levels ^ self.IEV)
-        return (self.edges | level & self.IS) & 0xFF
-
-    @MIS.computed
-    def _masked(self):
-        return self._raw() & self.IE
-
     def driven(self) -> tuple[int, int, int]:
         """Return levels of outputs, which pins are outputs, which are pulled up."""
         return self.outputs, int(self.DIR & ~self.AFSEL), 0
 
     def update(self):
         self.pins.drive(*self.driven())
-        self.irq.set(self._masked())
+        raw, on_level = self.edges, int(self.IS)
+        if on_level:
+            raw |= ~(self.pins.levels ^ self.IEV) & on_level
+        if raw != self.RIS:
+            self.RIS = raw
+        self.MIS = raw & self.IE
+        self.irq.set(self.MIS)
 
 
 class StellarisGpio(PL061):
@@ -144,5 +141,5 @@ class StellarisGpio(PL061):
 
     def driven(self) -> tuple[int, int, int]:
         """Return levels of outputs, which pins are outputs (open drain: where they are 0), which are pulled up."""
-        enabled = self.DIR & ~self.AFSEL & ~(self.outputs & self.ODR)
-        return self.outputs, int(enabled), int(self.PUR)
+        outputs = self.outputs
+        return outputs, self.DIR & ~int(self.AFSEL) & ~(outputs & int(self.ODR)), int(self.PUR)
