@@ -1,0 +1,183 @@
+"""gcc's own torture programs for Cortex-M: built against newlib, and which of them pass under QEMU.
+
+Debian's source package of gcc 12 is downloaded when they are first asked for; the programs check themselves and end through
+semihosting, with exit code 0 if all is well. What is built and what QEMU said is kept in the cache directory of tests/packages.py.
+
+    python -m tests.torture mps2-an385         builds, runs under QEMU, says how many pass
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.packages import PackageError, _locked, cache_root, source
+
+PACKAGE: Final = "gcc-12"
+EXECUTE: Final = "gcc/testsuite/gcc.c-torture/execute/"
+HERE: Final = Path(__file__).parent / "support"
+START: Final = HERE / "torture_start.c"
+SCRIPT: Final = HERE / "torture.ld"
+GCC: Final = "arm-none-eabi-gcc"
+QEMU: Final = "qemu-system-arm"
+OPTIONS: Final = ("-mthumb", "-O2", "-w", "-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs", "-nostartfiles",
+                  "-Wl,--gc-sections", "-Wl,--strip-debug", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments")  # fmt: skip
+QEMU_PATIENCE: Final = 20  # seconds for one program; most take a tenth of one
+#: an option that the program asks for on every target; those for some targets only come with a list of them
+DG_OPTIONS: Final = re.compile(r'dg-(?:additional-)?options\s+"([^"]*)"\s*\}')
+
+
+@dataclass(frozen=True)
+class Board:
+    """How to build for a board: processor options and memories (bytes; the vector table is at 0)."""
+
+    cpu: tuple[str, ...]
+    rom_size: int
+    ram_size: int
+    ram_start: int = 0x2000_0000
+
+
+MPS2: Final = 4 << 20
+BOARDS: Final = {
+    "microbit": Board(("-mcpu=cortex-m0",), 256 << 10, 16 << 10),
+    "mps2-an385": Board(("-mcpu=cortex-m3",), MPS2, MPS2),
+    "mps2-an386": Board(("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"), MPS2, MPS2),
+    "mps2-an500": Board(("-mcpu=cortex-m7", "-mfpu=fpv5-d16", "-mfloat-abi=hard"), MPS2, MPS2),
+}
+
+
+def programs(board: str) -> list[Path]:
+    """Return the ELF files for a board, sorted by name; building them takes minutes at the first call.
+
+    A program that does not compile, or does not fit, is left out. Raises PackageError without compiler or source.
+    """
+    out = cache_root() / f"torture-{board}-{_build_key(board)}"
+    if not (out / ".complete").exists():
+        with _locked(f"torture-{board}"):
+            if not (out / ".complete").exists():
+                _build(board, out)
+    return sorted(out.glob("*.elf"))
+
+
+def qemu_passes(board: str) -> set[str]:
+    """Return the names (file names without .elf) of the programs that end with exit code 0 under QEMU."""
+    found = programs(board)
+    record = found[0].parent / f"qemu-{hashlib.sha256(_version(QEMU).encode()).hexdigest()[:8]}.json"
+    with _locked(f"torture-{board}"):
+        if not record.exists():
+            with ThreadPoolExecutor(_workers()) as pool:
+                codes = list(pool.map(lambda elf: _qemu(board, elf), found))
+            passed = [elf.stem for elf, code in zip(found, codes, strict=True) if code == 0]
+            record.write_text(json.dumps(passed, indent=0))
+    return set(json.loads(record.read_text()))
+
+
+def qemu_command(board: str, elf: Path) -> list[str]:
+    """Return the command that runs a program under QEMU."""
+    return [QEMU, "-M", board, "-display", "none", "-monitor", "none", "-serial", "null",
+            "-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]  # fmt: skip
+
+
+def _qemu(board: str, elf: Path) -> int:
+    try:
+        done = subprocess.run(qemu_command(board, elf), stdin=subprocess.DEVNULL, capture_output=True, timeout=QEMU_PATIENCE, check=False)
+    except subprocess.TimeoutExpired:
+        return 124
+    return done.returncode
+
+
+def sources() -> Path:
+    """Return the directory with the programs' sources, unpacked at the first call."""
+    root = cache_root() / f"{PACKAGE}-torture"
+    with _locked(f"{PACKAGE}-torture"):
+        if not (root / ".complete").exists():
+            _unpack(root)
+    return root
+
+
+def _unpack(root: Path) -> None:
+    outer = next(source(PACKAGE).glob("*.orig.tar.*"))
+    with tarfile.open(outer) as archive:
+        name = next(name for name in archive.getnames() if re.search(r"/gcc-[\d.]+.*\.tar\.xz$", name))
+        inner = archive.extractfile(name)
+        with tarfile.open(fileobj=inner, mode="r|xz") as gcc:
+            for member in gcc:
+                _, found, path = member.name.partition(EXECUTE)
+                content = gcc.extractfile(member) if found and member.isfile() else None
+                if content is not None:
+                    target = root / path
+                    target.parent.mkdir(parents=True, exist_ok=True)
+                    target.write_bytes(content.read())
+    (root / ".complete").touch()
+
+
+def _cases(root: Path) -> dict[str, list[Path]]:
+    """Return the files of every program: one, or three for those that bring a library function of their own."""
+    cases = {path.stem: [path] for path in root.glob("*.c")}
+    cases |= {f"ieee-{path.stem}": [path] for path in root.glob("ieee/*.c")}
+    for library in root.glob("builtins/*-lib.c"):
+        name = library.stem.removesuffix("-lib")
+        cases[f"builtins-{name}"] = [root / "builtins" / f"{name}.c", library, root / "builtins" / "lib" / "main.c"]
+    return cases
+
+
+def _build(board: str, out: Path) -> None:
+    partial = out.with_suffix(".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    start = partial / "start.o"
+    facts = BOARDS[board]
+    subprocess.run([GCC, *facts.cpu, *OPTIONS, "-ffreestanding", "-c", str(START), "-o", str(start)], check=True)
+    with ThreadPoolExecutor(_workers()) as pool:
+        for done in [pool.submit(_compile, facts, start, files, partial / f"{name}.elf") for name, files in _cases(sources()).items()]:
+            done.result()
+    start.unlink()
+    if not any(partial.glob("*.elf")):
+        raise PackageError(f"no torture program could be built for {board}: is newlib for arm-none-eabi installed?")
+    (partial / ".complete").touch()
+    shutil.rmtree(out, ignore_errors=True)
+    partial.rename(out)
+
+
+def _compile(board: Board, start: Path, files: list[Path], elf: Path) -> None:
+    wanted = [option for options in DG_OPTIONS.findall(files[0].read_text(errors="replace")) for option in options.split()]
+    symbols = [f"-Wl,--defsym={name}={getattr(board, name)}" for name in ("rom_size", "ram_start", "ram_size")]
+    command = [GCC, *board.cpu, *OPTIONS, *wanted, *map(str, files), str(start), f"-T{SCRIPT}", *symbols, "-lm", "-o", str(elf)]
+    subprocess.run(command, capture_output=True, check=False, cwd=elf.parent)  # what does not build leaves no file
+
+
+def _build_key(board: str) -> str:
+    if not shutil.which(GCC):
+        raise PackageError(f"{GCC} is needed to build the torture programs")
+    facts = (BOARDS[board], OPTIONS, _version(GCC), START.read_text(), SCRIPT.read_text())
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+
+
+def _version(tool: str) -> str:
+    return subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
+
+
+def _workers() -> int:
+    return min(os.cpu_count() or 1, 4)
+
+
+def main() -> int:
+    """Build for the boards named on the command line, run under QEMU, say how many pass."""
+    for board in sys.argv[1:] or BOARDS:
+        built = len(programs(board))
+        print(f"{board}: {built} built, {len(qemu_passes(board))} pass under QEMU", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
