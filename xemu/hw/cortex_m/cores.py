@@ -150,6 +150,8 @@ class CortexM(Exceptions, Cpu):
         self.flag_cells = [self.cells[n] for n in ("NZ", "CX", "CY", "CS", "Q", "GE", "ITSTATE", "IPSR")]
         at = block + M_LAYOUT.cells["ACTIVE"].offset
         self.active_bytes = memoryview((ctypes.c_uint8 * 64).from_address(at)).cast("B")
+        at = block + M_LAYOUT.cells["PENDED"].offset
+        self.pending_bytes = memoryview((ctypes.c_uint8 * 64).from_address(at)).cast("B")
         self.space.map(EXC_RETURN_PAGE, 4096, READ | EXEC, path="exception return")
         self.space.poke(EXC_RETURN_PAGE, EXCEPTION_RETURN_WORD.to_bytes(2, "little") * 2048)
         self.space.flags[EXC_RETURN_PAGE >> 12] = EXEC             # nothing to read there

@@ -46,8 +46,9 @@ class Exceptions:
 
     def _clear(self) -> None:
         """Forget all exceptions (reset)."""
-        self.pending = self.levels = 0
-        self.active = 0
+        self.levels = 0
+        self.active = self.pending = 0
+        self.cells["SWITCH"].value = 0
         self.cells["LINES"].value = 0
         self.enabled = ALWAYS_ENABLED
         self.priority = [0] * (FIRST_IRQ + self.irqs)
@@ -65,6 +66,15 @@ class Exceptions:
     def active(self, mask: int) -> None:
         self.active_bytes[:] = mask.to_bytes(len(self.active_bytes), "little")
         self.cells["NACTIVE"].value = mask.bit_count()
+
+    @property
+    def pending(self) -> int:
+        """The pending exceptions, a bit each."""
+        return int.from_bytes(self.pending_bytes, "little")
+
+    @pending.setter
+    def pending(self, mask: int) -> None:
+        self.pending_bytes[:] = mask.to_bytes(len(self.pending_bytes), "little")
 
     # -- priorities ------------------------------------------------------------------------------------------------------
     def _group(self, priority: int) -> int:
@@ -106,11 +116,21 @@ class Exceptions:
     def set_pending(self, number: int) -> None:
         """Make an exception pending; it is taken before the next instruction if it may."""
         before = self.pending
-        self.pending |= 1 << number
-        if self.pending != before:
-            if self.scs.SCR.SEVONPEND:
-                self.set_event()
+        if before >> number & 1:
+            return
+        self.pending = before | 1 << number
+        if self.scs.SCR.SEVONPEND:
+            self.set_event()
+        if self.sleeping or self.dirty or self._group(self.priority[number]) < self.execution_priority():
             self.changed()
+        elif self.enabled >> number & 1:                   # held back: who returns or unmasks looks again
+            self._hold()
+
+    def _hold(self) -> None:
+        """Say what is left pending; PendSV alone may be taken on return without asking."""
+        waiting = self.pending & self.enabled
+        self.cells["PENDING"].value = int(waiting != 0)
+        self.cells["SWITCH"].value = int(waiting == 1 << PENDSV)
 
     def clear_pending(self, number: int) -> None:
         """Clear a pending exception; an interrupt whose line is high stays pending."""
@@ -150,7 +170,7 @@ class Exceptions:
         while number and priority < self.execution_priority():
             self.enter(number)
             priority, number = self.best_pending()
-        self.cells["PENDING"].value = int(number != 0)
+        self._hold()
 
     def _wake(self, priority: int, number: int) -> None:
         if self.waiting_event:
@@ -383,6 +403,7 @@ class Exceptions:
     # -- what CortexM provides ---------------------------------------------------------------------------------------------
     cells: dict[str, CellView]
     active_bytes: memoryview
+    pending_bytes: memoryview
     r: Any
     s: Any
     dirty = True

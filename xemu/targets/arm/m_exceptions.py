@@ -12,7 +12,7 @@ from xemu.core.record import RegNo, when
 from xemu.targets.arm.layout import EXCEPTION_RETURN_WORD, RETURN, UNMASKED
 from xemu.targets.arm.m_isa import V6_M, m16, m_row
 
-SVCALL = 11
+SVCALL, PENDSV = 11, 14
 FRAME = 32
 RETURN_TO_HANDLER, RETURN_TO_MAIN, RETURN_TO_PROCESS = 0xFFFFFFF0, 0xFFFFFFF8, 0xFFFFFFFC     # as the program counter shows them
 
@@ -59,9 +59,31 @@ def exception_return(cpu):
     known = to_handler | to_process | (cpu.pc == RETURN_TO_MAIN)
     nesting = mux(to_handler, cpu.NACTIVE != 1, cpu.NACTIVE == 1)
     fast = (cpu.FAST == 1) & known & (number != 0) & ((cpu.ACTIVE[word] & bit) != 0) & nesting
-    fast = fast & (cpu.PENDING == 0) & (cpu.LINES == 0) & (cpu.FAULTMASK == 0) & (cpu.CONTROL == 0)
-    with when(~fast):
+    fast = fast & (cpu.LINES == 0) & (cpu.FAULTMASK == 0) & (cpu.CONTROL == 0)
+    chain = ~to_handler & (cpu.SWITCH == 1) & (cpu.PRIMASK == 0) & (cpu.BASEPRI == 0)
+    with when(~(fast & ((cpu.PENDING == 0) | chain))):
         cpu.abort("exception", RETURN)
+    with when(chain):
+        _switch(cpu, word, bit)
+    with when(~chain):
+        _unstack(cpu, word, bit, to_handler, to_process)
+
+
+def _switch(cpu, word: RegNo, bit: Bits) -> None:
+    """Tail-chaining to PendSV, what kernels switch threads with: the frame stays where it is."""
+    vector = cpu.mem_read(cpu.VTOR + 4 * PENDSV, 4)
+    cpu.R[14] = cpu.pc | 1
+    active = cpu.ACTIVE[word] & ~bit
+    cpu.ACTIVE[word] = active
+    cpu.ACTIVE[0] = cpu.ACTIVE[0] | 1 << PENDSV
+    cpu.PENDED[0] = cpu.PENDED[0] & ~(1 << PENDSV)
+    cpu.IPSR, cpu.ITSTATE, cpu.EXSIZE = const(PENDSV, 9), const(0, 8), const(0, 8)
+    cpu.EVENT, cpu.PENDING, cpu.SWITCH = const(1, 1), const(0, 1), const(0, 1)
+    cpu.bx_to(vector)
+
+
+def _unstack(cpu, word: RegNo, bit: Bits, to_handler: Bits, to_process: Bits) -> None:
+    """Back to where the exception was taken."""
     frame = mux(to_process, cpu.SPOTHER, cpu.R[13])
     cpu.probe(frame, FRAME)
     words = []
