@@ -397,7 +397,7 @@ class LiveIrq(LivePart):
         self.set(data)
 
 
-class IrqOuts(Part):
+class IrqOuts(Part["LiveIrqs"]):
     """`count` lines of one kind, `device.lines[i]`. The board gives a list of wires (or None), by number."""
 
     def __init__(self, count: int) -> None:
