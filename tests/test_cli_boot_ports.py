@@ -269,7 +269,8 @@ def test_signals_end_it_soon(tmp_path: Path, kind: str, number: signal.Signals) 
 
 
 def test_a_stuck_reader_holds_nothing_up(tmp_path: Path) -> None:
-    many = [*write(UART0 + 8, 1), *thumb.constant(0, UART0), *thumb.constant(1, ord("x")), *thumb.constant(2, 66_000), 0x6001, 0x3A01, 0xD1FC]
+    many = [*write(UART0 + 8, 1), *thumb.constant(0, UART0), *thumb.constant(1, ord("x")), *thumb.constant(2, 66_000),
+            0x6001, 0x3A01, 0xD1FC]
     with started(*raw(tmp_path / "a.bin", program(many, leave(3)))) as process:   # a little more than a pipe holds
         assert process.stdout is not None
         assert select.select([process.stdout], [], [], PATIENCE)[0]

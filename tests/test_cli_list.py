@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_device_has_registers_with_fields(capsys: pytest.CaptureFixture[str]) 
     assert lines[0].startswith("CmsdkUart: APB UART, DDI 0479")
     assert lines[1] == "4 KiB; accesses of 8, 16, 32 bits"
     assert "004 STATE 0x0 Status TXBF=RO[0] RXBF=RO[1] TXOV=W1C[2] RXOV=W1C[3]" in lines
-    assert "fd0 ID[12] 0x0 Identification RO[31:0]" in lines
+    assert any(re.match(r"fd0 ID\[12\] 0x\w+ Identification.* RO\[", line) for line in lines)
 
 
 def test_all_devices_are_listed_and_shown(capsys: pytest.CaptureFixture[str]) -> None:
