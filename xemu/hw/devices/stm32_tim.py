@@ -86,13 +86,18 @@ class BasicTim(Clocked, size=0x400):
 
     def _watched(self) -> int:
         """Return the flags whose events must happen at their time: those that change something."""
-        watched = ~int(self.SR) & 0x1F
-        dier, output = int(self.DIER), self.CR2.MMS if self.trgo.wires else 0
-        if dier & 0x100 or self.repeats or self.CR1.OPM or output == 2 or self._preloaded():
+        watched, requests = ~int(self.SR) & 0x1F, int(self.DIER) >> 8 & 0x1F & self._connected()
+        output = self.CR2.MMS if self.trgo.wires else 0
+        if self.repeats or self.CR1.OPM or output == 2 or self._preloaded():
             watched |= UIF
         if output == 3:
             watched |= 2
-        return watched | dier >> 8 & 0x1E
+        watched |= requests
+        return watched & ~UIF if self.CR1.UDIS else watched
+
+    def _connected(self) -> int:
+        """Return which DMA requests somebody could hear, as flags of SR."""
+        return UIF if self.dma_up.wires else 0
 
     def _preloaded(self) -> bool:
         return bool(self.prescale != int(self.PSC) or self.limit != int(self.ARR))
@@ -269,6 +274,10 @@ class GeneralTim(BasicTim):
     DCR = Reg(0x48, "DMA control", DBA=RW[4:0], DBL=RW[12:8])
     DMAR = Reg(0x4C, "DMA address for burst", VALUE=TODO[31:0])
     OR = Reg(0x50, "Option", VALUE=TODO[11:0])
+
+    def _connected(self) -> int:
+        outs = (self.dma_cc1, self.dma_cc2, self.dma_cc3, self.dma_cc4)
+        return super()._connected() | sum(1 << n for n, out in zip(CHANNELS, outs, strict=True) if out.wires)
 
     def _mode(self, channel: int) -> int:
         """Return the byte of CCMR for a channel: CCxS in bits 1:0, OCxPE in bit 3."""
