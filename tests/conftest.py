@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from tests.support.programs import missing_tools
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# A shell that starts us in the background has SIGINT ignored, and so would the processes that tests send it to.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 

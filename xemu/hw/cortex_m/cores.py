@@ -246,13 +246,17 @@ class CortexM(Exceptions, Cpu):
 
     def refresh(self) -> None:
         """Derive context and rights anew; the position stays."""
-        if self.machine.running and self.engine.in_native:
-            self._refresh_wanted = True                # a register write in the middle of an instruction: do it after it
-            self.engine.cut()
-            return
         self._refresh_wanted = False
         self.context_age += 1
         self.mode_changed(thumb=self.engine.state.context & 1, pc=self.engine.pc)
+
+    def refresh_after_this(self) -> None:
+        """The same when the instruction that is being executed, a register write, is complete."""
+        if self.machine.running:
+            self._refresh_wanted = True
+            self.engine.cut()
+        else:
+            self.refresh()
 
     _refresh_wanted = _hidden = _as_user = False
 

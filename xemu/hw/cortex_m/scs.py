@@ -350,7 +350,7 @@ class SystemControl(Device, size=4 * KiB):
         if self.cpu.aligns_always:
             self.CCR.STKALIGN = 1
         self.cpu.cells["DIV0TRAP"].value = self.CCR.DIV_0_TRP
-        self.cpu.refresh()
+        self.cpu.refresh_after_this()
 
     @SHCSR.live
     def _shcsr(self):
@@ -379,17 +379,17 @@ class SystemControl(Device, size=4 * KiB):
 
     @SCR.on_write
     def _set_scr(self, value):
-        self.cpu.refresh()
+        self.cpu.refresh_after_this()
 
     @CPACR.on_write
     def _set_cpacr(self, value):
         if not self.cpu.fpu:
             self.CPACR = 0
-        self.cpu.refresh()
+        self.cpu.refresh_after_this()
 
     @FPCCR.on_write
     def _set_fpccr(self, value):
-        self.cpu.refresh()
+        self.cpu.refresh_after_this()
 
     @DHCSR.live
     def _dhcsr(self):
@@ -404,7 +404,7 @@ class SystemControl(Device, size=4 * KiB):
     @MPU_CTRL.on_write
     def _set_mpu_ctrl(self, value):
         self.cpu.mpu.ctrl = value & 7
-        self.cpu.refresh()
+        self.cpu.refresh_after_this()
 
     @MPU_RBAR.live
     def _rbar(self, index):
@@ -430,7 +430,7 @@ class SystemControl(Device, size=4 * KiB):
     def _mpu_changed(self) -> None:
         self.cpu.mpu.changed()
         if self.cpu.mpu.ctrl & 1:
-            self.cpu.refresh()
+            self.cpu.refresh_after_this()
 
 
 def _numbers(mask: int) -> Any:

@@ -1,0 +1,40 @@
+"""gcc's C torture programs on Cortex-M boards: all that pass under QEMU pass here. Minutes to build, so among the slow tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.torture import BOARDS, programs, qemu_passes
+from xemu.hw.harness import start_board
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PARTS: Final = 4                 # of a board's programs, so that several processes share them
+SECONDS: Final = 60.0            # virtual; the longest takes a few
+
+
+def failure(board: str, program: Path, *, jit: bool) -> str | None:
+    """Run a program; return what went wrong, None if nothing did."""
+    running = start_board(board, program, jit=jit)
+    try:
+        stop = running.run(SECONDS)
+    finally:
+        running.close()
+    return None if (stop.reason, stop.code) == ("exit", 0) else f"{program.stem}: {stop.reason} {stop.code}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("jit", [True, False], ids=["default", "interpreter"])
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("board", BOARDS)
+def test_what_passes_under_qemu_passes_here(board: str, part: int, jit: bool, need: Callable[..., str]) -> None:
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    good = qemu_passes(board)
+    assert len(good) > 1000
+    chosen = [p for p in programs(board) if p.stem in good][part::PARTS]
+    failed = [text for p in chosen if (text := failure(board, p, jit=jit)) is not None]
+    assert failed == []
