@@ -10,7 +10,8 @@ import pytest
 
 from tests.support.boot import FIRMWARE
 from tests.support.thumb import RAM, constant, leave, read, semihosting, stored, write
-from xemu.core.engine import Options
+from xemu.core.engine import Exit, ExitKind, Fault, Options
+from xemu.core.memory import GuestFault
 from xemu.hw.machine import Machine, Stop, make_machine
 from xemu.hw.start import load_image, read_image
 
@@ -112,6 +113,45 @@ def test_a_machine_goes_on_from_a_snapshot_as_it_did(cut: int) -> None:
     assert m.save() == saved
     assert rest() == first
     assert first[0].reason == "exit"
+
+
+def in_evaluator(m: Machine) -> None:
+    """Have a machine execute in the evaluator alone, as it does while handlers are being compiled."""
+    engine = m.engine
+
+    def run(budget: int) -> Exit:
+        for _ in range(budget):
+            if engine.kicked:
+                engine.kicked = False
+                return Exit(ExitKind.KICK, engine.pc)
+            try:
+                out = engine.evaluate_one()
+            except GuestFault as e:
+                out = Exit(ExitKind.FAULT, engine.pc, fault=Fault(e.address, e.access, "MAPERR"))
+            if out is not None:
+                return out
+        return Exit(ExitKind.BUDGET, engine.pc)
+    engine.run = run  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(("program", "board"), [("fpirq", "mps2-an500"), ("exceptions", "mps2-an386"), ("faults", "mps2-an385"),
+                                                ("mpu", "lm3s6965evb"), ("nrf51", "microbit")])
+def test_the_evaluator_does_what_native_code_does_on_machines(program: str, board: str) -> None:
+    """A stretch of a sample from its start and from somewhere inside; the long test above covers the native tiers."""
+    seed = random.randrange(1 << 32)
+    print(f"seed {seed}")
+    rnd = random.Random(seed)
+    for begin in (0, rnd.randrange(60_000)):
+        states = []
+        for evaluated in (False, True):
+            m = make_machine(board, Options(tracing=True))
+            load_image(m, read_image(FIRMWARE / board / f"{program}.elf", None))
+            m.cpu.reset()
+            m.run(begin)
+            if evaluated:
+                in_evaluator(m)
+            states.append(outcome(m, 4000))
+        assert states[0] == states[1], f"seed {seed}"
 
 
 def test_writes_to_read_only_memory_are_told_once_and_change_nothing() -> None:
