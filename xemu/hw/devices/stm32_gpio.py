@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from xemu.hw.device import Device
@@ -14,8 +15,9 @@ RESET = {"A": (0xA800_0000, 0x0C00_0000, 0x6400_0000), "B": (0x0000_0280, 0x0000
 LINES = 23
 
 
+@lru_cache
 def _pairs(value: int, wanted: int) -> int:
-    """Return a mask of the pins whose two bits are `wanted`."""
+    """Return a mask of the pins whose two bits are `wanted`; the same few configurations come with every access."""
     return sum(1 << i for i in range(16) if value >> 2 * i & 3 == wanted)
 
 
