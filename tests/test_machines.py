@@ -178,6 +178,20 @@ def test_unaligned_and_multiple_accesses_reach_devices_as_words() -> None:
     assert m.cpu.priority[16:24] == [0x20] * 4 + [0x40] * 4
 
 
+def test_a_device_that_fails_in_an_event_is_told_and_the_run_goes_on() -> None:
+    m = started("mps2-an385", thumb([0xE7FE]))
+    m.events.at(m.now + 100, lambda: 1 // 0)
+    m.scs.tick.declared.hook, hook = "no_such_hook", m.scs.tick.declared.hook
+    m.scs.tick.start(0)
+    m.scs.tick.after(200)
+    stop = m.run(1000)
+    m.scs.tick.declared.hook = hook
+    assert stop == Stop("beats")
+    texts = [text for _, _, text in m.reports]
+    assert "the model of a device failed: in an event: ZeroDivisionError" in texts[0]
+    assert "the model of scs failed: in an event: AttributeError" in texts[1]
+
+
 # -- semihosting -----------------------------------------------------------------------------------------------------------
 
 

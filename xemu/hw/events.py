@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from xemu.errors import XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,12 +26,12 @@ class Event:
 
 
 class Events:
-    """A queue of events. `sooner` is called when one becomes due before all others."""
+    """A queue of events. `sooner` is called when one becomes due before all others, `failed` when an action raises."""
 
-    def __init__(self, sooner: Callable[[int], None]) -> None:
+    def __init__(self, sooner: Callable[[int], None], failed: Callable[[Any, Exception], None]) -> None:
         self.heap: list[Event] = []
         self.sequence = 0
-        self.sooner = sooner
+        self.sooner, self.failed = sooner, failed
         self.beat: int | None = None         # of the event that is being run
 
     def at(self, beat: int, action: Callable[[], None]) -> Event:
@@ -62,9 +64,17 @@ class Events:
                 action, event.action = event.action, None
                 self.beat = event.beat
                 if action is not None:
-                    action()
+                    self._do(action)
         finally:
             self.beat = None
+
+    def _do(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except XemuError:
+            raise
+        except Exception as e:  # noqa: BLE001  a mistake in a device model must not end the run
+            self.failed(action, e)
 
     def clear(self) -> None:
         """Forget all."""

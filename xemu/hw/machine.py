@@ -87,7 +87,7 @@ class Machine:
             name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None,
             _end=NEVER, _slice_end=0,
             parts={}, sources={}, _memories={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
-            events=Events(self._sooner), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
+            events=Events(self._sooner, self._event_failed), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
             door=[], poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
 
     # -- building ------------------------------------------------------------------------------------------------------
@@ -255,13 +255,22 @@ class Machine:
         return 0
 
     def _device_failed(self, part: Any, offset: int, size: int, value: int | None, error: Exception) -> None:
+        what = f"read of {size} bytes" if value is None else f"write of {value:#x} ({size} bytes)"
+        register = part._title(part._places[offset & ~3]) if isinstance(part, Device) and offset & ~3 in part._places else f"+{offset:#x}"  # noqa: SLF001
+        self._model_failed(part.name, f"{what} at {register}", error, "the guest gets a bus fault")
+
+    def _event_failed(self, action: Any, error: Exception) -> None:
+        """Report a device model that fails in an event of its own: nobody accesses it, so nobody gets a fault."""
+        owner = getattr(action, "__self__", None)
+        part = getattr(owner, "device", owner)
+        self._model_failed(getattr(part, "name", "a device"), "in an event", error, "the run goes on")
+
+    def _model_failed(self, name: str, what: str, error: Exception, then: str) -> None:
         import traceback
 
         where = traceback.extract_tb(error.__traceback__)[-1]
-        what = f"read of {size} bytes" if value is None else f"write of {value:#x} ({size} bytes)"
-        register = part._title(part._places[offset & ~3]) if isinstance(part, Device) and offset & ~3 in part._places else f"+{offset:#x}"  # noqa: SLF001
-        self.report(f"the model of {part.name} failed: {what} at {register}: {type(error).__name__}: {error} "
-                    f"({where.filename.rsplit('/', 1)[-1]}:{where.lineno}); the guest gets a bus fault", once=False)
+        self.report(f"the model of {name} failed: {what}: {type(error).__name__}: {error} "
+                    f"({where.filename.rsplit('/', 1)[-1]}:{where.lineno}); {then}")
 
     def memory_at(self, address: int) -> Memory | Alias | None:
         """Return the memory part at an address."""
@@ -282,7 +291,10 @@ class Machine:
                 end += 1
             window = self._window(address)
             if window is not None:
-                window.part.posted_writes(address - window.start, [w & 0xFFFFFFFF for w in words[start:end]])
+                try:
+                    window.part.posted_writes(address - window.start, [w & 0xFFFFFFFF for w in words[start:end]])
+                except Exception as e:  # noqa: BLE001  as in an event
+                    self._model_failed(window.part.name, f"writes to +{address - window.start:#x}", e, "the run goes on")
             start = end
 
     def bus_read(self, address: int, size: int) -> int:
