@@ -16,6 +16,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,8 @@ QEMU: Final = "qemu-system-arm"
 OPTIONS: Final = ("-mthumb", "-O2", "-w", "-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs", "-nostartfiles",
                   "-Wl,--gc-sections", "-Wl,--strip-debug", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments")  # fmt: skip
 QEMU_PATIENCE: Final = 20  # seconds for one program; most take a tenth of one
+#: write and remove a file "torture.tmp" in the current directory: they need semihosting with files
+WRITE_FILES: Final = frozenset({"fprintf-2", "printf-2", "user-printf"})
 #: an option that the program asks for on every target; those for some targets only come with a list of them
 DG_OPTIONS: Final = re.compile(r'dg-(?:additional-)?options\s+"([^"]*)"\s*\}')
 
@@ -89,11 +92,13 @@ def qemu_command(board: str, elf: Path) -> list[str]:
 
 
 def _qemu(board: str, elf: Path) -> int:
-    try:
-        done = subprocess.run(qemu_command(board, elf), stdin=subprocess.DEVNULL, capture_output=True, timeout=QEMU_PATIENCE, check=False)
-    except subprocess.TimeoutExpired:
-        return 124
-    return done.returncode
+    with tempfile.TemporaryDirectory() as directory:
+        try:
+            done = subprocess.run(qemu_command(board, elf), stdin=subprocess.DEVNULL, capture_output=True, timeout=QEMU_PATIENCE,
+                                  check=False, cwd=directory)  # fmt: skip
+        except subprocess.TimeoutExpired:
+            return 124
+        return done.returncode
 
 
 def sources() -> Path:
