@@ -12,6 +12,8 @@ from tests.support.boot import FIRMWARE
 from tests.support.thumb import RAM, constant, leave, read, semihosting, stored, write
 from xemu.core.engine import Exit, ExitKind, Fault, Options
 from xemu.core.memory import GuestFault
+from xemu.errors import MachineError
+from xemu.hw import Device, Ram, Var
 from xemu.hw.machine import Machine, Stop, make_machine
 from xemu.hw.start import load_image, read_image
 
@@ -176,6 +178,26 @@ def test_unaligned_and_multiple_accesses_reach_devices_as_words() -> None:
     m.run(100)
     assert (m.engine.state.read("r4"), m.engine.state.read("r5")) == (0x2020_2020, 0x4040_4040)
     assert m.cpu.priority[16:24] == [0x20] * 4 + [0x40] * 4
+
+
+@pytest.mark.parametrize("vectors", [dict.fromkeys(range(2, 48), 0xFFFFFFFF), dict.fromkeys(range(2, 48), 0xFFFFFFF9), {3: 0xFFFFFFFF}])
+@pytest.mark.parametrize("code", [[0xDE00], [0xDF00], [0x2000, 0x6800, 0xDF01, 0xBE00]])
+@pytest.mark.parametrize("board", ["mps2-an385", "microbit"])
+def test_vectors_of_erased_flash_lock_up(board: str, code: list[int], vectors: dict[int, int]) -> None:
+    """What a vector names is never an exception return, even where it looks like one."""
+    m = started(board, thumb(code), vectors=vectors)
+    assert m.run(10_000).reason in ("lockup", "beats")
+    if len(vectors) > 1:
+        assert m.cpu.locked_up
+
+
+def test_names_that_a_machine_or_device_has_itself_are_refused() -> None:
+    m = Machine("mine")
+    with pytest.raises(MachineError, match="the machine has something of its own called 'options'"):
+        m.options = Ram(at=0, size=4096)
+    with pytest.raises(MachineError, match="every device has something of that name"):
+        class Wrong(Device):
+            at = Var(0)  # type: ignore[assignment]
 
 
 def test_a_device_that_fails_in_an_event_is_told_and_the_run_goes_on() -> None:

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 KiB, MiB = 1 << 10, 1 << 20
 
 
+RESERVED = {"at", "name", "machine", "size", "sizes", "registers", "declared", "native", "parked", "watched"}
+
+
 class BusError(Exception):
     """An access that the device refuses."""
 
@@ -97,6 +100,10 @@ class Device:
             found.update({n: v for n, v in vars(base).items() if isinstance(v, (Reg, Part, Parameter, Var))})
         cls.declared = {n: v for n, v in found.items() if not isinstance(v, Reg)}
         cls.registers = sorted((v for v in found.values() if isinstance(v, Reg)), key=lambda r: r.offset)
+        for n in cls.declared:
+            if n in RESERVED:
+                msg = f"{cls.__name__}.{n}: every device has something of that name; choose another"
+                raise MachineError(msg)
         seen: dict[int, Reg] = {}
         for reg in cls.registers:
             for i in range(reg.count or 1):

@@ -92,10 +92,12 @@ class Machine:
 
     # -- building ------------------------------------------------------------------------------------------------------
     def __setattr__(self, name: str, part: Any) -> None:
-        if name in self.__dict__ and name not in self.parts:
-            self.__dict__[name] = part
-            return
-        self[name] = part
+        if hasattr(part, "attach"):
+            self[name] = part
+        elif name in self.__dict__ or isinstance(getattr(type(self), name, None), property):
+            super().__setattr__(name, part)
+        else:
+            self[name] = part                              # which says what is wrong with it
 
     def __setitem__(self, name: str, part: Any) -> None:
         if not hasattr(part, "attach"):
@@ -105,6 +107,9 @@ class Machine:
         while frame.f_code.co_filename == __file__ and frame.f_back:
             frame = frame.f_back
         source = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        if name not in self.parts and (name in self.__dict__ or hasattr(type(self), name)):
+            msg = f"{self.name}: the machine has something of its own called {name!r}; choose another name ({source})"
+            raise MachineError(msg)
         if name in self.parts:
             msg = f"{self.name}: {name} is named twice, at {self.sources[name]} and at {source}"
             raise MachineError(msg)
@@ -169,6 +174,7 @@ class Machine:
         window = Window(part.at, part.at + part.size, part)
         if isinstance(part, Hole):
             self.holes.append(window)
+            self.holes.sort(key=lambda w: w.end - w.start)             # a small one inside a larger one counts
             for at, end in self._gaps(window):
                 self.engine.slow.window(at, end - at)
             return

@@ -414,6 +414,8 @@ class CortexM(Exceptions, Cpu):
             self._usage(ex.DIVBYZERO)
         elif number == layout.AS_USER:
             self._access_as_user()
+        elif number == layout.RETURN and self.engine.pc < EXC_RETURN_PAGE:
+            self._call_in_python()
         elif number == layout.RETURN:
             self._jumped_high(self.engine.pc)
         elif not self.fpu or not self._fp_allowed() or not self._is_fp():
@@ -471,9 +473,7 @@ class CortexM(Exceptions, Cpu):
             self.leave(pc | self.engine.state.context & 1)
             return
         if self._at_supervisor_call(pc) and not fault.access & EXEC:   # the frame cannot be written, or the vector not read
-            self.engine.set_position(pc + 2, self.engine.state.context)
-            self.engine.insns += 1
-            self._supervisor_call()
+            self._call_in_python()
             return
         if fault.access & EXEC:
             if fault.address >= 0xF000_0000 and fault.address == pc:
@@ -491,6 +491,12 @@ class CortexM(Exceptions, Cpu):
             self.engine.evaluate_one(Lenient(self.engine))
             return
         self._memory_fault(ex.DACCVIOL if self.mpu_denies(error) else ex.PRECISERR, fault.address)
+
+    def _call_in_python(self) -> None:
+        """Complete an SVC whose exception native code cannot enter, and enter it here."""
+        self.engine.set_position(self.engine.pc + 2, self.engine.state.context)
+        self.engine.insns += 1
+        self._supervisor_call()
 
     def _at_supervisor_call(self, pc: int) -> bool:
         data = self.space.peek(pc, 2)

@@ -245,6 +245,8 @@ class Exceptions:
         self.mode_changed(thumb=vector & 1, pc=vector & 0xFFFFFFFE)
         self.engine.folded(vector)
         self.dirty = True
+        if vector >= 0xF000_0000:                      # not a return: nothing there can be executed
+            self.fault(HARD_FAULT if self.v6 else MEM_MANAGE, IACCVIOL)
 
     # -- return (B1.5.8) ---------------------------------------------------------------------------------------------------
     def leave(self, link: int) -> None:

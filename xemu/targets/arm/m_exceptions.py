@@ -34,6 +34,7 @@ def SVC(cpu, imm8):
         frame = (old - FRAME) & -8
         cpu.probe(frame, FRAME, write=True)
         vector = cpu.mem_read(cpu.VTOR + 4 * SVCALL, 4)
+        _not_high(cpu, vector)
         words = (*(cpu.R[n] for n in (0, 1, 2, 3, 12, 14)), cpu.pc + 2, xpsr(cpu, old[2]))
         for i in range(0, 8, 2):
             cpu.mem_write(frame + 4 * i, cat(words[i + 1], words[i]), checked=False)
@@ -69,9 +70,16 @@ def exception_return(cpu):
         _unstack(cpu, word, bit, to_handler, to_process)
 
 
+def _not_high(cpu, vector: Bits) -> None:
+    """Leave a vector that points to EXC_RETURN values to the machine: a fetch from there is a fault, not a return."""
+    with when(vector[31:28] == 15):
+        cpu.abort("exception", RETURN)
+
+
 def _switch(cpu, word: RegNo, bit: Bits) -> None:
     """Tail-chaining to PendSV, what kernels switch threads with: the frame stays where it is."""
     vector = cpu.mem_read(cpu.VTOR + 4 * PENDSV, 4)
+    _not_high(cpu, vector)
     cpu.R[14] = cpu.pc | 1
     active = cpu.ACTIVE[word] & ~bit
     cpu.ACTIVE[word] = active
