@@ -97,7 +97,7 @@ def test_no_row_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) 
     ("words", "message"),
     [
         (["arm"], "an architecture and the bytes of an instruction are needed: xemu decode arm 020091e0"),
-        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb"),
+        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m"),
         (["arm", "0200"], "02 00: 2 bytes given, the instruction has 4"),
         (["thumb", "4ff0"], "4f f0: 2 bytes given, the instruction has 4"),
         (["arm", "adds"], "adds: not pairs of hexadecimal digits"),

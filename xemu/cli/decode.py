@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import Option, help_text, parse
 from xemu.errors import IsaError, UsageError
+from xemu.targets.arm.layout import FPV5_DP, V6M, V7EM, MContext
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,10 @@ ARCH is {}. BYTES are hexadecimal, as they lie in memory (`xemu decode arm 02009
 the word a manual shows (`xemu decode arm 0xe0910002`, `xemu decode thumb 0xf04f0001`)."""
 
 #: ARCH -> (target, context word)
-ARCHITECTURES = {"arm": ("arm", 0), "thumb": ("arm", 1)}
+ARCHITECTURES = {
+    "arm": ("arm", 0), "thumb": ("arm", 1), "v6-m": ("arm-m", MContext(STRICT=1, ARCH=V6M).word), "v7-m": ("arm-m", MContext().word),
+    "v7e-m": ("arm-m", MContext(ARCH=V7EM, FPU=FPV5_DP).word),
+}
 PAGE = 4096
 SHOWN = {"all": ("handler", "region"), "none": (), "handler": ("handler",), "region": ("region",)}
 
