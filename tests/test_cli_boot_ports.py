@@ -106,7 +106,9 @@ from xemu.hw.machine import machine
 class Broken(Device):
     DATA = Reg(0, "Data")
     def after_reset(self):
-        self.machine.events.at(10_000_000, lambda: 1 / 0)
+        self.machine.events.at(10_000_000, self.spoil)
+    def spoil(self):
+        self.machine.cpu.interrupts = lambda: 1 / 0
 
 @machine("mine", "Mine")
 def mine(m):
@@ -123,7 +125,7 @@ def test_an_error_of_xemu_is_one_line_and_restores_the_terminal(tmp_path: Path) 
     with on_a_terminal("--machine", board, *raw(tmp_path / "a.bin", program(thumb.console(b"ok"), SPIN))[2:]) as terminal:
         terminal.expect("ok")
         assert terminal.is_raw
-        terminal.expect("xemu: internal error: ZeroDivisionError: division by zero (board.py:9); this is a bug in xemu")
+        terminal.expect("xemu: internal error: ZeroDivisionError: division by zero (board.py:11); this is a bug in xemu")
         assert terminal.wait() == 125
         assert terminal.is_restored
         assert "Traceback" not in terminal.text

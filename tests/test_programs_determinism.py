@@ -36,7 +36,8 @@ def debian(need: Callable[..., str], name: str) -> list[str | Path]:
         if name == "busybox":
             return [busybox(), "awk", AWK]
         root = tools()
-        return ["-L", root, root / "usr/bin/python3.11", "-I", "-S", "-c", PYTHON]
+        no_cache = ["-B", "-X", "pycache_prefix=/does/not/exist"]          # what an earlier run has compiled would change this one
+        return ["-L", root, root / "usr/bin/python3.11", "-I", "-S", *no_cache, "-c", PYTHON]
     except PackageError as error:
         pytest.fail(f"Debian's packages for armhf: {error}")
 
