@@ -17,9 +17,9 @@ PARTS: Final = 4                 # of a board's programs, so that several proces
 SECONDS: Final = 60.0            # virtual; the longest takes a few
 
 
-def failure(board: str, program: Path, *, jit: bool) -> str | None:
-    """Run a program; return what went wrong, None if nothing did."""
-    running = start_board(board, program, jit=jit)
+def failure(board: str, program: Path, directory: Path, *, jit: bool) -> str | None:
+    """Run a program, which may write files to a directory; return what went wrong, None if nothing did."""
+    running = start_board(board, program, jit=jit, semihosting=directory)
     try:
         stop = running.run(SECONDS)
     finally:
@@ -31,10 +31,10 @@ def failure(board: str, program: Path, *, jit: bool) -> str | None:
 @pytest.mark.parametrize("jit", [True, False], ids=["default", "interpreter"])
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("board", BOARDS)
-def test_what_passes_under_qemu_passes_here(board: str, part: int, jit: bool, need: Callable[..., str]) -> None:
+def test_what_passes_under_qemu_passes_here(board: str, part: int, jit: bool, need: Callable[..., str], tmp_path: Path) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
     good = qemu_passes(board)
     assert len(good) > 1000
     chosen = [p for p in programs(board) if p.stem in good][part::PARTS]
-    failed = [text for p in chosen if (text := failure(board, p, jit=jit)) is not None]
+    failed = [text for p in chosen if (text := failure(board, p, tmp_path, jit=jit)) is not None]
     assert failed == []
