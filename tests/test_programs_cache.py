@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,8 +55,10 @@ def fill(path: Path, rng: random.Random) -> None:
 
 
 def forbid(path: Path, _rng: random.Random) -> None:
-    path.unlink()
-    path.mkdir()
+    while not path.is_dir():                      # the last run's compiler process may still be writing
+        path.unlink(missing_ok=True)
+        with suppress(FileExistsError):
+            path.mkdir()
 
 
 @pytest.mark.parametrize("damage", [truncate, flip, empty, fill, forbid])

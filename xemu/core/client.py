@@ -91,6 +91,9 @@ class Client:
                     continue
             self.pids.discard(pid)
 
+    def __del__(self) -> None:
+        self._stop()
+
     def forget(self) -> None:
         """Drop the parent's worker in a forked child."""
         self.pids.clear()
@@ -149,8 +152,9 @@ class Client:
             self._send_next()
         if self.current is None:
             return
-        ready, _, _ = select.select([self.back], [], [], timeout)
-        if not ready:
+        waiter = select.poll()                            # select() knows descriptors below 1024 only
+        waiter.register(self.back, select.POLLIN)
+        if not waiter.poll(None if timeout is None else timeout * 1000):
             return
         try:
             message = receive(self.back)
