@@ -15,9 +15,10 @@ from tests.support.programs import missing_tools
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# A shell that starts us in the background has SIGINT ignored, and so would the processes that tests send it to.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# Who is started in the background, or by nohup, has these ignored, and so would the processes that tests send them to.
+for _number, _action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        signal.signal(_number, _action)
 UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
 
 

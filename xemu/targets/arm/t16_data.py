@@ -198,6 +198,12 @@ def CMP_high(cpu, Rdn4, Rm4):
     alu(cpu, BY_NAME["CMP"], 1, None, cpu.R[Rdn4], cpu.R[Rm4])
 
 
+@t16("01000101 1 Rm4 111", "cmp pc, {Rm}")
+def CMP_pc(cpu, Rm4):
+    """CMP (register), T2, with the PC first: UNPREDICTABLE, does what the pseudocode says. ARM ARM A8.8.38."""
+    alu(cpu, BY_NAME["CMP"], 1, None, cpu.pc + 4, cpu.R[Rm4])
+
+
 @t16("01000110 Rdn_top Rm4 Rdn_low", "mov {Rd}, {Rm}")
 def MOV_high(cpu, Rdn4, Rm4):
     """MOV (register), T1. ARM ARM A8.8.103."""
