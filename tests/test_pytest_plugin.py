@@ -96,7 +96,7 @@ def test_tests_repeat_exactly() -> None:
         board.uart().expect("> ")
         board.uart().send("help\r")
         board.uart().expect("exit")
-        ends.append((board.machine.now, board.pc, board.uart().text, board.machine.door))
+        ends.append((board.machine.now, board.pc, board.uart().text, board.machine.door.entries))
         board.close()
     assert ends[0] == ends[1]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from xemu.core.target import Target
 
-FORMAT = 3
+FORMAT = 4
 LIMIT = 256 << 20                 # bytes of one file before it is started anew
 BUILDS = 8                        # directories of other builds and targets that are kept
 HEADER = struct.Struct("<4sII")   # magic, length, checksum of an entry

@@ -39,12 +39,12 @@ class Region:
 
 
 def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, targets: list[int] | None = None,
-                   tracing: bool = False, cache: Cache | None = None) -> Region | None:
-    """Compile the region around `head`; None if nothing there is worth it."""
+                   points: list[int] | None = None, tracing: bool = False, cache: Cache | None = None) -> Region | None:
+    """Compile the region around `head`, leaving at `points`; None if nothing there is worth it."""
     target.load_rows()
     tries = decoder.tries(target, cache)
     for limit in (LIMIT, LIMIT // 8):
-        em = RegionEmitter(target, context, Code(pages), tries, targets=targets, tracing=tracing)
+        em = RegionEmitter(target, context, Code(pages), tries, targets=targets, points=points, tracing=tracing)
         text = em.build(head, limit)
         if text is None:
             return None
@@ -59,7 +59,7 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
 def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region: Region, *, tracing: bool) -> None:
     """Write a region to the cache: the object first, then the index entry that names it."""
     digests = [(p, page_digest(pages[p])) for p in region.pages]
-    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.pages, digests))
+    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.pages, digests, region.inside))
     if offset is not None:
         cache.append(f"index-{int(tracing)}", (context, digests, offset))
 

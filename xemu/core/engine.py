@@ -20,18 +20,22 @@ from xemu.core.records import (
     COMPLETE,
     F_ACCESS,
     F_ALIGN,
+    F_FULL,
     F_SLOW,
+    F_WATCH,
     FAULT,
     GUARD,
     HASH_MULTIPLIER,
     JUMP_CACHE,
     JUMP_ENTRIES,
+    KEPT,
     NEED_HANDLER,
     NEW_PAGE,
     NO_ROW,
     PAGE_ENTRY,
     PAGE_HASH,
     PINNED,
+    POINT,
     POSTED,
     RING,
     STATE_BYTES,
@@ -39,6 +43,8 @@ from xemu.core.records import (
     TARGET,
     TRAP_BASE,
     TRAPS,
+    WATCH,
+    WATCHES,
     Geometry,
 )
 from xemu.core.slowpages import SlowPages
@@ -61,6 +67,7 @@ SKIPPED = CELL["skipped"]
 EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
 POSTED_ROOM = 1 << 16   # writes that devices may have waiting
+KEPT_ROOM = 1024        # pages whose old contents may wait
 EAGER_HEAT = 8           # the same with --eager-jit
 _COMPLETE = range(TRAP_BASE, TRAP_BASE + COMPLETE)
 HEAT = 600               # executions of a branch target before it is offered to the compiler
@@ -77,6 +84,8 @@ class ExitKind(Enum):
     KICK = "kick"
     EVENT = "event"              # a row of the target asks the machine to look: its instruction is complete
     EXCEPTION = "exception"      # … its instruction did not happen
+    POINT = "point"              # the next instruction is one that a debugger wants to see first
+    WATCH = "watch"              # … makes an access that a debugger wants to see first (`number`: which watch)
 
 
 class Fault(NamedTuple):
@@ -184,6 +193,13 @@ class EngineState(StateBlock):
         """Return everything a guest thread has in registers."""
         return struct.pack("<QQ", self.engine.pc, self.context) + bytes(self.buffer[ENGINE_BYTES:])
 
+    def restore(self, data: bytes) -> None:
+        """Take back exactly what `save` gave: the same thread, monitors included."""
+        pc, context = struct.unpack_from("<QQ", data)
+        self.buffer[ENGINE_BYTES:] = data[16:]
+        self.engine.cells[CELL["ctx_key"]] = context << 48
+        self.engine.set_position(pc, context)
+
     def load(self, data: bytes) -> None:
         """Continue as another guest thread."""
         pc, context = struct.unpack_from("<QQ", data)
@@ -212,6 +228,8 @@ class SpaceMemory:
     def load(self, addr: int, size: int, align: int) -> int:
         """Read."""
         self._aligned(addr, align, READ)
+        if self.engine.watches:
+            self.engine.check_watches(addr, size, READ)
         if self._slow(addr, size):
             return self.engine.slow_access(addr, size, write=False)
         return int.from_bytes(self.space.read(addr, size), "little")
@@ -219,6 +237,8 @@ class SpaceMemory:
     def store(self, addr: int, size: int, align: int, value: int) -> None:
         """Write."""
         self._aligned(addr, align, WRITE)
+        if self.engine.watches:
+            self.engine.check_watches(addr, size, WRITE)
         if self._slow(addr, size) or (addr >> 12 in self.engine.slow.read_only and not self.space.flags[addr >> 12] & WRITE):
             self.engine.slow_access(addr, size, write=True, value=value)
         else:
@@ -245,6 +265,14 @@ class AlignmentFaultError(Exception):
     def __init__(self, address: int, access: int) -> None:
         super().__init__(address, access)
         self.address, self.access = address, access
+
+
+class WatchError(Exception):
+    """An access in the evaluator that somebody watches."""
+
+    def __init__(self, number: int, access: int) -> None:
+        super().__init__(number, access)
+        self.number, self.access = number, access
 
 
 class Engine:
@@ -276,6 +304,11 @@ class Engine:
         self._address_mask = (1 << target.address_bits) - 1
         self._inside = [(i.geometry.block - 1, i.geometry.shift) for i in target.sets]
         self._looks = 0
+        self.points: dict[int, int] = {}           # address of an instruction -> native function that runs instead of it
+        self.passing = -1                          # address of a point that does not stop the next time it is reached
+        self.watches: list[tuple[int, int, int]] = []      # first and last address, accesses (READ, WRITE)
+        self._unwatched = False                    # the next instruction makes its accesses unseen
+        self.kept: list[tuple[int, bytes]] = []    # see `keep_pages`
         space.code_changed = self.code_changed
 
     # -- construction --------------------------------------------------------------------------------------------
@@ -400,6 +433,7 @@ class Engine:
             else:
                 self._enter_page(page)
             self._mark_code(address)
+            self._pin_points(page)
             self.library.page_decoded(page)
         return page
 
@@ -512,11 +546,124 @@ class Engine:
     def unpin(self, pc: int, context: int) -> None:
         """Undo `pin` where the page still exists."""
         page = self.pages.get((pc & ~4095, context))
-        if page is None:
+        if page is None or pc & (page.geometry.unit - 1):
             return
         record, cold = page.record(pc), page.cold(pc)
+        if not ctypes.c_uint32.from_address(cold + COLD_FLAGS).value & PINNED:
+            return
         ctypes.memmove(record, ctypes.string_at(cold, 8), 8)
         ctypes.memset(cold, 0, COLD)
+
+    # -- points and watches ----------------------------------------------------------------------------------------
+    def set_point(self, pc: int, function: int = 0) -> None:
+        """Stop before the instruction at pc, or run a native function (a handler) that decides.
+
+        Decoded code elsewhere, and regions that do not contain pc, stay as they are.
+        """
+        if pc in self.points:
+            self._unpin_everywhere(pc)
+        self.points[pc] = function or self.library.natives["point"]
+        self.library.exclude(pc)
+        for context in {c for _, c in self.pages}:
+            page = self.pages.get((pc & ~4095, context))
+            if page is not None and not pc & (page.geometry.unit - 1):
+                self.pin(page, pc, self.points[pc])
+
+    def clear_point(self, pc: int) -> None:
+        """Forget a point."""
+        if self.points.pop(pc, None) is not None:
+            self._unpin_everywhere(pc)
+            self.library.drop_regions(pc & ~4095)          # those that were made to leave there
+
+    def _unpin_everywhere(self, pc: int) -> None:
+        for context in {c for _, c in self.pages}:
+            self.unpin(pc, context)
+
+    def _pin_points(self, page: CodePage) -> None:
+        """Set the points of a page that was just made."""
+        for pc, function in self.points.items():
+            if pc & ~4095 == page.address and not pc & (page.geometry.unit - 1):
+                self.pin(page, pc, function)
+
+    def pass_point(self) -> None:
+        """Let the next instruction run even where a point is set."""
+        self.passing = self.pc
+
+    def _run_lifted(self) -> Exit | None:
+        """Run the one instruction at pc whose point has been passed."""
+        pc, context, before = self._pc, self.cells[CTX_KEY] >> 48, self.insns
+        self.passing = -1
+        self.unpin(pc, context)
+        out = self._run(1)
+        page = self.pages.get((pc & ~4095, context))
+        if page is not None and pc in self.points:
+            self.pin(page, pc, self.points[pc])
+        if out.kind is ExitKind.BUDGET:
+            return None
+        if out.kind is ExitKind.KICK and self.insns == before:
+            self.passing = pc
+        return out
+
+    def _run_unwatched(self) -> Exit | None:
+        """Run one instruction whose accesses have been passed."""
+        self._unwatched = False
+        self.cells[CELL["watch_count"]] = 0
+        try:
+            out = self._run(1)
+        finally:
+            self.cells[CELL["watch_count"]] = len(self.watches)
+        return None if out.kind is ExitKind.BUDGET else out
+
+    def watch(self, ranges: list[tuple[int, int, int]]) -> None:
+        """Stop before accesses to these ranges: (address, length in bytes, READ | WRITE)."""
+        self.watches = [(address, address + length - 1, access) for address, length, access in ranges][:WATCHES]
+        table = b"".join(struct.pack("<QQQ", *entry) for entry in self.watches)
+        if not self.cells[CELL["watches"]]:
+            self.cells[CELL["watches"]] = host.reserve(WATCHES * WATCH)
+        ctypes.memmove(self.cells[CELL["watches"]], table, len(table))
+        self.cells[CELL["watch_count"]] = len(self.watches)
+        pages: dict[int, int] = {}
+        for first, last, access in self.watches:
+            for page in range(first >> 12, (last >> 12) + 1):
+                pages[page] = pages.get(page, 0) | access
+        self.slow.watch(pages)
+
+    def pass_watches(self) -> None:
+        """Let the next instruction make its accesses unseen."""
+        self._unwatched = True
+
+    def check_watches(self, address: int, size: int, access: int) -> None:
+        """Raise WatchError where an access of the evaluator is watched."""
+        if self.cells[CELL["watch_count"]]:
+            for number, (first, last, wanted) in enumerate(self.watches):
+                if first < address + size and address <= last and wanted & access:
+                    raise WatchError(number, access)
+
+    # -- what pages held ---------------------------------------------------------------------------------------------
+    def keep_pages(self) -> None:
+        """Have the contents of CLEAN pages kept before their first change; see `take_kept`."""
+        if not self.cells[CELL["kept"]]:
+            self.cells[CELL["kept"]] = host.reserve(KEPT_ROOM * KEPT)
+        self.cells[CELL["kept_room"]] = KEPT_ROOM
+        self.space.keep = self._keep
+
+    def _keep(self, page: int) -> None:
+        """Keep a page's contents; it is about to be changed by something that is not an instruction."""
+        self._drain_kept()
+        self.kept.append((page, bytes(self.space.mem[page << 12:(page << 12) + 4096])))
+
+    def _drain_kept(self) -> None:
+        count, at = self.cells[CELL["kept_count"]], self.cells[CELL["kept"]]
+        self.cells[CELL["kept_count"]] = 0
+        for i in range(count):
+            entry = at + i * KEPT
+            self.kept.append((ctypes.c_uint64.from_address(entry).value, ctypes.string_at(entry + 16, 4096)))
+
+    def take_kept(self) -> list[tuple[int, bytes]]:
+        """Return (page number, contents before the change) in the order of the changes since the last time."""
+        self._drain_kept()
+        kept, self.kept = self.kept, []
+        return kept
 
     # -- devices -------------------------------------------------------------------------------------------------
     def connect_devices(self, access: DeviceAccess) -> None:
@@ -594,6 +741,15 @@ class Engine:
 
     def run(self, budget: int) -> Exit:
         """Execute at most `budget` instructions; return why it stopped."""
+        if self._unwatched and budget > 0:
+            before = self.insns
+            out = self._run_unwatched()
+            if out is not None:
+                return out
+            budget -= self.insns - before
+        return self._run(budget)
+
+    def _run(self, budget: int) -> Exit:
         cells, end, enter, block = self.cells, self.insns + budget, self._enter, self.block
         while True:
             if self.kicked:
@@ -646,6 +802,10 @@ class Engine:
         if reason == NO_ROW:
             address = cells[CELL["exit_pc"]]
             return self._fault(address, EXEC) if address != self._pc else Exit(ExitKind.UNDEFINED, self._pc)
+        if reason == POINT:
+            if self._pc == self.passing:
+                return self._run_lifted()
+            return Exit(ExitKind.POINT, self._pc)
         if reason not in _COMPLETE:                          # take back what its prefix did
             self._restore_guard(cells[CELL["exit_record"]])
         if reason == FAULT:
@@ -683,6 +843,13 @@ class Engine:
             return Exit(ExitKind.FAULT, self._pc, fault=Fault(address, access, "ALIGN"))
         if kind == F_SLOW:
             return self.evaluate_one()
+        if kind == F_WATCH:
+            return Exit(ExitKind.WATCH, self._pc, address, Fault(self.watches[address][0], access, "WATCH"))
+        if kind == F_FULL:
+            self._drain_kept()
+            return None
+        if access == WRITE and address >> 12 in self.slow.read_only and address >> 12 in self.space.hidden:
+            return self.evaluate_one()                       # what may only be read is somebody's matter; its page is watched
         return self._fault(address, access)
 
     def _fault(self, address: int, access: int) -> Exit:
@@ -715,6 +882,8 @@ class Engine:
             return self._fault(e.address, e.access)
         except AlignmentFaultError as e:
             return Exit(ExitKind.FAULT, pc, fault=Fault(e.address, e.access, "ALIGN"))
+        except WatchError as e:
+            return Exit(ExitKind.WATCH, pc, e.number, Fault(self.watches[e.number][0], e.access, "WATCH"))
         if outcome.abort is not None:
             return self._trap(outcome.abort[0], outcome.abort[1])
         self.insns += 1
@@ -751,6 +920,10 @@ class Engine:
     def trace_hash(self) -> int:
         """The trace hash so far."""
         return self.cells[CELL["hash"]]
+
+    @trace_hash.setter
+    def trace_hash(self, value: int) -> None:
+        self.cells[CELL["hash"]] = value
 
 
 __all__ = ["Engine", "Exit", "ExitKind", "Fault", "Options"]

@@ -16,6 +16,8 @@ from xemu.core.objects import BadObjectError
 from xemu.core.records import AGAIN, PREFIXES, TABLES, V_PREDICATED, VARIANT
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemu.core.decoder import Decoded
     from xemu.core.engine import CodePage, Engine
     from xemu.core.isa import Variant
@@ -43,11 +45,12 @@ class Heat:
 
 
 class PublishedRegion(NamedTuple):
-    """A region that is installed: its context, entries and pages."""
+    """A region that is installed: its context, entries, pages and instructions."""
 
     context: int
     entries: list[int]
     pages: list[int]
+    inside: list[int]
 
 
 class Library:
@@ -278,7 +281,11 @@ class Library:
             code = self.engine.code_around(page)
             generations = {p: self.engine.pages[p, context].generation for p in code if (p, context) in self.engine.pages}
             targets = self.engine.targets(code, context)
-            request = ("region", self.target.name, context, self.options.tracing, list(code.items()), pc, targets)
+            points = [p for p in self.engine.points if p & ~4095 in code]
+            if pc in points:
+                self.covered.discard((context, pc))
+                continue
+            request = ("region", self.target.name, context, self.options.tracing, list(code.items()), pc, targets, points)
             self.client.ask(request, partial(self._region_done, context, pc, code, generations))
             return
 
@@ -293,12 +300,14 @@ class Library:
                 return
             if self.engine.space.peek(p, 4096) != code[p]:
                 return
-        self._publish(context, blob, entries, pages)
+        if not self.engine.points.keys().isdisjoint(inside):
+            return                                    # a point was set meanwhile
+        self._publish(context, blob, entries, pages, inside)
         self._ask_handlers(context, variants, urgent=False)      # for where the region is left; nothing else may ever have run there
         for i in inside:                              # no longer hot; they count on, and come back if the region does not help
             self.hot.pop((context, i), None)
 
-    def _publish(self, context: int, blob: bytes, entries: list[int], pages: list[int]) -> None:
+    def _publish(self, context: int, blob: bytes, entries: list[int], pages: list[int], inside: list[int]) -> None:
         """Install a region at its entries."""
         fresh = [pc for pc in entries if (context, pc) not in self.covered]
         if not fresh:
@@ -313,7 +322,7 @@ class Library:
         for pc in fresh:
             self.covered.add((context, pc))
             self.engine.pin(self.engine.page(pc, context), pc, address)
-        self.regions.append(PublishedRegion(context, fresh, pages))
+        self.regions.append(PublishedRegion(context, fresh, pages, inside))
 
     def _read_index(self) -> None:
         """Learn which regions the cache has."""
@@ -332,9 +341,9 @@ class Library:
         for digests, offset in self.index.get((page.context, page.address, page_digest(data)), ()):
             if all(self._digest_is(a, d) for a, d in digests):
                 done = self.cache.read(f"regions-{int(self.options.tracing)}", offset)
-                if done is not None and done[3] == digests:        # the file may have been started anew since
-                    self.engine.stats["cache_hits"] += 1
-                    self._publish(page.context, done[0], done[1], done[2])
+                if done is not None and done[3] == digests and self.engine.points.keys().isdisjoint(done[4]):
+                    self.engine.stats["cache_hits"] += 1           # (the file may have been started anew since, hence the digests)
+                    self._publish(page.context, done[0], done[1], done[2], done[4])
 
     def _digest_is(self, address: int, digest: bytes) -> bool:
         if not self.engine.space.flags[address >> 12] & EXEC:
@@ -342,18 +351,30 @@ class Library:
         data = self.engine.space.peek(address, 4096)
         return data is not None and page_digest(data) == digest
 
-    def dropped(self, pages: list[CodePage]) -> None:
-        """Forget the regions that were made from these pages."""
-        gone = {(p.context, p.address) for p in pages}
+    def _drop_where(self, wanted: Callable[[PublishedRegion], bool]) -> None:
         kept = []
         for region in self.regions:
-            if any((region.context, a) in gone for a in region.pages):
+            if wanted(region):
                 for pc in region.entries:
                     self.covered.discard((region.context, pc))
                     self.engine.unpin(pc, region.context)
             else:
                 kept.append(region)
         self.regions = kept
+
+    def exclude(self, pc: int) -> None:
+        """Drop the regions that contain an instruction: a point stands there now."""
+        self._drop_where(lambda region: pc in region.inside)
+
+    def drop_regions(self, page: int) -> None:
+        """Drop the regions made from a page, and compile anew what is hot there."""
+        self._drop_where(lambda region: page in region.pages)
+        self.covered = {(c, pc) for c, pc in self.covered if pc & ~4095 != page}
+
+    def dropped(self, pages: list[CodePage]) -> None:
+        """Forget the regions that were made from these pages."""
+        gone = {(p.context, p.address) for p in pages}
+        self._drop_where(lambda region: any((region.context, a) in gone for a in region.pages))
         self.covered = {(c, pc) for c, pc in self.covered if (c, pc & ~4095) not in gone}
 
     def after_fork(self) -> None:

@@ -139,6 +139,12 @@ class AddressSpace:
         self.lost: list[int] = []          # addresses touched past the end of a mapped file; they read as zero now
         self.page_lost: Callable[[], None] = lambda: None
         self.mirrors: dict[int, tuple[int, ...]] = {}     # page number -> the other pages that show the same memory
+        self.hidden: dict[int, int] = {}      # watched page -> READ where its flag byte hides that (see slowpages.py)
+        self.watched: dict[int, int] = {}     # page number -> accesses that a debugger wants to see
+        self.rights_changed: Callable[[], None] = lambda: None       # called when flags were set anew while pages are watched
+        self.keep: Callable[[int], None] | None = None    # told of each CLEAN page before its first change
+        self.changing: Callable[[int, int], None] | None = None      # told of each range before its mapping changes
+        self.seen: Callable[[int, int, int], None] | None = None     # told of accesses by others than instructions to watched pages
         self._guard: object = None
         self._areas: list[Area] = []
         self._starts: list[int] = []
@@ -167,6 +173,7 @@ class AddressSpace:
         `path` is what /proc/self/maps shows; for files it is asked from the host when left out.
         """
         length = self._whole_pages(addr, length)
+        self._about_to_change(addr, length)
         if fd < 0:
             self._forget_code(addr, length)
             hostmem.anonymous(self.base + addr, length, shared=shared)
@@ -223,6 +230,7 @@ class AddressSpace:
     def unmap(self, addr: int, length: int) -> None:
         """Make a range inaccessible; holes in it are fine."""
         length = self._whole_pages(addr, length)
+        self._about_to_change(addr, length)
         self._forget_code(addr, length)
         hostmem.reserve(self.base + addr, length)
         self._remove_areas(addr, addr + length)
@@ -238,6 +246,7 @@ class AddressSpace:
             raise OSError(ENOMEM, os.strerror(ENOMEM))
         if prot & WRITE and not all(a.may_write for a in inside):
             raise OSError(EACCES, os.strerror(EACCES))
+        self._about_to_change(addr, length)
         self._forget_code(addr, length)
         pieces = [a.part(max(a.start, addr), min(a.end, end)) for a in inside]
         self._remove_areas(addr, end)
@@ -252,6 +261,7 @@ class AddressSpace:
         old_length, new_length = _round(old_length), _round(new_length)
         area = self._one_area(old, old_length)
         self._whole_pages(new, new_length)
+        self._about_to_change(old, old_length)
         self._forget_code(old, old_length)
         self.unmap(new, new_length)
         hostmem.remap(self.base + old, old_length, new_length, self.base + new)
@@ -271,6 +281,7 @@ class AddressSpace:
         end, new_end = addr + old_length, addr + new_length
         if area.end != end or new_end > self.limit or any(True for _ in self._overlapping(end, new_end)):
             return False
+        self._about_to_change(end, new_end - end)
         hostmem.unmap(self.base + end, new_end - end)
         try:
             hostmem.remap(self.base + addr, old_length, new_length)
@@ -285,6 +296,7 @@ class AddressSpace:
     def discard(self, addr: int, length: int) -> None:
         """Drop private pages' contents (MADV_DONTNEED); they read as zero or as the file again."""
         length = self._whole_pages(addr, length)
+        self._about_to_change(addr, length)
         self._forget_code(addr, length)
         for area in list(self._overlapping(addr, addr + length)):
             start, end = max(area.start, addr), min(area.end, addr + length)
@@ -292,6 +304,7 @@ class AddressSpace:
 
     def clear(self) -> None:
         """Unmap everything (execve)."""
+        self._about_to_change(0, self.limit)
         self._areas.clear()
         self._starts.clear()
         hostmem.reserve(self.base, self.limit)
@@ -343,6 +356,10 @@ class AddressSpace:
         if addr < 0 or addr + length > self.limit:
             raise OSError(ENOMEM, os.strerror(ENOMEM))
         return length
+
+    def _about_to_change(self, addr: int, length: int) -> None:
+        if self.changing is not None:
+            self.changing(addr, length)
 
     def _one_area(self, addr: int, length: int) -> Area:
         area = self.area_at(addr)
@@ -401,6 +418,8 @@ class AddressSpace:
             self.flags[first] = flag
         else:
             self.flags[first : first + count] = bytes((flag,)) * count
+        if self.watched:
+            self.rights_changed()
 
     def _forget_code(self, addr: int, length: int) -> None:
         first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
@@ -417,19 +436,24 @@ class AddressSpace:
             raise GuestFault(self._first_refused(addr, access), access, mapped=False)
         if first == last:
             flag = self.flags[first]
-            if flag & access != access:
+            if flag & access != access and (flag | self.hidden.get(first, 0)) & access != access:
                 raise GuestFault(addr, access, mapped=flag & PROTECTION != 0 or self.area_at(addr) is not None)
         elif length <= 0:
             return self.mem[0:0]
         else:
             flags = bytes(self.flags[first : last + 1])
             bad = flags.translate(_REFUSED[access]).find(1)
+            if bad >= 0 and self.hidden:
+                flags = bytes(flag | self.hidden.get(first + i, 0) for i, flag in enumerate(flags))
+                bad = flags.translate(_REFUSED[access]).find(1)
             if bad >= 0:
                 where = max(addr, (first + bad) << PAGE_SHIFT)
                 raise GuestFault(where, access, mapped=self.area_at(where) is not None)
             flag = CODE | CLEAN if access & WRITE else 0
         if access & WRITE and flag & (CODE | CLEAN):
             self._before_write(addr, length, first, last)
+        if self.hidden and self.seen is not None and not self.hidden.keys().isdisjoint(range(first, last + 1)):
+            self.seen(addr, length, access)
         return self.mem[addr : addr + length]
 
     def _first_refused(self, addr: int, access: int) -> int:
@@ -446,6 +470,8 @@ class AddressSpace:
             self.code_changed(addr, length)
         for page in range(first, last + 1):
             if flags[page] & CLEAN:
+                if self.keep is not None:
+                    self.keep(page)
                 flags[page] = with_fast_write(flags[page] & ~CLEAN)
 
     def read(self, addr: int, length: int) -> bytes:
@@ -513,6 +539,8 @@ class AddressSpace:
         if data:
             first, last = addr >> PAGE_SHIFT, (addr + len(data) - 1) >> PAGE_SHIFT
             self._before_write(addr, len(data), first, last)
+            if self.hidden and self.seen is not None and not self.hidden.keys().isdisjoint(range(first, last + 1)):
+                self.seen(addr, len(data), WRITE)
             self.mem[addr : addr + len(data)] = data
         return True
 

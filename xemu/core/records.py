@@ -40,7 +40,7 @@ class Geometry:
 # -- what native code and the engine agree on ---------------------------------------------------------------------------
 
 #: exit reasons that native code stores; traps and aborts follow, in the order of TRAPS
-STOP, NEW_PAGE, NEED_HANDLER, NO_ROW, FAULT = 1, 2, 3, 4, 5
+STOP, NEW_PAGE, NEED_HANDLER, NO_ROW, FAULT, POINT = 1, 2, 3, 4, 5, 6
 TRAPS = ("syscall", "event", "undefined", "breakpoint", "align", "exception")
 COMPLETE = 2             # the first so many leave after their instruction, the others instead of it
 TRAP_BASE = 16
@@ -55,7 +55,12 @@ PREFIXES = 128           # entries of a prefix table
 PAGE_ENTRY = 32          # bytes of an entry of the page table: key, block, shift, counting handler
 PAGE_HASH = 0x9E3779B97F4A7C15
 PROBE = 1 << 49          # in the description of a slow access: check only
-F_ACCESS, F_ALIGN, F_SLOW = 1, 2, 3          # kinds of failed accesses; F_SLOW: let the evaluator do this instruction
+# kinds of failed accesses; F_SLOW: let the evaluator do this instruction; F_WATCH: somebody watches; F_FULL: no room for the
+# old contents of a page
+F_ACCESS, F_ALIGN, F_SLOW, F_WATCH, F_FULL = 1, 2, 3, 4, 5
+WATCH = 24               # bytes of a watched range: first and last address, the accesses that count (READ, WRITE)
+WATCHES = 4096           # ranges that can be watched
+KEPT = 4096 + 16         # bytes of an entry of the ring of old page contents: page number, 8 bytes of nothing, the page
 
 # -- slow pages: the table `slow_pages` has the address of a block for each (see slowpages.py), plus FINE for kind FINE ---------
 FINE = 1                 # the block has a byte of rights (READ, WRITE) for each GRAIN bytes of memory; else it has device cells

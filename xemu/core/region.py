@@ -108,16 +108,20 @@ def reads_host_flags(cpu: Recorder) -> bool:
 class Discovery:
     """Walks the control flow from a head."""
 
-    def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, targets: list[int] | None = None) -> None:
+    def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, targets: list[int] | None = None,
+                 points: list[int] | None = None) -> None:
         self.target, self.context, self.code, self.tries = target, context, code, tries
         self.targets = targets or []           # addresses that branches were seen to go to
+        self.points = frozenset(points or ())  # instructions that are not for regions: somebody wants to see them first
         self.indirect: set[int] = set()        # those that an indirect jump of the region may go to
         self.iset: IsaSet = target.iset(context)
         self.insns: dict[int, Insn] = {}
         self.returns: set[int] = set()
 
     def decode(self, pc: int, guard: int) -> Decoded | None:
-        """Return the instruction at pc, if its bytes are known and have a row."""
+        """Return the instruction at pc, if its bytes are known and have a row, and no point is set there."""
+        if pc in self.points:
+            return None
         return decoder.decode(self.iset, self.tries, self.code.fetch, pc, guard)
 
     def walk(self, head: int, limit: int = LIMIT) -> None:
@@ -251,11 +255,11 @@ class RegionEmitter(InstructionEmitter):
     """Emits one region."""
 
     def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, *, targets: list[int] | None = None,
-                 tracing: bool = False) -> None:
+                 points: list[int] | None = None, tracing: bool = False) -> None:
         super().__init__(target.layout, target.iset(context).geometry, tracing=tracing)
         self.target, self.context, self.code = target, context, code
         self.iset = target.iset(context)
-        self.find = Discovery(target, context, code, tries, targets)
+        self.find = Discovery(target, context, code, tries, targets, points)
         self.slots: dict[tuple[str, int], str] = {}          # (storage, element) -> alloca
         self.written: set[tuple[str, int]] = set()
         self.grains: dict[tuple[str, int], set[tuple[int, int]]] = {}      # (offset, width) of the accesses to vector slots
@@ -482,7 +486,7 @@ class RegionEmitter(InstructionEmitter):
     def build(self, head: int, limit: int = LIMIT) -> RegionText | None:
         """Emit the region from `head`; None if there is nothing to compile."""
         self.find.walk(head, limit)
-        if not self.find.insns or self.find.insns[head].flow == "leave":
+        if head not in self.find.insns or self.find.insns[head].flow == "leave":
             return None
         self._make_blocks(head)
         self._find_loops(head)

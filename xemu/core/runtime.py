@@ -24,18 +24,22 @@ from xemu.core.records import (
     COUNTER_BYTES,
     F_ACCESS,
     F_ALIGN,
+    F_FULL,
     F_SLOW,
+    F_WATCH,
     FINE,
     GRAIN,
     GUARD,
     JUMP_CACHE,
     JUMP_ENTRIES,
+    KEPT,
     NEED_HANDLER,
     NEW_PAGE,
     NO_ROW,
     PAGE_ENTRY,
     PAGE_HASH,
     PINNED,
+    POINT,
     POSTED,
     RING,
     STOP,
@@ -51,6 +55,7 @@ from xemu.core.records import (
     V_PREDICATED,
     V_REGISTERS,
     VARIANT,
+    WATCH,
     Geometry,
 )
 from xemu.core.state import ENGINE_CELLS as CELL
@@ -126,12 +131,12 @@ def enter(layout: StateLayout) -> str:
 
 
 def leave() -> str:
-    """End a slice (`stop`), or leave for a reason already stored (`trap`)."""
+    """End a slice (`stop`), leave before an instruction somebody wants to see (`point`), or for a reason already stored (`trap`)."""
     out = ""
-    for name in ("stop", "trap"):
+    for name, reason in (("stop", STOP), ("point", POINT), ("trap", 0)):
         f = Native(name)
-        if name == "stop":
-            f.set_state("exit_reason", f"i64 {STOP}")
+        if reason:
+            f.set_state("exit_reason", f"i64 {reason}")
         f.set_state("exit_record", "ptr %rec")
         f.set_state("budget", "i64 %budget")
         f.put("ret void")
@@ -265,11 +270,13 @@ def access() -> str:
     f.label("misaligned")
     f.put("br label %fail")
     f.label("aligned")
-    f.branch_if(f.let(f"icmp eq i64 {size}, 0"), "nothing", "pages")
+    f.branch_if(f.let(f"icmp eq i64 {size}, 0"), "nothing", "watches")
     f.label("nothing")
     f.put("ret i64 0")
+    f.label("watches")
+    _watched(f, need, last_byte)
     f.label("pages")
-    f.put(f"%p = phi i64 [ {first}, %aligned ], [ %p2, %ok ]")
+    f.put(f"%p = phi i64 [ {first}, %watches ], [ {first}, %unwatched ], [ %p2, %ok ]")
     flag = f.get(flags, "%p", "i8")
     start = f.op2("shl", "%p", 12)
     f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 8, 'i8')}, 0"), "quick", "slow")
@@ -296,9 +303,13 @@ def access() -> str:
     f.branch_if(write, "writes", "ok")
     f.label("writes")
     dirty = f.op2("and", flag, ~32, "i8")                                # no longer clean; fast unless code or slow
-    watched = f.let(f"icmp ne i8 {f.op2('and', flag, 16 | 8, 'i8')}, 0")
+    careful = f.let(f"icmp ne i8 {f.op2('and', flag, 16 | 8, 'i8')}, 0")
     fast = f.op2("or", dirty, -128, "i8")
-    f.put_at(flags, "%p", f"i8 {f.let(f'select i1 {watched}, i8 {dirty}, i8 {fast}')}")
+    f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 32, 'i8')}, 0"), "changed", "clean")
+    f.label("clean")
+    _keep(f, mem)
+    f.label("changed")
+    f.put_at(flags, "%p", f"i8 {f.let(f'select i1 {careful}, i8 {dirty}, i8 {fast}')}")
     f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 16, 'i8')}, 0"), "ok", "code")
     f.label("code")
     _hit_granules(f, last_byte)
@@ -306,8 +317,10 @@ def access() -> str:
     f.put("%p2 = add i64 %p, 1")
     f.branch_if(f.let(f"icmp ugt i64 %p2, {last}"), "do", "pages")
     f.label("fail")
-    f.put(f"%kind = phi i64 [ {F_ALIGN}, %misaligned ], [ {F_ACCESS}, %denied ], [ {F_ACCESS}, %grain_denied ], [ {F_SLOW}, %by_hand ]")
-    f.put(f"%p_ = phi i64 [ 0, %misaligned ], [ {start}, %denied ], [ %at, %grain_denied ], [ {start}, %by_hand ]")
+    ways = ((F_ALIGN, "0", "misaligned"), (F_ACCESS, start, "denied"), (F_ACCESS, "%at", "grain_denied"), (F_SLOW, start, "by_hand"),
+            (F_FULL, start, "full"))
+    f.put("%kind = phi i64 " + ", ".join(f"[ {kind}, %{label} ]" for kind, _, label in ways))
+    f.put("%p_ = phi i64 " + ", ".join(f"[ {at}, %{label} ]" for _, at, label in ways))
     bad = f.call("i64", "llvm.umax.i64", "i64 %p_", "i64 %addr")
     f.set_state("fault", "i64 %kind")
     f.set_state("fault_address", f"i64 {bad}")
@@ -334,6 +347,51 @@ def access() -> str:
                 value = f.let(f"load {t}, ptr {where}, align 1")
                 f.put(f"ret i64 {value if n == 8 else f.let(f'zext {t} {value} to i64')}")
     return f.text()
+
+
+def _watched(f: Native, need: str, last_byte: str) -> None:
+    """Stop before an access that touches a watched range: `fault_address` is the number of the range."""
+    count, table = f.state("watch_count"), f.state("watches", "ptr")
+    f.branch_if(f.let(f"icmp eq i64 {count}, 0"), "pages", "watch")
+    f.label("watch")
+    f.put("%w = phi i64 [ 0, %watches ], [ %w2, %unwatching ]")
+    entry = f.at(table, f.op2("mul", "%w", WATCH))
+    touches = f.op2("and", f.let(f"icmp ule i64 {f.get(entry)}, {last_byte}"), f.let(f"icmp uge i64 {f.get(entry, 8)}, %addr"), "i1")
+    wanted = f.let(f"icmp ne i8 {f.op2('and', f.get(entry, 16, 'i8'), need, 'i8')}, 0")
+    f.branch_if(f.op2("and", touches, wanted, "i1"), "caught", "unwatching")
+    f.label("unwatching")
+    f.put("%w2 = add i64 %w, 1")
+    f.branch_if(f.let(f"icmp eq i64 %w2, {count}"), "unwatched", "watch")
+    f.label("caught")
+    f.set_state("fault", f"i64 {F_WATCH}")
+    f.set_state("fault_address", "i64 %w")
+    f.set_state("fault_access", f"i64 {f.let(f'zext i8 {need} to i64')}")
+    f.put("ret i64 0")
+    f.label("unwatched")
+    f.go("pages")
+
+
+def _keep(f: Native, mem: str) -> None:
+    """Keep the contents of the CLEAN page %p before its first change; where the ring is full the engine empties it first."""
+    count, room = f.state("kept_count"), f.state("kept_room")
+    f.branch_if(f.let(f"icmp ult i64 {count}, {room}"), "keep", "no_room")
+    f.label("no_room")                                                   # room 0: nobody wants them
+    f.branch_if(f.let(f"icmp eq i64 {room}, 0"), "changed", "full")
+    f.label("full")
+    f.put("br label %fail")
+    f.label("keep")
+    entry = f.at(f.state("kept", "ptr"), f.op2("mul", count, KEPT))
+    f.put_at(entry, 0, "i64 %p")
+    source, to = f.at(mem, f.op2("shl", "%p", 12)), f.at(entry, 16)
+    f.go("copying")
+    f.label("copying")
+    f.put("%c = phi i64 [ 0, %keep ], [ %c2, %copying ]")
+    f.put(f"store <8 x i64> {f.let('load <8 x i64>, ptr ' + f.at(source, '%c') + ', align 8')}, ptr {f.at(to, '%c')}, align 8")
+    f.put("%c2 = add i64 %c, 64")
+    f.branch_if(f.let("icmp eq i64 %c2, 4096"), "copied", "copying")
+    f.label("copied")
+    f.set_state("kept_count", f"i64 {f.op2('add', count, 1)}")
+    f.go("changed")
 
 
 def _device(f: Native, block: str, write: str, probe: str, size: str) -> None:

@@ -8,10 +8,10 @@ cells in a ring; everything else calls the machine's function. A fine block has 
 from __future__ import annotations
 
 import ctypes
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
-from xemu.core.memory import CLEAN, CODE, PAGE, PAGE_SHIFT, SLOW, GuestFault, with_fast_write
+from xemu.core.memory import CLEAN, CODE, FAST_WRITE, PAGE, PAGE_SHIFT, READ, SLOW, WRITE, GuestFault, with_fast_write
 from xemu.core.records import CELL_BLOCK, CELL_POSTS, CELL_READS, CELL_VALUES, COUNTER_BYTES, FINE, GRAIN
 
 if TYPE_CHECKING:
@@ -71,6 +71,9 @@ class SlowPages:
         self._nothing = DeviceCells()
         self.counters = Counters()
         self._fine: dict[int, ctypes.Array[ctypes.c_char]] = {}
+        self.watched: dict[int, int] = {}                  # page number -> accesses that a debugger wants to see
+        self._hiding: dict[int, tuple[int, Any]] = {}      # watched page -> table entry before, block of rights meanwhile
+        space.rights_changed = self.rewatch
 
     def _enter(self, page: int, block: int) -> None:
         ctypes.c_uint64.from_address(self.table + page * 8).value = block
@@ -129,6 +132,44 @@ class SlowPages:
         block = self._nothing.address if page in self.read_only else 0
         ctypes.c_uint64.from_address(self.table + page * 8).value = block
         self.space.flags[page] = with_fast_write(prot | self.space.flags[page] & (CODE | CLEAN))
+
+    def watch(self, pages: dict[int, int]) -> None:
+        """Send accesses (READ, WRITE) of these pages, and of no others, down the slow path. What the guest may do stays."""
+        for page in list(self.space.hidden):
+            self._unhide(page)
+        self.watched = self.space.watched = pages
+        self.rewatch()
+
+    def rewatch(self) -> None:
+        """Bring the watched pages up to date with rights that have changed."""
+        for page in self.watched:
+            self._hide(page)
+
+    def _hide(self, page: int) -> None:
+        flags, entry = self.space.flags, ctypes.c_uint64.from_address(self.table + page * 8)
+        if page in self.space.hidden and flags[page] & SLOW:                     # as it was left
+            return
+        before, block = self._hiding.pop(page, (0, None))
+        if block is not None and entry.value == ctypes.addressof(block) | FINE:
+            entry.value = before
+        self.space.hidden.pop(page, None)
+        if self.is_device(page) or page in self.rights or not flags[page] & (READ | WRITE):
+            return                                                               # all accesses are slow, or none is allowed
+        reads = self.watched[page] & READ
+        if reads or not entry.value:
+            block = ctypes.create_string_buffer(bytes((flags[page] & (READ | WRITE),)) * (PAGE // GRAIN), PAGE // GRAIN)
+            self._hiding[page] = entry.value, block
+            entry.value = ctypes.addressof(block) | FINE
+        self.space.hidden[page] = flags[page] & READ if reads else 0
+        flags[page] = flags[page] & ~(FAST_WRITE | (READ if reads else 0)) | SLOW
+
+    def _unhide(self, page: int) -> None:
+        read = self.space.hidden.pop(page)
+        if page in self._hiding:
+            ctypes.c_uint64.from_address(self.table + page * 8).value = self._hiding.pop(page)[0]
+        flags = self.space.flags
+        if flags[page] & SLOW:
+            flags[page] = with_fast_write(flags[page] & ~SLOW | read)
 
     def allowed(self, address: int, length: int, access: int) -> None:
         """Check the grains of a fine page; GuestFault names the first byte that may not be touched."""

@@ -58,8 +58,9 @@ def answer(request: tuple[Any, ...], cache: Any) -> Any:
         cache.append(f"handlers-{context}-{int(tracing)}", done)
         return done
     if kind == "region":
-        region = compiler.compile_region(target, context, dict(request[4]), request[5], targets=request[6], tracing=tracing, cache=cache)
-        if region is not None:
+        region = compiler.compile_region(target, context, dict(request[4]), request[5], targets=request[6], points=request[7],
+                                         tracing=tracing, cache=cache)
+        if region is not None and not request[7]:
             compiler.remember_region(cache, context, dict(request[4]), region, tracing=tracing)
         return None if region is None else (region.blob, region.entries, region.pages, region.inside, region.variants)
     if kind == "natives":

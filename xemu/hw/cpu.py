@@ -45,6 +45,21 @@ class Cpu(ABC):
     def check_access(self, address: int, size: int, *, write: bool) -> None:
         """Raise GuestFault where the CPU's own protection forbids an access to a device."""
 
+    def read_register(self, name: str) -> int | None:
+        """Return a register by its name, as debuggers know it; None where there is none."""
+        try:
+            return self.machine.engine.state.read(name)
+        except KeyError:
+            return None
+
+    def write_register(self, name: str, value: int) -> bool:
+        """Change a register (between instructions); False where there is none. The door is the caller's matter."""
+        try:
+            self.machine.engine.state.write(name, value)
+        except KeyError:
+            return False
+        return True
+
     @abstractmethod
     def save(self) -> Any:
         """Return the state as plain data."""

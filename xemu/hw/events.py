@@ -33,6 +33,7 @@ class Events:
         self.sequence = 0
         self.sooner, self.failed = sooner, failed
         self.beat: int | None = None         # of the event that is being run
+        self.done = 0                        # events that were run
 
     def at(self, beat: int, action: Callable[[], None]) -> Event:
         """Have `action` called at a beat."""
@@ -64,6 +65,7 @@ class Events:
                 action, event.action = event.action, None
                 self.beat = event.beat
                 if action is not None:
+                    self.done += 1
                     self._do(action)
         finally:
             self.beat = None
@@ -75,6 +77,22 @@ class Events:
             raise
         except Exception as e:  # noqa: BLE001  a mistake in a device model must not end the run
             self.failed(action, e)
+
+    def save(self) -> list[Event]:
+        """Return what is to come, in order."""
+        return [Event(e.beat, e.sequence, e.action) for e in sorted(self.heap) if e.action is not None]
+
+    def load(self, saved: list[Event], sequence: int) -> None:
+        """Put what devices have planned anew into the order it had, and plan what no device knows of."""
+        planned: dict[Any, Event] = {(e.beat, e.action): e for e in self.heap if e.action is not None}
+        for event in saved:
+            known = planned.get((event.beat, event.action))
+            if known is None:
+                self.heap.append(Event(event.beat, event.sequence, event.action))
+            else:
+                known.sequence = event.sequence
+        self.sequence = sequence
+        heapq.heapify(self.heap)
 
     def clear(self) -> None:
         """Forget all."""

@@ -20,6 +20,7 @@ from xemu.core.engine import Engine, Options
 from xemu.core.memory import PAGE, READ, WRITE, AddressSpace, GuestFault
 from xemu.errors import MachineError
 from xemu.hw.device import BusError, Device
+from xemu.hw.door import Door
 from xemu.hw.events import NEVER, Events
 from xemu.hw.memory import Alias, Hole, Memory
 from xemu.hw.serial import SerialLine
@@ -34,7 +35,10 @@ KHz, MHz = 1_000, 1_000_000
 
 
 class Stop(NamedTuple):
-    """Why `Machine.run` returned: "beats", "exit" (code), "idle", "lockup", "request", "strict"."""
+    """Why `Machine.run` returned: "beats", "insns", "exit" (code), "idle", "lockup", "request", "strict".
+
+    For debuggers: "point" and "watch" (before the next instruction; `code`: which watch), "settled", "exception" (`code`: its number).
+    """
 
     reason: str
     code: int = 0
@@ -63,7 +67,9 @@ class Machine:
     parts: dict[str, Any]
     sources: dict[str, str]              # where each part was named
     serials: list[SerialLine]
-    door: list[tuple[int, str, bytes]]   # (beat, port, bytes): everything that came from outside
+    door: Door                           # everything that came from outside
+    moved: int                           # changes of the state that no instruction made, but for events: see `transitions`
+    on_exception: Callable[[int], bool] | None        # told of each exception entry: True stops the run after it
     reports: list[tuple[int, int | None, str]]        # (beat, pc, text)
     listeners: list[Callable[[str], None]]            # called with each report
     windows: dict[int, list[Window]]     # page number -> devices on it
@@ -85,10 +91,11 @@ class Machine:
     def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
         self.__dict__.update(
             name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None,
-            _end=NEVER, _slice_end=0,
+            _end=NEVER, _insns=NEVER, _slice_end=0, moved=0, on_exception=None,
             parts={}, sources={}, _memories={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
             events=Events(self._sooner, self._event_failed), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
-            door=[], poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
+            door=None, poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
+        self.__dict__["door"] = Door(self)
 
     # -- building ------------------------------------------------------------------------------------------------------
     def __setattr__(self, name: str, part: Any) -> None:
@@ -212,6 +219,11 @@ class Machine:
     def seconds(self) -> float:
         """Virtual seconds since the start."""
         return self.now / self.rate
+
+    @property
+    def transitions(self) -> int:
+        """Changes of the state that no instruction made: events, exceptions entered and left, input. With the beat it names a state."""
+        return self.moved + self.events.done
 
     def _sooner(self, beat: int) -> None:
         if self.running and beat < self._slice_end:
@@ -356,7 +368,7 @@ class Machine:
         """Say what the model lacks or the guest did wrong; the same text once. With `strict` the run stops."""
         if svd is not None and self.svd is not None and (name := self.svd.register_at(svd)):
             text = f"{text} ({name})"
-        if once and text in self.said:
+        if self.door.replaying or (once and text in self.said):
             return
         self.said.add(text)
         pc = self.engine.pc if not self.engine.in_native else None
@@ -407,11 +419,13 @@ class Machine:
             self.stopping = stop
         self.engine.cut()
 
-    def save(self) -> dict[str, Any]:
-        """Return the whole state as plain data (a snapshot)."""
+    def save(self, *, memory: bool = True) -> dict[str, Any]:
+        """Return the whole state as plain data, but for the events (a snapshot). `memory`: with contents of memories."""
         self.deliver_posted()
-        return {"parts": {n: p.save() for n, p in self.parts.items()}, "insns": self.engine.insns, "skipped": self.skipped,
-                "serials": [line.save() for line in self.serials], "random": self.random.getstate()}
+        parts = {n: p.save() for n, p in self.parts.items() if memory or not isinstance(p, Memory)}
+        return {"parts": parts, "insns": self.engine.insns, "skipped": self.skipped, "hash": self.engine.trace_hash,
+                "serials": [line.save() for line in self.serials], "random": self.random.getstate(), "resets": self.resets,
+                "moved": self.moved, "events": (self.events.save(), self.events.sequence, self.events.done)}
 
     def load(self, data: dict[str, Any]) -> None:
         """Go back to a snapshot."""
@@ -419,28 +433,49 @@ class Machine:
         self.engine.insns = data["insns"]
         self.engine.skipped = data["skipped"]
         for n, p in self.parts.items():
-            if p is not self.cpu:
+            if p is not self.cpu and n in data["parts"]:
                 p.load(data["parts"][n])
-        self.cpu.load(data["parts"]["cpu"])           # last: interrupt lines that come up again are not new
+        self.cpu.load(data["parts"]["cpu"])           # last: interrupt lines that come up again are not new ones
         for line, saved in zip(self.serials, data["serials"], strict=True):
             line.load(saved)
         self.random.setstate(data["random"])
+        self.__dict__.update(resets=data["resets"], moved=data["moved"], stopping=None)
+        events, sequence, done = data["events"]
+        self.events.load(events, sequence)
+        self.events.done = done
+        self.engine.trace_hash = data["hash"]
+        self.engine.kicked = False
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
     def deadline(self) -> int:
         """The beat up to which the CPU may run without a look."""
-        return min(self.events.next, self._end)
+        return min(self.events.next, self._end, self.door.next_beat)
 
-    def run(self, beats: int | None = None) -> Stop:
-        """Run for so many beats, or until something stops the machine."""
+    def run(self, beats: int | None = None, *, insns: int | None = None) -> Stop:
+        """Run for so many beats, up to an instruction count, or until something stops the machine."""
         end = NEVER if beats is None else self.now + beats
-        self._end = end
+        self._end, self._insns = end, NEVER if insns is None else insns
+        return self._run(None)
+
+    def settle(self, transition: int | None = None) -> Stop:
+        """Do all that comes before the next instruction, or what comes up to a transition: no instruction is executed.
+
+        Only to get to a transition instructions may be tried that fault.
+        """
+        self._end, self._insns = NEVER, self.engine.insns
+        return self._run(-1 if transition is None else transition)
+
+    def _run(self, settle: int | None) -> Stop:
         self.stopping = None
-        events, cpu, engine = self.events, self.cpu, self.engine
+        events, cpu, engine, end = self.events, self.cpu, self.engine, self._end
         self.running = True
         try:
             while True:
+                if settle is not None and self.transitions >= settle >= 0:
+                    return Stop("settled")
+                if self.door.at is not None:
+                    self.door.feed()
                 now = engine.insns + engine.skipped
                 if events.next <= now:
                     events.run(now)
@@ -448,9 +483,11 @@ class Machine:
                     stop: Stop = self.stopping
                     self.stopping = None
                     return stop
-                if now >= end:
-                    return Stop("beats")
-                if self.poll is not None:
+                if settle is None and (now >= end or engine.insns >= self._insns):
+                    return Stop("beats" if now >= end else "insns")
+                if self.door.at is not None:
+                    self.door.feed()
+                elif self.poll is not None:
                     self.poll()
                 cpu.interrupts()
                 if cpu.sleeping:
@@ -458,28 +495,62 @@ class Machine:
                     if stop_idle is not None:
                         return stop_idle
                     continue
-                budget = min(self.deadline - engine.insns - engine.skipped, SLICE)
+                if settle is not None:
+                    if events.next <= now or self.stopping is not None:
+                        continue
+                    if settle < 0 or self.transitions >= settle:
+                        return Stop("settled")
+                    budget = 1
+                else:
+                    budget = min(self.deadline - engine.insns - engine.skipped, SLICE, self._insns - engine.insns)
                 if budget > 0:
                     self._slice_end = engine.insns + engine.skipped + budget
                     cpu.run(budget)
                 self.deliver_posted()
+                if settle is not None and engine.insns != self._insns:
+                    return Stop("diverged", 1, f"an instruction was executed at beat {now} where none was before")
         finally:
             self.running = False
             self.deliver_posted()
 
     def _sleep(self, end: int) -> Stop | None:
         """The CPU waits for an interrupt: jump to the next event, or wait for the outside."""
-        goal = min(self.events.next, end)
-        if self.idle is not None and not self.idle(goal):
+        goal = min(self.events.next, end, self.door.next_beat)
+        if self.door.at is not None:
+            if goal >= NEVER:
+                return Stop("idle", 0, "idle for ever")
+        elif self.idle is not None and not self.idle(goal):
             goal = min(self.events.next, end)
             if goal >= NEVER:
                 return Stop("idle", 0, "idle for ever")
         elif self.idle is None and goal >= NEVER:
             return Stop("idle", 0, "idle for ever")
-        goal = min(self.events.next, end)
+        goal = min(self.events.next, end, self.door.next_beat)
         if NEVER > goal > self.now and self.stopping is None:      # the idle hook may have moved time itself
             self.engine.skipped += goal - self.now
         return None
+
+    # -- what debuggers do -------------------------------------------------------------------------------------------------
+    def debug_write(self, address: int, data: bytes) -> bool:
+        """Change memory, or a device's registers as a guest's write would; False where nothing takes it. An entry of the door."""
+        window = self._window(address)
+        if window is not None:
+            size = len(data) if len(data) in (1, 2, 4) and not address % len(data) else 1
+            for i in range(0, len(data), size):
+                try:
+                    window.part.write(address + i - window.start, size, int.from_bytes(data[i:i + size], "little"))
+                except (BusError, GuestFault):
+                    return False
+        elif not self.space.poke(address, data):
+            return False
+        self.door.note("memory", f"{address:x}", bytes(data))
+        return True
+
+    def entered(self, number: int) -> None:
+        """Say that the CPU has entered an exception."""
+        self.moved += 1
+        if self.on_exception is not None and self.on_exception(number):
+            self.stop(Stop("exception", number))
 
     def __iter__(self) -> Iterator[tuple[str, Any]]:
         return iter(self.parts.items())

@@ -48,7 +48,9 @@ class SerialLine:
 
     # -- from the guest ------------------------------------------------------------------------------------------------
     def sent(self, data: bytes) -> None:
-        """Take what the UART sends."""
+        """Take what the UART sends; when it is sent again, it has been heard."""
+        if self.machine.door.replaying:
+            return
         self.output += data
         if len(self.output) > 2 * KEEP:
             self.dropped += len(self.output) - KEEP
@@ -59,7 +61,11 @@ class SerialLine:
     # -- to the guest --------------------------------------------------------------------------------------------------
     def feed(self, data: bytes) -> None:
         """Have bytes arrive from now on (a door entry: call it between runs, or at an event)."""
-        self.machine.door.append((self.machine.now, self.name, bytes(data)))
+        self.machine.door.note("serial", self.name, bytes(data))
+        self.arrive(data)
+
+    def arrive(self, data: bytes) -> None:
+        """Take bytes, as the door has them."""
         self.waiting.extend(data)
         self._arm()
 

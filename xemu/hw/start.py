@@ -161,6 +161,12 @@ def save_flash(machine: Machine, path: Path) -> None:
 
 def set_pin(machine: Machine, name: str, level: int | None) -> None:
     """Drive a pin from outside: "gpioa.5", or "gpio.pins.17" where a device has several groups. UsageError, MachineError."""
+    drive_pin(machine, name, level)
+    machine.door.note("pin", name, level)
+
+
+def drive_pin(machine: Machine, name: str, level: int | None) -> None:
+    """The same as the door has it."""
     from xemu.hw.parts import LivePins
 
     part, _, rest = name.partition(".")
@@ -177,11 +183,16 @@ def set_pin(machine: Machine, name: str, level: int | None) -> None:
         raise UsageError(f"--pin {name}: {number!r} is no pin number")
     pins = groups[group] if dot else next(iter(groups.values()))
     pins.set(int(number), level)
-    machine.door.append((machine.now, name, b"" if level is None else bytes([level])))
 
 
 def set_value(machine: Machine, name: str, text: str) -> None:
     """Set a value of a device, as a sensor would: "temp.celsius", or one of a list: "adc.inputs.3". UsageError."""
+    put_value(machine, name, text)
+    machine.door.note("set", name, text)
+
+
+def put_value(machine: Machine, name: str, text: str) -> None:
+    """The same as the door has it."""
     from xemu.hw.parts import Parameter, Var
 
     part, _, rest = name.partition(".")
@@ -206,7 +217,6 @@ def set_value(machine: Machine, name: str, text: str) -> None:
         raise UsageError(f"--set {name}: {variable} is a list of {len(old)}; give them all with commas between, "
                          f"or one as {part}.{variable}.0 to {part}.{variable}.{len(old) - 1}")
     device.settle()
-    machine.door.append((machine.now, name, text.encode()))
 
 
 def _parse_like(old: Any, text: str, name: str) -> Any:

@@ -293,16 +293,23 @@ class CortexM(Exceptions, Cpu):
     def save(self) -> Any:
         return {"state": self.engine.state.save(), "pending": self.pending, "active": self.active, "levels": self.levels,
                 "enabled": self.enabled, "priority": list(self.priority), "group_mask": self.group_mask, "sleeping": self.sleeping,
-                "waiting_event": self.waiting_event, "mpu": self.mpu.save()}
+                "waiting_event": self.waiting_event, "locked_up": self.locked_up, "dirty": self.dirty, "mpu": self.mpu.save()}
 
     def load(self, data: Any) -> None:
-        for name in ("pending", "active", "levels", "enabled", "group_mask", "sleeping", "waiting_event"):
+        for name in ("pending", "active", "levels", "enabled", "group_mask", "sleeping", "waiting_event", "locked_up"):
             setattr(self, name, data[name])
         self.priority = list(data["priority"])
+        self._refresh_wanted = self._as_user = False
         self.mpu.load(data["mpu"])
-        self.engine.state.load(data["state"])
-        self.mpu.apply()
+        self.engine.state.restore(data["state"])
+        self.refresh()
+        self.dirty = data["dirty"]
+
+    def write_register(self, name: str, value: int) -> bool:
+        known = super().write_register(name, value)
         self.dirty = True
+        self.refresh()                                 # masks, stack, privilege and floating-point mode may be others now
+        return known
 
     # -- memory ------------------------------------------------------------------------------------------------------------
     def check_access(self, address: int, size: int, *, write: bool) -> None:
@@ -366,6 +373,9 @@ class CortexM(Exceptions, Cpu):
         """Deal with why the engine has stopped."""
         kind = out.kind
         if kind is ExitKind.BUDGET or kind is ExitKind.KICK:
+            return
+        if kind is ExitKind.POINT or kind is ExitKind.WATCH:
+            self.machine.stop(Stop(kind.value, out.number))
             return
         if kind is ExitKind.SYSCALL:
             self._supervisor_call()

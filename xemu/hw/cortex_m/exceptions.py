@@ -244,6 +244,7 @@ class Exceptions:
         self.sleeping = self.waiting_event = False
         self.mode_changed(thumb=vector & 1, pc=vector & 0xFFFFFFFE)
         self.engine.folded(vector)
+        self.machine.entered(number)
         self.dirty = True
         if vector >= 0xF000_0000:                      # not a return: nothing there can be executed
             self.fault(HARD_FAULT if self.v6 else MEM_MANAGE, IACCVIOL)
@@ -251,6 +252,7 @@ class Exceptions:
     # -- return (B1.5.8) ---------------------------------------------------------------------------------------------------
     def leave(self, link: int) -> None:
         """ExceptionReturn() with an EXC_RETURN value."""
+        self.machine.moved += 1
         number, nested = self.cells["IPSR"].value, self.active.bit_count()
         kind = link & 0xF if link >> 4 & 0xFFFFFFE == 0xFFFFFFE else -1
         wrong = not self.active >> number & 1 or kind not in (1, 9, 13) or (not link & 0x10 and not self.fpu)

@@ -182,6 +182,7 @@ class MpuState:
                 slow.fine(page << 12, grains)
                 if all(r & EXEC for r in grains):              # else the core looks at each instruction: see CortexM._step_checked
                     space.flags[page] |= EXEC
+        slow.rewatch()
         if not same_config:
             self._drop_code()
 

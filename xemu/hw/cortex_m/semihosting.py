@@ -43,6 +43,7 @@ class Semihosting:
         self.output = bytearray()                          # what went to the console
         self.input = bytearray()                           # what console reads give
         self.heap = (0, 0, 0, 0)
+        self.written: list[tuple[int, bytes]] = []         # what the last call has put into memory
 
     def call(self) -> None:
         """Do the call that r0 (number) and r1 (parameter or address of a block) name; the result goes to r0."""
@@ -53,11 +54,22 @@ class Semihosting:
             core.machine.report(f"semihosting call {number:#x} is not known")
             core.r[0] = FAILED
             return
+        if number in INSIDE:
+            core.r[0] = self._do(function, parameter)
+            return
+        name = function.__name__[4:]
+        core.r[0], self.written = core.machine.door.answer("semihosting", name, lambda: (self._do(function, parameter), self.written))
+        if core.machine.door.replaying:
+            for address, data in self.written:
+                core.space.poke(address, data)
+
+    def _do(self, function: Callable[[Semihosting, int], int], parameter: int) -> int:
+        self.written = []
         try:
-            core.r[0] = function(self, parameter) & 0xFFFFFFFF
+            return function(self, parameter) & 0xFFFFFFFF
         except GuestFault as e:
-            core.machine.report(f"semihosting {function.__name__[4:]}: no memory at {e.address:#x}")
-            core.r[0] = FAILED
+            self.core.machine.report(f"semihosting {function.__name__[4:]}: no memory at {e.address:#x}")
+            return FAILED
 
     # -- memory and descriptors ----------------------------------------------------------------------------------------------
     def _words(self, address: int, count: int) -> list[int]:
@@ -73,6 +85,7 @@ class Semihosting:
     def _put(self, address: int, data: bytes) -> None:
         if data and not self.core.space.poke(address, data):
             raise GuestFault(address, 2, mapped=False)
+        self.written.append((address, bytes(data)))
 
     def _fail(self, number: int) -> int:
         self.error = number
@@ -307,3 +320,6 @@ CALLS: dict[int, Callable[[Semihosting, int], int]] = {
     0x12: Semihosting.sys_system, 0x13: Semihosting.sys_errno, 0x15: Semihosting.sys_get_cmdline, 0x16: Semihosting.sys_heapinfo,
     0x18: Semihosting.sys_exit, 0x20: Semihosting.sys_exit_extended, 0x30: Semihosting.sys_elapsed, 0x31: Semihosting.sys_tickfreq,
 }
+
+#: calls that depend on the machine alone; all others go through its door
+INSIDE = frozenset({0x10, 0x11, 0x18, 0x20, 0x30, 0x31})

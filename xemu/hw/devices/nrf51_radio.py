@@ -184,7 +184,12 @@ class Nrf51Radio(Switched):
         """Let a packet come from the air, laid out as in memory; `signal` is dBm. False if the radio does not listen."""
         if self.STATE != RX:
             return False
-        self.machine.door.append((self.machine.now, self.name, bytes(packet)))
+        self.machine.door.note("packet", self.name, (bytes(packet), signal))
+        self.take_packet(packet, signal)
+        return True
+
+    def take_packet(self, packet: bytes, signal: int) -> None:
+        """Receive a packet, as the door has it."""
         self.RSSISAMPLE = -signal & 0x7F
         self.fire(self.ADDRESS)
         at, space = int(self.PACKETPTR), self._header() + int(self.PCNF1.MAXLEN)
@@ -195,4 +200,3 @@ class Nrf51Radio(Switched):
         self.fire(self.PAYLOAD)
         self.fire(self.END)
         self.settle()
-        return True

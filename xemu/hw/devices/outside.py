@@ -21,6 +21,10 @@ class Sensing(Device):
 
     def feel(self, name: str, value: object) -> None:
         """Set one of the variables: an entry of the door."""
-        self.machine.door.append((self.machine.now, f"{self.name}.{name}", str(value).encode()))
+        self.machine.door.note("feel", f"{self.name}.{name}", value)
+        self.take(name, value)
+
+    def take(self, name: str, value: object) -> None:
+        """Set one of the variables, as the door has it."""
         setattr(self, name, value)
         self.settle()
