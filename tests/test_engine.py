@@ -112,7 +112,7 @@ def with_region(engine: Engine, context: int, head: int, targets: list[int]) -> 
     region = compile_region(engine.target, context, {CODE: bytes(engine.space.read(CODE, 4096))}, head, targets=targets)
     assert region is not None
     assert head in region.entries
-    engine.library._publish(context, region.blob, region.entries, region.pages)
+    engine.library._publish(context, region.blob, region.entries, region.pages, region.inside)
     return engine
 
 

@@ -307,6 +307,7 @@ class Engine:
         self.points: dict[int, int] = {}           # address of an instruction -> native function that runs instead of it
         self.passing = -1                          # address of a point that does not stop the next time it is reached
         self.watches: list[tuple[int, int, int]] = []      # first and last address, accesses (READ, WRITE)
+        self.watch_access = 0                      # … of the last one that stopped the run
         self._unwatched = False                    # the next instruction makes its accesses unseen
         self.kept: list[tuple[int, bytes]] = []    # see `keep_pages`
         space.code_changed = self.code_changed
@@ -556,18 +557,18 @@ class Engine:
 
     # -- points and watches ----------------------------------------------------------------------------------------
     def set_point(self, pc: int, function: int = 0) -> None:
-        """Stop before the instruction at pc, or run a native function (a handler) that decides.
+        """Stop before the instruction at pc, or run a native function (a handler) that decides (0: stop).
 
         Decoded code elsewhere, and regions that do not contain pc, stay as they are.
         """
         if pc in self.points:
             self._unpin_everywhere(pc)
-        self.points[pc] = function or self.library.natives["point"]
+        self.points[pc] = function
         self.library.exclude(pc)
         for context in {c for _, c in self.pages}:
             page = self.pages.get((pc & ~4095, context))
-            if page is not None and not pc & (page.geometry.unit - 1):
-                self.pin(page, pc, self.points[pc])
+            if page is not None:
+                self._pin_point(page, pc)
 
     def clear_point(self, pc: int) -> None:
         """Forget a point."""
@@ -581,9 +582,13 @@ class Engine:
 
     def _pin_points(self, page: CodePage) -> None:
         """Set the points of a page that was just made."""
-        for pc, function in self.points.items():
-            if pc & ~4095 == page.address and not pc & (page.geometry.unit - 1):
-                self.pin(page, pc, function)
+        for pc in self.points:
+            if pc & ~4095 == page.address:
+                self._pin_point(page, pc)
+
+    def _pin_point(self, page: CodePage, pc: int) -> None:
+        if not pc & (page.geometry.unit - 1):
+            self.pin(page, pc, self.points[pc] or self.library.natives[f"point_{self.target.iset(page.context).name}"])
 
     def pass_point(self) -> None:
         """Let the next instruction run even where a point is set."""
@@ -597,7 +602,7 @@ class Engine:
         out = self._run(1)
         page = self.pages.get((pc & ~4095, context))
         if page is not None and pc in self.points:
-            self.pin(page, pc, self.points[pc])
+            self._pin_point(page, pc)
         if out.kind is ExitKind.BUDGET:
             return None
         if out.kind is ExitKind.KICK and self.insns == before:
@@ -606,12 +611,15 @@ class Engine:
 
     def _run_unwatched(self) -> Exit | None:
         """Run one instruction whose accesses have been passed."""
-        self._unwatched = False
+        before = self.insns
         self.cells[CELL["watch_count"]] = 0
         try:
             out = self._run(1)
         finally:
-            self.cells[CELL["watch_count"]] = len(self.watches)
+            self._unwatched = False
+            self.cells[CELL["watch_count"]] = 0 if self.cells[CELL["points_off"]] else len(self.watches)
+        if out.kind is ExitKind.KICK and self.insns == before:
+            self._unwatched = True
         return None if out.kind is ExitKind.BUDGET else out
 
     def watch(self, ranges: list[tuple[int, int, int]]) -> None:
@@ -621,12 +629,18 @@ class Engine:
         if not self.cells[CELL["watches"]]:
             self.cells[CELL["watches"]] = host.reserve(WATCHES * WATCH)
         ctypes.memmove(self.cells[CELL["watches"]], table, len(table))
-        self.cells[CELL["watch_count"]] = len(self.watches)
+        self.cells[CELL["watch_count"]] = 0 if self.cells[CELL["points_off"]] else len(self.watches)
         pages: dict[int, int] = {}
         for first, last, access in self.watches:
             for page in range(first >> 12, (last >> 12) + 1):
                 pages[page] = pages.get(page, 0) | access
         self.slow.watch(pages)
+
+    def quiet(self, *, on: bool) -> None:
+        """Have neither points nor watches stop anything, or stop again."""
+        self.cells[CELL["points_off"]] = int(on)
+        self.cells[CELL["watch_count"]] = 0 if on else len(self.watches)
+        self.passing, self._unwatched = -1, False
 
     def pass_watches(self) -> None:
         """Let the next instruction make its accesses unseen."""
@@ -658,6 +672,11 @@ class Engine:
         for i in range(count):
             entry = at + i * KEPT
             self.kept.append((ctypes.c_uint64.from_address(entry).value, ctypes.string_at(entry + 16, 4096)))
+
+    @property
+    def has_kept(self) -> bool:
+        """Whether a page was changed since `take_kept`."""
+        return bool(self.kept) or self.cells[CELL["kept_count"]] != 0
 
     def take_kept(self) -> list[tuple[int, bytes]]:
         """Return (page number, contents before the change) in the order of the changes since the last time."""
@@ -844,6 +863,7 @@ class Engine:
         if kind == F_SLOW:
             return self.evaluate_one()
         if kind == F_WATCH:
+            self.watch_access = access
             return Exit(ExitKind.WATCH, self._pc, address, Fault(self.watches[address][0], access, "WATCH"))
         if kind == F_FULL:
             self._drain_kept()
@@ -883,6 +903,7 @@ class Engine:
         except AlignmentFaultError as e:
             return Exit(ExitKind.FAULT, pc, fault=Fault(e.address, e.access, "ALIGN"))
         except WatchError as e:
+            self.watch_access = e.access
             return Exit(ExitKind.WATCH, pc, e.number, Fault(self.watches[e.number][0], e.access, "WATCH"))
         if outcome.abort is not None:
             return self._trap(outcome.abort[0], outcome.abort[1])

@@ -131,12 +131,12 @@ def enter(layout: StateLayout) -> str:
 
 
 def leave() -> str:
-    """End a slice (`stop`), leave before an instruction somebody wants to see (`point`), or for a reason already stored (`trap`)."""
+    """End a slice (`stop`), or leave for a reason already stored (`trap`)."""
     out = ""
-    for name, reason in (("stop", STOP), ("point", POINT), ("trap", 0)):
+    for name in ("stop", "trap"):
         f = Native(name)
-        if reason:
-            f.set_state("exit_reason", f"i64 {reason}")
+        if name == "stop":
+            f.set_state("exit_reason", f"i64 {STOP}")
         f.set_state("exit_record", "ptr %rec")
         f.set_state("budget", "i64 %budget")
         f.put("ret void")
@@ -233,6 +233,18 @@ def heat(geometry: Geometry, name: str) -> str:
     f.go("on")
     f.label("on")
     f.tail(plain, "%rec", "%budget")
+    return f.text()
+
+
+def point(geometry: Geometry, name: str) -> str:
+    """Leave before an instruction that somebody wants to see; where points are off, run its plain handler."""
+    f = Native(name, geometry=geometry)
+    f.branch_if(f.let(f"icmp eq i64 {f.state('points_off')}, 0"), "leave", "on")
+    f.label("leave")
+    f.set_state("exit_reason", f"i64 {POINT}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("on")
+    f.tail(f.get(cold_of(f, "%rec", geometry), 0, "ptr"), "%rec", "%budget")
     return f.text()
 
 
@@ -746,7 +758,7 @@ def native_text(sets: list[IsaSet], layout: StateLayout, slow: Callable[..., Any
     declared, names = {*host.FLOAT_DECLARATIONS, *host.SEGMENT_DECLARATIONS}, []
     for iset in sets:
         text += decode(iset, layout, f"decode_{iset.name}") + heat(iset.geometry, f"heat_{iset.name}")
-        text += page_end(iset.geometry, f"page_end_{iset.name}")
+        text += page_end(iset.geometry, f"page_end_{iset.name}") + point(iset.geometry, f"point_{iset.name}")
         body, extra, table = prefixes(iset, layout)
         text += body
         declared |= extra

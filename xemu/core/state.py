@@ -62,6 +62,7 @@ ENGINE_CELLS = {
         "posted_room",      # how many it holds
         "watches",          # host address of the table of watched ranges (see records.WATCH)
         "watch_count",      # how many of its entries count
+        "points_off",       # non-zero: points stop nobody
         "kept",             # host address of the ring of old contents of pages that were CLEAN
         "kept_count",       # how many are in it
         "kept_room",        # how many it holds; 0: nobody wants them

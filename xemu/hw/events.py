@@ -78,19 +78,19 @@ class Events:
         except Exception as e:  # noqa: BLE001  a mistake in a device model must not end the run
             self.failed(action, e)
 
-    def save(self) -> list[Event]:
-        """Return what is to come, in order."""
-        return [Event(e.beat, e.sequence, e.action) for e in sorted(self.heap) if e.action is not None]
+    def save(self) -> list[tuple[int, int, Any]]:
+        """Return what is to come, in order: beat, sequence, action."""
+        return [(e.beat, e.sequence, e.action) for e in sorted(self.heap) if e.action is not None]
 
-    def load(self, saved: list[Event], sequence: int) -> None:
+    def load(self, saved: list[tuple[int, int, Any]], sequence: int) -> None:
         """Put what devices have planned anew into the order it had, and plan what no device knows of."""
         planned: dict[Any, Event] = {(e.beat, e.action): e for e in self.heap if e.action is not None}
-        for event in saved:
-            known = planned.get((event.beat, event.action))
+        for beat, number, action in saved:
+            known = planned.get((beat, action))
             if known is None:
-                self.heap.append(Event(event.beat, event.sequence, event.action))
+                self.heap.append(Event(beat, number, action))
             else:
-                known.sequence = event.sequence
+                known.sequence = number
         self.sequence = sequence
         heapq.heapify(self.heap)
 

@@ -487,7 +487,7 @@ class Machine:
                     return Stop("beats" if now >= end else "insns")
                 if self.door.at is not None:
                     self.door.feed()
-                elif self.poll is not None:
+                if self.poll is not None:
                     self.poll()
                 cpu.interrupts()
                 if cpu.sleeping:

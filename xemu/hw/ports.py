@@ -139,7 +139,9 @@ class Hub:
 
     # -- what the machine calls ------------------------------------------------------------------------------------------
     def poll(self) -> None:
-        """Look at the outside now and then."""
+        """Look at the outside now and then; not while the machine repeats what it has done."""
+        if self.machine.door.replaying:
+            return
         if self.machine.resets != self._resets:
             self._resets = self.machine.resets
             self.after_reset()
@@ -147,6 +149,12 @@ class Hub:
             self.machine.stop(self.ending)
         elif time.monotonic_ns() >= self._next_look:
             self.look(0)
+
+    def resumed(self) -> None:
+        """The machine goes on from another place in its time."""
+        self._resets = self.machine.resets
+        if self.pace is not None:
+            self.pace.start()
 
     def idle(self, goal: int) -> bool:
         """Wait, where that makes sense, until the beat `goal` or until something comes in."""

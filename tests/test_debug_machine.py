@@ -1,0 +1,209 @@
+"""Debugging firmware: motions in both directions, on the samples, against what stepping forwards has shown."""
+
+from __future__ import annotations
+
+import random
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from xemu.debug import open_machine
+from xemu.debug.debugger import Debugger, DebuggerError
+from xemu.debug.stops import StopKind
+from xemu.errors import XemuError
+
+SAMPLES = Path(__file__).parent.parent / "samples" / "firmware" / "elf"
+KERNEL = SAMPLES / "mps2-an385" / "kernel.elf"
+BOARDS = {"stm32": "olimex-stm32-h405"}
+UART = SAMPLES / "lm3s6965evb" / "uartirq.elf"
+
+
+def debug(image: Path, **options: Any) -> Debugger:
+    return open_machine(image, BOARDS.get(image.parent.name, image.parent.name), **options)
+
+
+def state(d: Debugger) -> tuple[Any, ...]:
+    registers = [d.read_register(name) for name in ("sp", "lr", "xpsr", "r0", "r1", "r2", "r3", "r4", "r7", "r12", "msp", "psp")]
+    return d.pc, d.position, *registers, d.read_memory(0x2000_0000, 0x1000)
+
+
+@pytest.fixture(params=[True, False], ids=["regions", "interpreter"])
+def kernel(request: pytest.FixtureRequest) -> Debugger:
+    return debug(KERNEL, jit=request.param)
+
+
+def test_a_breakpoint_by_name_and_the_way_back(kernel: Debugger) -> None:
+    kernel.break_at("main")
+    stop = kernel.cont()
+    assert stop.kind is StopKind.BREAKPOINT
+    main = kernel.pc
+    assert [p.hits for p in stop.points] == [1]
+    kernel.step(20)
+    assert kernel.cont(back=True).kind is StopKind.BREAKPOINT
+    assert kernel.pc == main
+    assert kernel.cont(back=True).kind is StopKind.HISTORY_BEGIN
+    assert kernel.position.insns == 0
+    assert kernel.cont().kind is StopKind.BREAKPOINT
+    assert kernel.cont().kind is StopKind.HISTORY_END
+    assert kernel.cont().kind is StopKind.EXITED
+    assert kernel.cont().kind is StopKind.EXITED                    # it stays so
+    assert kernel.step(back=True).kind is StopKind.STEP
+
+
+def test_every_step_back_undoes_a_step(kernel: Debugger) -> None:
+    kernel.break_at("produce_thread")
+    kernel.cont()
+    states = [state(kernel)]
+    for _ in range(300):
+        kernel.step()
+        states.append(state(kernel))
+    for wanted in reversed(states[:-1]):
+        assert kernel.step(back=True).kind is StopKind.STEP
+        assert state(kernel) == wanted
+
+
+def test_any_place_can_be_reached_in_any_order(kernel: Debugger) -> None:
+    rng = random.Random(7)
+    kernel.cont()
+    last = kernel.position.insns
+    seen: dict[int, Any] = {}
+    for _ in range(60):
+        insns = rng.randrange(last)
+        kernel.seek(insns)
+        assert kernel.position.insns == insns
+        assert seen.setdefault(insns, state(kernel)) == state(kernel)
+        if rng.random() < 0.5:
+            kernel.seek(rng.choice(list(seen)))
+            assert state(kernel) == seen[kernel.position.insns]
+    assert kernel.seek("end").position.insns == last
+
+
+def test_who_wrote_this_last(kernel: Debugger) -> None:
+    kernel.cont()
+    at = kernel.resolve("counter")
+    value = kernel.read_memory(at, 4)
+    kernel.watch("counter", 4)
+    stop = kernel.cont(back=True)
+    assert stop.kind is StopKind.WATCHPOINT
+    assert stop.watch is not None
+    assert stop.watch.new == value
+    assert kernel.read_memory(at, 4) == stop.watch.old != value
+    kernel.step()
+    assert kernel.read_memory(at, 4) == value
+    forwards = []
+    kernel.seek("start")
+    while (found := kernel.cont()).kind is StopKind.WATCHPOINT:
+        assert found.watch is not None
+        forwards.append((found.watch.old, found.watch.new))
+    assert forwards[-1] == (stop.watch.old, stop.watch.new)
+    kernel.seek("end")
+    backwards = []
+    while (found := kernel.cont(back=True)).kind is StopKind.WATCHPOINT:
+        assert found.watch is not None
+        backwards.append((found.watch.old, found.watch.new))
+    assert backwards == forwards[::-1]
+
+
+def test_a_step_runs_through_interrupts(kernel: Debugger) -> None:
+    kernel.break_at("produce_thread")
+    kernel.cont()
+    threads = set()
+    for _ in range(2000):
+        kernel.step()
+        threads.add(kernel.read_register("xpsr") & 0x1FF)               # type: ignore[operator]
+    assert threads <= {0, 11, 14}       # thread code, the supervisor calls it makes, and PendSV as a part of their return
+    kernel.step_into_irq = True
+    kernel.catch("irq")
+    assert kernel.cont().kind is StopKind.IRQ
+
+
+def test_checkpoints_and_times(kernel: Debugger) -> None:
+    kernel.seek(5000)
+    assert kernel.position.insns == 5000
+    here = state(kernel)
+    kernel.checkpoint("here")
+    kernel.seek("2ms")
+    assert kernel.position.beat == 50_000
+    kernel.seek("here")
+    assert state(kernel) == here
+    with pytest.raises(DebuggerError, match="'nowhere' is no place in time"):
+        kernel.seek("nowhere")
+
+
+def test_points_do_not_change_the_run() -> None:
+    plain = debug(KERNEL)
+    end = plain.cont()
+    busy = debug(KERNEL)
+    main = busy.resolve("main")
+    for address in range(main, main + 64, 2):
+        busy.break_at(address)
+    busy.watch(0x2000_0000, 0x1000, "a")
+    stops = 0
+    while not (stop := busy.cont()).kind.final:
+        stops += 1
+        if stops == 200:
+            for point in list(busy.points.by_id.values()):
+                busy.delete(point)
+    assert stop.position == end.position
+    assert stops >= 200
+
+
+def test_input_from_outside_is_repeated() -> None:
+    d = debug(UART)
+    machine = d.system.machine                                        # type: ignore[attr-defined]
+    d.seek("20ms")
+    machine.serials[0].feed(b"hello, world\r")
+    d.seek("60ms")
+    after, text = state(d), bytes(machine.serials[0].output)
+    for place in ("10ms", "30ms", "25ms", "1ms"):
+        d.seek(place)
+        assert d.seek("60ms").kind is StopKind.REACHED
+        assert state(d) == after
+    assert bytes(machine.serials[0].output) == text                   # printed once
+
+
+def test_a_change_in_the_past_begins_another_future(kernel: Debugger) -> None:
+    kernel.break_at("main")
+    kernel.cont()
+    kernel.cont()
+    kernel.cont(back=True)
+    assert kernel.write_register("r0", 0x1234)
+    assert kernel.read_register("r0") == 0x1234
+    kernel.step()
+    assert kernel.step(back=True).kind is StopKind.STEP
+    assert kernel.read_register("r0") == 0x1234
+    assert kernel.cont().kind is StopKind.HISTORY_END
+    assert kernel.cont().kind is StopKind.EXITED
+
+
+@cache
+def samples() -> list[Path]:
+    return sorted(SAMPLES.glob("*/*.elf"))
+
+
+@pytest.mark.parametrize("image", [p for p in samples() if p.stem in ("kernel", "exceptions", "faults", "mpu", "uartirq", "fpirq", "dma")],
+                         ids=lambda p: f"{p.parent.name}-{p.stem}")
+def test_samples_repeat_exactly(image: Path) -> None:
+    d = debug(image)
+    d.run_to(beat=3_000_000)
+    end, history = d.position, d.history
+    places = [end.insns * i // 7 for i in range(7)]
+    for insns in places[::-1]:
+        d.seek(insns)
+        d.seek(end)
+        assert d.position == end
+        history.leave_present()
+    saved = history.snapshots[-1].state
+    d.seek(places[3])
+    history.place(history.find_insns(places[3]))
+    assert d.system.reach(end) == ""
+    assert d.system.difference(saved) == ""
+
+
+@pytest.mark.parametrize(("kind", "detail", "words"), [
+    ("irqs", None, "did you mean irq"), ("device", "uart9.DATA", "no part 'uart9'"), ("device", "uart0.DATUM", "no register 'DATUM'")])
+def test_what_cannot_be_caught(kernel: Debugger, kind: str, detail: str | None, words: str) -> None:
+    with pytest.raises(XemuError, match=words):
+        kernel.catch(kind, detail)

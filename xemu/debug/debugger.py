@@ -1,0 +1,583 @@
+"""`Debugger`: everything a front end can do with a guest. Motions go forwards and backwards; all of them return a `Stop`.
+
+from xemu.debug import open_machine
+d = open_machine("firmware.elf")
+d.break_at("main")
+print(d.cont().text, hex(d.read_register("r0")))
+d.watch("counter", 4)
+d.cont(); d.cont(back=True)            # who wrote it, and who before
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from xemu.debug.history import LIMIT, History, HistoryError
+from xemu.debug.points import ACCESSES, CATCHES, Breakpoint, Catchpoint, Point, Points, Watchpoint
+from xemu.debug.stops import Position, Stop, StopKind, WatchHit
+from xemu.debug.system import Event
+from xemu.errors import XemuError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from xemu.debug.expressions import Expression
+    from xemu.debug.system import System
+
+PIECE = 200_000          # instructions that a search backwards looks through first; doubles while nothing is found
+TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+class DebuggerError(XemuError):
+    """Something that cannot be done with this guest, now."""
+
+
+class Debugger:
+    """One guest under control. Call it from the engine's thread only (scripts have no other; see `Session`)."""
+
+    def __init__(self, system: System, *, history: bool = True, limit: int = LIMIT) -> None:
+        self.system, self.engine = system, system.engine
+        self.points = Points()
+        self.history = History(system, limit)
+        self.checkpoints: dict[str, Position] = {}
+        self.step_into_irq = False               # steps stop in handlers of interrupts and signals that come meanwhile
+        self.before_access = False               # watchpoints stop before the access (as GDB wants it on some processors)
+        self.on_slice: Callable[[], None] = lambda: None
+        self.log: Callable[[str], None] = lambda _text: None
+        self._stepping = False
+        self._ended: Stop | None = None          # how the guest ended, at the end of its history
+        system.catches = self._caught
+        self.recording = history
+        if history:
+            self.history.start()
+        self.stop = Stop(StopKind.STEP, self.position, self.pc, system.thread, text="at the start")
+
+    # -- where -----------------------------------------------------------------------------------------------------------
+    @property
+    def position(self) -> Position:
+        """The place in time."""
+        return self.system.position
+
+    @property
+    def pc(self) -> int:
+        """The address of the next instruction."""
+        return self.system.pc
+
+    def _stop(self, kind: StopKind, text: str = "", **more: Any) -> Stop:
+        self.stop = Stop(kind, self.position, self.pc, self.system.thread, text=text or kind.value, **more)
+        return self.stop
+
+    # -- running forwards ------------------------------------------------------------------------------------------------
+    def _advance(self, insns: int | None = None, beat: int | None = None) -> Event:
+        """Run to a count or time, or to what comes before; in the past not beyond its end."""
+        system, history = self.system, self.history
+        if system.live:
+            history.went_on()
+            while True:
+                event = system.run(insns=insns, beat=beat)
+                if self.recording:
+                    history.tick()
+                if event.kind is not None:
+                    return event
+                self.on_slice()
+        end = history.last
+        goal = end.beat if beat is None else min(beat, end.beat)
+        while True:
+            event = system.run(insns=insns, beat=goal)
+            if event.kind is None:
+                self.on_slice()
+                continue
+            if event.kind is not StopKind.REACHED:
+                return event
+            here = self.position
+            if (insns is not None and here.insns >= insns) or (beat is not None and here.beat >= beat and here.beat < end.beat):
+                return event
+            history.resume()
+            return Event(StopKind.HISTORY_END)
+
+    def cont(self, *, back: bool = False) -> Stop:
+        """Run until something stops the guest."""
+        if back:
+            return self._cont_back()
+        return self._run_on(None, None)
+
+    def run_to(self, *, insns: int | None = None, beat: int | None = None) -> Stop:
+        """Run until an instruction count or beat is reached, or something stops the guest before."""
+        return self._run_on(insns, beat)
+
+    def _run_on(self, insns: int | None, beat: int | None) -> Stop:
+        if self._at_end():
+            return self.stop
+        self.engine.pass_point()
+        while True:
+            stop = self._judge(self._advance(insns, beat))
+            if stop is not None:
+                return stop
+
+    def _at_end(self) -> bool:
+        """Whether the guest has ended and stands there: it cannot move on."""
+        if self._ended is None or not self.system.live:
+            return False
+        self.stop = self._ended
+        return True
+
+    def _judge(self, event: Event) -> Stop | None:
+        """Turn an event into a stop; None: nothing that anybody wants to see."""
+        kind = event.kind
+        assert kind is not None
+        if kind is StopKind.BREAKPOINT:
+            hits = self._met(self.points.breakpoints(self.pc))
+            if hits is None:
+                self.engine.pass_point()
+                return None
+            return self._stop(kind, ", ".join(map(str, hits)), points=hits)
+        if kind is StopKind.WATCHPOINT:
+            return self._watched(event.watch)
+        if kind in (StopKind.EXCEPTION, StopKind.IRQ, StopKind.SIGNAL, StopKind.SYSCALL_ENTRY, StopKind.SYSCALL_RETURN, StopKind.FORK,
+                    StopKind.VFORK, StopKind.EXEC, StopKind.THREAD):
+            hits = self._met([p for p in self.points.catches(_catch_of(kind)) if p.detail is None or event.number in p.detail])
+            text = event.text or f"{kind.value} {event.name or event.number}"
+            if hits is None and not (kind is StopKind.SIGNAL and self.stops_for_signal(event.number)):
+                return None
+            return self._stop(kind, text, points=hits or (), number=event.number, name=event.name)
+        stop = self._stop(kind, event.text, number=event.number, name=event.name, code=event.code)
+        if kind.final:
+            self._ended = stop
+        return stop
+
+    def stops_for_signal(self, number: int) -> bool:
+        """Whether a signal stops the guest before it is delivered."""
+        return number not in self.pass_signals
+
+    pass_signals: frozenset[int] = frozenset()
+
+    def _met(self, points: list[Any]) -> tuple[Point, ...] | None:
+        """Count a hit of points; return those that stop, None where none does."""
+        stopping = []
+        for point in points:
+            if point.thread is not None and point.thread != self.system.thread:
+                continue
+            if point.condition is not None and not self._holds(point):
+                continue
+            point.hits += 1
+            if point.hits <= point.ignore:
+                continue
+            if point.action is not None:
+                if self.system.live:
+                    point.action()
+                continue
+            stopping.append(point)
+            if point.once:
+                self.delete(point)
+        return tuple(stopping) or None
+
+    def _holds(self, point: Point) -> bool:
+        """Evaluate a condition; one that cannot be evaluated holds, and says why."""
+        assert point.condition is not None
+        try:
+            return bool(point.condition.evaluate(self.system.read_register, self.system.read_memory))
+        except XemuError as error:
+            self.log(f"condition of {point}: {error}")
+            return True
+
+    # -- watchpoints -----------------------------------------------------------------------------------------------------
+    def _watched(self, number: int) -> Stop | None:
+        """The next instruction makes an access that is watched: make it and see what has changed."""
+        touched = self._engine_watches[number]
+        access = "w" if self.engine.watch_access & 2 else "r"
+        if isinstance(touched, Catchpoint):
+            hits = self._met([touched])
+            old = b""
+        else:
+            old = self.system.read_memory(touched.address, touched.length)
+            hits = None
+        before = self.position
+        if self.before_access and isinstance(touched, Watchpoint):
+            hits = self._met([touched])
+            if hits is None:
+                self.engine.pass_watches()
+                return None
+            return self._stop(StopKind.WATCHPOINT, f"{touched}: about to be {'written' if access == 'w' else 'read'}", points=hits,
+                              watch=WatchHit(touched, touched.address, access, old, old))
+        self.engine.pass_watches()
+        self.engine.pass_point()
+        event = self._advance(insns=before.insns + 1)
+        if event.kind is not StopKind.REACHED:
+            return self._judge(event)
+        if isinstance(touched, Catchpoint):
+            return None if hits is None else self._stop(StopKind.DEVICE, f"access to {touched.detail}", points=hits)
+        new = self.system.read_memory(touched.address, touched.length)
+        self._change = before, old, new
+        hits = self._met([touched])
+        if hits is None:
+            return None
+        text = f"{touched}: {old.hex()} → {new.hex()}" if access == "w" else f"{touched}: read {new.hex()}"
+        return self._stop(StopKind.WATCHPOINT, text, points=hits, watch=WatchHit(touched, touched.address, access, old, new))
+
+    _change: tuple[Position, bytes, bytes] | None = None
+
+    # -- steps -----------------------------------------------------------------------------------------------------------
+    def step(self, count: int = 1, *, back: bool = False, thread: int | None = None) -> Stop:
+        """Execute instructions; what interrupts them runs through."""
+        del thread
+        stop = self.stop
+        for _ in range(count):
+            stop = self._step_back() if back else self._step()
+            if stop.kind is not StopKind.STEP:
+                break
+        return stop
+
+    def step_range(self, low: int, high: int, *, back: bool = False) -> Stop:
+        """Step until the next instruction is outside [low, high)."""
+        while True:
+            stop = self.step(back=back)
+            if stop.kind is not StopKind.STEP or not low <= self.pc < high:
+                return stop
+
+    def _step(self) -> Stop:
+        if self._at_end():
+            return self.stop
+        pc, level = self.pc, self.system.level()
+        goal = self.position.insns + 1
+        self.engine.pass_point()
+        while True:
+            self._stepping = not self.step_into_irq
+            try:
+                event = self._advance(insns=goal)
+            finally:
+                self._stepping = False
+            if event.kind is StopKind.REACHED:
+                return self._stop(StopKind.STEP)
+            if event.kind is StopKind.IRQ and not self.step_into_irq and not self._wanted(event):
+                stop = self._run_until_return(pc, level)
+                if stop is not None:
+                    return stop
+                goal = self.position.insns + 1
+                continue
+            stop = self._judge(event)
+            if stop is not None:
+                return stop
+
+    def _wanted(self, event: Event) -> bool:
+        return any(p.detail is None or event.number in p.detail for p in self.points.catches("irq"))
+
+    def _run_until_return(self, pc: int, level: Any) -> Stop | None:
+        """Run a handler that came between to its end; None: the guest is back where it was."""
+        own = self.break_at(pc, owner="step")
+        try:
+            while True:
+                event = self._advance()
+                if event.kind is StopKind.BREAKPOINT and self.pc == pc and self.system.level() == level:
+                    others = [p for p in self.points.breakpoints(pc) if p is not own]
+                    del others                       # it was stepped from there: it does not stop again
+                    self.engine.pass_point()
+                    return None
+                if event.kind is StopKind.BREAKPOINT and self.points.breakpoints(self.pc) == [own]:
+                    self.engine.pass_point()
+                    continue
+                stop = self._judge(event)
+                if stop is not None:
+                    return stop
+        finally:
+            self.delete(own)
+
+    def _caught(self, kind: str, number: int, name: str) -> bool:
+        """Say whether something that just happened stops the guest."""
+        del name
+        if self._stepping and kind == "irq":
+            return True
+        return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
+
+    # -- backwards -------------------------------------------------------------------------------------------------------
+    def _need_history(self) -> None:
+        if not self.recording:
+            raise DebuggerError("there is no history: recording is off")
+
+    def _step_back(self) -> Stop:
+        self._need_history()
+        history, here, pc = self.history, self.position, self.pc
+        history.leave_present()
+        wanted = here.insns - 1
+        number = history.find_insns(wanted) if wanted >= 0 else -1
+        if number < 0:
+            return self._to_begin()
+        history.place(number)
+        self._quietly(wanted)
+        self.system.settle()
+        before = self.position
+        if before >= here:                           # nothing was executed since the start of the history
+            return self._to_begin()
+        self.engine.quiet(on=True)
+        try:
+            self.system.run(insns=here.insns)
+        finally:
+            self.engine.quiet(on=False)
+        if self.position < here and self.pc != pc:   # an exception or signal came between: that is the step back
+            return self._stop(StopKind.STEP)
+        history.seek(before)
+        return self._stop(StopKind.STEP)
+
+    def _quietly(self, insns: int) -> None:
+        """Repeat up to an instruction count."""
+        history, here = self.history, self.position.insns
+        self.engine.quiet(on=True)
+        try:
+            if insns - here > 20_000:
+                history._repeat(insns - 2_000)  # noqa: SLF001
+                history.insert()
+            history._repeat(insns)  # noqa: SLF001
+        finally:
+            self.engine.quiet(on=False)
+
+    def _to_begin(self) -> Stop:
+        self.history.leave_present()
+        self.history.place(0)
+        return self._stop(StopKind.HISTORY_BEGIN, "the start of the history")
+
+    def _cont_back(self) -> Stop:
+        """Find the last place before this one at which a point would have stopped the guest."""
+        self._need_history()
+        history, goal = self.history, self.position
+        history.leave_present()
+        piece = PIECE
+        keep = {id(p): p.hits for p in self.points.by_id.values()}
+        while True:
+            number = history.find(goal)
+            if number >= 0 and history.snapshots[number].position >= goal:
+                number -= 1
+            if number < 0:
+                return self._to_begin()
+            while goal.insns - history.snapshots[number].position.insns > 2 * piece:
+                history.place(number)
+                before = self.position
+                self.engine.quiet(on=True)
+                try:
+                    history._repeat(goal.insns - piece)  # noqa: SLF001
+                finally:
+                    self.engine.quiet(on=False)
+                if not before < self.position < goal:
+                    break
+                history.insert()
+                number += 1
+            history.place(number)
+            found = self._last_stop_before(goal)
+            for point in self.points.by_id.values():
+                point.hits = keep.get(id(point), point.hits)
+            if found is not None:
+                history.seek(found.position)
+                self.stop = found
+                return found
+            if self.system.pausing:
+                self.system.pausing = False
+                return self._stop(StopKind.PAUSE)
+            goal = history.snapshots[number].position
+            piece *= 2
+
+    def _last_stop_before(self, goal: Position) -> Stop | None:
+        """Run from here to `goal`; return the last stop on the way, as it is met going backwards."""
+        found: Stop | None = None
+        while True:
+            event = self.system.run(insns=goal.insns + 1, beat=goal.beat)
+            if event.kind is None:
+                self.on_slice()
+                continue
+            if event.kind is StopKind.REACHED or event.kind.final or self.position >= goal:
+                return found
+            at = self.position
+            self._change = None
+            stop = self._judge(event)
+            if stop is None or stop.kind is StopKind.PAUSE:
+                if stop is not None:
+                    self.system.pausing = True
+                    return found
+                continue
+            if stop.kind is StopKind.WATCHPOINT and self._change is not None:
+                stop = Stop(stop.kind, self._change[0], 0, stop.thread, stop.points, stop.watch, text=stop.text)
+            elif stop.kind is StopKind.BREAKPOINT:
+                self.engine.pass_point()
+            if at < goal and stop.position < goal:
+                found = stop
+
+    def seek(self, where: Position | int | str) -> Stop:
+        """Go to a place in time: a position, an instruction count, "12.5ms", "start", "end", a checkpoint's name."""
+        goal = self._place(where)
+        self._need_history()
+        history = self.history
+        if isinstance(goal, Position):
+            if goal == history.last:
+                if not self.system.live:
+                    history.resume()
+            else:
+                history.leave_present()
+                history.seek(goal)
+            return self._stop(StopKind.REACHED)
+        insns, beat = (goal[1], None) if goal[0] == "insns" else (None, goal[1])
+        last = history.last
+        if (insns if insns is not None else beat or 0) > (last.insns if insns is not None else last.beat):
+            if not self.system.live:
+                history.resume()
+            return self.run_to(insns=insns, beat=beat)
+        history.leave_present()
+        number = history.find_insns(insns) if insns is not None else history.find(Position(beat or 0))
+        if number < 0:
+            raise HistoryError(f"that is before the start of the history (instruction {history.first.insns:,})")
+        history.place(number)
+        self.engine.quiet(on=True)
+        try:
+            while self.system.run(insns=insns, beat=beat).kind is None:
+                pass
+        finally:
+            self.engine.quiet(on=False)
+        return self._stop(StopKind.REACHED)
+
+    def _place(self, where: Position | int | str) -> Position | tuple[str, int]:
+        if isinstance(where, Position):
+            return where
+        if isinstance(where, int):
+            return "insns", where
+        if where == "start":
+            return self.history.first
+        if where == "end":
+            return self.history.last
+        if where in self.checkpoints:
+            return self.checkpoints[where]
+        found = re.fullmatch(r"([0-9]*\.?[0-9]+)(ns|us|ms|s)", where)
+        if found:
+            return "beat", round(float(found[1]) * TIMES[found[2]] * self.system.rate)
+        if where.replace(",", "").isdecimal():
+            return "insns", int(where.replace(",", ""))
+        raise DebuggerError(f"{where!r} is no place in time: an instruction count, a time like 12.5ms, start, end"
+                            + "".join(f", {name}" for name in self.checkpoints))
+
+    def checkpoint(self, name: str = "") -> str:
+        """Give the present place a name for `seek`; returns it."""
+        self._need_history()
+        name = name or next(str(i) for i in range(1, 1 << 30) if str(i) not in self.checkpoints)
+        self.checkpoints[name] = self.position
+        return name
+
+    # -- points ----------------------------------------------------------------------------------------------------------
+    def break_at(self, where: int | str, *, condition: Expression | None = None, ignore: int = 0, once: bool = False,
+                 action: Callable[[], None] | None = None, thread: int | None = None, owner: str = "user",
+                 hardware: bool = False) -> Breakpoint:
+        """Stop before an instruction: an address or a place in words (see `resolve`)."""
+        address = self.resolve(where)
+        point = Breakpoint(owner=owner, condition=condition, ignore=ignore, once=once, action=action, thread=thread,
+                           address=address & -self._unit, hardware=hardware, where=where if isinstance(where, str) else "")
+        self.points.add(point)
+        self.apply()
+        return point
+
+    @property
+    def _unit(self) -> int:
+        """Bytes of the smallest instruction."""
+        return min(min(s.bits) for s in self.engine.target.sets) // 8
+
+    def watch(self, where: int | str, length: int, access: str = "w", *, condition: Expression | None = None, ignore: int = 0,
+              once: bool = False, action: Callable[[], None] | None = None, thread: int | None = None, owner: str = "user") -> Watchpoint:
+        """Stop at accesses to memory: "r" reads, "w" writes, "a" both."""
+        if access not in ACCESSES:
+            raise DebuggerError(f"access {access!r}: it is r, w or a")
+        if length < 1:
+            raise DebuggerError(f"a watchpoint on {length} bytes")
+        point = Watchpoint(owner=owner, condition=condition, ignore=ignore, once=once, action=action, thread=thread,
+                           address=self.resolve(where), length=length, access=access, where=where if isinstance(where, str) else "")
+        self.points.add(point)
+        self.apply()
+        return point
+
+    def catch(self, kind: str, detail: Any = None, *, condition: Expression | None = None, owner: str = "user") -> Catchpoint:
+        """Stop at events; `detail` narrows them (numbers, or PART.REGISTER for devices)."""
+        if kind not in CATCHES:
+            import difflib
+
+            near = difflib.get_close_matches(kind, CATCHES, 1)
+            raise DebuggerError(f"{kind!r} cannot be caught" + (f"; did you mean {near[0]}?" if near else f": {', '.join(CATCHES)}"))
+        point = Catchpoint(owner=owner, condition=condition, kind=kind, detail=detail)
+        if kind == "device":
+            self.system.register_range(str(detail))                  # says what is wrong with it
+        self.points.add(point)
+        self.apply()
+        return point
+
+    def delete(self, point: Point) -> None:
+        """Remove a point."""
+        if self.points.by_id.pop(point.id, None) is not None:
+            self.apply()
+
+    def delete_owned(self, owner: str) -> None:
+        """Remove all points of somebody."""
+        for point in [p for p in self.points.by_id.values() if p.owner == owner]:
+            del self.points.by_id[point.id]
+        self.apply()
+
+    def apply(self) -> None:
+        """Bring the engine up to date after a change of points (`enabled` too)."""
+        wanted = {p.address for p in self.points if isinstance(p, Breakpoint)}
+        for address in self.engine.points.keys() - wanted:
+            self.engine.clear_point(address)
+        for address in wanted - self.engine.points.keys():
+            self.engine.set_point(address)
+        self._engine_watches = list(self._watches())
+        self.engine.watch([(a, n, k) for a, n, k, _ in self._watch_ranges(self._engine_watches)])
+
+    def _watches(self) -> Iterator[Watchpoint | Catchpoint]:
+        for point in self.points:
+            if (isinstance(point, Watchpoint) and not point.register) or (isinstance(point, Catchpoint) and point.kind == "device"):
+                yield point
+
+    def _watch_ranges(self, points: list[Any]) -> Iterator[tuple[int, int, int, Any]]:
+        for point in points:
+            if isinstance(point, Watchpoint):
+                yield point.address, point.length, ACCESSES[point.access], point
+            else:
+                at, length = self.system.register_range(str(point.detail))
+                yield at, length, 3, point
+
+    _engine_watches: list[Any]
+
+    def resolve(self, where: int | str) -> int:
+        """Return the address of a place in words: a number, "*EXPRESSION", a symbol, FILE:LINE. DebuggerError."""
+        if isinstance(where, int):
+            return where
+        try:
+            return int(where.removeprefix("*"), 0)
+        except ValueError:
+            pass
+        address = self.system.address_of(where)
+        if address is None:
+            raise DebuggerError(f"no symbol {where!r}")
+        return address
+
+    # -- state -----------------------------------------------------------------------------------------------------------
+    def read_register(self, name: str, thread: int | None = None) -> int | None:
+        """Return a register by name; None where there is none."""
+        return self.system.read_register(name, thread)
+
+    def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
+        """Change a register. In the past another future begins."""
+        self._branch()
+        return self.system.write_register(name, value, thread)
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        """Return memory as far as it can be read, without effect on devices."""
+        return self.system.read_memory(address, length)
+
+    def write_memory(self, address: int, data: bytes) -> bool:
+        """Change memory. In the past another future begins."""
+        self._branch()
+        return self.system.write_memory(address, data)
+
+    def _branch(self) -> None:
+        if not self.system.live:
+            self.history.cut()
+            self._ended = None
+
+
+def _catch_of(kind: StopKind) -> str:
+    """Return what a catchpoint for such stops is called."""
+    return "syscall" if kind in (StopKind.SYSCALL_ENTRY, StopKind.SYSCALL_RETURN) else kind.value
+
+
+__all__ = ["Debugger", "DebuggerError"]

@@ -1,0 +1,273 @@
+"""The past of a system: snapshots, and going to any place between them by repeating what happened.
+
+Between two neighbouring snapshots stands a set of pages. While memory is after such an interval it holds what the pages were
+before it, while memory is before, what they are after: passing an interval swaps its pages with memory.
+"""
+
+from __future__ import annotations
+
+import bisect
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.memory import CLEAN, CODE, PAGE, PAGE_SHIFT, WRITE, with_fast_write
+from xemu.errors import XemuError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.debug.stops import Position
+    from xemu.debug.system import System
+
+Pages = dict[int, "bytes | None"]            # page number -> contents; None: not mapped
+
+EVERY = 0.02             # seconds of running between snapshots, at least
+COST = 20                # … and at least so many times what the last one cost
+KEEP = 24                # snapshots in each doubling of age, about
+LIMIT = 512 << 20        # bytes of pages
+NEAR = 20_000            # instructions: a way back that is longer leaves a snapshot NEAR / 10 before its end
+_CLEAN = bytes(with_fast_write(flag | CLEAN) if flag & WRITE else flag for flag in range(256))
+
+
+class HistoryError(XemuError):
+    """The past cannot be reached."""
+
+
+@dataclass
+class Snapshot:
+    """A place in time: all state but memory, and the pages that change between here and the next snapshot."""
+
+    position: Position
+    state: Any
+    taken: float                     # when, in seconds of recording
+    pages: Pages = field(default_factory=dict)
+
+
+class History:
+    """The recording of one system. `limit`: bytes of pages that are kept."""
+
+    def __init__(self, system: System, limit: int = LIMIT) -> None:
+        self.system, self.engine, self.limit = system, system.engine, limit
+        self.snapshots: list[Snapshot] = []
+        self.base = 0                        # memory is that of this snapshot, plus what the engine has kept since
+        self.size = 0                        # bytes of all pages
+        self.recorded = 0.0                  # seconds of running that were recorded
+        self.check = False                   # compare with snapshots that a repeated run passes
+        self._due = 0.0
+        self._looked = 0.0
+        self.progress: Callable[[float], None] = lambda _part: None
+
+    # -- recording -------------------------------------------------------------------------------------------------------
+    def start(self) -> None:
+        """Begin: the first snapshot."""
+        self.engine.keep_pages()
+        self._snapshot()
+        self._looked = monotonic()
+
+    def went_on(self) -> None:
+        """Note that the system is about to run live after a stop: the time of the stop does not count."""
+        self._looked = monotonic()
+
+    def tick(self) -> None:
+        """Take a snapshot if one is due: call it at the ends of slices."""
+        now = monotonic()
+        self.recorded += now - self._looked
+        self._looked = now
+        if self.recorded >= self._due and self.system.live and self.snapshots:
+            self._snapshot()
+            self._thin()
+
+    def _snapshot(self) -> Snapshot:
+        """Take a snapshot at the live end."""
+        began = monotonic()
+        if self.snapshots:
+            self._close_interval()
+        new = Snapshot(self.system.position, self.system.save(), self.recorded)
+        self.snapshots.append(new)
+        self.base = len(self.snapshots) - 1
+        self._mark_clean()
+        self._due = self.recorded + max(EVERY, COST * (monotonic() - began))
+        return new
+
+    def _close_interval(self) -> None:
+        """Put what has changed since the base snapshot into its interval."""
+        interval = self.snapshots[self.base]
+        for page, contents in self.engine.take_kept():
+            if page not in interval.pages:
+                interval.pages[page] = contents
+                self.size += PAGE
+
+    def _mark_clean(self) -> None:
+        """Have the first change of every page noticed again."""
+        space = self.engine.space
+        for area in space.areas():
+            first, last = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
+            space.flags[first:last] = bytes(space.flags[first:last]).translate(_CLEAN)
+
+    # -- bounds ----------------------------------------------------------------------------------------------------------
+    def _thin(self) -> None:
+        """Merge intervals so that they get longer with age, and forget the oldest where the limit is passed."""
+        keep = KEEP
+        i = 1
+        while i < len(self.snapshots) - 1:
+            age = self.recorded - self.snapshots[i].taken
+            if self.snapshots[i + 1].taken - self.snapshots[i - 1].taken < age / keep:
+                self._merge(i)
+            else:
+                i += 1
+        while self.size > self.limit and len(self.snapshots) > 2:
+            self.size -= PAGE * len(self.snapshots[0].pages)
+            del self.snapshots[0]
+            self.base -= 1
+
+    def _merge(self, i: int) -> None:
+        """Remove snapshot i. Both intervals lie before memory, or both after."""
+        before, after = self.snapshots[i - 1], self.snapshots[i]
+        old = len(before.pages) + len(after.pages)
+        before.pages = {**after.pages, **before.pages} if self.base >= i else {**before.pages, **after.pages}
+        self.size -= PAGE * (old - len(before.pages))
+        del self.snapshots[i]
+        if self.base >= i:
+            self.base -= 1
+
+    # -- going there -----------------------------------------------------------------------------------------------------
+    @property
+    def first(self) -> Position:
+        """The earliest place that can be reached."""
+        return self.snapshots[0].position
+
+    @property
+    def last(self) -> Position:
+        """Where the recording ends."""
+        return self.system.position if self.system.live else self.snapshots[-1].position
+
+    def find(self, position: Position) -> int:
+        """Return the number of the last snapshot that is not after a position."""
+        return bisect.bisect_right(self.snapshots, position, key=lambda s: s.position) - 1
+
+    def find_insns(self, insns: int) -> int:
+        """Return the number of the last snapshot with no more instructions than that."""
+        return bisect.bisect_right(self.snapshots, insns, key=lambda s: s.position.insns) - 1
+
+    def leave_present(self) -> None:
+        """Stop being live; the present stays the last snapshot."""
+        if not self.system.live:
+            return
+        if self.snapshots[-1].position != self.system.position or self.engine.has_kept:
+            self._snapshot()
+        self.system.rewind()
+
+    def place(self, number: int) -> None:
+        """Put the system where a snapshot was taken."""
+        self.leave_present()
+        changed: Pages = {}
+        for page, contents in self.engine.take_kept():                 # what a repeated run has changed since its base
+            changed.setdefault(page, contents)
+        self._write(changed, self.snapshots[self.base].state)
+        while self.base != number:
+            back = number < self.base
+            interval = self.snapshots[self.base - 1 if back else self.base]
+            target = self.snapshots[self.base - 1 if back else self.base + 1]
+            old: Pages = {page: self._read(page) for page in interval.pages}
+            self._write(interval.pages, target.state)
+            interval.pages = old
+            self.base += -1 if back else 1
+        self.engine.take_kept()
+        self._mark_clean()
+        self.system.load(self.snapshots[number].state)
+
+    def _read(self, page: int) -> bytes | None:
+        space = self.engine.space
+        return bytes(space.mem[page << PAGE_SHIFT:(page + 1) << PAGE_SHIFT]) if space.area_at(page << PAGE_SHIFT) is not None else None
+
+    def _write(self, pages: Pages, state: Any) -> None:
+        """Put pages into memory as it is mapped in a state."""
+        space = self.engine.space
+        self.system.map_as(state)
+        for page, contents in pages.items():
+            at = page << PAGE_SHIFT
+            if contents is None or space.area_at(at) is None or space.mem[at:at + PAGE] == contents:
+                continue
+            if space.flags[page] & CODE:
+                self.engine.code_changed(at, PAGE)
+            space.mem[at:at + PAGE] = contents
+
+    def seek(self, goal: Position) -> None:
+        """Go to a recorded place; HistoryError where that fails."""
+        number = self.find(goal)
+        if number < 0:
+            raise HistoryError(f"{goal} is before the start of the history (instruction {self.first.insns:,})")
+        here = self.system.position
+        ahead = not self.system.live and here <= goal and self.find(here) == number and self.base == number
+        if not ahead:
+            self.place(number)
+        self._run_to(goal)
+
+    def _run_to(self, goal: Position) -> None:
+        """Repeat up to a place; a long way leaves a snapshot shortly before."""
+        if goal == self.system.position:
+            return
+        self.engine.quiet(on=True)
+        try:
+            distance = goal.insns - self.system.position.insns
+            if distance > NEAR:
+                self._repeat(insns=goal.insns - NEAR // 10)
+                if self.system.position.insns < goal.insns and self.system.position < goal:
+                    self.insert()
+            trouble = self.system.reach(goal)
+        finally:
+            self.engine.quiet(on=False)
+        if trouble:
+            raise HistoryError(trouble)
+
+    def _repeat(self, insns: int) -> None:
+        """Repeat up to an instruction count."""
+        while True:
+            event = self.system.run(insns=insns)
+            if event.kind is not None:
+                return
+
+    def insert(self) -> None:
+        """Make a snapshot of a place in the past, where the system is."""
+        here = self.snapshots[self.base]
+        if here.position == self.system.position:
+            return
+        changed: Pages = {}
+        for page, contents in self.engine.take_kept():
+            changed.setdefault(page, contents)
+        ahead = dict(here.pages)
+        for page in changed:                         # not changed after here: then it stays as it is now
+            ahead.setdefault(page, self._read(page))
+        following = self.snapshots[self.base + 1]
+        part = (here.taken + following.taken) / 2
+        new = Snapshot(self.system.position, self.system.save(), part, ahead)
+        self.size += PAGE * (len(changed) + len(ahead) - len(here.pages))
+        here.pages = changed
+        self.snapshots.insert(self.base + 1, new)
+        self.base += 1
+        self._mark_clean()
+
+    def cut(self) -> None:
+        """Forget the future of a place in the past and be live here."""
+        if self.system.live:
+            return
+        self.insert()
+        for snapshot in self.snapshots[self.base + 1:]:
+            self.size -= PAGE * len(snapshot.pages)
+        del self.snapshots[self.base + 1:]
+        self.size -= PAGE * len(self.snapshots[self.base].pages)
+        self.snapshots[self.base].pages = {}
+        self.system.resume(cut=True)
+        self.recorded = self.snapshots[self.base].taken
+        self._due = 0.0
+        self._looked = monotonic()
+
+    def resume(self) -> None:
+        """Go to the end of the recording and be live again."""
+        self.place(len(self.snapshots) - 1)
+        self.system.resume()
+        self._looked = monotonic()
+
+
+__all__ = ["History", "HistoryError", "Snapshot"]
