@@ -309,7 +309,7 @@ class Engine:
         self.watches: list[tuple[int, int, int]] = []      # first and last address, accesses (READ, WRITE)
         self.watch_access = 0                      # … of the last one that stopped the run
         self._unwatched = False                    # the next instruction makes its accesses unseen
-        self.kept: list[tuple[int, bytes]] = []    # see `keep_pages`
+        self.kept: list[tuple[int, bytes | None]] = []     # see `keep_pages`
         space.code_changed = self.code_changed
 
     # -- construction --------------------------------------------------------------------------------------------
@@ -659,12 +659,23 @@ class Engine:
         if not self.cells[CELL["kept"]]:
             self.cells[CELL["kept"]] = host.reserve(KEPT_ROOM * KEPT)
         self.cells[CELL["kept_room"]] = KEPT_ROOM
-        self.space.keep = self._keep
+        self.space.keep = self.keep_page
 
-    def _keep(self, page: int) -> None:
+    def keep_no_pages(self) -> None:
+        """Keep nothing any more."""
+        self.cells[CELL["kept_room"]] = self.cells[CELL["kept_count"]] = 0
+        self.space.keep = None
+        self.kept.clear()
+
+    def keep_page(self, page: int) -> None:
         """Keep a page's contents; it is about to be changed by something that is not an instruction."""
         self._drain_kept()
-        self.kept.append((page, bytes(self.space.mem[page << 12:(page << 12) + 4096])))
+        self.kept.append((page, self.space.page(page)))
+
+    def keep_absence(self, page: int) -> None:
+        """Note that a page was not there."""
+        self._drain_kept()
+        self.kept.append((page, None))
 
     def _drain_kept(self) -> None:
         count, at = self.cells[CELL["kept_count"]], self.cells[CELL["kept"]]
@@ -678,7 +689,7 @@ class Engine:
         """Whether a page was changed since `take_kept`."""
         return bool(self.kept) or self.cells[CELL["kept_count"]] != 0
 
-    def take_kept(self) -> list[tuple[int, bytes]]:
+    def take_kept(self) -> list[tuple[int, bytes | None]]:
         """Return (page number, contents before the change) in the order of the changes since the last time."""
         self._drain_kept()
         kept, self.kept = self.kept, []

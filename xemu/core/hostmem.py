@@ -105,6 +105,15 @@ def advise(address: int, length: int, advice: int) -> None:
         raise _fail()
 
 
+def resident(address: int, length: int) -> list[int]:
+    """Return which pages of a private anonymous mapping, by number, are in memory (or swapped out); the others are zeros."""
+    count = length // HOST_PAGE
+    with open("/proc/self/pagemap", "rb", buffering=0) as file:
+        file.seek(address // HOST_PAGE * 8)
+        entries = memoryview(file.read(count * 8)).cast("Q")
+    return [i for i, entry in enumerate(entries) if entry >> 62]       # present or swapped: Documentation/admin-guide/mm/pagemap.rst
+
+
 def sync(address: int, length: int, flags: int) -> None:
     """msync(2)."""
     if _msync(address, length, flags):

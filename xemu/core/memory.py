@@ -104,6 +104,10 @@ class Area:
             return not self.shared
         return self.offset + self.end - self.start == after.offset
 
+    def key(self) -> tuple[int, int, int, bool, str, int]:
+        """Return what tells this mapping from others."""
+        return self.start, self.end, self.prot, self.shared, self.path, self.offset
+
     def __repr__(self) -> str:
         """Look like a line of /proc/self/maps."""
         rwx = "".join(c if self.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
@@ -143,8 +147,11 @@ class AddressSpace:
         self.watched: dict[int, int] = {}     # page number -> accesses that a debugger wants to see
         self.rights_changed: Callable[[], None] = lambda: None       # called when flags were set anew while pages are watched
         self.keep: Callable[[int], None] | None = None    # told of each CLEAN page before its first change
+        self.wrote: Callable[[int, int], None] | None = None         # told of each range that others than instructions may write
         self.changing: Callable[[int, int], None] | None = None      # told of each range before its mapping changes
         self.seen: Callable[[int, int, int], None] | None = None     # told of accesses by others than instructions to watched pages
+        self._copies: set[tuple[object, ...]] = set()      # … and whose memory is the guest's own since it put them back
+        self._stashed: dict[tuple[object, ...], tuple[int, bool]] = {}     # shared mappings that `set_areas` has taken away
         self._guard: object = None
         self._areas: list[Area] = []
         self._starts: list[int] = []
@@ -293,6 +300,37 @@ class AddressSpace:
         self._set_flags(end, new_end - end, (area.prot & PROTECTION) | shared)
         return True
 
+    def empty(self, addr: int, length: int) -> None:
+        """Fill what is mapped privately in a range with zeros."""
+        self._forget_code(addr, length)
+        for area in self._overlapping(addr, addr + length):
+            if not area.shared:
+                start = max(area.start, addr)
+                hostmem.anonymous(self.base + start, min(area.end, addr + length) - start)
+
+    def is_own(self, addr: int) -> bool:
+        """Tell whether memory is there that nobody outside sees."""
+        area = self.area_at(addr)
+        return area is not None and (not area.shared or area.key() in self._copies)
+
+    def held(self, addr: int, length: int) -> list[int]:
+        """Return the pages of a range (by number) that are mapped and may hold something other than zeros."""
+        out: list[int] = []
+        for area in self._overlapping(addr, addr + length):
+            start, end = max(area.start, addr), min(area.end, addr + length)
+            if area.inode == (0, 0) and not area.shared:
+                out += [(start >> PAGE_SHIFT) + i for i in hostmem.resident(self.base + start, end - start)]
+            else:
+                out += range(start >> PAGE_SHIFT, end >> PAGE_SHIFT)
+        return out
+
+    def page(self, number: int) -> bytes:
+        """Return the contents of a mapped page; zeros behind the end of a file."""
+        lost = len(self.lost)
+        data = bytes(self.mem[number << PAGE_SHIFT:(number + 1) << PAGE_SHIFT])
+        del self.lost[lost:]
+        return data
+
     def discard(self, addr: int, length: int) -> None:
         """Drop private pages' contents (MADV_DONTNEED); they read as zero or as the file again."""
         length = self._whole_pages(addr, length)
@@ -310,6 +348,54 @@ class AddressSpace:
         hostmem.reserve(self.base, self.limit)
         # a fresh mapping is cheaper than clearing a megabyte
         hostmem.mmap(self.flags_base, self.pages, 3, hostmem.MAP_PRIVATE | hostmem.MAP_ANONYMOUS | hostmem.MAP_FIXED)
+
+    def set_areas(self, areas: list[Area]) -> None:
+        """Map what was mapped at another time: what is new is empty, contents of what was there already stay."""
+        before = list(self._areas)
+        if [a.key() for a in before] == [a.key() for a in areas]:
+            return
+        keys, known = {a.key() for a in areas}, {a.key(): a.may_write for a in before}
+        for area in before:
+            if area.shared and area.key() not in keys:           # it must not lose what it shares: it waits elsewhere
+                self._stash(area)
+        private, wanted = [a for a in before if not a.shared], [a for a in areas if not a.shared]
+        for start, end in _without(private, wanted):
+            self._forget_code(start, end - start)
+            hostmem.reserve(self.base + start, end - start)
+            self._set_flags(start, end - start, 0)
+        for start, end in _without(wanted, private):
+            hostmem.anonymous(self.base + start, end - start)
+        for area in areas:
+            if area.shared and area.key() not in known:
+                known[area.key()] = self._unstash(area)
+        self._areas = [a.part(a.start, a.end) for a in areas]
+        self._starts = [a.start for a in areas]
+        before_keys = {a.key() for a in before}
+        for area in self._areas:
+            area.may_write = known.get(area.key(), True)
+            if area.key() not in before_keys:
+                self._forget_code(area.start, area.end - area.start)
+                self._set_flags(area.start, area.end - area.start, (area.prot & PROTECTION) | (SHARED if area.shared else 0))
+
+    def _stash(self, area: Area) -> None:
+        length, at = area.end - area.start, self.base + area.start
+        self._forget_code(area.start, length)
+        place = hostmem.reserve(0, length)
+        hostmem.remap(at, length, length, place)
+        hostmem.reserve(at, length)
+        self._set_flags(area.start, length, 0)
+        self._stashed[area.key()] = place, area.may_write
+
+    def _unstash(self, area: Area) -> bool:
+        """Put a shared mapping back, or memory in its place; return whether the host lets it be written."""
+        length, at = area.end - area.start, self.base + area.start
+        if area.key() not in self._stashed:
+            hostmem.anonymous(at, length)
+            self._copies.add(area.key())
+            return True
+        place, may_write = self._stashed.pop(area.key())
+        hostmem.remap(place, length, length, at)
+        return may_write
 
     def areas(self) -> Iterator[Area]:
         """Yield the mappings by address."""
@@ -412,6 +498,8 @@ class AddressSpace:
     # --- flags ----------------------------------------------------------------------------------
 
     def _set_flags(self, addr: int, length: int, flag: int) -> None:
+        if self.keep is not None:
+            flag |= CLEAN
         flag = with_fast_write(flag)
         first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
         if count == 1:
@@ -452,6 +540,8 @@ class AddressSpace:
             flag = CODE | CLEAN if access & WRITE else 0
         if access & WRITE and flag & (CODE | CLEAN):
             self._before_write(addr, length, first, last)
+        if self.wrote is not None and access & WRITE:
+            self.wrote(addr, length)
         if self.hidden and self.seen is not None and not self.hidden.keys().isdisjoint(range(first, last + 1)):
             self.seen(addr, length, access)
         return self.mem[addr : addr + length]
@@ -539,6 +629,8 @@ class AddressSpace:
         if data:
             first, last = addr >> PAGE_SHIFT, (addr + len(data) - 1) >> PAGE_SHIFT
             self._before_write(addr, len(data), first, last)
+            if self.wrote is not None:
+                self.wrote(addr, len(data))
             if self.hidden and self.seen is not None and not self.hidden.keys().isdisjoint(range(first, last + 1)):
                 self.seen(addr, len(data), WRITE)
             self.mem[addr : addr + len(data)] = data
@@ -547,6 +639,24 @@ class AddressSpace:
 
 def _round(length: int) -> int:
     return (length + PAGE - 1) & -PAGE
+
+
+def _without(some: list[Area], others: list[Area]) -> Iterator[tuple[int, int]]:
+    """Yield the ranges that are in `some` and not in `others`; both are sorted."""
+    i = 0
+    for area in some:
+        at = area.start
+        while i < len(others) and others[i].end <= at:
+            i += 1
+        j = i
+        while at < area.end:
+            if j == len(others) or others[j].start >= area.end:
+                yield at, area.end
+                break
+            if others[j].start > at:
+                yield at, others[j].start
+            at = max(at, others[j].end)
+            j += 1
 
 
 def _memory(address: int, length: int) -> memoryview:

@@ -17,3 +17,25 @@ def open_machine(image: str | Path, machine: str | None = None, **options: Any) 
     from xemu.hw.harness import start_board
 
     return Debugger(MachineSystem(start_board(machine, image, **options).machine))
+
+
+def open_process(program: str | Path, *arguments: str, sysroot: str | Path | None = None, env: list[str] | None = None,
+                 **options: Any) -> Debugger:
+    """Return a debugger on a program at its first instruction; the options are those of `xemu.user.process.Options`.
+
+    Call it on the main thread: the process takes over the host's signals.
+    """
+    import os
+
+    from xemu.cli.run import environment, make_engine
+    from xemu.debug.debugger import Debugger
+    from xemu.debug.process import ProcessSystem
+    from xemu.user.process import Options, Process
+
+    chosen = Options()
+    chosen.sysroot = str(sysroot) if sysroot is not None else None
+    for name, value in options.items():
+        setattr(chosen, name, value)
+    process = Process(chosen, make_engine)
+    process.load(os.fsencode(program), [os.fsencode(word) for word in (program, *arguments)], environment(env or []))
+    return Debugger(ProcessSystem(process))

@@ -48,6 +48,7 @@ class Debugger:
         self._stepping = False
         self._ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
+        system.signals = self.stops_for_signal
         self.recording = history
         if history:
             self.history.start()
@@ -150,7 +151,8 @@ class Debugger:
         """Whether a signal stops the guest before it is delivered."""
         return number not in self.pass_signals
 
-    pass_signals: frozenset[int] = frozenset()
+    #: Linux signals that are delivered without a stop: those that programs use to tell themselves something, as in GDB
+    pass_signals: frozenset[int] = frozenset({14, 17, 23, 26, 27, 28, 29, *range(32, 65)})
 
     def _met(self, points: list[Any]) -> tuple[Point, ...] | None:
         """Count a hit of points; return those that stop, None where none does."""

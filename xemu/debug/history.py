@@ -104,6 +104,7 @@ class History:
         for area in space.areas():
             first, last = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
             space.flags[first:last] = bytes(space.flags[first:last]).translate(_CLEAN)
+        self.system.marked()
 
     # -- bounds ----------------------------------------------------------------------------------------------------------
     def _thin(self) -> None:
@@ -179,7 +180,7 @@ class History:
 
     def _read(self, page: int) -> bytes | None:
         space = self.engine.space
-        return bytes(space.mem[page << PAGE_SHIFT:(page + 1) << PAGE_SHIFT]) if space.area_at(page << PAGE_SHIFT) is not None else None
+        return space.page(page) if space.is_own(page << PAGE_SHIFT) else None
 
     def _write(self, pages: Pages, state: Any) -> None:
         """Put pages into memory as it is mapped in a state."""
@@ -187,7 +188,7 @@ class History:
         self.system.map_as(state)
         for page, contents in pages.items():
             at = page << PAGE_SHIFT
-            if contents is None or space.area_at(at) is None or space.mem[at:at + PAGE] == contents:
+            if contents is None or not space.is_own(at) or space.mem[at:at + PAGE] == contents:
                 continue
             if space.flags[page] & CODE:
                 self.engine.code_changed(at, PAGE)

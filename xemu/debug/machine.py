@@ -51,6 +51,9 @@ class MachineSystem(System):
     def _poll(self) -> None:
         if self.pausing:
             self.machine.stop(Stop("pause"))
+        elif self.nudged:
+            self.nudged = False
+            self.machine.stop(Stop("input"))
         elif self.hub is not None and self.live:
             self.hub.poll()
 
@@ -71,8 +74,8 @@ class MachineSystem(System):
         machine = self.machine
         return Position(machine.now, machine.transitions, machine.engine.insns)
 
-    def kick(self) -> None:
-        super().kick()
+    def nudge(self) -> None:
+        super().nudge()
         if self.hub is not None:
             with suppress(BlockingIOError, OSError):
                 os.write(self.hub.wake_out, b"\0")

@@ -61,7 +61,7 @@ class Session:
             self._calls.append((function, future))
             self._work.notify()
         if self.moving:
-            self.debugger.system.engine.kick()
+            self.debugger.system.nudge()
         return future
 
     def start(self, motion: Callable[[Debugger], Stop], by: object = None) -> Future[Stop]:

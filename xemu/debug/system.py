@@ -70,11 +70,13 @@ class System(ABC):
     arch: str                        # the target's name
     engine: Engine
     live = True                      # False while it repeats what it has done
-    pausing = False
+    pausing = nudged = False
     catches: Callable[[str, int, str], bool]          # told of (kind, number, name): True stops
+    signals: Callable[[int], bool]                    # whether a signal is looked at before it is delivered
 
     def __init__(self) -> None:
         self.catches = lambda _kind, _number, _name: False
+        self.signals = lambda _number: False
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
@@ -97,6 +99,11 @@ class System(ABC):
     def kick(self) -> None:
         """Have `run` return PAUSE soon; any thread may call it."""
         self.pausing = True
+        self.nudge()
+
+    def nudge(self) -> None:
+        """Have `run` end its slice soon; any thread may call it."""
+        self.nudged = True
         self.engine.kick()
 
     # -- state -----------------------------------------------------------------------------------------------------------
@@ -172,6 +179,10 @@ class System(ABC):
     def libraries(self) -> list[Library]:
         """Return the code files in memory, the program first."""
         return []
+
+    def marked(self) -> None:
+        """Called when all pages have been marked as unchanged: say which may change unnoticed."""
+        return
 
     @abstractmethod
     def difference(self, state: Any) -> str:

@@ -76,6 +76,7 @@ class Process:
         self.environment: list[bytes] = []
         self.exe = b""  # as the guest sees it
         self.exe_host = b""
+        self.forked: list[Callable[[], None]] = []  # called in a child that the guest has forked
         self.is_child = False  # forked by the guest: dies by its signals
         self.vfork: Any = None
         self.mmap_top = self.brk = self.brk_start = self.program_bias = 0
@@ -289,12 +290,17 @@ class Process:
 
     def deliver(self) -> None:
         """Give the running thread the signals that wait for it; builds frames or acts by default."""
-        signals = self.signals
+        signals, observer = self.signals, self.scheduler.observer
         task = self.scheduler.current
         while task is not None:
-            info = signals.next_for(task)
+            info = signals.next_for(task, peek=observer is not None)
             if info is None:
                 break
+            if observer is not None:
+                wanted = observer.signal(task, info)             # raises where it is to be looked at first
+                signals.next_for(task)
+                if not wanted:
+                    continue
             if self.traced:
                 self.traced.signal(task, info)
             action = signals.actions[info.signo]

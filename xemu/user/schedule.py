@@ -12,7 +12,7 @@ import time
 from collections import deque
 from errno import EFAULT, EINVAL, ENOMEM, ENOSYS
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from xemu.core.memory import GuestFault
 from xemu.user import host
@@ -29,6 +29,19 @@ LONGEST_SLICE, SHORTEST_SLICE = 1 << 22, 1 << 12
 SLICE_TIME = 10_000_000  # ns: what a slice should take at most on the host
 CALLS_PER_LOOK = 64  # system calls between looks at the host's signals
 CHILD_LOOK = 50_000_000  # ns between looks at children that send no SIGCHLD
+
+
+class Observer(Protocol):
+    """Somebody who looks on: a debugger. What it raises leaves `Scheduler.run`, which can be called again."""
+
+    def run(self, budget: int) -> Any:
+        """Run the engine, instead of the engine's own `run`."""
+
+    def look(self) -> None:
+        """Called while no thread can run, after each look at the host."""
+
+    def signal(self, task: Task, info: Any) -> bool:
+        """Say whether a signal is delivered (it has not been taken from its queue)."""
 
 
 class Timer:
@@ -67,6 +80,7 @@ class Scheduler:
         self.stop_at = process.options.stop_at
         self.exact = self.clock.virtual
         self.unknown: set[int] = set()
+        self.observer: Observer | None = None
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -74,10 +88,10 @@ class Scheduler:
         """Run until ProcessExit."""
         process = self.process
         engine = process.engine
-        run = engine.run
+        run = engine.run if self.observer is None else self.observer.run
         syscall_kind = process.exit_kinds.SYSCALL
         read_number, block, offset = process.call_access()
-        exact = self.exact
+        exact = self.exact or self.observer is not None
         while True:
             if self.attention:
                 self.attend()
@@ -131,6 +145,8 @@ class Scheduler:
                 self._look_at_parked()
             if self.current is None and not self._next_task():
                 self._idle()
+                if self.observer is not None:
+                    self.observer.look()
                 continue
             if self._turn_is_over():
                 self._yield_turn()

@@ -139,6 +139,8 @@ def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None
 
 def _become_child(process: Process, task: Task, number: int) -> None:
     process.pids.in_child(number)
+    for forked in process.forked:
+        forked()
     process.engine.after_fork()
     process.is_child = True
     process.children.clear()

@@ -1,0 +1,240 @@
+"""Debugging Linux programs: motions in both directions over system calls, signals, threads and forks, on real programs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.packages import PackageError
+from tests.support.programs import SAMPLES
+from tests.support.roots import tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+HERE = Path(__file__).parent
+
+# A process takes over the host's signals, and its guest may fork: each test is a process of its own, which prints JSON.
+PROLOGUE = """
+import hashlib, json, os, random, sys
+from xemu.debug import open_process
+from xemu.debug.stops import Position, StopKind
+answers = {}
+
+def finish():
+    os.write(2, b"\\nANSWERS " + json.dumps(answers).encode() + b"\\n")
+    os._exit(0)
+
+def state(d):
+    digest = hashlib.md5()
+    space = d.system.process.space
+    for area in space.areas():
+        for page in space.held(area.start, area.end - area.start) if not area.shared else ():
+            data = space.page(page)
+            if any(data):
+                digest.update(page.to_bytes(4, "little") + data)
+    registers = [d.read_register(n) for n in ("r0", "r1", "r4", "r7", "sp", "lr", "cpsr", "d0", "d9")]
+    return [d.position.beat, d.position.transition, d.pc, d.system.thread, *registers, digest.hexdigest()]
+
+def to_the_end(d):
+    stop = d.cont()
+    while not stop.kind.final:
+        stop = d.cont()
+    return stop
+"""
+
+
+def session(script: str, *arguments: object, expect_output: bytes | None = None) -> dict[str, Any]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))}
+    done = subprocess.run([sys.executable, "-c", PROLOGUE + script, *map(str, arguments)], capture_output=True, timeout=240,
+                          env=environment, check=False)
+    assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
+    if expect_output is not None:
+        assert done.stdout == expect_output
+    answers = done.stderr.decode(errors="replace").rpartition("ANSWERS ")[2]
+    return json.loads(answers)
+
+
+REPEAT = """
+sysroot, *words = sys.argv[1:]
+d = open_process(*words, sysroot=sysroot or None)
+stop = to_the_end(d)
+answers["end"] = [stop.kind.value, stop.code]
+end, there = d.position, state(d)
+rng, seen = random.Random(5), {}
+for _ in range(25):
+    insns = rng.choice([rng.randrange(end.insns), *seen])
+    d.seek(insns)
+    assert d.position.insns == insns
+    assert seen.setdefault(insns, state(d)) == state(d), insns
+d.seek("end")
+assert state(d) == there
+steps = [there]
+for _ in range(40):
+    d.step(back=True)
+    steps.append(state(d))
+for wanted in steps[-2::-1]:
+    d.step()
+    assert d.position.insns == wanted[0]
+d.seek("end")
+d.history.leave_present()
+saved = d.history.snapshots[-1].state
+d.history.place(0)
+answers["trouble"] = d.system.reach(end) or d.system.difference(saved)
+answers["same"] = state(d) == there
+answers["episodes"] = len(d.system.recorder.episodes)
+finish()
+"""
+
+
+def repeats(*words: object, sysroot: object = "", output: bytes) -> dict[str, Any]:
+    answers = session(REPEAT, sysroot, *words, expect_output=output)
+    assert (answers["trouble"], answers["same"]) == ("", True)
+    return answers
+
+
+def debian(need: Callable[..., str]) -> Path:
+    need("apt-get", "dpkg-deb")
+    try:
+        return tools()
+    except PackageError as error:
+        pytest.fail(f"Debian's packages for armhf: {error}")
+
+
+@pytest.mark.parametrize(("name", "output"), [("hello", b"Hello from 32-bit ARM.\n"),
+                                              ("primes-thumb", b"664579 primes below 10000000, the last is 9999991.\n")])
+def test_static_programs_repeat_exactly(name: str, output: bytes) -> None:
+    assert repeats(SAMPLES / name, output=output)["end"] == ["exited", 0]
+
+
+PYTHON = """
+import os, signal, threading, time
+done, ticks = [], []
+signal.signal(signal.SIGALRM, lambda *a: ticks.append(1))
+signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
+def work(n):
+    for i in range(3):
+        done.append(n)
+        time.sleep(0.002)
+threads = [threading.Thread(target=work, args=(i,)) for i in range(3)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+while len(ticks) < 4:
+    sum(range(100))
+signal.setitimer(signal.ITIMER_REAL, 0)
+r, w = os.pipe()
+os.write(w, b"abc")
+print(len(done), os.read(r, 10), len(os.urandom(8)))
+"""
+
+
+def test_threads_signals_and_clocks_repeat_exactly(need: Callable[..., str]) -> None:
+    root = debian(need)
+    answers = repeats(root / "usr/bin/python3.11", "-I", "-S", "-B", "-c", PYTHON, sysroot=root, output=b"9 b'abc' 8\n")
+    assert answers["end"] == ["exited", 0]
+    assert answers["episodes"] > 100
+
+
+def test_a_shell_that_forks_repeats_exactly(need: Callable[..., str]) -> None:
+    root = debian(need)
+    script = "for i in 1 2; do echo $i; /bin/true; done; x=$(echo hi); echo $x | cat"
+    assert repeats(root / "bin/bash", "-c", script, sysroot=root, output=b"1\n2\nhi\n")["end"] == ["exited", 0]
+
+
+CATCH = """
+d = open_process(sys.argv[1])
+d.catch("syscall")
+seen = []
+while not (stop := d.cont()).kind.final:
+    seen.append([stop.kind.value, stop.name])
+answers["forwards"] = seen
+finish()
+"""
+
+
+def test_system_calls_are_caught() -> None:
+    answers = session(CATCH, SAMPLES / "hello")
+    assert answers["forwards"] == [
+        *[["syscall entry", "write"], ["syscall return", "write"]] * 2, ["syscall entry", "exit_group"]]
+
+
+SIGNAL = """
+sysroot, *words = sys.argv[1:]
+d = open_process(*words, sysroot=sysroot)
+stop = d.cont()
+answers["stop"] = [stop.kind.value, stop.name, stop.number]
+at = state(d)
+answers["back"] = d.step(back=True).kind.value
+d.seek("end")
+assert state(d) == at
+answers["end"] = [d.cont().kind.value, d.stop.number]
+answers["history"] = d.step(3, back=True).kind.value
+finish()
+"""
+
+
+def test_a_fatal_signal_is_shown_before_it_kills(need: Callable[..., str]) -> None:
+    root = debian(need)
+    answers = session(SIGNAL, root, root / "usr/bin/python3.11", "-I", "-S", "-B", "-c",
+                      "import os; os.kill(os.getpid(), 11)")
+    assert answers == {"stop": ["signal", "SIGSEGV", 11], "back": "step", "end": ["killed", 11], "history": "step"}
+
+
+WATCH = """
+d = open_process(sys.argv[1])
+to_the_end(d)
+middle = d.position.insns // 2
+areas = [(a.start, a.end - a.start) for a in d.system.process.space.areas() if a.prot & 2 and "stack" not in a.path]
+after = [d.read_memory(*a) for a in areas]
+d.seek(middle)
+at = next(start + i for (start, length), new in zip(areas, after) for i, old in enumerate(d.read_memory(start, length)) if old != new[i])
+d.seek("end")
+value = d.read_memory(at, 1)
+d.watch(at, 1)
+stop = d.cont(back=True)
+answers["kind"] = stop.kind.value
+if stop.watch:
+    answers["new"] = stop.watch.new == value
+    answers["old"] = d.read_memory(at, 1) == stop.watch.old
+    before = d.position
+    stop = d.cont()
+    answers["again"] = [stop.kind.value, d.read_memory(at, 1) == value, d.position.insns - before.insns]
+finish()
+"""
+
+
+def test_who_wrote_this_last() -> None:
+    answers = session(WATCH, SAMPLES / "life")
+    assert answers == {"kind": "watchpoint", "new": True, "old": True, "again": ["watchpoint", True, 1]}
+
+
+CHANGE = """
+d = open_process(sys.argv[1])
+d.step(3)
+assert d.write_register("r5", 0x1234)
+d.step(2)
+d.step(4, back=True)
+d.seek("end")
+answers["r5"] = d.read_register("r5")
+d.seek(1)
+from xemu.errors import XemuError
+try:
+    d.write_register("r5", 1)
+except XemuError as error:
+    answers["error"] = str(error)
+answers["end"] = d.seek("end").kind.value
+finish()
+"""
+
+
+def test_changes_belong_to_the_recording_and_the_past_stays() -> None:
+    answers = session(CHANGE, SAMPLES / "hello")
+    assert answers["r5"] == 0x1234
+    assert "the past of a process cannot be changed" in answers["error"]
+    assert answers["end"] == "reached"

@@ -1,0 +1,593 @@
+"""A user-mode process as the debugger drives it.
+
+What happens between two runs of native code (a system call, a signal's delivery, a change of thread) is an *episode*. Its
+effects on registers and memory are written down, whatever caused them; to repeat the past, native code runs to the same
+instruction and the effects are put there again. No system call is made twice, and the process's own tables stay those of the present.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.core.engine import ExitKind
+from xemu.core.memory import PAGE, PAGE_SHIFT
+from xemu.core.state import ENGINE_BYTES, StateBlock
+from xemu.debug.history import HistoryError
+from xemu.debug.stops import Position, StopKind
+from xemu.debug.system import Event, Library, MapEntry, System, ThreadInfo
+from xemu.user.task import ProcessExit
+
+if TYPE_CHECKING:
+    from xemu.core.engine import Engine, Exit
+    from xemu.core.memory import Area
+    from xemu.user.process import Process
+    from xemu.user.task import Task
+
+SLICE = 0.01             # seconds between two looks at what front ends want
+CHUNK = 1 << 24          # instructions that are repeated between two looks
+BEFORE = (ExitKind.FAULT, ExitKind.UNDEFINED, ExitKind.BREAKPOINT)      # exits whose instruction did not happen
+CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
+
+
+class Episode(NamedTuple):
+    """What happened after `insns` instructions, before the next one."""
+
+    insns: int
+    cause: str                                     # CALL: of the instruction just executed; TRAP: instead of the next one
+    thread: int                                    # that runs afterwards
+    threads: tuple[int, ...] | None                # all there are, if that changed
+    state: tuple[int, bytes] | None                # offset and bytes of what changed in the saved state
+    writes: tuple[tuple[int, bytes], ...]
+    areas: list[Area] | None                       # all mappings, if they changed
+    emptied: tuple[tuple[int, int], ...] = ()      # ranges whose contents are new: `writes`, else zeros
+
+
+class Left(Exception):  # noqa: N818  not an error: it takes the debugger out of the process's loop
+    """The loop is left for an event."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(event)
+        self.event = event
+
+
+class SavedState(StateBlock):
+    """The registers of a thread that does not run, from what `EngineState.save` gave."""
+
+    def __init__(self, engine: Engine, data: bytes) -> None:
+        super().__init__(engine.target.layout, bytearray(ENGINE_BYTES) + bytearray(data[16:]))
+        self.engine = engine
+        self.pc, self.context = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:16], "little")
+
+    def save(self) -> bytes:
+        """Return the same again."""
+        return self.pc.to_bytes(8, "little") + self.context.to_bytes(8, "little") + bytes(self.buffer[ENGINE_BYTES:])
+
+
+class Recorder:
+    """Runs the engine for the process's scheduler, and writes down what happens in between."""
+
+    def __init__(self, system: ProcessSystem) -> None:
+        self.system, self.process, self.engine = system, system.process, system.engine
+        self.episodes: list[Episode] = []
+        self.exit = b""                            # the state when native code was left
+        self.cause = OTHER
+        self.threads: tuple[int, ...] = ()
+        self.wrote: list[tuple[int, int]] = []     # ranges that were handed out for writing since then
+        self.open: list[tuple[int, int]] = []      # … and that calls which wait still hold
+        self.changed: list[tuple[int, int]] = []   # ranges whose mapping changed
+        self.held: Exit | None = None              # a system call that somebody looks at before it is made
+        self.calls: dict[int, int] = {}            # thread -> number of the call it makes, where its end is waited for
+        self.shown: Any = None                     # the signal that was looked at
+        self.discard = False                       # … and is not to be delivered
+        self.goal: int | None = None
+        self.until = 0.0
+        self.detached = False
+
+    def start(self) -> None:
+        """Begin to write down."""
+        space = self.process.space
+        space.wrote = lambda address, length: self.wrote.append((address, length))
+        space.changing = self._changing
+        self.process.forked.append(self.detach)
+        self.threads = self._threads()
+        self.exit = self.engine.state.save()
+
+    def detach(self) -> None:
+        """Let a forked child run free."""
+        self.detached = True
+        space = self.process.space
+        space.wrote = space.changing = space.keep = None
+        self.process.scheduler.observer = None
+        for address in list(self.engine.points):
+            self.engine.clear_point(address)
+        self.engine.watch([])
+        self.engine.keep_no_pages()
+
+    def _threads(self) -> tuple[int, ...]:
+        return tuple(sorted(self.process.tasks))
+
+    def _changing(self, address: int, length: int) -> None:
+        """Keep what a change of mappings destroys."""
+        space = self.process.space
+        for page in space.held(address, length):
+            self.engine.keep_page(page)
+        self.changed.append((address, length))
+
+    # -- episodes --------------------------------------------------------------------------------------------------------
+    def close(self) -> None:
+        """End the episode that is under way: write down what it changed."""
+        process, state = self.process, self.engine.state
+        now = state.save()
+        threads = self._threads()
+        parked = any(task.call is not None for task in process.scheduler.parked)
+        if now == self.exit and not self.wrote and not self.changed and not self.open and threads == self.threads:
+            return
+        writes = self._writes(parked=parked)
+        areas, emptied = None, tuple(self.changed)
+        if self.changed:
+            areas = [a.part(a.start, a.end) for a in process.space.areas()]
+            writes = (*writes, *self._mapped())
+        delta = _delta(self.exit, now)
+        if delta is None and not writes and areas is None and threads == self.threads:
+            return
+        current = process.scheduler.current
+        if current is not None:
+            self.system.running = current.tid
+        self.episodes.append(Episode(self.engine.insns, self.cause, self.system.running, threads if threads != self.threads else None,
+                                     delta, writes, areas, emptied))
+        self.threads, self.exit, self.cause = threads, now, OTHER
+
+    def _writes(self, *, parked: bool) -> tuple[tuple[int, bytes], ...]:
+        """Return what stands in the ranges that were handed out. Those of calls that wait may be written later."""
+        mem, limit = self.process.space.mem, self.process.space.limit
+        ranges, self.wrote = dict.fromkeys([*self.open, *self.wrote]), []
+        self.open = list(ranges) if parked else []
+        return tuple((at, bytes(mem[at:at + n])) for at, n in ranges if n and at + n <= limit and self.process.space.area_at(at))
+
+    def _mapped(self) -> tuple[tuple[int, bytes], ...]:
+        """Return the contents of ranges that were mapped."""
+        space, out = self.process.space, []
+        for address, length in self.changed:
+            for page in space.held(address, length):
+                self.engine.keep_absence(page)
+                out.append((page << PAGE_SHIFT, space.page(page)))
+        self.changed.clear()
+        return tuple(out)
+
+    def touch_open(self) -> None:
+        """After a snapshot: ranges that calls still hold may change unnoticed, so take them for changed."""
+        for address, length in self.open:
+            for page in range(address >> PAGE_SHIFT, (address + length - 1 >> PAGE_SHIFT) + 1):
+                if self.process.space.area_at(page << PAGE_SHIFT) is not None:
+                    self.engine.keep_page(page)
+
+    # -- what the scheduler calls ----------------------------------------------------------------------------------------
+    def leave(self, event: Event) -> None:
+        """Leave the scheduler's loop."""
+        self.process.scheduler.attention = True
+        raise Left(event)
+
+    def run(self, budget: int) -> Any:
+        """Run the engine for at most so many instructions."""
+        if self.detached:
+            return self.engine.run(budget)
+        if self.held is not None:
+            left, self.held = self.held, None
+            return left
+        self.close()
+        self._before()
+        engine = self.engine
+        if self.goal is not None:
+            if engine.insns >= self.goal:
+                self.leave(Event(StopKind.REACHED))
+            budget = min(budget, self.goal - engine.insns)
+        left = engine.run(budget)
+        kind = left.kind
+        self.exit = engine.state.save()
+        self.cause = CALL if kind is ExitKind.SYSCALL else TRAP if kind in BEFORE else OTHER
+        if kind is ExitKind.POINT:
+            self.leave(Event(StopKind.BREAKPOINT))
+        elif kind is ExitKind.WATCH:
+            self.leave(Event(StopKind.WATCHPOINT, watch=left.number))
+        elif kind is ExitKind.SYSCALL:
+            self._call(left)
+        elif self.goal is not None and engine.insns >= self.goal and kind is ExitKind.BUDGET:
+            self.leave(Event(StopKind.REACHED))
+        return left
+
+    def _before(self) -> None:
+        """Look around before native code runs."""
+        current = self.process.scheduler.current
+        if current is not None:
+            self.system.running = current.tid
+            number = self.calls.pop(current.tid, None)
+            if number is not None:
+                name = self.system.call_name(number)
+                self.leave(Event(StopKind.SYSCALL_RETURN, number, name, f"returned from {name}"))
+        if self.system.exec_seen:
+            self.system.exec_seen = False
+            if self.system.catches("exec", 0, ""):
+                self.leave(Event(StopKind.EXEC, text=f"executes {os.fsdecode(self.process.exe_host)}"))
+        self.look()
+
+    def look(self) -> None:
+        """Leave where somebody waits or a slice is over."""
+        if self.system.pausing:
+            self.system.pausing = False
+            self.leave(Event(StopKind.PAUSE))
+        if self.system.nudged or monotonic() >= self.until:
+            self.system.nudged = False
+            self.leave(Event(None))
+
+    def _call(self, left: Exit) -> None:
+        number = self.system.call_number()
+        name = self.system.call_name(number)
+        task = self.process.scheduler.current
+        if task is None or not self.system.catches("syscall", number, name):
+            return
+        self.held = left
+        self.calls[task.tid] = number
+        self.leave(Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}"))
+
+    def signal(self, task: Task, info: Any) -> bool:
+        """Show a signal before it is delivered; returns whether it is."""
+        if self.detached:
+            return True
+        if self.shown is info:
+            self.shown = None
+            return not self.discard
+        if not self.system.signals(info.signo):
+            return True
+        self.shown, self.discard = info, False
+        self.system.running = task.tid
+        self.close()
+        from xemu.user.strace_names import SIGNALS
+
+        name = SIGNALS.get(info.signo, f"SIG{info.signo}")
+        where = f" at {info.address:#x}" if getattr(info, "kind", "") == "fault" else ""
+        self.leave(Event(StopKind.SIGNAL, info.signo, name, f"signal {name}{where}"))
+        return True
+
+
+def _delta(before: bytes, now: bytes) -> tuple[int, bytes] | None:
+    """Return offset and bytes of what differs, in one piece."""
+    if before == now:
+        return None
+    if len(before) != len(now):
+        return 0, now
+    size = len(now)
+    first = next(i for i in range(0, size, 64) if before[i:i + 64] != now[i:i + 64])
+    last = next(i for i in range(size, 0, -64) if before[max(i - 64, 0):i] != now[max(i - 64, 0):i])
+    return first, now[first:last]
+
+
+class ProcessSystem(System):
+    """One guest process. `start` it on the host's main thread."""
+
+    kind = "process"
+
+    def __init__(self, process: Process) -> None:
+        super().__init__()
+        self.process, self.engine = process, process.engine
+        self.name, self.arch = os.path.basename(os.fsdecode(process.exe_host)), process.engine.target.name
+        self.running = process.scheduler.current.tid if process.scheduler.current else 1
+        self.recorder = Recorder(self)
+        self.at = 0                                # the episode that is repeated next
+        self.shadow: dict[int, bytes] = {}         # registers of threads that do not run, in the past
+        self.past_threads: tuple[int, ...] = ()
+        self.exec_seen = False
+        self.ended: Event | None = None
+        process.signals.attach()
+        process.scheduler.observer = self.recorder
+        self.recorder.start()
+
+    # -- running ---------------------------------------------------------------------------------------------------------
+    @property
+    def position(self) -> Position:
+        insns = self.engine.insns
+        return Position(insns, len(self.recorder.episodes) if self.live else self.at, insns)
+
+    def nudge(self) -> None:
+        super().nudge()
+        with suppress(OSError):
+            os.write(self.process.signals.wake[1], b"\0")
+
+    def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
+        goal = beat if insns is None else insns if beat is None else min(insns, beat)
+        if not self.live:
+            return self._again(goal)
+        if self.ended is not None:
+            return self.ended
+        if goal is not None and goal <= self.engine.insns and self.recorder.held is None:
+            return Event(StopKind.REACHED)
+        recorder = self.recorder
+        recorder.goal, recorder.until = goal, monotonic() + SLICE
+        try:
+            self.process.scheduler.run()
+        except Left as left:
+            return left.event
+        except ProcessExit as end:
+            if self.process.is_child:
+                self.process._end_child(end)  # noqa: SLF001  a forked child ends here, as in Process.run
+            recorder.cause = CALL
+            recorder.close()
+            if end.signal:
+                from xemu.user.strace_names import SIGNALS
+
+                name = SIGNALS.get(end.signal, f"SIG{end.signal}")
+                self.ended = Event(StopKind.KILLED, end.signal, name, f"killed by {name}")
+            else:
+                self.ended = Event(StopKind.EXITED, code=end.status, text=f"exited with {end.status}")
+            return self.ended
+        raise AssertionError("the scheduler's loop ended")
+
+    def _again(self, goal: int | None) -> Event:
+        """Repeat up to an instruction count, the calls made by its instruction included."""
+        engine, episodes = self.engine, self.recorder.episodes
+        end = engine.insns + CHUNK
+        while True:
+            episode = episodes[self.at] if self.at < len(episodes) else None
+            target = end if goal is None else min(goal, end)
+            if episode is not None:
+                target = min(target, episode.insns)
+            if engine.insns < target or (episode is not None and episode.cause == TRAP and episode.insns == engine.insns
+                                         and (goal is None or engine.insns < goal)):
+                event = self._native(max(target - engine.insns, 1), episode)
+                if event is not None:
+                    return event
+            if engine.insns > target:
+                return self._lost(episode)
+            here = episode is not None and episode.insns == engine.insns
+            if here and (goal is None or engine.insns < goal or episode.cause == CALL):        # type: ignore[union-attr]
+                self._apply(episode)                                                           # type: ignore[arg-type]
+                continue
+            if goal is not None and engine.insns >= goal:
+                return Event(StopKind.REACHED)
+            if self.pausing:
+                self.pausing = False
+                return Event(StopKind.PAUSE)
+            if engine.insns >= end:
+                return Event(None)
+
+    def _native(self, budget: int, episode: Episode | None) -> Event | None:
+        """Run native code; what it is left for must be what it was left for then."""
+        left = self.engine.run(budget)
+        kind = left.kind
+        if kind is ExitKind.POINT:
+            return Event(StopKind.BREAKPOINT)
+        if kind is ExitKind.WATCH:
+            return Event(StopKind.WATCHPOINT, watch=left.number)
+        if kind in (ExitKind.BUDGET, ExitKind.KICK):
+            return None
+        if episode is not None and episode.insns == self.engine.insns:
+            return None
+        if kind is ExitKind.SYSCALL:                 # a call without effect left no episode
+            return None
+        return self._lost(episode)
+
+    def _lost(self, episode: Episode | None) -> Event:
+        then = "" if episode is None else f", where something happened after instruction {episode.insns:,}"
+        return Event(StopKind.DIVERGED, text=f"replay diverged at instruction {self.engine.insns:,}{then}")
+
+    def _apply(self, episode: Episode) -> None:
+        engine, space = self.engine, self.process.space
+        if episode.thread != self.running:
+            self.shadow[self.running] = engine.state.save()
+            self.shadow.pop(episode.thread, None)
+            self.running = episode.thread
+        if episode.threads is not None:
+            self.past_threads = episode.threads
+        if episode.areas is not None:
+            self._change_areas(episode.areas, episode.emptied)
+        for address, data in episode.writes:
+            if space.is_own(address):
+                space.poke(address, data)
+        if episode.state is not None:
+            at, data = episode.state
+            before = engine.state.save()
+            engine.state.restore(before[:at] + data + before[at + len(data):])
+        self.at += 1
+
+    def _change_areas(self, areas: list[Area], emptied: tuple[tuple[int, int], ...]) -> None:
+        """Change mappings as they changed then, keeping what goes."""
+        space = self.process.space
+        for start, length in emptied:
+            for page in space.held(start, length):
+                self.engine.keep_page(page)
+        space.set_areas(areas)
+        for start, length in emptied:
+            space.empty(start, length)
+
+    def settle(self) -> Event | None:
+        episodes = self.recorder.episodes
+        while not self.live and self.at < len(episodes) and episodes[self.at].insns == self.engine.insns \
+                and episodes[self.at].cause != TRAP:
+            self._apply(episodes[self.at])
+        return None
+
+    def reach(self, goal: Position) -> str:
+        episodes = self.recorder.episodes
+        while self.engine.insns < goal.beat or self.at < goal.transition:
+            episode = episodes[self.at] if self.at < len(episodes) else None
+            target = goal.beat if episode is None else min(goal.beat, episode.insns)
+            if self.engine.insns < target:
+                event = self._native(min(target - self.engine.insns, CHUNK), episode)
+                if event is not None:
+                    return event.text or "replay diverged"
+                if self.pausing:
+                    self.pausing = False
+                    return "interrupted"
+                continue
+            if episode is None or self.at >= goal.transition or episode.insns != self.engine.insns:
+                return f"replay diverged at instruction {self.engine.insns:,}"
+            self._apply(episode)
+        return "" if self.position == goal else f"replay diverged: {self.position} instead of {goal}"
+
+    # -- the past --------------------------------------------------------------------------------------------------------
+    def save(self) -> Any:
+        if self.live:
+            shadow = {t.tid: t.registers for t in self.process.tasks.values() if t.registers is not None}
+            threads = self.recorder.threads
+        else:
+            shadow, threads = dict(self.shadow), self.past_threads
+        return {"state": self.engine.state.save(), "insns": self.engine.insns, "hash": self.engine.trace_hash,
+                "at": self.position.transition, "thread": self.running, "threads": threads, "shadow": shadow,
+                "areas": [a.part(a.start, a.end) for a in self.process.space.areas()]}
+
+    def load(self, state: Any) -> None:
+        self.engine.state.restore(state["state"])
+        self.engine.insns, self.engine.trace_hash, self.at = state["insns"], state["hash"], state["at"]
+        self.running, self.past_threads, self.shadow = state["thread"], state["threads"], dict(state["shadow"])
+        self.engine.kicked = False
+
+    def map_as(self, state: Any) -> None:
+        self.process.space.set_areas(state["areas"])
+
+    def rewind(self) -> None:
+        space = self.process.space
+        space.wrote = space.changing = None
+        self._present = self.recorder.exit
+        self.live = False
+
+    def resume(self, *, cut: bool = False) -> None:
+        if cut:
+            raise HistoryError("the past of a process cannot be changed: its files and signals are those of the present; "
+                               "go there first (seek end)")
+        self.live = True
+        space, recorder = self.process.space, self.recorder
+        space.wrote, space.changing = lambda address, length: recorder.wrote.append((address, length)), recorder._changing  # noqa: SLF001
+        recorder.exit = self._present
+
+    def marked(self) -> None:
+        self.recorder.touch_open()
+
+    def difference(self, state: Any) -> str:
+        now = self.save()
+        for name in ("insns", "at", "thread", "hash"):
+            if now[name] != state[name]:
+                return name
+        if now["state"] != state["state"]:
+            for cell in self.engine.target.layout.owners():
+                for i in range(cell.count):
+                    at = 16 + cell.at(i) - ENGINE_BYTES
+                    if now["state"][at:at + cell.stride] != state["state"][at:at + cell.stride] and \
+                            not self.engine.target.is_scratch(cell.name, i):
+                        return cell.names[i] if i < len(cell.names) else cell.name
+            if now["state"][:16] != state["state"][:16]:
+                return "pc"
+        return ""
+
+    # -- state -----------------------------------------------------------------------------------------------------------
+    def call_number(self) -> int:
+        """Return the number of the system call the running thread makes."""
+        return int(self.engine.state.read(self.process.abi.number_register))
+
+    def call_name(self, number: int) -> str:
+        """Return its name."""
+        table = self.process.table
+        entry = table[number] if number < len(table) else self.process.private_calls.get(number)
+        return entry[2].name if entry is not None else f"syscall_{number}"
+
+    @property
+    def thread(self) -> int:
+        return self.running
+
+    def threads(self) -> list[ThreadInfo]:
+        if not self.live:
+            return [ThreadInfo(tid, self.name, "running" if tid == self.running else "waiting") for tid in self.past_threads]
+        out = []
+        for tid, task in sorted(self.process.tasks.items()):
+            waits = f"waits in {task.call_row.name}" if task.call is not None and task.call_row is not None else "ready"
+            out.append(ThreadInfo(tid, os.fsdecode(task.comm), "running" if tid == self.running else waits))
+        return out
+
+    def _saved(self, thread: int | None) -> tuple[Any, SavedState | None]:
+        """Return who keeps the registers of a thread, and the registers; (None, None): the engine does."""
+        if thread is None or thread == self.running:
+            return None, None
+        if not self.live:
+            data = self.shadow.get(thread)
+            return None, None if data is None else SavedState(self.engine, data)
+        task = self.process.tasks.get(thread)
+        return task, None if task is None or task.registers is None else SavedState(self.engine, task.registers)
+
+    def read_register(self, name: str, thread: int | None = None) -> int | None:
+        if thread not in (None, self.running):
+            _, saved = self._saved(thread)
+            return None if saved is None else _read(saved, self.engine, name)
+        try:
+            return int(self.engine.state.read(name))
+        except KeyError:
+            return None
+
+    def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
+        if thread not in (None, self.running):
+            task, saved = self._saved(thread)
+            if task is None or saved is None or not _write(saved, self.engine, name, value):
+                return False
+            task.registers = saved.save()
+            return True
+        try:
+            self.engine.state.write(name, value)
+        except KeyError:
+            return False
+        current = self.process.tasks.get(self.running)
+        if current is not None and current.registers is not None:          # it waits: this is what it goes on with
+            current.registers = self.engine.state.save()
+        return True
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        space, out = self.process.space, b""
+        while len(out) < length:
+            at = address + len(out)
+            step = min(length - len(out), PAGE - at % PAGE)
+            data = space.peek(at, step) if 0 <= at < space.limit else None
+            if data is None:
+                break
+            out += data
+        return out
+
+    def write_memory(self, address: int, data: bytes) -> bool:
+        return 0 <= address < self.process.space.limit - len(data) and self.process.space.poke(address, data)
+
+    def memory_map(self) -> list[MapEntry]:
+        out = []
+        for a in self.process.space.areas():
+            rights = "".join(c if a.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
+            out.append(MapEntry(a.start, a.end, rights, a.path, "file" if a.inode != (0, 0) else "ram", offset=a.offset))
+        return out
+
+    def level(self) -> Any:
+        return self.running, self.engine.state.read("sp")
+
+    def libraries(self) -> list[Library]:
+        return [Library(os.fsdecode(self.process.exe_host), self.process.program_bias)]
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def _read(saved: SavedState, engine: Engine, name: str) -> int | None:
+    if name == "pc":
+        return saved.pc
+    special = engine.target.read(saved, name)
+    if special is not None:
+        return special
+    found = engine.state._names.get(name)  # noqa: SLF001  the one table of register names
+    return None if found is None else saved.get(*found)
+
+
+def _write(saved: SavedState, engine: Engine, name: str, value: int) -> bool:
+    if name == "pc":
+        saved.pc = value
+        return True
+    if engine.target.write(saved, name, value):
+        return True
+    found = engine.state._names.get(name)  # noqa: SLF001
+    if found is None:
+        return False
+    saved.set(found[0], found[1], value & ((1 << found[0].width) - 1))
+    return True
