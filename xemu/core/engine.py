@@ -189,6 +189,13 @@ class EngineState(StateBlock):
             cell, index = self._names[name]
             self.set(cell, index, value & ((1 << cell.width) - 1))
 
+    def place(self, name: str) -> tuple[int, int] | None:
+        """Return where a register lies in the state block, in bytes, and its bits; None for those that are worked out."""
+        if self.target.read(self, name) is not None or name not in self._names:
+            return None
+        cell, index = self._names[name]
+        return cell.at(index), cell.width
+
     def save(self) -> bytes:
         """Return everything a guest thread has in registers."""
         return struct.pack("<QQ", self.engine.pc, self.context) + bytes(self.buffer[ENGINE_BYTES:])
@@ -304,7 +311,7 @@ class Engine:
         self._address_mask = (1 << target.address_bits) - 1
         self._inside = [(i.geometry.block - 1, i.geometry.shift) for i in target.sets]
         self._looks = 0
-        self.points: dict[int, int] = {}           # address of an instruction -> native function that runs instead of it
+        self.points: dict[int, dict[str, int]] = {}        # address of an instruction -> by instruction set, what runs instead of it
         self.passing = -1                          # address of a point that does not stop the next time it is reached
         self.watches: list[tuple[int, int, int]] = []      # first and last address, accesses (READ, WRITE)
         self.watch_access = 0                      # … of the last one that stopped the run
@@ -556,14 +563,14 @@ class Engine:
         ctypes.memset(cold, 0, COLD)
 
     # -- points and watches ----------------------------------------------------------------------------------------
-    def set_point(self, pc: int, function: int = 0) -> None:
-        """Stop before the instruction at pc, or run a native function (a handler) that decides (0: stop).
+    def set_point(self, pc: int, condition: tuple[Any, ...] | None = None) -> None:
+        """Stop before the instruction at pc; where there is a condition (see condition.py), only if it is not 0.
 
         Decoded code elsewhere, and regions that do not contain pc, stay as they are.
         """
         if pc in self.points:
             self._unpin_everywhere(pc)
-        self.points[pc] = function
+        self.points[pc] = self.library.condition(condition) if condition is not None else {}
         self.library.exclude(pc)
         for context in {c for _, c in self.pages}:
             page = self.pages.get((pc & ~4095, context))
@@ -588,7 +595,8 @@ class Engine:
 
     def _pin_point(self, page: CodePage, pc: int) -> None:
         if not pc & (page.geometry.unit - 1):
-            self.pin(page, pc, self.points[pc] or self.library.natives[f"point_{self.target.iset(page.context).name}"])
+            name = self.target.iset(page.context).name
+            self.pin(page, pc, self.points[pc].get(name) or self.library.natives[f"point_{name}"])
 
     def pass_point(self) -> None:
         """Let the next instruction run even where a point is set."""

@@ -74,6 +74,7 @@ class Library:
         self.index: dict[tuple[int, int, bytes], list[tuple[list[tuple[int, bytes]], int]]] = {}
         self.index_end = 0
         self.natives: dict[str, int] = {}
+        self._conditions: dict[tuple[Any, ...], dict[str, int]] = {}
         self.handlers_asked = 0.0                            # when handlers were last missing
         self.forked_at = -1                                  # instruction count at the fork this process came from
         self.evaluated_at = 0                                # instructions evaluated until then
@@ -222,6 +223,16 @@ class Library:
                 ctypes.memmove(at, struct.pack("<QQ", names[f"h{index}"], names["extract"]), 16)
                 self.installed.add((context, isa, index))
                 self.engine.stats["handlers"] += 1
+
+    def condition(self, tree: tuple[Any, ...]) -> dict[str, int]:
+        """Return the handlers of a conditional point by instruction set (see condition.py); empty where it cannot be compiled."""
+        if tree not in self._conditions:
+            answers: list[Any] = []
+            self.client.ask(("condition", self.target.name, 0, False, tree), answers.append, urgent=True)
+            self.client.wait()
+            found = answers[0] if answers and answers[0] else ()
+            self._conditions[tree] = {name: self.engine.code.load(blob)[f"condition_{name}"] for name, blob in found}
+        return self._conditions[tree]
 
     # -- regions -----------------------------------------------------------------------------------------------------------
     def poll(self) -> None:

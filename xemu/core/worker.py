@@ -63,6 +63,10 @@ def answer(request: tuple[Any, ...], cache: Any) -> Any:
         if region is not None and not request[7]:
             compiler.remember_region(cache, context, dict(request[4]), region, tracing=tracing)
         return None if region is None else (region.blob, region.entries, region.pages, region.inside, region.variants)
+    if kind == "condition":
+        from xemu.core.condition import compile_condition
+
+        return compile_condition(target, request[4])
     if kind == "natives":
         return compiler.natives(target, cache)
     msg = f"unknown request {kind}"

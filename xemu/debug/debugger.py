@@ -45,6 +45,8 @@ class Debugger:
         self.before_access = False               # watchpoints stop before the access (as GDB wants it on some processors)
         self.on_slice: Callable[[], None] = lambda: None
         self.log: Callable[[str], None] = lambda _text: None
+        self._applied: dict[int, tuple[Any, ...] | None] = {}        # address -> condition, as the engine has them
+        self._engine_watches: list[Any] = []
         self._stepping = False
         self._ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
@@ -142,6 +144,8 @@ class Debugger:
             if hits is None and not (kind is StopKind.SIGNAL and self.stops_for_signal(event.number)):
                 return None
             return self._stop(kind, text, points=hits or (), number=event.number, name=event.name)
+        if kind is StopKind.HISTORY_END and (hits := self._met(self.points.breakpoints(self.pc))):
+            return self._stop(StopKind.BREAKPOINT, ", ".join(map(str, hits)), points=hits)
         stop = self._stop(kind, event.text, number=event.number, name=event.name, code=event.code)
         if kind.final:
             self._ended = stop
@@ -516,13 +520,25 @@ class Debugger:
 
     def apply(self) -> None:
         """Bring the engine up to date after a change of points (`enabled` too)."""
-        wanted = {p.address for p in self.points if isinstance(p, Breakpoint)}
-        for address in self.engine.points.keys() - wanted:
+        wanted: dict[int, tuple[Any, ...] | None] = {}
+        for point in self.points:
+            if isinstance(point, Breakpoint):            # where there are several, Python looks at them
+                wanted[point.address] = None if point.address in wanted else self._native(point)
+        for address in self._applied.keys() - wanted.keys():
             self.engine.clear_point(address)
-        for address in wanted - self.engine.points.keys():
-            self.engine.set_point(address)
+        for address, condition in wanted.items():
+            if address not in self._applied or self._applied[address] != condition:
+                self.engine.set_point(address, condition)
+        self._applied = wanted
         self._engine_watches = list(self._watches())
         self.engine.watch([(a, n, k) for a, n, k, _ in self._watch_ranges(self._engine_watches)])
+
+    def _native(self, point: Breakpoint) -> tuple[Any, ...] | None:
+        """Return a breakpoint's condition as the core compiles it, if it can be."""
+        condition = point.condition
+        if condition is None or point.thread is not None:
+            return None
+        return condition.native(lambda name: self.engine.state.place(name) if name != "pc" else None)
 
     def _watches(self) -> Iterator[Watchpoint | Catchpoint]:
         for point in self.points:
@@ -536,8 +552,6 @@ class Debugger:
             else:
                 at, length = self.system.register_range(str(point.detail))
                 yield at, length, 3, point
-
-    _engine_watches: list[Any]
 
     def resolve(self, where: int | str) -> int:
         """Return the address of a place in words: a number, "*EXPRESSION", a symbol, FILE:LINE. DebuggerError."""
