@@ -150,6 +150,7 @@ class AddressSpace:
         self.wrote: Callable[[int, int], None] | None = None         # told of each range that others than instructions may write
         self.changing: Callable[[int, int], None] | None = None      # told of each range before its mapping changes
         self.seen: Callable[[int, int, int], None] | None = None     # told of accesses by others than instructions to watched pages
+        self.alone = False                    # whether no other process sees any of it (machines)
         self._copies: set[tuple[object, ...]] = set()      # … and whose memory is the guest's own since it put them back
         self._stashed: dict[tuple[object, ...], tuple[int, bool]] = {}     # shared mappings that `set_areas` has taken away
         self._guard: object = None
@@ -311,7 +312,7 @@ class AddressSpace:
     def is_own(self, addr: int) -> bool:
         """Tell whether memory is there that nobody outside sees."""
         area = self.area_at(addr)
-        return area is not None and (not area.shared or area.key() in self._copies)
+        return area is not None and (self.alone or not area.shared or area.key() in self._copies)
 
     def held(self, addr: int, length: int) -> list[int]:
         """Return the pages of a range (by number) that are mapped and may hold something other than zeros."""

@@ -149,6 +149,7 @@ class Machine:
             raise MachineError(msg)
         self._check_overlaps()
         self.__dict__["space"] = AddressSpace(self.cpu.address_bits)
+        self.space.alone = True
         self.__dict__["engine"] = Engine(self.cpu.target(), self.space, self.options)
         self.engine.connect_devices(self._device_access)
         placed = [p for p in self.parts.values() if isinstance(p, Memory)] + [p for p in self.parts.values() if isinstance(p, Alias)]
