@@ -1,0 +1,1 @@
+"""What a debugger knows and does; front ends use nothing else."""

@@ -1,0 +1,321 @@
+"""Source lines: address to line, line to addresses, where a function's body starts, inlined calls.
+
+What a line is and where a breakpoint goes follows GDB: its users compare.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from xemu.debug.dwarf_forms import DAMAGE
+from xemu.debug.dwarf_names import AT, TAG
+from xemu.debug.line_program import END, PROLOGUE_END, STATEMENT, line_header, line_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xemu.debug.dwarf import Die, Dwarf, Unit
+    from xemu.debug.line_program import LineTable
+
+LINE_CODES = {TAG.subprogram, TAG.inlined_subroutine}
+MAX_NESTING = 200
+#: the numbers of languages (7.12) whose functions have no prologue to skip: assembler (DW_LANG_Mips_Assembler, and DWARF 6's)
+ASSEMBLER = {0x8001, 0x8010, 0x0031}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A source line and the code that one row of the table gives it."""
+
+    file: str          # full path, as compiled
+    line: int          # 0: code without a line
+    column: int        # 0: not known
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """The file's last part and the line: "main.c:12"."""
+        return f"{posixpath.basename(self.file)}:{self.line}"
+
+
+class Function(NamedTuple):
+    """A function with code, from the debug information."""
+
+    start: int         # its entry
+    end: int           # of the part that starts there
+    name: str          # "ns::Class::method"
+    die: Die
+    ranges: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """An inlined call around an address: the function that was inlined, and where it is called."""
+
+    name: str
+    die: Die
+    file: str          # of the call
+    line: int
+    ranges: tuple[tuple[int, int], ...]
+
+
+class Lines:
+    """The lines of one file; addresses as in the file."""
+
+    def __init__(self, dwarf: Dwarf) -> None:
+        self.dwarf = dwarf
+        self._by_name: dict[str, list[tuple[Unit, set[int]]]] | None = None
+
+    def units_of(self, address: int) -> list[Unit]:
+        """Return the units that may hold an address."""
+        return self.dwarf.units_of(address)
+
+    # -- address to line ---------------------------------------------------------------------------------------------------
+    def row_of(self, address: int) -> tuple[LineTable, int] | None:
+        """Return the table and the number of the row that an address belongs to."""
+        for unit in self.dwarf.units_of(address):
+            table = self._table(unit)
+            index = table.index_of(address) if table else None
+            if table is not None and index is not None:
+                return table, index
+        return None
+
+    def at(self, address: int) -> Place | None:
+        """Return the line of an address; None where nothing is known."""
+        found = self.row_of(address)
+        if found is None:
+            return None
+        table, index = found
+        row = table.rows[index]
+        return Place(table.file_name(row.file), row.line, row.column, row.address, table.end_of(index))
+
+    def line_range(self, address: int) -> tuple[int, int] | None:
+        """Return the code around an address that is all of its line, for stepping: neighbouring rows of one line are one."""
+        found = self.row_of(address)
+        if found is None:
+            return None
+        table, index = found
+        rows, row = table.rows, table.rows[index]
+        first = index
+        while first and not rows[first - 1].flags & END and (rows[first - 1].file, rows[first - 1].line) == (row.file, row.line):
+            first -= 1
+        last = index
+        while (last + 1 < len(rows) and not rows[last + 1].flags & END
+               and (rows[last + 1].file, rows[last + 1].line) == (row.file, row.line)):
+            last += 1
+        return rows[first].address, table.end_of(last)
+
+    def _table(self, unit: Unit) -> LineTable | None:
+        try:
+            return line_table(unit)
+        except DAMAGE as error:
+            self.dwarf.elf.note(f".debug_line: {error}")
+            return None
+
+    # -- line to addresses -------------------------------------------------------------------------------------------------
+    def files(self) -> list[str]:
+        """Return the full paths of all files that are named by a line table, sorted."""
+        paths = {header.files[number] for rows in self._names().values() for unit, numbers in rows
+                 if (header := line_header(unit)) for number in numbers}  # fmt: skip
+        return sorted(paths)
+
+    def _names(self) -> dict[str, list[tuple[Unit, set[int]]]]:
+        """Return (unit, numbers of files) by the last part of a path; only headers are read."""
+        if self._by_name is None:
+            self._by_name = {}
+            for unit in self.dwarf.code_units():
+                try:
+                    header = line_header(unit)
+                    names: dict[str, set[int]] = {}
+                    for number, path in enumerate(header.files if header else []):
+                        names.setdefault(posixpath.basename(path), set()).add(number)
+                except DAMAGE as error:
+                    self.dwarf.elf.note(f".debug_line: {error}")
+                    continue
+                for name, numbers in names.items():
+                    self._by_name.setdefault(name, []).append((unit, numbers))
+        return self._by_name
+
+    def tables_of(self, file: str) -> Iterator[tuple[Unit, LineTable, set[int]]]:
+        """Yield (unit, table, numbers) for the files a name means: a full path, or its last parts."""
+        parts = posixpath.normpath(file).lstrip("/").split("/")
+        absolute = file.startswith("/")
+        for unit, numbers in self._names().get(parts[-1], []):
+            header = line_header(unit)
+            files = header.files if header else []
+            wanted = posixpath.normpath(file)
+            fitting = {n for n in numbers if (files[n] == wanted if absolute else files[n].split("/")[-len(parts) :] == parts)}
+            table = self._table(unit) if fitting else None
+            if table is not None:
+                yield unit, table, fitting
+
+    def code_lines(self, file: str) -> list[int]:
+        """Return the lines of a file that have code."""
+        return sorted({row.line for _, table, numbers in self.tables_of(file) for row in table.rows
+                       if row.file in numbers and row.line and row.flags & STATEMENT})  # fmt: skip
+
+    def line_addresses(self, file: str, line: int) -> list[Place]:
+        """Return where a breakpoint on a line goes: on it, or on the next line with code; one place per function or inlined copy.
+
+        At a function's first line that is after its prologue.
+        """
+        tables = list(self.tables_of(file))
+        best = min((row.line for _, table, numbers in tables for row in table.rows
+                    if row.file in numbers and row.line >= line and row.flags & STATEMENT), default=0)  # fmt: skip
+        found: dict[int, Place] = {}
+        for unit, table, numbers in tables if best else ():
+            blocks: set[tuple[int, ...]] = set()
+            for index, row in enumerate(table.rows):
+                if row.line != best or row.file not in numbers or not row.flags & STATEMENT or row.flags & END:
+                    continue
+                if index and self._continues(table, index):
+                    continue
+                start = row.address
+                function = self.function_at(start)
+                chain = tuple(call.die.offset for call in self._chain(unit, start, function))
+                key = (function.start if function else -1, *chain)
+                if key in blocks:
+                    continue
+                blocks.add(key)
+                if function is not None and start == function.start:
+                    start = self.body(function)
+                place = self.at(start)
+                if place is not None:
+                    found.setdefault(start, Place(place.file, place.line, place.column, start, place.end))
+        return [found[address] for address in sorted(found)]
+
+    @staticmethod
+    def _continues(table: LineTable, index: int) -> bool:
+        """Whether a row goes on with the line of the one before it, or has no code because the next is at its address."""
+        before, row = table.rows[index - 1], table.rows[index]
+        same = (before.file, before.line) == (row.file, row.line) and not before.flags & END
+        shadowed = index + 1 < len(table.rows) and table.rows[index + 1].address == row.address
+        return same or shadowed
+
+    # -- functions ---------------------------------------------------------------------------------------------------------
+    def functions(self, unit: Unit) -> list[Function]:
+        """Return a unit's functions with code, by address; read once."""
+        known: list[Function] | None = unit.facts.get("functions")
+        if known is None:
+            known = unit.facts["functions"] = []
+            try:
+                self._collect(unit.full.top, known, 0)
+            except DAMAGE as error:
+                self.dwarf.elf.note(f".debug_info: {error}")
+            known.sort(key=lambda function: function.start)
+        return known
+
+    def _collect(self, outer: Die, found: list[Function], depth: int) -> None:
+        """Gather functions, also those declared in namespaces, classes and other functions (GNU C)."""
+        from xemu.debug.dwarf import SCOPES
+
+        for die in outer.children():
+            if die.tag == TAG.subprogram:
+                ranges = die.ranges()
+                if ranges:
+                    found += [Function(start, end, "", die, tuple(ranges)) for start, end in ranges]
+            elif die.tag in SCOPES and depth < MAX_NESTING and die.tag != TAG.enumeration_type:
+                self._collect(die, found, depth + 1)
+
+    def function_at(self, address: int) -> Function | None:
+        """Return the function whose code an address is in, with its name; its `start` is the entry."""
+        for unit in self.dwarf.units_of(address):
+            functions = self.functions(unit)
+            starts = unit.facts.get("starts")
+            if starts is None:
+                starts = unit.facts["starts"] = [function.start for function in functions]
+            index = bisect_right(starts, address) - 1
+            if index >= 0 and address < functions[index].end:
+                return self._named(functions[index])
+        return None
+
+    def _named(self, function: Function) -> Function:
+        try:
+            entry = function.ranges[0][0]
+            return function._replace(start=entry, end=function.ranges[0][1], name=function.die.full_name())
+        except DAMAGE as error:
+            self.dwarf.elf.note(f".debug_info: {error}")
+            return function
+
+    def body(self, function: Function) -> int:
+        """Return the first address behind a function's prologue, as GDB's skip_prologue_using_sal finds it."""
+        found = self.row_of(function.start)
+        if found is None or self._is_assembler(function):
+            return function.start
+        table, index = found
+        end = function.end
+        marked = self._marked(table, function.start, end)
+        if marked is not None:
+            return marked
+        rows = table.rows
+        before = bisect_left(table.addresses, function.start)
+        if index > before and rows[index].line and table.addresses[before] == function.start:
+            return function.start                      # two rows at the entry: there is no prologue
+        prologue_end = table.end_of(index)
+        if rows[index].line == 0 or prologue_end >= end:
+            return function.start                      # one line covers all of it
+        line, file = rows[index].line, rows[index].file
+        while prologue_end < end:
+            following = table.index_of(prologue_end)
+            if following is None or rows[following].line == 0:
+                break
+            if rows[following].line >= line or rows[following].file != file:
+                break
+            if self.calls_at(prologue_end):
+                break                                  # something inlined
+            line, prologue_end = rows[following].line, table.end_of(following)
+        return prologue_end if prologue_end < end else function.start
+
+    @staticmethod
+    def _marked(table: LineTable, start: int, end: int) -> int | None:
+        """Return the first address that the compiler marked as behind the prologue (LLVM does)."""
+        index = bisect_left(table.addresses, start)
+        while index < len(table.rows) and table.rows[index].address < end:
+            if table.rows[index].flags & PROLOGUE_END:
+                return table.rows[index].address
+            index += 1
+        return None
+
+    @staticmethod
+    def _is_assembler(function: Function) -> bool:
+        return function.die.unit.top.integer(AT.language) in ASSEMBLER
+
+    # -- inlined calls -----------------------------------------------------------------------------------------------------
+    def calls_at(self, address: int) -> list[Call]:
+        """Return the inlined calls around an address, innermost first."""
+        function = self.function_at(address)
+        if function is None:
+            return []
+        return self._chain(function.die.unit, address, function)
+
+    def _chain(self, _unit: Unit, address: int, function: Function | None) -> list[Call]:
+        if function is None:
+            return []
+        try:
+            return [self._call(die) for die in reversed(self.blocks(function.die, address)) if die.tag == TAG.inlined_subroutine]
+        except DAMAGE as error:
+            self.dwarf.elf.note(f".debug_info: {error}")
+            return []
+
+    def _call(self, die: Die) -> Call:
+        header = line_header(die.unit.base)
+        number = die.integer(AT.call_file) or 0
+        file = header.files[number] if header and number < len(header.files) else ""
+        return Call(die.full_name(), die, file, die.integer(AT.call_line) or 0, tuple(die.ranges()))
+
+    @staticmethod
+    def blocks(die: Die, address: int) -> list[Die]:
+        """Return the blocks and inlined calls of a function that an address is in, outermost first."""
+        found: list[Die] = []
+        for _ in range(MAX_NESTING):
+            inner = next((child for child in die.children() if child.tag in (TAG.lexical_block, TAG.inlined_subroutine)
+                          and any(start <= address < end for start, end in child.ranges())), None)  # fmt: skip
+            if inner is None:
+                break
+            found.append(inner)
+            die = inner
+        return found
