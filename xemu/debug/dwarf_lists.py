@@ -56,7 +56,7 @@ def list_start(unit: Unit, section: str, index: int, attribute: int) -> int:
 
 def _old_list(unit: Unit, section: str, at: int, base: int, *, data_follows: bool) -> Iterator[tuple[int, int, bytes]]:
     """Yield the entries of a list of DWARF 2 to 4: pairs of offsets from a base."""
-    data, read = unit.dwarf.data(section), unit.form.address
+    data, read = unit.base.dwarf.data(section), unit.form.address
     largest = (1 << 8 * unit.form.address_size) - 1
     for _ in range(MAX_LIST):
         start, at = read(data, at)

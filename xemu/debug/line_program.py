@@ -39,11 +39,14 @@ class LineTable:
         self.addresses = [row.address for row in rows]
 
     def index_of(self, address: int) -> int | None:
-        """Return the number of the row that an address belongs to: the last of several at one address."""
+        """Return the number of the row that an address belongs to: of several at one address, the last that starts a statement."""
         index = bisect_right(self.addresses, address) - 1
         if index < 0 or self.rows[index].flags & END:
             return None
-        return index
+        best = index
+        while best > 0 and not self.rows[best].flags & STATEMENT and self.addresses[best - 1] == self.addresses[index]:
+            best -= 1
+        return best if self.rows[best].flags & STATEMENT and not self.rows[best].flags & END else index
 
     def end_of(self, index: int) -> int:
         """Return the end of a row's code: the next higher address with a row."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xemu.debug.dwarf import Die, Dwarf, Unit
     from xemu.debug.line_program import LineTable
 
-LINE_CODES = {TAG.subprogram, TAG.inlined_subroutine}
+_VARIABLES = {TAG.variable, TAG.formal_parameter}
 MAX_NESTING = 200
 #: the numbers of languages (7.12) whose functions have no prologue to skip: assembler (DW_LANG_Mips_Assembler, and DWARF 6's)
 ASSEMBLER = {0x8001, 0x8010, 0x0031}
@@ -168,33 +168,36 @@ class Lines:
                     if row.file in numbers and row.line >= line and row.flags & STATEMENT), default=0)  # fmt: skip
         found: dict[int, Place] = {}
         for unit, table, numbers in tables if best else ():
-            blocks: set[tuple[int, ...]] = set()
-            for index, row in enumerate(table.rows):
-                if row.line != best or row.file not in numbers or not row.flags & STATEMENT or row.flags & END:
+            blocks: set[int] = set()
+            for row in table.rows:
+                if row.line != best or row.file not in numbers or row.flags & (STATEMENT | END) != STATEMENT:
                     continue
-                if index and self._continues(table, index):
-                    continue
-                start = row.address
-                function = self.function_at(start)
-                chain = tuple(call.die.offset for call in self._chain(unit, start, function))
-                key = (function.start if function else -1, *chain)
-                if key in blocks:
-                    continue
-                blocks.add(key)
-                if function is not None and start == function.start:
-                    start = self.body(function)
-                place = self.at(start)
-                if place is not None:
-                    found.setdefault(start, Place(place.file, place.line, place.column, start, place.end))
-        return [found[address] for address in sorted(found)]
+                function = self.function_at(row.address)
+                block = self._block_of(function, row.address) if function else row.address
+                if block not in blocks:
+                    blocks.add(block)
+                    start = self._behind_prologue(function, row.address)
+                    found[start] = Place(table.file_name(row.file), row.line, row.column, start, start)
+        return [self._ending(found[address]) for address in sorted(found)]
 
-    @staticmethod
-    def _continues(table: LineTable, index: int) -> bool:
-        """Whether a row goes on with the line of the one before it, or has no code because the next is at its address."""
-        before, row = table.rows[index - 1], table.rows[index]
-        same = (before.file, before.line) == (row.file, row.line) and not before.flags & END
-        shadowed = index + 1 < len(table.rows) and table.rows[index + 1].address == row.address
-        return same or shadowed
+    def _behind_prologue(self, function: Function | None, address: int) -> int:
+        """Return an address, or if it is in its function's prologue where that ends."""
+        if function is None:
+            return address
+        body = self.body(function)
+        return body if function.start <= address < body else address
+
+    def _ending(self, place: Place) -> Place:
+        """Return a place with the end of its row, and with the row's line where it was moved behind a prologue."""
+        row = self.at(place.start)
+        return row if row is not None and row.start == place.start else place
+
+    def _block_of(self, function: Function, address: int) -> int:
+        """Return what tells the innermost block with variables around an address from others: of one block, a line has one place."""
+        for die in reversed(self.blocks(function.die, address)):
+            if die.tag == TAG.inlined_subroutine or any(child.tag in _VARIABLES for child in die.children()):
+                return die.offset
+        return function.die.offset
 
     # -- functions ---------------------------------------------------------------------------------------------------------
     def functions(self, unit: Unit) -> list[Function]:
@@ -202,6 +205,7 @@ class Lines:
         known: list[Function] | None = unit.facts.get("functions")
         if known is None:
             known = unit.facts["functions"] = []
+            unit.facts["abstract"] = []
             try:
                 self._collect(unit.full.top, known, 0)
             except DAMAGE as error:
@@ -216,6 +220,8 @@ class Lines:
         for die in outer.children():
             if die.tag == TAG.subprogram:
                 ranges = die.ranges()
+                if AT.inline in die:
+                    die.unit.base.facts["abstract"].append(die)
                 if ranges:
                     found += [Function(start, end, "", die, tuple(ranges)) for start, end in ranges]
             elif die.tag in SCOPES and depth < MAX_NESTING and die.tag != TAG.enumeration_type:
@@ -253,8 +259,8 @@ class Lines:
             return marked
         rows = table.rows
         before = bisect_left(table.addresses, function.start)
-        if index > before and rows[index].line and table.addresses[before] == function.start:
-            return function.start                      # two rows at the entry: there is no prologue
+        if self._no_prologue(table, before, function.start):
+            return function.start
         prologue_end = table.end_of(index)
         if rows[index].line == 0 or prologue_end >= end:
             return function.start                      # one line covers all of it
@@ -279,6 +285,40 @@ class Lines:
                 return table.rows[index].address
             index += 1
         return None
+
+    @staticmethod
+    def _no_prologue(table: LineTable, first: int, start: int) -> bool:
+        """Whether two rows stand at the entry, which is how compilers say that there is no prologue."""
+        following = table.rows[first + 1 : first + 2]
+        return bool(following) and following[0].address == start and following[0].line != 0 and not following[0].flags & END
+
+    def inlined_entries(self, unit: Unit, name: str) -> list[int]:
+        """Return where copies of a function start that were inlined in a unit; `name` as in `symbols.Module.named_functions`."""
+        self.functions(unit)
+        last = name.rsplit("::", 1)[-1]
+        wanted = {die.offset for die in unit.facts["abstract"] if die.name in ("", last) and fits(die, name)}
+        if not wanted:
+            return []
+        found = []
+        for outer in self.functions(unit):
+            for die in self._inlined(outer.die):
+                origin = die.reference(AT.abstract_origin)
+                ranges = die.ranges()
+                if origin is not None and origin.offset in wanted and ranges:
+                    entry = die.address(AT.entry_pc) if AT.entry_pc in die else None
+                    start = entry if entry is not None and any(a <= entry < b for a, b in ranges) else ranges[0][0]
+                    found.append(self._behind_prologue(self.function_at(start), start))
+        return sorted(set(found))
+
+    @staticmethod
+    def _inlined(outer: Die) -> Iterator[Die]:
+        """Yield the inlined calls in a function, at any depth."""
+        at, end, unit = outer.after, outer.end(), outer.unit
+        while outer.has_children and at < end:
+            die = unit.entry(at)
+            at = unit.after_null if die is None else die.after
+            if die is not None and die.tag == TAG.inlined_subroutine:
+                yield die
 
     @staticmethod
     def _is_assembler(function: Function) -> bool:
@@ -319,3 +359,9 @@ class Lines:
             found.append(inner)
             die = inner
         return found
+
+
+def fits(die: Die, name: str) -> bool:
+    """Whether a name means an entry: its full name, or its end from a "::" on."""
+    full = die.full_name()
+    return full == name or full.endswith("::" + name)

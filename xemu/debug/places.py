@@ -28,8 +28,9 @@ def resolve(modules: Modules, text: str) -> list[int]:
     if match := _LINE.match(name):
         return _line(modules, match["file"], int(match["line"]))
     found = [address for module in modules for address in module.named_functions(name)]
-    if found:
-        moved = found if exact else [_body(modules, address) for address in found]
+    copies = [] if exact else [address for module in modules for address in module.inlined_entries(name)]
+    if found or copies:
+        moved = found if exact else sorted({_body(modules, address) for address in found} | set(copies))
         return list(dict.fromkeys(moved))
     address = modules.address_of(name)
     if address is not None:

@@ -269,6 +269,19 @@ class Module:
             return []
         return self.guard("functions", lambda: [start + self.bias for start in _entries(lines, name)], [])
 
+    def inlined_entries(self, name: str) -> list[int]:
+        """Return where inlined copies of a function start: in its source file if it has a body of its own, else anywhere."""
+        lines = self.lines
+        if lines is None:
+            return []
+        symbol = self.find(name)
+        units = lines.units_of(symbol.address - self.bias) if symbol is not None else list(lines.dwarf.code_units())
+
+        def search() -> list[int]:
+            return [start + self.bias for unit in units for start in lines.inlined_entries(unit, name)]
+
+        return self.guard("functions", search, [])
+
     def names(self) -> list[str]:
         """Return the names of all symbols, sorted."""
         return sorted({symbol.name for symbol in self.symbols.symbols})
@@ -387,6 +400,7 @@ class Modules:
 def _entries(lines: Lines, name: str) -> list[int]:
     """Return the entries of functions by the name of the source."""
     from xemu.debug.dwarf_names import AT
+    from xemu.debug.lines import fits
 
     last = name.rsplit("::", 1)[-1]
     found = []
@@ -395,10 +409,8 @@ def _entries(lines: Lines, name: str) -> list[int]:
             if function.start != function.ranges[0][0]:
                 continue
             named = function.die.inherited(AT.name)
-            if named is not None and named.name == last:
-                full = function.die.full_name()
-                if full == name or full.endswith("::" + name):
-                    found.append(function.start)
+            if named is not None and named.name == last and fits(function.die, name):
+                found.append(function.start)
     return sorted(set(found))
 
 
