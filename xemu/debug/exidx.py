@@ -24,6 +24,7 @@ class Unwound(NamedTuple):
 
     cfa: int
     registers: dict[str, int]
+    saved: dict[str, int]              # where registers were stored
 
 
 class UnwindTable:
@@ -120,6 +121,7 @@ class Unwinder:
         self.order = order
         self.vsp = registers["sp"]
         self.pc_set = False
+        self.saved: dict[str, int] = {}
         self.codes = b""
         self.at = 0
 
@@ -134,7 +136,7 @@ class Unwinder:
         if not self.pc_set:
             self.registers["pc"] = self.registers.get("lr", 0)
         self.registers["sp"] = self.vsp
-        return Unwound(self.vsp, self.registers)
+        return Unwound(self.vsp, self.registers, self.saved)
 
     def _byte(self) -> int:
         if self.at >= len(self.codes):
@@ -154,6 +156,7 @@ class Unwinder:
         for number in range(16):
             if mask >> number & 1:
                 name = _CORE[first + number]
+                self.saved[name] = self.vsp
                 value = self._pop()
                 if name == "sp":
                     vsp = value
@@ -166,6 +169,7 @@ class Unwinder:
     def _pop_vfp(self, first: int, count: int, *, extended: bool) -> None:
         """Pop D registers; those that FSTMFDX stored have a word behind them."""
         for number in range(first, min(first + count, 32)):
+            self.saved[f"d{number}"] = self.vsp
             self.registers[f"d{number}"] = self._pop(8)
         if extended:
             self.vsp = self.vsp + 4 & 0xFFFF_FFFF

@@ -167,7 +167,7 @@ class Lines:
         best = min((row.line for _, table, numbers in tables for row in table.rows
                     if row.file in numbers and row.line >= line and row.flags & STATEMENT), default=0)  # fmt: skip
         found: dict[int, Place] = {}
-        for unit, table, numbers in tables if best else ():
+        for _, table, numbers in tables if best else ():
             blocks: set[int] = set()
             for row in table.rows:
                 if row.line != best or row.file not in numbers or row.flags & (STATEMENT | END) != STATEMENT:

@@ -7,7 +7,8 @@ which may be wrong and is marked "?".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from xemu.debug.dwarf_forms import DAMAGE
@@ -47,6 +48,12 @@ class Frame:
     exception: bool = False            # stands for an exception's entry; `pc` is EXC_RETURN, `function` says which
     lookup: int = 0                    # the address that stands for the frame: of a caller, in the call and not behind it
     call: Call | None = None           # the inlined call, of an inlined frame
+    saved: Mapping[str, int] = field(default_factory=dict)     # where newer frames have stored registers of this one
+
+    @property
+    def innermost(self) -> bool:
+        """Whether its registers are the CPU's."""
+        return self.method == "registers"
 
     def __str__(self) -> str:
         """Return a line like GDB's: "#1  0x080001f2 in main () at main.c:12"."""
@@ -60,6 +67,9 @@ class Frame:
         return f"#{self.level:<2} {self.pc:#0{digits}x} in {name}{offset} (){where}{mark}"
 
 
+EMPTY: Mapping[str, int] = MappingProxyType({})
+
+
 class State(NamedTuple):
     """A frame before it is named: registers, and whether `pc` is exact or behind a call."""
 
@@ -67,6 +77,7 @@ class State(NamedTuple):
     exact: bool
     method: str
     mode: str
+    saved: Mapping[str, int] = EMPTY   # where registers have been stored
 
 
 class Step(NamedTuple):
@@ -163,7 +174,7 @@ class Unwinding:
             return Step(found.cfa, State(found.registers, exact=True, method="signal", mode=mode), "", found.name)
         return None
 
-    def _finish(self, state: State, found: dict[str, int], cfa: int, method: str) -> Step:
+    def _finish(self, state: State, found: dict[str, int], cfa: int, method: str, saved: Mapping[str, int] = EMPTY) -> Step:
         """Make the caller's state from the registers that were found, among them the return address as PC."""
         arch = self.architecture
         target = found.pop(arch.pc, None)
@@ -190,7 +201,8 @@ class Unwinding:
                     if name in found:
                         found[name] = found[name] & ~mask | (mask if mode == "thumb" else 0)
         found[arch.pc] = target
-        return Step(cfa, State(found, exact=False, method=method, mode=mode))
+        places = {name: place for name, place in {**state.saved, **saved}.items() if name in found}
+        return Step(cfa, State(found, exact=False, method=method, mode=mode, saved=places))
 
     # -- call frame information --------------------------------------------------------------------------------------------
     def _cfi(self, state: State, pc: int, module: Module | None, _level: int) -> Step | None:
@@ -219,11 +231,14 @@ class Unwinding:
             return Step(cfa, None, "the first function of its thread")
         found: dict[str, int] = {arch.sp: cfa}
         lost: set[str] = set()
+        saved: dict[str, int] = {}
         for number, how in row.rules.items():
             name = arch.dwarf.get(context.numbers.get(number, number))
             value = self._recover(how, name or "", cfa, context) if name else None
             if name and value is not None:
                 found[name] = value
+                if how.kind == "offset":
+                    saved[name] = cfa + how.value & arch.mask
             elif name and how.kind != "same":
                 lost.add(name)
         target = found.get(context.register_name(returns))
@@ -233,7 +248,7 @@ class Unwinding:
             raise UnavailableError("the return address cannot be read")
         found[arch.pc] = target
         known = {name: value for name, value in state.registers.items() if name not in lost}
-        step = self._finish(state._replace(registers=known), dict(found), found[arch.sp], "cfi")
+        step = self._finish(state._replace(registers=known), dict(found), found[arch.sp], "cfi", saved)
         if fde.cie.signal and step.caller is not None:
             everything = {**known, **found, **step.caller.registers}
             return Step(cfa, State(everything, exact=True, method="signal", mode=step.caller.mode), "", "signal")
@@ -286,7 +301,7 @@ class Unwinding:
             return Step(None, None, "the function says that it cannot be unwound")
         if state.method != "registers" and not state.exact and done.registers.get("pc") is None:
             return None
-        return self._finish(state, dict(done.registers), done.cfa, "exidx")
+        return self._finish(state, dict(done.registers), done.cfa, "exidx", done.saved)
 
     def _inexact(self, state: State, pc: int, module: Module, start: int) -> Step | None:
         """Return the caller where tables are wrong because the frame is not set up, or no more: in a prologue or an epilogue."""
@@ -356,6 +371,7 @@ class Unwinding:
             cfa = registers[shape.frame[0]] + shape.frame[1]
         cfa &= self.architecture.mask
         found = {"sp": cfa}
+        saved = {name: cfa - below & self.architecture.mask for name, below in shape.saved.items()}
         for name, below in shape.saved.items():
             value = self._load(cfa - below & self.architecture.mask, 8 if name[0] == "d" else 4)
             if value is None:
@@ -364,7 +380,7 @@ class Unwinding:
         target = found.get("lr", registers.get("lr"))
         if target is None:
             return None
-        return self._finish(state, {**found, "pc": target}, cfa, method)
+        return self._finish(state, {**found, "pc": target}, cfa, method, saved)
 
     # -- chains and searches -----------------------------------------------------------------------------------------------
     def _chain(self, state: State, _pc: int, _module: Module | None, _level: int) -> Step | None:
@@ -444,7 +460,7 @@ class Unwinding:
         registers = state.registers
         pc, sp = registers[arch.pc], registers[arch.sp]
         lookup = pc if state.exact else pc - 1
-        frame = Frame(level, pc, sp, step.cfa, "", 0, None, None, registers, state.method, state.mode, lookup=lookup)
+        frame = Frame(level, pc, sp, step.cfa, "", 0, None, None, registers, state.method, state.mode, lookup=lookup, saved=state.saved)
         if step.entered and step.caller and step.caller.method == "exception":
             yield replace(frame, function=step.entered, exception=True)
             return
