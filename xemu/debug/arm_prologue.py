@@ -167,15 +167,26 @@ def arm_constant(code: int) -> int:
 def epilogue(registers: dict[str, int], read_memory: ReadMemory, pc: int, *, thumb: bool) -> dict[str, int] | None:
     """Return the caller's registers if the code at `pc` does nothing but tidy up and return; else None."""
     found = dict(registers)
-    for count, (_, code, size) in enumerate(instructions(read_memory, pc, pc + 4 * MAX_EPILOGUE, thumb=thumb) or ()):
+    before = found.get("sp")
+    for count, (_, code, size) in enumerate(instructions(read_memory, pc, pc + 4 * MAX_EPILOGUE, thumb=thumb)):
         if count >= MAX_EPILOGUE:
             return None
+        if found["sp"] != before and "lr" in found and _is_jump(code, size, thumb=thumb):
+            found["pc"] = found["lr"]                  # a tail call: what is jumped to returns for this function
+            return found
         done = (_thumb_return if thumb else _arm_return)(found, read_memory, code, size)
         if done is None:
             return None
         if done:
             return found
     return None
+
+
+def _is_jump(code: int, size: int, *, thumb: bool) -> bool:
+    """Whether an instruction is B without a condition."""
+    if not thumb:
+        return code >> 24 == 0xEA
+    return code & 0xF800D000 == 0xF0009000 if size == 4 else code & 0xF800 == 0xE000
 
 
 def _pop(found: dict[str, int], read_memory: ReadMemory, names: list[str]) -> bool:
@@ -249,6 +260,16 @@ def is_call_before(read_memory: ReadMemory, address: int, *, thumb: bool) -> boo
         return code & 0x0F000000 == 0x0B000000 or code & 0xFE000000 == 0xFA000000 or code & 0x0FFFFFF0 == 0x012FFF30
     first, second = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:], "little")
     return (first & 0xF800 == 0xF000 and second & 0xC000 == 0xC000) or second & 0xFF87 == 0x4780
+
+
+def returns_between(read_memory: ReadMemory, start: int, end: int, *, thumb: bool) -> bool:
+    """Whether code returns between two addresses: what is behind that is another function."""
+    for _, code, size in instructions(read_memory, start, end, thumb=thumb):
+        if thumb and (code == 0x4770 or code & 0xFF00 == 0xBD00 or (size == 4 and code & 0xFFFF8000 == 0xE8BD8000)):
+            return True
+        if not thumb and (code == 0xE12FFF1E or code & 0xFFFF8000 == 0xE8BD8000 or code == 0xE49DF004):
+            return True
+    return False
 
 
 def find_start(read_memory: ReadMemory, pc: int, *, thumb: bool) -> int | None:

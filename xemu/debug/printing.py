@@ -12,7 +12,7 @@ from xemu.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.debug.types import Type
+    from xemu.debug.types import Field, Type
     from xemu.debug.values import Value
 
 ELEMENTS = 200             # of an array or string that are shown
@@ -50,6 +50,8 @@ def _value(value: Value, form: str, depth: int) -> str:
             return f"{{{value.type}}} {address:#x}{_symbol(value, address)}"
         case "reference":
             target = value.dereference()
+            if value.indirect is not None:
+                return f"<synthetic pointer>: {_show(target, form, depth)}"
             return f"@{target.address or 0:#x}: {_show(target, form, depth)}"
         case "complex": return _complex(value)
     if value.indirect is not None:
@@ -222,6 +224,9 @@ def _aggregate(value: Value, form: str, depth: int) -> str:
     parts = []
     for item in value.type.plain.fields:
         if item.static is not None:
+            static = _static(value, item, form, depth)
+            if static:
+                parts.append(f"static {item.name} = {static}")
             continue
         inner = _show(value.member(item), form, depth + 1)
         if item.base:
@@ -229,6 +234,17 @@ def _aggregate(value: Value, form: str, depth: int) -> str:
         else:
             parts.append(f"{item.name} = {inner}" if item.name else inner)
     return "{" + ", ".join(parts) + "}"
+
+
+def _static(value: Value, item: Field, form: str, depth: int) -> str:
+    """Return a static member's text; empty where its place is not known."""
+    from xemu.debug.dwarf_names import AT
+    from xemu.debug.values import Value as Made
+
+    assert item.static is not None
+    name = item.static.string(AT.linkage_name) or item.static.string(AT.MIPS_linkage_name)
+    address = value.access.modules.address_of(name) if name else None
+    return "" if address is None else _show(Made.at(value.access, item.type, address), form, depth + 1)
 
 
 def _array(value: Value, form: str, depth: int) -> str:

@@ -99,6 +99,11 @@ class Module:
     def _code(self) -> list[tuple[int, int]]:
         return [(start + self.bias, end + self.bias) for start, end in self.elf.code()]
 
+    def is_stub(self, address: int) -> bool:
+        """Whether an address is in the procedure linkage table."""
+        return any(self.bias + section.address <= address < self.bias + section.address + section.size
+                   for section in self.elf.sections.values() if section.name.startswith((".plt", ".iplt")))  # fmt: skip
+
     def holds(self, address: int) -> bool:
         """Whether an address is in what the file loads."""
         return any(start <= address < end for start, end in self.ranges)

@@ -293,6 +293,8 @@ class Unwinding:
         if state.exact and (step := self._inexact(state, pc, module, entry[0] + module.bias)):
             return step
         codes = table.codes(entry)
+        if codes is None and state.exact:              # assembler code; its instructions may say it
+            return self._by_code(state, pc, module, _level)
         if codes is None:
             return Step(None, None, "the function says that it cannot be unwound")
         try:
@@ -332,6 +334,8 @@ class Unwinding:
             found = arm_prologue.epilogue(state.registers, self.memory, pc, thumb=thumb)
             if found is not None:
                 return self._finish(state, found, found["sp"], "prologue")
+        if state.exact and module is not None and module.is_stub(pc):
+            return self._by_shape(state, arm_prologue.StackShape(), "link register")
         function = module.function(pc if state.exact else pc - 1) if module else None
         if function is not None and (function.end > pc or function.end == function.start):
             start, mark = function.start, ""
@@ -340,6 +344,8 @@ class Unwinding:
             if guessed is None:
                 return None
             start, mark = guessed, "?"
+            if state.exact and arch.link in state.registers and arm_prologue.returns_between(self.memory, start, pc, thumb=thumb):
+                return self._by_shape(state, arm_prologue.StackShape(), "link register?")
         shape = arm_prologue.prologue(self.memory, start, pc, thumb=thumb)
         if shape is None:
             return None
