@@ -54,6 +54,10 @@ def stop(expressions):
     while frame is not None and len(frames) < 60:
         frame.select()
         sal = frame.find_sal()
+        try:
+            chunks.append((frame.pc(), bytes(memory(frame.pc(), 16)).hex()))     # signal trampolines are in no file
+        except gdb.MemoryError:
+            pass
         frames.append({"pc": frame.pc(), "name": frame.name() or "", "kind": frame.type(), "line": sal.line if sal else 0,
                        "locals": variables("info locals"), "args": variables("info args")})
         try:
@@ -67,6 +71,8 @@ def stop(expressions):
     stops.append({"registers": registers, "memory": chunks, "frames": frames, "values": results})
 gdb.execute("set pagination off"); gdb.execute("set confirm off"); gdb.execute("set width 0"); gdb.execute("set print frame-arguments all")
 gdb.execute("set backtrace past-main on"); gdb.execute("set debuginfod enabled off")
+gdb.execute("handle all nostop noprint pass", to_string=True)
+gdb.execute("handle SIGTRAP stop", to_string=True)
 gdb.execute("target remote %(port)s")
 for place in %(places)r:
     gdb.execute("break " + place)
@@ -108,8 +114,8 @@ def capture(program: Path, places: Sequence[str], *, count: int = 1, steps: int 
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
-        script.write_text(SCRIPT % {"names": NAMES, "areas": list(areas), "port": f"127.0.0.1:{port}", "places": list(places), "count": count,
-                                    "expressions": list(expressions), "steps": steps, "result": str(result)})  # fmt: skip
+        script.write_text(SCRIPT % {"names": NAMES, "areas": list(areas), "port": f"127.0.0.1:{port}", "places": list(places),
+                                    "count": count, "expressions": list(expressions), "steps": steps, "result": str(result)})  # fmt: skip
         guest = subprocess.Popen(["qemu-arm", "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         try:

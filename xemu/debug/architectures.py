@@ -77,7 +77,7 @@ class Architecture:
         for name, mask in self.thumb:
             if name in registers:
                 return "thumb" if registers[name] & mask else "arm"
-        return "" if "" in self.modes else next(iter(self.modes))
+        return "" if "" in self.modes else next(iter(self.modes), "")
 
 
 _ARM_MODES = {"arm": ("CS_ARCH_ARM", ("CS_MODE_ARM",)), "thumb": ("CS_ARCH_ARM", ("CS_MODE_THUMB",)),

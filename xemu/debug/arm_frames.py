@@ -92,11 +92,14 @@ _NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr"]
 
 def signal_trampoline(pc: int, read_memory: ReadMemory, *, thumb: bool) -> int | None:
     """Return the number of the system call if the code at `pc` is MOV R7, #sigreturn; SVC."""
-    data = read_memory(pc, 4 if thumb else 8)
+    data = read_memory(pc, 8) or (read_memory(pc, 6) or read_memory(pc, 4) if thumb else None)
     if data is None:
         return None
-    if thumb:
-        first, second = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:], "little")
+    if thumb and data[:2] == b"\x4f\xf0" and len(data) >= 6:     # MOV.W, as in GNU's C library
+        number = data[2]
+        matches = data[3] == 0x07 and data[4:6] == b"\0\xdf"
+    elif thumb:
+        first, second = int.from_bytes(data[:2], "little"), int.from_bytes(data[2:4], "little")
         number = first & 0xFF
         matches = first & 0xFF00 == 0x2700 and second == 0xDF00
     else:

@@ -209,8 +209,18 @@ def _thumb_return(found: dict[str, int], read_memory: ReadMemory, code: int, siz
                 return None
             found["pc"] = found["lr"]
             return True
+        if code & 0xFF87 == 0x4700:                    # BX Rm: ARMv6-M cannot pop LR
+            target = found.get(CORE[code >> 3 & 15], 0)
+            found["pc"] = target
+            return True if target >= 0xFFFF_FF00 or is_call_before(read_memory, target & ~1, thumb=bool(target & 1)) else None
         if code & 0xFF80 == 0xB000:                    # ADD SP, #imm
             found["sp"] += (code & 0x7F) * 4
+            return False
+        if code & 0xFF00 == 0x3700 and "r7" in found:  # ADDS R7, #imm
+            found["r7"] += code & 0xFF
+            return False
+        if code == 0x46BD and "r7" in found:           # MOV SP, R7
+            found["sp"] = found["r7"]
             return False
         if code & 0xFE00 != 0xBC00:
             return None
@@ -262,14 +272,16 @@ def is_call_before(read_memory: ReadMemory, address: int, *, thumb: bool) -> boo
     return (first & 0xF800 == 0xF000 and second & 0xC000 == 0xC000) or second & 0xFF87 == 0x4780
 
 
-def returns_between(read_memory: ReadMemory, start: int, end: int, *, thumb: bool) -> bool:
-    """Whether code returns between two addresses: what is behind that is another function."""
-    for _, code, size in instructions(read_memory, start, end, thumb=thumb):
+def last_return(read_memory: ReadMemory, pc: int, *, thumb: bool) -> int | None:
+    """Return the address behind the last instruction in front of `pc` that returns: another function starts there."""
+    low = max(0, pc - MAX_PROLOGUE)
+    found = None
+    for address, code, size in instructions(read_memory, low & ~3, pc, thumb=thumb):
         if thumb and (code == 0x4770 or code & 0xFF00 == 0xBD00 or (size == 4 and code & 0xFFFF8000 == 0xE8BD8000)):
-            return True
+            found = address + size
         if not thumb and (code == 0xE12FFF1E or code & 0xFFFF8000 == 0xE8BD8000 or code == 0xE49DF004):
-            return True
-    return False
+            found = address + size
+    return found
 
 
 def find_start(read_memory: ReadMemory, pc: int, *, thumb: bool) -> int | None:

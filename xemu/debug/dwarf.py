@@ -44,7 +44,8 @@ class Abbreviation:
     def prepare(self, form: Format) -> list[tuple[int, int, Any]]:
         """Return (attribute, form, reader or constant) for units that write numbers as `form` says."""
         found = [(at, code, constant if code == FORM.implicit_const else form.forms.get(code)) for at, code, constant in self.attributes]
-        if bad := next((code for _, code, reader in found if reader is None and code != FORM.indirect), None):
+        bad = next((code for _, code, reader in found if reader is None and code != FORM.indirect), None)
+        if bad is not None:
             raise DamagedError(f"form {bad:#x} is not known")
         self.readers[form] = found
         return found
@@ -69,7 +70,13 @@ class Die:
     def string(self, attribute: int) -> str:
         """Return a string; empty where there is none."""
         value = self.attributes.get(attribute)
-        return self.unit.string(*value) if value else ""
+        if value is None:
+            return ""
+        try:
+            return self.unit.string(*value)
+        except DAMAGE as error:                        # a thing without a name is better than no thing
+            self.unit.dwarf.elf.note(f"{self.unit.section}: {error}")
+            return ""
 
     def integer(self, attribute: int) -> int | None:
         """Return a constant; None where there is none, or an expression."""

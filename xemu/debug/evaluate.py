@@ -47,11 +47,11 @@ def truth(expression: str | Node, scope: Scope) -> bool:
 
 def assignment(expression: str | Node, scope: Scope) -> list[Write]:
     """Return what to write for an assignment ("x = 3", "s.n += 1", "$r0 = 0"); UsageError."""
-    tree = syntax.parse(expression, lambda name: is_type(scope, name)) if isinstance(expression, str) else expression
-    if not isinstance(tree, syntax.Assign):
-        raise UsageError(f"no assignment: {_text(expression)!r}")
     worker = _Evaluator(scope)
     try:
+        tree = syntax.parse(expression, lambda name: is_type(scope, name)) if isinstance(expression, str) else expression
+        if not isinstance(tree, syntax.Assign):
+            raise UsageError(f"no assignment: {_text(expression)!r}")
         target = worker.value(tree.target)
         value = worker.value(tree.value)
         if tree.op:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from xemu.debug.dwarf_forms import DamagedError
+from xemu.debug.dwarf_forms import DAMAGE, DamagedError
 from xemu.debug.dwarf_names import AT, ATE, FORM, TAG
 
 if TYPE_CHECKING:
@@ -58,7 +58,10 @@ class Type:
         return f"<Type {self}>"
 
     def __str__(self) -> str:
-        return declare(self)
+        try:
+            return declare(self)
+        except DAMAGE:
+            return "<damaged type>"
 
     @property
     def target(self) -> Type:

@@ -41,7 +41,7 @@ class Frame:
     place: Place | None                # the source line; of a caller, that of the call
     registers: Mapping[str, int]       # those that are known in this frame
     method: str                        # how it was found: "registers" "cfi" "exidx" "exception" "signal" "frame pointer" "link register"
-    #                                    "prologue" "prologue?" "stack?"
+    #                                    "prologue" "epilogue"; guesses end in "?": "prologue?" "link register?" "stack?"
     mode: str = ""
     inline: bool = False               # a call that the compiler inlined: registers are those of the frame around it
     signal: bool = False               # the code that returns from a signal handler
@@ -143,6 +143,8 @@ class Unwinding:
         for method in (self._cfi, self._exidx, self._by_code, self._chain):
             try:
                 step = method(state, pc, module, level)
+                if state.exact and method == self._cfi and step is not None and not self._sensible(step):
+                    step = self._leaving(state, pc) or step
             except UnavailableError as error:
                 reasons.append(str(error))
                 continue
@@ -173,6 +175,23 @@ class Unwinding:
             mode = "thumb" if found.registers["cpsr"] & 0x20 else "arm"
             return Step(found.cfa, State(found.registers, exact=True, method="signal", mode=mode), "", found.name)
         return None
+
+    def _sensible(self, step: Step) -> bool:
+        """Whether a table's answer may be right: GCC describes no epilogues of ARMv6-M code."""
+        caller = step.caller
+        if caller is None or not self.architecture.thumb:
+            return step.reason in ("", "LR as reset left it")
+        target = caller.registers[self.architecture.pc]
+        return self._plausible(target | (caller.mode == "thumb"), caller.mode)
+
+    def _leaving(self, state: State, pc: int) -> Step | None:
+        """Return the caller of a function that does nothing any more but tidy up and return."""
+        if not self.architecture.thumb:
+            return None
+        from xemu.debug import arm_prologue
+
+        found = arm_prologue.epilogue(state.registers, self.memory, pc, thumb=state.mode == "thumb")
+        return self._finish(state, found, found["sp"], "epilogue") if found is not None else None
 
     def _finish(self, state: State, found: dict[str, int], cfa: int, method: str, saved: Mapping[str, int] = EMPTY) -> Step:
         """Make the caller's state from the registers that were found, among them the return address as PC."""
@@ -293,10 +312,8 @@ class Unwinding:
         if state.exact and (step := self._inexact(state, pc, module, entry[0] + module.bias)):
             return step
         codes = table.codes(entry)
-        if codes is None and state.exact:              # assembler code; its instructions may say it
-            return self._by_code(state, pc, module, _level)
-        if codes is None:
-            return Step(None, None, "the function says that it cannot be unwound")
+        if codes is None:                              # the first function, or one in C or assembler: instructions may say it
+            return self._by_code(state, pc, module, _level) or Step(None, None, "the function says that it cannot be unwound")
         try:
             done = exidx.Unwinder(state.registers, self.memory, self.architecture.order).run(codes)
         except exidx.RefusedError:
@@ -312,9 +329,8 @@ class Unwinding:
         thumb = state.mode == "thumb"
         function = module.function(pc)
         start = max(start, function.start) if function else start
-        found = arm_prologue.epilogue(state.registers, self.memory, pc, thumb=thumb)
-        if found is not None:
-            return self._finish(state, found, found["sp"], "prologue")
+        if (step := self._leaving(state, pc)) is not None:
+            return step
         ahead = arm_prologue.prologue(self.memory, start, start + arm_prologue.MAX_PROLOGUE, thumb=thumb)
         if ahead is None or pc >= ahead.end:
             return None if pc > start else self._by_shape(state, arm_prologue.StackShape(), "link register")
@@ -330,28 +346,41 @@ class Unwinding:
         from xemu.debug import arm_prologue
 
         thumb = state.mode == "thumb"
-        if state.exact:
-            found = arm_prologue.epilogue(state.registers, self.memory, pc, thumb=thumb)
-            if found is not None:
-                return self._finish(state, found, found["sp"], "prologue")
+        if state.exact and (step := self._leaving(state, pc)) is not None:
+            return step
         if state.exact and module is not None and module.is_stub(pc):
             return self._by_shape(state, arm_prologue.StackShape(), "link register")
         function = module.function(pc if state.exact else pc - 1) if module else None
         if function is not None and (function.end > pc or function.end == function.start):
-            start, mark = function.start, ""
+            start = function.start
         else:
-            guessed = arm_prologue.find_start(self.memory, pc, thumb=thumb)
-            if guessed is None:
-                return None
-            start, mark = guessed, "?"
-            if state.exact and arch.link in state.registers and arm_prologue.returns_between(self.memory, start, pc, thumb=thumb):
-                return self._by_shape(state, arm_prologue.StackShape(), "link register?")
+            return self._guess(state, pc, thumb=thumb)
         shape = arm_prologue.prologue(self.memory, start, pc, thumb=thumb)
         if shape is None:
             return None
         if "lr" not in shape.saved:
-            return self._by_shape(state, shape, "link register" + mark) if state.exact and arch.link in state.registers else None
-        return self._by_shape(state, shape, ("prologue" if shape.certain else "prologue?") + (mark if shape.certain else ""))
+            return self._by_shape(state, shape, "link register") if state.exact and arch.link in state.registers else None
+        return self._by_shape(state, shape, "prologue" if shape.certain else "prologue?")
+
+    def _guess(self, state: State, pc: int, *, thumb: bool) -> Step | None:
+        """Do the same for a function whose start nobody knows: the nearest PUSH of LR, or what is behind the last return."""
+        from xemu.debug import arm_prologue
+
+        start = arm_prologue.find_start(self.memory, pc, thumb=thumb)
+        behind = arm_prologue.last_return(self.memory, pc, thumb=thumb)
+        if state.exact and behind is not None and (start is None or start < behind) and "lr" in state.registers:
+            leaf = arm_prologue.prologue(self.memory, behind, pc, thumb=thumb)
+            if leaf is not None and self._plausible(state.registers["lr"], state.mode):
+                return self._by_shape(state, leaf, "link register?")
+        shape = arm_prologue.prologue(self.memory, start, pc, thumb=thumb) if start is not None else None
+        step = self._by_shape(state, shape, "prologue?") if shape is not None and "lr" in shape.saved else None
+        if step is not None and step.caller is not None:
+            target = step.caller.registers["pc"] | (step.caller.mode == "thumb")
+            if self._plausible(target, state.mode):
+                return step
+        if state.exact and self._plausible(state.registers.get("lr", 0), state.mode):
+            return self._by_shape(state, arm_prologue.StackShape(), "link register?")
+        return None
 
     def _at_entry(self, state: State, pc: int, module: Module | None) -> Step | None:
         """Return the caller at a function's first instruction, where nothing has been stored yet."""
@@ -436,6 +465,8 @@ class Unwinding:
         from xemu.debug import arm_prologue
 
         thumb = bool(target & 1)
+        if "xpsr" in self.registers and target >= 0xFFFF_FF00 and target | 1 != 0xFFFF_FFFF:
+            return True                                # EXC_RETURN
         if target & 3 == 2 or (mode == "thumb" and "xpsr" in self.registers and not thumb):
             return False
         address = target & ~1

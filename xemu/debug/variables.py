@@ -145,14 +145,21 @@ class Scope:
     def parameters(self) -> list[Variable]:
         """Return the parameters of the frame's function, in their order."""
         blocks = self.blocks()
-        return [self._variable(die, "parameter") for die in self._dies(blocks[0]) if die.tag == TAG.formal_parameter] if blocks else []
+        return self._made([die for die in self._dies(blocks[0]) if die.tag == TAG.formal_parameter], "parameter") if blocks else []
 
     def locals(self) -> list[Variable]:
         """Return the variables of the frame's blocks, innermost first; outer ones that are hidden come too."""
         found = []
         for block in reversed(self.blocks()):
-            found += [self._variable(die, "local") for die in self._dies(block) if die.tag == TAG.variable and die.inherited(AT.name)]
-        return found
+            found += self._made([die for die in self._dies(block) if die.tag == TAG.variable], "local")
+        return [variable for variable in found if variable.name]
+
+    def _made(self, dies: list[Die], kind: str) -> list[Variable]:
+        """Return variables of this frame's file; damaged ones are left out."""
+        module = self.module
+        made: list[Variable | None] = [module.guard("variables", lambda die=die: self._variable(die, kind), None)  # type: ignore[misc]
+                                       for die in dies] if module else []  # fmt: skip
+        return [variable for variable in made if variable is not None]
 
     def globals(self) -> list[Variable]:
         """Return the global and static variables of the frame's source file."""
@@ -165,7 +172,8 @@ class Scope:
             return [die for unit in units for group in program.names(unit).variables.values() for die in group]
 
         dies: list[Die] = module.guard("variables", read, [])
-        return [self._variable(die, "global" if die.flag(AT.external) else "static") for die in dies]
+        return self._made([die for die in dies if die.flag(AT.external)], "global") \
+            + self._made([die for die in dies if not die.flag(AT.external)], "static")
 
     def _dies(self, block: Die) -> list[Die]:
         """Return the variables declared in a block, also those of its abstract instance that have been optimized out."""
