@@ -206,7 +206,7 @@ class _Evaluator:
         """Return the type that a name means."""
         found = self.scope.find_type(name.base)
         if found is None:
-            raise UsageError(f"no type {name.base!r}{suggestion(name.base, program.type_names(self.scope))}")
+            raise UsageError(f"no type {name.base!r}{suggestion(name.base.split()[-1], program.type_names(self.scope))}")
         for step in name.derived:
             if isinstance(step, int):
                 if found.plain.size * step > 1 << 32:

@@ -181,7 +181,7 @@ _TOKEN = re.compile(
     r'|(?P<string>"(?:[^"\\\n]|\\.)*")'
     r"|(?P<file>[\w/+-][\w./+-]*\.(?:c|cc|cpp|cxx|C|h|hh|hpp|S|s|rs)(?=\s*::))"
     r"|(?P<register>\$[A-Za-z_]\w*)"
-    r"|(?P<name>(?:::)?~?[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)*)"
+    r"|(?P<name>(?:::)?[A-Za-z_]\w*(?:::~?[A-Za-z_]\w*)*)"
     r"|(?P<op><<=|>>=|->|\+\+|--|<<|>>|<=|>=|==|!=|&&|\|\||[-+*/%&|^]=|[-+*/%&|^!~<>=?:,.@()\[\]]|::))"
 )
 _ESCAPES = {"n": 10, "t": 9, "r": 13, "0": 0, "a": 7, "b": 8, "f": 12, "v": 11, "e": 27}
@@ -264,6 +264,8 @@ class _Parser:
         if self.token.kind != "end":
             if self.token.text == "(":
                 raise UsageError(f"functions cannot be called: {_shorten(self.text)!r}")
+            if self.token.text in ("++", "--"):
+                raise UsageError(f"{self.token.text!r} is not supported: write += 1 or -= 1")
             raise self.error("expected an operator")
 
     # -- operators ---------------------------------------------------------------------------------------------------------

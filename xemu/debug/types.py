@@ -299,7 +299,7 @@ class TypeReader:
 
     def _aggregate(self, die: Die, size: int) -> Type:
         """Return a structure; of one that is only declared here, its definition if there is one."""
-        if die.flag(AT.declaration):
+        if die.flag(AT.declaration) or AT.signature in die:
             full = die.full_name()
             other = die.reference(AT.signature) or (self.find_definition(full, die.tag) if full else None)
             if other is not None and not other.flag(AT.declaration):
