@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
@@ -148,7 +149,7 @@ def test_instructions_with_names() -> None:
     assert call.target == module.find("print").address
     assert call.comment == "print"
     assert any(line.comment.startswith("= 0x") for line in lines)
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         assert before.address + before.size == after.address
 
 
@@ -160,7 +161,7 @@ def test_data_between_code_and_going_back() -> None:
     lines = disassemble(module.elf.read, function.start, 1000, "thumb-m", modules)
     lines = [line for line in lines if line.address < function.end]
     assert any(line.mnemonic == ".word" and line.mode == "data" for line in lines)
-    for before, after in zip(lines, lines[1:], strict=False):
+    for before, after in pairwise(lines):
         assert previous(module.elf.read, after.address, "thumb-m", modules) == before.address, hex(after.address)
     end = disassemble(module.elf.read, 0xE0000000, 3, "thumb-m", modules)
     assert [(line.mnemonic, line.size) for line in end] == [("??", 0)]

@@ -57,8 +57,10 @@ def scope_at(module: Module, stop: Stop, level: int = 0) -> Scope:
     return Scope(modules, stop.read, frames[level], frames[level + 1 :])
 
 
-@pytest.mark.parametrize("options", [("-gdwarf-2", "-O0"), ("-gdwarf-3", "-O2"), ("-gdwarf-4", "-O1"),
-                                     ("-gdwarf-5", "-O0", "-marm"), ("-gdwarf-5", "-O2"), ("-gdwarf-5", "-Og", "-fdebug-types-section")], ids=" ".join)  # fmt: skip
+@pytest.mark.parametrize("options", [
+    ("-gdwarf-2", "-O0"), ("-gdwarf-3", "-O2"), ("-gdwarf-4", "-O1"), ("-gdwarf-5", "-O0", "-marm"), ("-gdwarf-5", "-O2"),
+    ("-gdwarf-5", "-Og", "-fdebug-types-section"),
+], ids=" ".join)  # fmt: skip
 def test_variables_of_all_frames_are_gdbs(options: tuple[str, ...], live: Callable[..., tuple[Module, list[Stop]]]) -> None:
     module, stops = live("a.c", *options, places=["leaf", "recurse", "compare", "apply"], count=7, steps=8)
     compared = 0
