@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     Value = tuple[int, Any]                            # (form, value)
 
 MAX_ENTRIES = 4_000_000    # of one unit: a walk that meets more is in damaged data
+MAX_MENTIONS = 1000        # names whose units are remembered
 MAX_DEPTH = 64             # of references followed for one answer
 _STRINGS = {FORM.strp: ".debug_str", FORM.line_strp: ".debug_line_str"}
 _STRING_INDEX = {FORM.strx, FORM.strx1, FORM.strx2, FORM.strx3, FORM.strx4, FORM.GNU_str_index}
@@ -49,6 +50,43 @@ class Abbreviation:
             raise DamagedError(f"form {bad:#x} is not known")
         self.readers[form] = found
         return found
+
+
+class Abbreviations:
+    """A table of abbreviations (7.5.3), decoded as far as somebody asked: most units are only asked for their own entry."""
+
+    def __init__(self, data: bytes, at: int) -> None:
+        self._data, self._at = data, at
+        self._known: dict[int, Abbreviation] = {}
+        self._ended = False
+
+    def get(self, code: int) -> Abbreviation | None:
+        """Return the abbreviation with a code."""
+        known = self._known
+        while code not in known and not self._ended:
+            self._read_next()
+        return known.get(code)
+
+    def _read_next(self) -> None:
+        data = self._data
+        self._ended = True                             # also if what comes is damaged
+        code, at = uleb(data, self._at)
+        if not code:
+            return
+        tag, at = uleb(data, at)
+        children, at = data[at], at + 1
+        attributes = []
+        while True:
+            attribute, at = uleb(data, at)
+            form, at = uleb(data, at)
+            constant = 0
+            if form == FORM.implicit_const:
+                constant, at = sleb(data, at)
+            if not attribute and not form:
+                break
+            attributes.append((attribute, form, constant))
+        self._known[code] = Abbreviation(tag, bool(children), attributes)
+        self._at, self._ended = at, False
 
 
 class Die:
@@ -204,7 +242,7 @@ class Unit:
         self.first = at
         self.after_null = 0
         self.skeleton: Unit | None = None           # of a split unit: the one in the program
-        self._codes: dict[int, Abbreviation] | None = None
+        self._codes: Abbreviations | None = None
         self._top: Die | None = None
         self._split: Unit | None = None
         self._searched = False
@@ -377,7 +415,7 @@ class Dwarf:
         """Take a file; `open_file` finds others that it names (.dwo, .dwp, dwz's); `split`: it is a .dwo."""
         self.elf, self.order, self.split = elf, elf.order, split
         self._open = open_file
-        self._abbreviations: dict[int, dict[int, Abbreviation]] = {}
+        self._abbreviations: dict[int, Abbreviations] = {}
         self._units: dict[str, tuple[list[int], list[Unit]]] = {}
         self._types: dict[int, Unit] | None = None
         self._index: tuple[list[int], list[tuple[int, Unit]]] | None = None
@@ -385,6 +423,7 @@ class Dwarf:
         self._looked = False
         self._parts: dict[Unit, dict[str, int]] = {}
         self._packages: dict[str, Dwarf | None] = {}
+        self._mentions: dict[str, list[Unit]] = {}
 
     def data(self, section: str) -> bytes:
         """Return a section; of a .dwo file, the one named so."""
@@ -398,32 +437,11 @@ class Dwarf:
         """Return where a unit's part of a section starts: 0 except in packages (.dwp)."""
         return self._parts.get(unit, {}).get(section, 0)
 
-    def abbreviations(self, at: int) -> dict[int, Abbreviation]:
-        """Return the abbreviations at an offset (7.5.3)."""
-        known = self._abbreviations.get(at)
-        if known is not None:
-            return known
-        data, start = self.data(".debug_abbrev"), at
-        codes: dict[int, Abbreviation] = {}
-        while True:
-            code, at = uleb(data, at)
-            if not code:
-                break
-            tag, at = uleb(data, at)
-            children, at = data[at], at + 1
-            attributes = []
-            while True:
-                attribute, at = uleb(data, at)
-                form, at = uleb(data, at)
-                constant = 0
-                if form == FORM.implicit_const:
-                    constant, at = sleb(data, at)
-                if not attribute and not form:
-                    break
-                attributes.append((attribute, form, constant))
-            codes[code] = Abbreviation(tag, bool(children), attributes)
-        self._abbreviations[start] = codes
-        return codes
+    def abbreviations(self, at: int) -> Abbreviations:
+        """Return the abbreviations at an offset."""
+        if at not in self._abbreviations:
+            self._abbreviations[at] = Abbreviations(self.data(".debug_abbrev"), at)
+        return self._abbreviations[at]
 
     # -- units -------------------------------------------------------------------------------------------------------------
     def units(self, section: str = ".debug_info") -> list[Unit]:
@@ -490,6 +508,26 @@ class Dwarf:
         rows.sort()
         return [start for start, _, _ in rows], [(end, units[number]) for _, end, number in rows]
 
+    # -- search ------------------------------------------------------------------------------------------------------------
+    def units_with(self, name: str) -> list[Unit]:
+        """Return the units of source files in which a name may be: found by its bytes, without decoding entries."""
+        if name not in self._mentions:
+            if len(self._mentions) > MAX_MENTIONS:
+                self._mentions.clear()
+            word = name.encode() + b"\0"
+            if self.elf.has(".debug_str_offsets") or self.elf.has(".debug_addr") or self.elf.has(".gnu_debugaltlink"):
+                self._mentions[name] = list(self.code_units())         # names by index, or in other files
+            else:
+                offsets = list(_occurrences(self.data(".debug_str"), word)) + list(_occurrences(self.data(".debug_line_str"), word))
+                self._mentions[name] = [unit for unit in self.code_units() if self._mentioned(unit, word, offsets)]
+        return self._mentions[name]
+
+    def _mentioned(self, unit: Unit, word: bytes, offsets: list[int]) -> bool:
+        if unit.data.find(word, unit.first, unit.end) >= 0:
+            return True
+        size, order = unit.form.offset_size, "little" if self.order == "<" else "big"
+        return any(unit.data.find(offset.to_bytes(size, order), unit.first, unit.end) >= 0 for offset in offsets)  # type: ignore[arg-type]
+
     # -- other files -------------------------------------------------------------------------------------------------------
     def find_split(self, name: str, comp_dir: str, identity: int) -> Unit | None:
         """Return the unit of a .dwo file, or of a package next to the program."""
@@ -528,6 +566,14 @@ class Dwarf:
     def set_parts(self, unit: Unit, parts: dict[str, int]) -> None:
         """Say where the parts of a unit of a package start."""
         self._parts[unit] = parts
+
+
+def _occurrences(data: bytes, word: bytes) -> Iterator[int]:
+    """Yield where a string stands, also at the end of a longer one."""
+    at = data.find(word)
+    while at >= 0:
+        yield at
+        at = data.find(word, at + 1)
 
 
 def _candidates(name: str, comp_dir: str, program: str | None) -> list[str]:

@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from xemu.debug.dwarf_forms import DAMAGE
+from xemu.debug.dwarf_forms import DAMAGE, unit_length
 from xemu.debug.dwarf_names import AT, TAG
 from xemu.debug.line_program import END, PROLOGUE_END, STATEMENT, line_header, line_table
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xemu.debug.dwarf import Die, Dwarf, Unit
-    from xemu.debug.line_program import LineTable
+    from xemu.debug.line_program import LineHeader, LineTable
 
 _VARIABLES = {TAG.variable, TAG.formal_parameter}
 MAX_NESTING = 200
@@ -68,7 +68,7 @@ class Lines:
 
     def __init__(self, dwarf: Dwarf) -> None:
         self.dwarf = dwarf
-        self._by_name: dict[str, list[tuple[Unit, set[int]]]] | None = None
+        self._naming: dict[str, list[Unit]] = {}
 
     def units_of(self, address: int) -> list[Unit]:
         """Return the units that may hold an address."""
@@ -119,33 +119,58 @@ class Lines:
     # -- line to addresses -------------------------------------------------------------------------------------------------
     def files(self) -> list[str]:
         """Return the full paths of all files that are named by a line table, sorted."""
-        paths = {header.files[number] for rows in self._names().values() for unit, numbers in rows
-                 if (header := line_header(unit)) for number in numbers}  # fmt: skip
-        return sorted(paths)
+        return sorted({path for unit in self.dwarf.code_units() if (header := self._header(unit)) for path in header.files if path})
 
-    def _names(self) -> dict[str, list[tuple[Unit, set[int]]]]:
-        """Return (unit, numbers of files) by the last part of a path; only headers are read."""
-        if self._by_name is None:
-            self._by_name = {}
-            for unit in self.dwarf.code_units():
-                try:
-                    header = line_header(unit)
-                    names: dict[str, set[int]] = {}
-                    for number, path in enumerate(header.files if header else []):
-                        names.setdefault(posixpath.basename(path), set()).add(number)
-                except DAMAGE as error:
-                    self.dwarf.elf.note(f".debug_line: {error}")
-                    continue
-                for name, numbers in names.items():
-                    self._by_name.setdefault(name, []).append((unit, numbers))
-        return self._by_name
+    def _header(self, unit: Unit) -> LineHeader | None:
+        try:
+            return line_header(unit)
+        except DAMAGE as error:
+            self.dwarf.elf.note(f".debug_line: {error}")
+            return None
+
+    def _units_naming(self, name: str) -> list[Unit]:
+        """Return the units whose line tables may name a file: by the bytes of their headers, which need not be decoded for that."""
+        if name not in self._naming:
+            word, texts = name.encode() + b"\0", self.dwarf.data(".debug_line_str") + self.dwarf.data(".debug_str")
+            if self.dwarf.elf.has(".debug_str_offsets"):
+                word = b""
+            offsets = self._starts(".debug_line_str", word) | self._starts(".debug_str", word) if word and texts else set()
+            self._naming[name] = [unit for unit in self.dwarf.code_units() if self._may_name(unit, word, offsets)]
+        return self._naming[name]
+
+    def _starts(self, section: str, word: bytes) -> set[bytes]:
+        """Return where strings that end so start, as line tables write offsets."""
+        data, found = self.dwarf.data(section), set()
+        at = data.find(word)
+        while at >= 0:
+            start = data.rfind(b"\0", 0, at) + 1
+            found |= {offset.to_bytes(4, "little" if self.dwarf.order == "<" else "big") for offset in (start, at)}
+            at = data.find(word, at + 1)
+        return found
+
+    def _may_name(self, unit: Unit, word: bytes, offsets: set[bytes]) -> bool:
+        try:
+            value = unit.base.top.attributes.get(AT.stmt_list)
+            if value is None or not isinstance(value[1], int):
+                return False
+            data = self.dwarf.data(".debug_line")
+            end, at, size = unit_length(data, value[1], self.dwarf.order)
+            skip = 2 if data[at + (self.dwarf.order == ">")] < 5 else 4
+            length = int.from_bytes(data[at + skip : at + skip + size], "little" if self.dwarf.order == "<" else "big")
+            end = min(end, at + skip + size + length)
+        except DAMAGE as error:
+            self.dwarf.elf.note(f".debug_line: {error}")
+            return False
+        return size == 8 or data.find(word, at, end) >= 0 or any(data.find(offset, at, end) >= 0 for offset in offsets) or \
+            unit.name.encode().endswith(word[:-1])
 
     def tables_of(self, file: str) -> Iterator[tuple[Unit, LineTable, set[int]]]:
         """Yield (unit, table, numbers) for the files a name means: a full path, or its last parts."""
         parts = posixpath.normpath(file).lstrip("/").split("/")
         absolute = file.startswith("/")
-        for unit, numbers in self._names().get(parts[-1], []):
-            header = line_header(unit)
+        for unit in self._units_naming(parts[-1]):
+            header = self._header(unit)
+            numbers = {number for number, path in enumerate(header.files if header else []) if path.endswith(parts[-1])}
             files = header.files if header else []
             wanted = posixpath.normpath(file)
             fitting = {n for n in numbers if (files[n] == wanted if absolute else files[n].split("/")[-len(parts) :] == parts)}

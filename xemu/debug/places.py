@@ -11,6 +11,7 @@ from xemu.errors import UsageError
 if TYPE_CHECKING:
     from xemu.debug.symbols import Modules
 
+MAX_ALIKE = 500            # names that are compared letter by letter
 _LINE = re.compile(r"(?P<file>.*[^:]):(?P<line>\d+)$")
 _OFFSET = re.compile(r"(?P<name>[^+\s]+)\s*\+\s*(?P<offset>0[xX][0-9a-fA-F]+|\d+)$")
 
@@ -63,5 +64,7 @@ def _line(modules: Modules, file: str, line: int) -> list[int]:
 
 def suggestion(name: str, known: list[str]) -> str:
     """Return "; did you mean 'main'?" if a name is near one that is known."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.7) if len(known) < 20_000 else []
+    alike = [word for word in known if abs(len(word) - len(name)) <= 2 and word[:1].lower() == name[:1].lower()]
+    near = difflib.get_close_matches(name, alike[:MAX_ALIKE], n=1, cutoff=0.7) or \
+        difflib.get_close_matches(name, [word for word in known[:MAX_ALIKE] if abs(len(word) - len(name)) <= 2], n=1, cutoff=0.7)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -86,21 +86,9 @@ def _units(module: Module, near: Unit | None, name: str) -> Iterator[Unit]:
     """Yield the units in which a name may be, the near one first; none if the name is nowhere in the debug information."""
     if near is not None:
         yield near
-    if module.dwarf is None or not _occurs(module, name):
-        return
-    for unit in module.dwarf.code_units():
+    for unit in module.dwarf.units_with(name) if module.dwarf is not None else ():
         if unit is not near:
             yield unit
-
-
-def _occurs(module: Module, name: str) -> bool:
-    """Whether a name is in a string of the debug information: one search instead of reading all units."""
-    dwarf = module.dwarf
-    if dwarf is None:
-        return False
-    word = name.encode() + b"\0"
-    split = any(dwarf.elf.has(section) for section in (".debug_addr", ".gnu_debugaltlink"))
-    return split or any(word in dwarf.data(section) for section in (".debug_str", ".debug_info", ".debug_line_str"))
 
 
 def _near(scope: Scope) -> Unit | None:

@@ -280,7 +280,8 @@ class Module:
         if lines is None:
             return []
         symbol = self.find(name)
-        units = lines.units_of(symbol.address - self.bias) if symbol is not None else list(lines.dwarf.code_units())
+        last = name.rsplit("::", 1)[-1]
+        units = lines.units_of(symbol.address - self.bias) if symbol is not None else lines.dwarf.units_with(last)
 
         def search() -> list[int]:
             return [start + self.bias for unit in units for start in lines.inlined_entries(unit, name)]
@@ -409,7 +410,7 @@ def _entries(lines: Lines, name: str) -> list[int]:
 
     last = name.rsplit("::", 1)[-1]
     found = []
-    for unit in lines.dwarf.code_units():
+    for unit in lines.dwarf.units_with(last):
         for function in lines.functions(unit):
             if function.start != function.ranges[0][0]:
                 continue
