@@ -8,8 +8,9 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 JOBS    ?= 2
 PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc libc6-dev \
-            qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi llvm
-TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc
+            qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi llvm \
+            g++-arm-linux-gnueabihf gdb-multiarch
+TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc arm-linux-gnueabihf-g++ gdb-multiarch
 TESTS   ?= tests
 
 .PHONY: demo test test-all bench lint samples clean

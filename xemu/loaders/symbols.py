@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Iterator
 
+    from xemu.loaders.elf import Reader
+
 STT_GNU_IFUNC, STT_ARM_TFUNC = 10, 13
 SHN_ABS = 0xFFF1
 KINDS = {STT_FUNC: "function", STT_GNU_IFUNC: "function", STT_ARM_TFUNC: "function", STT_OBJECT: "object", STT_NOTYPE: "label"}
@@ -166,10 +168,14 @@ def load_symbols(path: str | os.PathLike[str], *, offset: int = 0) -> SymbolTabl
 def read_table(blob: bytes, name: str, offset: int = 0) -> SymbolTable:
     """Read the names of an ELF file in memory; ImageError if it is none. A damaged table gives no names."""
     read = bytes_reader(blob)
-    header = ElfHeader(read, name)
-    sections = section_headers(header, read, len(blob))
+    return symbols_of(ElfHeader(read, name), read, len(blob), offset)
+
+
+def symbols_of(header: ElfHeader, read: Reader, size: int, offset: int = 0) -> SymbolTable:
+    """Read the names of a file of `size` bytes whose header is known."""
+    sections = section_headers(header, read, size)
     thumb = header.machine[0] in ("arm", "armeb")
-    rows = (_symbol(entry, text, sections, thumb) for entry, text in raw_symbols(header, sections, read, len(blob)))
+    rows = (_symbol(entry, text, sections, thumb) for entry, text in raw_symbols(header, sections, read, size))
     return SymbolTable([row for row in rows if row], offset)
 
 

@@ -1,0 +1,131 @@
+"""What gdb-multiarch says about a program that runs under qemu-arm, and the state it says it about.
+
+One GDB session stops at breakpoints and writes registers, memory and its own view of every frame as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", *(f"d{n}" for n in range(16))]
+SCRIPT = r"""
+import gdb, json
+stops = []
+def text(command):
+    try:
+        return gdb.execute(command, to_string=True)
+    except gdb.error as error:
+        return "error: " + str(error)
+def variables(command):
+    found = {}
+    for line in text(command).splitlines():
+        name, sign, value = line.partition(" = ")
+        if sign and not line.startswith(" "):
+            found.setdefault(name, value)
+    return found
+def number(name):
+    value = gdb.selected_frame().read_register(name)
+    if name[0] == "d":
+        value = value["u64"]
+    return int(value) & ((1 << 64) - 1 if name[0] == "d" else (1 << 32) - 1)
+def stop(expressions):
+    gdb.execute("frame 0", to_string=True)
+    registers = {name: number(name) for name in %(names)r}
+    memory = gdb.selected_inferior().read_memory
+    chunks = []
+    for start, size in [(registers["sp"] - 256, 16384), *%(areas)r]:
+        while size > 0:
+            try:
+                chunks.append((start, bytes(memory(start, size)).hex()))
+                break
+            except gdb.MemoryError:
+                size //= 2
+    frames = []
+    frame = gdb.newest_frame()
+    while frame is not None and len(frames) < 60:
+        frame.select()
+        sal = frame.find_sal()
+        try:
+            chunks.append((frame.pc(), bytes(memory(frame.pc(), 16)).hex()))     # signal trampolines are in no file
+        except gdb.MemoryError:
+            pass
+        frames.append({"pc": frame.pc(), "name": frame.name() or "", "kind": frame.type(), "line": sal.line if sal else 0,
+                       "locals": variables("info locals"), "args": variables("info args")})
+        try:
+            frame = frame.older()
+        except gdb.error:
+            break
+    gdb.execute("frame 0", to_string=True)
+    results = {}
+    for expression in expressions:
+        results[expression] = text("print " + expression).partition(" = ")[2].strip() or text("print " + expression).strip()
+    stops.append({"registers": registers, "memory": chunks, "frames": frames, "values": results})
+gdb.execute("set pagination off"); gdb.execute("set confirm off"); gdb.execute("set width 0"); gdb.execute("set print frame-arguments all")
+gdb.execute("set backtrace past-main on"); gdb.execute("set debuginfod enabled off")
+gdb.execute("handle all nostop noprint pass", to_string=True)
+gdb.execute("handle SIGTRAP stop", to_string=True)
+gdb.execute("target remote %(port)s")
+for place in %(places)r:
+    gdb.execute("break " + place)
+for _ in range(%(count)d):
+    gdb.execute("continue", to_string=True)
+    if not gdb.selected_inferior().threads():
+        break
+    stop(%(expressions)r)
+    for _ in range(%(steps)d):
+        gdb.execute("stepi", to_string=True)
+        stop([])
+open(%(result)r, "w").write(json.dumps(stops))
+gdb.execute("kill")
+"""
+
+
+@dataclass
+class Stop:
+    """One stop: the state, and what GDB makes of it."""
+
+    registers: dict[str, int]
+    chunks: list[tuple[int, bytes]]
+    frames: list[dict[str, Any]]
+    values: dict[str, str]
+
+    def read(self, address: int, length: int) -> bytes | None:
+        """Return memory that was kept."""
+        for start, data in self.chunks:
+            if start <= address and address + length <= start + len(data):
+                return data[address - start : address - start + length]
+        return None
+
+
+def capture(program: Path, places: Sequence[str], *, count: int = 1, steps: int = 0, areas: Sequence[tuple[int, int]] = (),
+            expressions: Sequence[str] = (), timeout: float = 60) -> list[Stop]:  # fmt: skip
+    """Run a program to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack."""
+    with tempfile.TemporaryDirectory() as directory:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
+        script.write_text(SCRIPT % {"names": NAMES, "areas": list(areas), "port": f"127.0.0.1:{port}", "places": list(places),
+                                    "count": count, "expressions": list(expressions), "steps": steps, "result": str(result)})  # fmt: skip
+        guest = subprocess.Popen(["qemu-arm", "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+        try:
+            done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", str(program), "-x", str(script)], capture_output=True, text=True,
+                                  timeout=timeout, check=False)  # fmt: skip
+            if not result.exists():
+                raise AssertionError(f"GDB failed: {done.stderr[-2000:]}")
+            stops = json.loads(result.read_text())
+        finally:
+            guest.kill()
+            guest.wait()
+    return [Stop(stop["registers"], [(start, bytes.fromhex(text)) for start, text in stop["memory"]], stop["frames"], stop["values"])
+            for stop in stops]  # fmt: skip

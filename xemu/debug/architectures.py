@@ -1,0 +1,136 @@
+"""What symbols, call frames and disassembly must know of an instruction set: one row per architecture.
+
+Register numbers of DWARF: DWARF for the Arm Architecture (IHI 0040) and for AArch64 (IHI 0057), 3.1; System V ABI for AMD64
+(figure 3.36), i386 (table 2.14) and PowerPC (table 3.20, with the numbers GCC uses for LR and CTR).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _numbered(first: int, names: str) -> dict[int, str]:
+    return {first + index: name for index, name in enumerate(names.split())}
+
+
+def _row(prefix: str, count: int) -> str:
+    return " ".join(f"{prefix}{n}" for n in range(count))
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Names and conventions of one instruction set."""
+
+    name: str
+    bits: int                           # of an address
+    dwarf: Mapping[int, str]            # DWARF's register number -> name
+    pc: str
+    sp: str
+    frame: str                          # the frame pointer; its word is the caller's, the next one the return address
+    link: str = ""                      # the register that holds the return address at a function's start, if one does
+    saved: frozenset[str] = frozenset()  # what a function leaves as it was (callee-saved)
+    order: str = "little"               # or "big"
+    word: int = 4                       # bytes of a general register
+    wide: Mapping[str, int] = field(default_factory=dict)        # bytes of registers that are not a word, by first letter(s)
+    parts: Mapping[str, tuple[str, int, int]] = field(default_factory=dict)  # name -> (register that holds it, byte, bytes)
+    modes: Mapping[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)  # mode -> capstone's names
+    unit: int = 1                       # instructions start at multiples of this
+    thumb: tuple[tuple[str, int], ...] = ()  # (status register, mask): Thumb state if the bit is set
+    pc_ahead: Mapping[str, int] = field(default_factory=dict)    # mode -> what PC reads as, minus the instruction's address
+    eh_numbers: Mapping[int, int] = field(default_factory=dict)  # .eh_frame's register number -> .debug_frame's, where they differ
+
+    @property
+    def address_bytes(self) -> int:
+        """Return the bytes of an address."""
+        return self.bits // 8
+
+    @property
+    def mask(self) -> int:
+        """Return the largest address."""
+        return (1 << self.bits) - 1
+
+    @property
+    def little(self) -> bool:
+        """Whether data has its low byte first."""
+        return self.order == "little"
+
+    def number(self, data: bytes) -> int:
+        """Return the unsigned number that some bytes hold."""
+        return int.from_bytes(data, "little" if self.order == "little" else "big")
+
+    def encode(self, value: int, size: int) -> bytes:
+        """Return the bytes that hold a number, cut to `size` bytes."""
+        return (value & ((1 << 8 * size) - 1)).to_bytes(size, "little" if self.order == "little" else "big")
+
+    def register_bytes(self, name: str) -> int:
+        """Return the size of a register in bytes."""
+        if name in self.parts:
+            return self.parts[name][2]
+        return self.wide.get(name.rstrip("0123456789"), self.word)
+
+    def mode_of(self, registers: Mapping[str, int]) -> str:
+        """Return the mode ("arm", "thumb"; "" where there is one only) that registers say the CPU is in."""
+        for name, mask in self.thumb:
+            if name in registers:
+                return "thumb" if registers[name] & mask else "arm"
+        return "" if "" in self.modes else next(iter(self.modes), "")
+
+
+_ARM_MODES = {"arm": ("CS_ARCH_ARM", ("CS_MODE_ARM",)), "thumb": ("CS_ARCH_ARM", ("CS_MODE_THUMB",)),
+              "thumb-m": ("CS_ARCH_ARM", ("CS_MODE_THUMB", "CS_MODE_MCLASS"))}  # fmt: skip
+
+
+def _arm(name: str, order: str) -> Architecture:
+    return Architecture(
+        name, 32, _numbered(0, _row("r", 13) + " sp lr pc") | _numbered(64, _row("s", 32)) | _numbered(256, _row("d", 32)),
+        pc="pc", sp="sp", frame="r11", link="lr", order=order,
+        saved=frozenset([f"r{n}" for n in range(4, 12)] + [f"d{n}" for n in range(8, 16)]),
+        wide={"d": 8, "s": 4, "q": 16}, parts={f"s{n}": (f"d{n // 2}", 4 * (n % 2), 4) for n in range(32)},
+        modes=_ARM_MODES, unit=2, thumb=(("xpsr", 1 << 24), ("cpsr", 1 << 5)), pc_ahead={"arm": 8, "thumb": 4, "thumb-m": 4},
+    )  # fmt: skip
+
+
+def _ppc(name: str, bits: int, order: str, mode: str) -> Architecture:
+    return Architecture(
+        name, bits, _numbered(0, _row("r", 32)) | _numbered(32, _row("f", 32)) | {64: "cr", 65: "lr", 66: "ctr", 108: "lr", 109: "ctr"},
+        pc="pc", sp="r1", frame="r31", link="lr", order=order, word=bits // 8, wide={"f": 8, "cr": 4},
+        saved=frozenset(["r1", "r2", *(f"r{n}" for n in range(14, 32)), *(f"f{n}" for n in range(14, 32))]),
+        modes={"": ("CS_ARCH_PPC", (mode, "CS_MODE_BIG_ENDIAN" if order == "big" else "CS_MODE_LITTLE_ENDIAN"))}, unit=4,
+    )  # fmt: skip
+
+
+_ROWS = (
+    _arm("arm", "little"),
+    _arm("armeb", "big"),
+    Architecture(
+        "aarch64", 64, _numbered(0, _row("x", 31) + " sp pc") | _numbered(64, _row("v", 32)),
+        pc="pc", sp="sp", frame="x29", link="x30", word=8, wide={"v": 16, "d": 8, "s": 4, "w": 4},
+        saved=frozenset([f"x{n}" for n in range(19, 30)] + [f"v{n}" for n in range(8, 16)]),
+        parts={f"d{n}": (f"v{n}", 0, 8) for n in range(32)} | {f"w{n}": (f"x{n}", 0, 4) for n in range(31)},
+        modes={"": ("CS_ARCH_ARM64", ("CS_MODE_ARM",))}, unit=4,
+    ),
+    Architecture(
+        "x86_64", 64, _numbered(0, "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip")
+        | _numbered(17, _row("xmm", 16)) | {49: "eflags", 58: "fs_base", 59: "gs_base"},
+        pc="rip", sp="rsp", frame="rbp", word=8, wide={"xmm": 16},
+        saved=frozenset(["rbx", "rbp", "r12", "r13", "r14", "r15"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_64",))},
+    ),
+    Architecture(
+        "x86", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(21, _row("xmm", 8)),
+        pc="eip", sp="esp", frame="ebp", wide={"xmm": 16},
+        saved=frozenset(["ebx", "ebp", "esi", "edi"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_32",))},
+    ),
+    _ppc("ppc", 32, "big", "CS_MODE_32"),
+    _ppc("ppc64", 64, "big", "CS_MODE_64"),
+    _ppc("ppc64le", 64, "little", "CS_MODE_64"),
+)  # fmt: skip
+ARCHITECTURES: Mapping[str, Architecture] = {row.name: row for row in _ROWS}
+
+
+def unknown(name: str, bits: int, order: str) -> Architecture:
+    """Return a description for an instruction set that has no row: names by number, nothing else known."""
+    return Architecture(name, bits, {}, pc="pc", sp="sp", frame="", order=order, word=bits // 8)
