@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from subprocess import PIPE, run
 from typing import TYPE_CHECKING
@@ -123,9 +124,15 @@ def test_a_lockup_is_explained() -> None:
 
 def test_faults_are_told_with_symbols() -> None:
     done = console(typed=b"fault bus\r")
-    assert "xemu: BusFault at " in done.stderr
-    assert "(main+" in done.stderr
-    assert "address 0x30000000" in done.stderr
+    first, frame = done.stderr.splitlines()
+    assert re.fullmatch(r"xemu: BusFault \(taken as HardFault\) at 0x[0-9a-f]{8} \(main\+0x\w+\) in Thread mode, "
+                        r"reading address 0x30000000: PRECISERR: nothing answers at that address", first)
+    assert re.fullmatch(r"xemu:   r0=[0-9a-f]{8}  r1=.* r12=.* sp=.* xpsr=01000000  lr=0x[0-9a-f]{8} \(main\+0x\w+\)", frame)
+
+
+def test_a_supervisor_call_that_cannot_preempt_is_told() -> None:
+    done = console(typed=b"fault svc\r")
+    assert re.search(r"xemu: SVCall \(taken as HardFault\) at 0x[0-9a-f]{8} \(main\+0x\w+\) in Thread mode: SVC where", done.stderr)
 
 
 def test_a_reset_goes_on_or_ends(tmp_path: Path) -> None:
@@ -415,7 +422,7 @@ def test_a_broken_device_is_the_guests_bus_fault(tmp_path: Path) -> None:
     done = boot("--machine", board, "--vtime", "1ms", *raw(tmp_path / "a.bin", program(write(0x4000_0000, 5), leave(0)))[2:])
     assert ("the model of broken failed: write of 0x5 (4 bytes) at DATA: ZeroDivisionError: oops (board.py:10); "
             "the guest gets a bus fault") in done.stderr  # fmt: skip
-    assert "xemu: BusFault at " in done.stderr
+    assert "writing address 0x40000000: PRECISERR: what is there refuses the access" in done.stderr
 
 
 def test_an_undefined_instruction_is_told(tmp_path: Path) -> None:
