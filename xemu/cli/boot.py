@@ -128,12 +128,16 @@ def main(arguments: list[str]) -> int:
 
 
 def internal_error(error: Exception) -> int:
-    """Say in one line where xemu failed; the exit code that means "xemu itself"."""
+    """Say in one line where xemu or the code of a board file failed; the exit code that means "xemu itself"."""
     import traceback
 
+    import xemu
+
     where = traceback.extract_tb(error.__traceback__)[-1]
-    sys.stderr.write(f"xemu: internal error: {type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno}); "
-                     "this is a bug in xemu, please report it (XEMU_TRACEBACK=1 shows more)\n")
+    place = f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"
+    ours = where.filename.startswith(tuple(xemu.__path__))
+    text = f"internal error: {place}; this is a bug in xemu, please report it" if ours else place
+    sys.stderr.write(f"xemu: {text} (XEMU_TRACEBACK=1 shows more)\n")
     return 125
 
 
