@@ -85,6 +85,7 @@ OPTIONS = (
     Option("--svd", "FILE", "name registers that are not modelled, and read their reset values"),
     Option("--uart", "[N=]WHERE", "connect UART N (number or name): stdio, pty, tcp:[HOST:]PORT, a file, none; "
            "else the first one used goes to stdio", repeat=True),
+    Option("--uart-timing", None, "sending takes the time of the bits, and a byte that comes too soon is an overrun"),
     Option("--until", "text:WORDS", "end with 0 when a UART or the semihosting console has printed this, with 1 if that never happens",
            read=condition, repeat=True),
     Option("--fail-on", "text:WORDS", "end with 1 when this has been printed", read=condition, repeat=True),

@@ -141,6 +141,8 @@ class Run:
         machine.listeners.append(self._report)
         uarts = [line for line in machine.serials if line.port is not None and line.port.device.name != "itm"]
         given, first = self._uart_options(uarts)
+        for line in uarts if self.values.get("uart_timing") else ():
+            line.keep_time()
         hub.ports.append(self.stdio)
         for line, what in given.items():
             self._attach(line, what, make_port(hub, what, self.stdio))
@@ -321,6 +323,9 @@ class Run:
     def _finish(self, stop: Stop) -> int:
         """Say why it ended and return the exit code."""
         machine, values = self.machine, self.values
+        for line in machine.serials:
+            if line.port is not None:
+                line.port.finish()
         if "flash" in values and any(getattr(p, "written", False) for p in machine.parts.values()):
             try:
                 save_flash(machine, Path(values["flash"]))
