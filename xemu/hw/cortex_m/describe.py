@@ -43,7 +43,7 @@ def describe_fault(core: CortexM, number: int, status: int, error: GuestFault | 
     """Report a fault, once for each place: why and where in a line, then the registers that go to the stack frame."""
     machine = core.machine
     pc = core.engine.pc if return_address is None else return_address
-    forced = " (taken as HardFault)" if number != ex.HARD_FAULT and not core.can_take(number) else ""
+    forced = " (taken as HardFault)" if number != ex.HARD_FAULT and core.execution_priority() > -1 and not core.can_take(number) else ""
     mode = f"in {exception_name(core.cells['IPSR'].value)}" if core.handler_mode else "in Thread mode"
     what = f", {ACCESSES[error.access]} address {machine.where(error.address)}" if error is not None else ""
     reasons = [f"{name}: {_why(core, bit, why, error)}" for bit, (name, why) in REASONS.items() if status & bit]
