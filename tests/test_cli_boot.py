@@ -180,6 +180,12 @@ def test_several_images_and_symbols(tmp_path: Path) -> None:
     assert "(" not in moved.stderr
 
 
+def test_an_image_over_another_is_told(tmp_path: Path) -> None:
+    (tmp_path / "app.bin").write_bytes(program(SPIN))
+    done = boot("--vtime", "1ms", "--load", f"{tmp_path / 'app.bin'}@0x80", *raw(tmp_path / "a.bin", program(SPIN)))
+    assert re.search(r"xemu: \S+/app.bin replaces bytes of \S+/a.bin, 0x80 to 0x\w+\n", done.stderr)
+
+
 def test_svd_names_what_is_not_modelled(tmp_path: Path) -> None:
     svd = tmp_path / "a.svd"
     svd.write_text("""<device><peripherals><peripheral><name>RADIO</name><baseAddress>0x40015000</baseAddress><registers>

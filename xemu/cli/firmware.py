@@ -16,7 +16,7 @@ from xemu.errors import ImageError, UsageError
 from xemu.hw.endpoints import Stdio, make_port
 from xemu.hw.machine import Stop, make_machine
 from xemu.hw.ports import FirstUsed, Hub, Output, Pace
-from xemu.hw.start import check_vectors, choose_machine, load_flash, load_image, read_image, save_flash, set_pin, set_value
+from xemu.hw.start import check_vectors, choose_machine, load_flash, load_image, read_image, report_overlaps, save_flash, set_pin, set_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,7 @@ class Run:
             for note in image.notes:
                 self.say(f"{image.name}: {note}")
             load_image(machine, image)
+        report_overlaps(machine, self.images)
         for path, offset in values.get("symbols", []):
             from xemu.loaders.symbols import load_symbols
 

@@ -14,7 +14,7 @@ from xemu.errors import UsageError
 from xemu.hw.events import NEVER
 from xemu.hw.machine import Stop, make_machine
 from xemu.hw.ports import FirstUsed
-from xemu.hw.start import check_vectors, choose_machine, load_image, read_image, set_pin, set_value
+from xemu.hw.start import check_vectors, choose_machine, load_image, read_image, report_overlaps, set_pin, set_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -269,6 +269,7 @@ def start_board(machine: str | None, *images: str | Path, base: int | None = Non
         line.keep_time()
     for image in loaded:
         load_image(made, image)
+    report_overlaps(made, loaded)
     if svd is not None:
         from xemu.hw.svd import load_svd
 

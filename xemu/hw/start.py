@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from xemu.errors import ImageError, MachineError, UsageError
@@ -96,6 +97,15 @@ def _first_missing(machine: Machine, address: int, length: int) -> int | None:
         seen.add(memory)
         address = part.at + part.size
     return None
+
+
+def report_overlaps(machine: Machine, images: Sequence[FirmwareImage]) -> None:
+    """Say where an image takes the place of what an earlier one has put into memory."""
+    spans = sorted((p.address, p.address + len(p.data), i) for i, image in enumerate(images) for p in image.pieces if p.data)
+    for (_, end, first), (at, last, second) in pairwise(spans):
+        if at < end and first != second:
+            before, after = sorted((first, second))
+            machine.report(f"{images[after].name} replaces bytes of {images[before].name}, {at:#x} to {min(end, last) - 1:#x}")
 
 
 def check_vectors(machine: Machine, images: Sequence[FirmwareImage]) -> None:
