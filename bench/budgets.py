@@ -29,8 +29,10 @@ SLOWER: Final[dict[str, str]] = {
     "syscalls": "a system call is Python, about 2 µs. Planned: native answers for the frequent calls that change nothing.",
     "hello": "nothing runs long enough: Python's own start is half of it, and the native functions are loaded in the rest.",
     "python3": "see the budget above.",
-    "interrupts": "the timer's event and the exception's entry are Python, about 40 µs together here. Planned: entry as a row, as SVC has it.",
-    "switches": "asking for PendSV is a register write that enters Python, 10 µs; entry, switch and return are native. Planned: pending bits in native cells.",
+    "interrupts": "the timer's event and the exception's entry are Python, about 40 µs together here. Planned: entry as a row, "
+                  "as SVC has it.",
+    "switches": "asking for PendSV is a register write that enters Python, 10 µs; entry, switch and return are native. "
+                "Planned: pending bits in native cells.",
     "uart": "5 MB/s; half of the time is xemu's start. QEMU's figure is without a device behind its serial line.",
     "shell": "see the budget above.",
     "copy": "a page check for each access of the loop; noise of the machine decides.",

@@ -119,13 +119,13 @@ def mine(m):
 """
 
 
-def test_an_error_of_xemu_is_one_line_and_restores_the_terminal(tmp_path: Path) -> None:
+def test_an_error_of_a_board_file_is_one_line_and_restores_the_terminal(tmp_path: Path) -> None:
     board = tmp_path / "board.py"
     board.write_text(BOARD)
     with on_a_terminal("--machine", board, *raw(tmp_path / "a.bin", program(thumb.console(b"ok"), SPIN))[2:]) as terminal:
         terminal.expect("ok")
         assert terminal.is_raw
-        terminal.expect("xemu: internal error: ZeroDivisionError: division by zero (board.py:11); this is a bug in xemu")
+        terminal.expect("xemu: ZeroDivisionError: division by zero (board.py:11) (XEMU_TRACEBACK=1")
         assert terminal.wait() == 125
         assert terminal.is_restored
         assert "Traceback" not in terminal.text

@@ -33,6 +33,15 @@ def test_a_board_has_a_map(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line.startswith("40004000-40004fff uart0 CmsdkUart rx=irq0 tx=irq1 overrun=irq12 APB UART, DDI 0479") for line in lines)
 
 
+def test_a_map_says_what_can_be_set_from_outside(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = [" ".join(line.split()) for line in listed(capsys, "machines", "microbit")]
+    assert "--pin gpio.N=0|1|z N from 0 to 31" in lines
+    assert any(line.startswith("--set button_a.pressed=False A push button") for line in lines)
+    assert any(line.startswith("--set temp.celsius=25.0 TEMP") for line in lines)
+    assert any("--set thermometer.celsius=21.5  Thermometer" in line
+               for line in listed(capsys, "machines", str(ROOT / "samples/boards/badge.py")))
+
+
 def test_every_board_has_a_map(capsys: pytest.CaptureFixture[str]) -> None:
     for name in board_names():
         board = json.loads("\n".join(listed(capsys, "machines", name, "--json")))

@@ -112,8 +112,43 @@ def with_region(engine: Engine, context: int, head: int, targets: list[int]) -> 
     region = compile_region(engine.target, context, {CODE: bytes(engine.space.read(CODE, 4096))}, head, targets=targets)
     assert region is not None
     assert head in region.entries
-    engine.library._publish(context, region.blob, region.entries, region.pages, region.inside)
+    engine.library._publish(context, region.blob, region.entries, region.granules, region.inside)
     return engine
+
+
+#: loop: subs r0,#1; cmp r6,#0; bne away; cmp r0,#0; bne loop; str r4,[r7]; mov r6,#1; mov r0,#2; b loop; 128 bytes on: away
+PATCHED = (0xE2500001, 0xE3560000, 0x1A00001C, 0xE3500000, 0x1AFFFFFA, 0xE5874000, 0xE3A06001, 0xE3A00002, 0xEAFFFFF6,
+           *[0] * 23, 0xE3A05001, 0xEAFFFFFE)                              # away: mov r5,#1; b .
+
+
+def patched() -> Engine:
+    """Give a loop that in the end overwrites the first instruction of `away`, which has never run, and goes there."""
+    engine = machine(Options(jit=False), PATCHED)
+    for name, value in {"r0": 100, "r4": 0xE3A05002, "r6": 0, "r7": CODE + 128}.items():
+        engine.state.write(name, value)
+    return engine
+
+
+def test_a_store_to_code_of_a_region_that_has_never_run_is_seen() -> None:
+    engine = patched()
+    with_region(engine, engine.state.context, CODE, [])
+    assert engine.run(1000).kind is ExitKind.BUDGET
+    assert engine.state.read("r5") == 2
+
+
+def test_a_region_is_taken_though_data_beside_its_code_has_changed() -> None:
+    engine = patched()
+    code = {CODE: bytes(engine.space.read(CODE, 4096))}
+    done = compile_region(engine.target, engine.state.context, code, CODE, targets=[])
+    assert done is not None
+    answer = (done.blob, done.entries, done.pages, done.inside, done.variants, done.granules)
+    engine.page(CODE, engine.state.context)
+    for at, regions in ((CODE + 128, 0), (CODE + 2048, 1)):                # the region's code, and what is data to it
+        before = engine.space.read(at, 4)
+        engine.space.write(at, b"data")
+        engine.library._region_done(engine.state.context, CODE, code, {CODE: engine.page(CODE, engine.state.context).generation}, answer)
+        assert len(engine.library.regions) == regions
+        engine.space.write(at, before)
 
 
 def test_a_region_does_not_run_inside_an_it_block() -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from xemu.core import hostmem
 from xemu.core.memory import CODE, EXEC, PAGE, READ, SHARED, WRITE, AddressSpace, GuestFault
+from xemu.hw.machine import make_machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 A = 0x10000
 
@@ -217,3 +220,28 @@ def test_discard_drops_private_contents(space: AddressSpace) -> None:
     space.write(A, b"gone")
     space.discard(A, PAGE)
     assert space.read(A, 4) == bytes(4)
+
+
+def reserved() -> int:
+    """Return how many bytes of address space this process uses, without what earlier tests have left."""
+    gc.collect()
+    return int(Path("/proc/self/statm").read_text().split()[0]) * hostmem.HOST_PAGE
+
+
+def test_a_window_that_nobody_owns_is_given_back() -> None:
+    before = reserved()
+    first, second = AddressSpace(32), AddressSpace(32)
+    assert (reserved() - before) >> 32 == 2
+    first.close()
+    assert (reserved() - before) >> 32 == 1
+    del first, second                                # the first is not given back twice
+    assert (reserved() - before) >> 32 == 0
+
+
+def test_a_machine_that_nobody_owns_gives_its_memory_back() -> None:
+    before = reserved()
+    machine = make_machine("mps2-an385")
+    machine.run(100)
+    assert (reserved() - before) >> 32 == 1
+    del machine
+    assert (reserved() - before) >> 32 == 0

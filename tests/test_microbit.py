@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests import micropython
 from tests.conftest import give_up
 from tests.packages import PackageError, sysroot
 from tests.support.pypi import source_file
 from xemu.core.engine import Options
+from xemu.hw.harness import start_board
 from xemu.hw.machine import make_machine
 from xemu.loaders.firmware import load_bytes
 
@@ -324,3 +326,24 @@ def test_qemu_answers_the_same(debian_hex: bytes, need: Callable[..., str], tmp_
     finally:
         other.process.kill()
         other.process.communicate()
+
+
+@pytest.mark.slow
+def test_the_firmware_built_from_source_answers_the_same_and_has_names(debian_hex: bytes, need: Callable[..., str]) -> None:
+    need(*micropython.TOOLS)
+    try:
+        elf = micropython.elf()
+    except PackageError as error:
+        give_up(str(error))
+    packaged, built = Repl(debian_hex), Repl(elf.read_bytes())
+    for line in [*DIALOGUE, "temperature()", "display.scroll('x')"]:
+        assert built.ask(line) == packaged.ask(line)
+    built.type("while True: pass\r\r")
+    built.wait(300)
+    built.type("\x03")
+    assert "KeyboardInterrupt" in built.until(PROMPT)
+    board = start_board(None, elf)                   # the machine is guessed
+    board.uart().expect(">>> ")
+    address = board.address("mp_execute_bytecode") & ~1
+    assert board.machine.where(address) == f"{address:#010x} (mp_execute_bytecode)"
+    board.close()

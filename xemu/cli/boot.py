@@ -85,6 +85,7 @@ OPTIONS = (
     Option("--svd", "FILE", "name registers that are not modelled, and read their reset values"),
     Option("--uart", "[N=]WHERE", "connect UART N (number or name): stdio, pty, tcp:[HOST:]PORT, a file, none; "
            "else the first one used goes to stdio", repeat=True),
+    Option("--uart-timing", None, "sending takes the time of the bits, and a byte that comes too soon is an overrun"),
     Option("--until", "text:WORDS", "end with 0 when a UART or the semihosting console has printed this, with 1 if that never happens",
            read=condition, repeat=True),
     Option("--fail-on", "text:WORDS", "end with 1 when this has been printed", read=condition, repeat=True),
@@ -128,12 +129,16 @@ def main(arguments: list[str]) -> int:
 
 
 def internal_error(error: Exception) -> int:
-    """Say in one line where xemu failed; the exit code that means "xemu itself"."""
+    """Say in one line where xemu or the code of a board file failed; the exit code that means "xemu itself"."""
     import traceback
 
+    import xemu
+
     where = traceback.extract_tb(error.__traceback__)[-1]
-    sys.stderr.write(f"xemu: internal error: {type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno}); "
-                     "this is a bug in xemu, please report it (XEMU_TRACEBACK=1 shows more)\n")
+    place = f"{type(error).__name__}: {error} ({os.path.basename(where.filename)}:{where.lineno})"
+    ours = where.filename.startswith(tuple(xemu.__path__))
+    text = f"internal error: {place}; this is a bug in xemu, please report it" if ours else place
+    sys.stderr.write(f"xemu: {text} (XEMU_TRACEBACK=1 shows more)\n")
     return 125
 
 

@@ -16,7 +16,7 @@ from xemu.errors import ImageError, UsageError
 from xemu.hw.endpoints import Stdio, make_port
 from xemu.hw.machine import Stop, make_machine
 from xemu.hw.ports import FirstUsed, Hub, Output, Pace
-from xemu.hw.start import check_vectors, choose_machine, load_flash, load_image, read_image, save_flash, set_pin, set_value
+from xemu.hw.start import check_vectors, choose_machine, load_flash, load_image, read_image, report_overlaps, save_flash, set_pin, set_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,6 +112,7 @@ class Run:
             for note in image.notes:
                 self.say(f"{image.name}: {note}")
             load_image(machine, image)
+        report_overlaps(machine, self.images)
         for path, offset in values.get("symbols", []):
             from xemu.loaders.symbols import load_symbols
 
@@ -141,6 +142,8 @@ class Run:
         machine.listeners.append(self._report)
         uarts = [line for line in machine.serials if line.port is not None and line.port.device.name != "itm"]
         given, first = self._uart_options(uarts)
+        for line in uarts if self.values.get("uart_timing") else ():
+            line.keep_time()
         hub.ports.append(self.stdio)
         for line, what in given.items():
             self._attach(line, what, make_port(hub, what, self.stdio))
@@ -321,6 +324,9 @@ class Run:
     def _finish(self, stop: Stop) -> int:
         """Say why it ended and return the exit code."""
         machine, values = self.machine, self.values
+        for line in machine.serials:
+            if line.port is not None:
+                line.port.finish()
         if "flash" in values and any(getattr(p, "written", False) for p in machine.parts.values()):
             try:
                 save_flash(machine, Path(values["flash"]))

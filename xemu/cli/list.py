@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 USAGE = """usage: xemu list machines|devices|cpus [NAME] [--json]
 
 `xemu list machines` names the boards, `xemu list machines NAME` (or FILE.py) prints one's map: addresses, parts,
-interrupt lines. `xemu list devices NAME` prints a device's registers with their fields."""
+interrupt lines, what can be set from outside. `xemu list devices NAME` prints a device's registers with their fields."""
 OPTIONS = (
     Option("--json", None, "as JSON, for programs"),
     Option("-h --help", None, "show this"),
@@ -87,12 +87,16 @@ def board_map(board: Board, machine: Machine) -> tuple[Row, str]:
     """Return what a board has, by address."""
     cpu: Any = machine.cpu
     parts = sorted(_parts(machine), key=lambda row: (row["start"], -row["end"]))
+    settings = [row for name, part in machine for row in _settings(name, part)]
     found = {"name": board.name, "title": board.title, "cpu": cpu.title, "rate": machine.rate, "parts": parts,
-             "uarts": [{"number": line.number, "name": line.name} for line in machine.serials]}
+             "uarts": [{"number": line.number, "name": line.name} for line in machine.serials], "outside": settings}
     rows = [(f"{r['start']:08x}-{r['end']:08x}", r["name"], r["kind"], " ".join(f"{k}={v}" for k, v in r["lines"].items()), r["title"])
             for r in parts]
     uarts = ", ".join(f"{line.number} {line.name}" for line in machine.serials) or "none"
-    return found, f"{board.name}: {board.title}\n{cpu.title}, {machine.rate:,} beats a second; UARTs: {uarts}\n\n{table(rows)}"
+    text = f"{board.name}: {board.title}\n{cpu.title}, {machine.rate:,} beats a second; UARTs: {uarts}\n\n{table(rows)}"
+    if settings:
+        text += "\n\nset from outside:\n" + table([(f"{r['option']} {r['name']}={r['value']}", r["title"]) for r in settings], "  ")
+    return found, text
 
 
 def _parts(machine: Machine) -> Iterator[Row]:
@@ -115,6 +119,26 @@ def _parts(machine: Machine) -> Iterator[Row]:
         elif isinstance(part, Hole):
             row["title"] = "says what is touched" if type(part) is Hole else _title(type(part))
         yield row
+
+
+def _settings(name: str, part: Any) -> Iterator[Row]:
+    """Yield the pins of a device, and the values that it measures: what --pin and --set are for."""
+    from xemu.hw.device import Device
+    from xemu.hw.parts import LivePins
+
+    if not isinstance(part, Device):
+        return
+    title = _title(type(part))
+    groups = {n: p for n, p in vars(part).items() if isinstance(p, LivePins)}
+    for group, pins in groups.items():
+        where = name if len(groups) == 1 else f"{name}.{group}"
+        yield {"option": "--pin", "name": f"{where}.N", "value": "0|1|z", "title": f"N from 0 to {pins.count - 1}"}
+    for variable in type(part).declared:
+        value = getattr(part, variable)
+        if variable in type(part).outside or isinstance(value, float):        # what is measured need not be a whole number
+            numbers = isinstance(value, list)
+            yield {"option": "--set", "name": f"{name}.{variable}" + ".N" * numbers, "value": value[0] if numbers else value,
+                   "title": f"N from 0 to {len(value) - 1}; {title}" if numbers else title}
 
 
 def _lines(device: Device) -> dict[str, str]:

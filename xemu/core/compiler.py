@@ -29,13 +29,14 @@ def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dic
 
 @dataclass(frozen=True)
 class Region:
-    """A compiled region: its object, where it may be entered, the pages it was made from, its instructions and their variants."""
+    """A compiled region: its object, where it may be entered, the pages and granules it was made from, instructions, variants."""
 
     blob: bytes
     entries: list[int]
     pages: list[int]
     inside: list[int]
     variants: list[tuple[str, int]]
+    granules: dict[int, int]
 
 
 def compile_region(target: Target, context: int, pages: dict[int, bytes], head: int, *, targets: list[int] | None = None,
@@ -53,13 +54,13 @@ def compile_region(target: Target, context: int, pages: dict[int, bytes], head: 
     else:
         return None
     return Region(compile_text(text.text, passes=REGION_PASSES, opt=2), text.entries, text.pages, text.inside,
-                  text.variants)
+                  text.variants, text.granules)
 
 
 def remember_region(cache: Cache, context: int, pages: dict[int, bytes], region: Region, *, tracing: bool) -> None:
     """Write a region to the cache: the object first, then the index entry that names it."""
     digests = [(p, page_digest(pages[p])) for p in region.pages]
-    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.pages, digests, region.inside))
+    offset = cache.append(f"regions-{int(tracing)}", (region.blob, region.entries, region.granules, digests, region.inside))
     if offset is not None:
         cache.append(f"index-{int(tracing)}", (context, digests, offset))
 

@@ -304,36 +304,45 @@ class Library:
         if not done:                                  # nothing to compile there, or it cannot be: not asked for again
             return
         self.covered.discard((context, pc))
-        blob, entries, pages, inside, variants = done
+        blob, entries, pages, inside, variants, granules = done
         for p in pages:
             known = self.engine.pages.get((p, context))
             if known is not None and known.generation != generations.get(p, known.generation):
                 return
-            if self.engine.space.peek(p, 4096) != code[p]:
+            if not self._same(code[p], self.engine.space.peek(p, 4096), granules[p]):
                 return
         if not self.engine.points.keys().isdisjoint(inside):
             return                                    # a point was set meanwhile
-        self._publish(context, blob, entries, pages, inside)
+        self._publish(context, blob, entries, granules, inside)
         self._ask_handlers(context, variants, urgent=False)      # for where the region is left; nothing else may ever have run there
         for i in inside:                              # no longer hot; they count on, and come back if the region does not help
             self.hot.pop((context, i), None)
 
-    def _publish(self, context: int, blob: bytes, entries: list[int], pages: list[int], inside: list[int]) -> None:
-        """Install a region at its entries."""
+    @staticmethod
+    def _same(before: bytes, now: bytes | None, granules: int) -> bool:
+        """Whether the granules of a page that a region was made from are as they were; the others may be data."""
+        if now is None:
+            return False
+        return now == before or all(before[at:at + 64] == now[at:at + 64] for at in range(0, 4096, 64) if granules >> at // 64 & 1)
+
+    def _publish(self, context: int, blob: bytes, entries: list[int], granules: dict[int, int], inside: list[int]) -> None:
+        """Install a region at its entries; stores to its code are seen from now on, also where it has never run."""
         fresh = [pc for pc in entries if (context, pc) not in self.covered]
         if not fresh:
             return
         try:
             address = self.engine.code.load(blob)["region"]
-            for p in pages:
+            for p in granules:
                 self.engine.page(p, context)
         except (BadObjectError, KeyError, GuestFault):
             return
+        for p, bits in granules.items():
+            ctypes.c_uint64.from_address(self.engine.granules + (p >> 12) * 8).value |= bits
         self.engine.stats["regions"] += 1
         for pc in fresh:
             self.covered.add((context, pc))
             self.engine.pin(self.engine.page(pc, context), pc, address)
-        self.regions.append(PublishedRegion(context, fresh, pages, inside))
+        self.regions.append(PublishedRegion(context, fresh, list(granules), inside))
 
     def _read_index(self) -> None:
         """Learn which regions the cache has."""

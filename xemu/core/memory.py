@@ -161,7 +161,13 @@ class AddressSpace:
         """Give the window back; the object must not be used afterwards."""
         self.mem.release()
         self.flags.release()
-        hostmem.unmap(self._reservation, FLAGS_BELOW + self.limit + 2 * PAGE)
+        self.__del__()
+
+    def __del__(self) -> None:
+        """Give the window back: nothing else would, for the host knows nothing of its owner."""
+        reservation, self._reservation = getattr(self, "_reservation", 0), 0
+        if reservation:
+            hostmem.unmap(reservation, FLAGS_BELOW + self.limit + 2 * PAGE)
 
     # --- mappings -------------------------------------------------------------------------------
 

@@ -204,6 +204,7 @@ class RegionText:
     pages: list[int]
     inside: list[int]
     variants: list[tuple[str, int]]
+    granules: dict[int, int]           # by page: a bit for each 64 bytes with an instruction of the region
 
 
 class BlockEnvironment(Environment):
@@ -504,9 +505,12 @@ class RegionEmitter(InstructionEmitter):
         text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *rest,
                           "}", *sorted(self.declared), ""])
         insns = self.find.insns.values()
-        pages = sorted({i.pc & -PAGE for i in insns} | {(i.pc + i.decoded.variant.row.length - 1) & -PAGE for i in insns})
+        granules: dict[int, int] = {}
+        for i in insns:
+            for at in (i.pc, i.pc + i.decoded.variant.row.length - 1):
+                granules[at & -PAGE] = granules.get(at & -PAGE, 0) | 1 << (at % PAGE // 64)
         variants = {(i.decoded.variant.row.isa.name, i.decoded.variant.index) for i in insns}
-        return RegionText(text, entries, pages, list(self.find.insns), sorted(variants))
+        return RegionText(text, entries, sorted(granules), list(self.find.insns), sorted(variants), granules)
 
     def _with_spills(self, lines: list[str]) -> list[str]:
         """Put the stores of vector registers before each way out.

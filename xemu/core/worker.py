@@ -62,7 +62,7 @@ def answer(request: tuple[Any, ...], cache: Any) -> Any:
                                          tracing=tracing, cache=cache)
         if region is not None and not request[7]:
             compiler.remember_region(cache, context, dict(request[4]), region, tracing=tracing)
-        return None if region is None else (region.blob, region.entries, region.pages, region.inside, region.variants)
+        return None if region is None else (region.blob, region.entries, region.pages, region.inside, region.variants, region.granules)
     if kind == "condition":
         from xemu.core.condition import compile_condition
 

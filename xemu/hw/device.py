@@ -73,6 +73,7 @@ class Device:
     native: ClassVar[bool] = True        # False: every access must be seen (it depends on who makes it)
     registers: ClassVar[list[Reg]] = []
     declared: ClassVar[dict[str, Any]] = {}
+    outside: ClassVar[tuple[str, ...]] = ()           # variables that belong to the world: what --set is for
 
     at: int
     name: str

@@ -14,7 +14,7 @@ from xemu.errors import UsageError
 from xemu.hw.events import NEVER
 from xemu.hw.machine import Stop, make_machine
 from xemu.hw.ports import FirstUsed
-from xemu.hw.start import check_vectors, choose_machine, load_image, read_image, set_pin, set_value
+from xemu.hw.start import check_vectors, choose_machine, load_image, read_image, report_overlaps, set_pin, set_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -250,7 +250,7 @@ class RunningBoard:
 def start_board(machine: str | None, *images: str | Path, base: int | None = None, seed: int = 0, strict: bool = False,
                 jit: bool = True, eager_jit: bool = False, no_reboot: bool = False, svd: str | None = None,
                 semihosting: str | Path | None = None, arguments: str = "", pins: Mapping[str, int] | None = None,
-                values: Mapping[str, Any] | None = None) -> RunningBoard:
+                values: Mapping[str, Any] | None = None, uart_timing: bool = False) -> RunningBoard:
     """Make a machine (None: guess it), load images and reset it.
 
     `base`: where raw binaries go; `semihosting`: the directory the guest may use; `arguments`: its command line;
@@ -265,8 +265,11 @@ def start_board(machine: str | None, *images: str | Path, base: int | None = Non
     made = make_machine(name, Options(jit=jit, eager=eager_jit), seed=seed)
     made.no_reboot = no_reboot
     board = RunningBoard(made)
+    for line in board._lines() if uart_timing else ():  # noqa: SLF001
+        line.keep_time()
     for image in loaded:
         load_image(made, image)
+    report_overlaps(made, loaded)
     if svd is not None:
         from xemu.hw.svd import load_svd
 

@@ -449,10 +449,13 @@ class LiveIrqs(LivePart):
 
 
 class SerialPort(Part["LiveSerial"]):
-    """The device's end of a serial line. Hooks: `received(byte)`; `room()` says whether one more byte fits."""
+    """The device's end of a serial line. Hooks: `received(byte)`; `room()` says whether one more byte fits.
+
+    Hooks for --uart-timing: `sent()` after each byte; `overrun()` takes note of a byte that finds no room, False: let it wait.
+    """
 
     def __init__(self) -> None:
-        self.hooks = {"received": "", "room": ""}
+        self.hooks = {"received": "", "room": "", "sent": "", "overrun": ""}
 
     def received(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Name what takes a byte that came in."""
@@ -464,18 +467,31 @@ class SerialPort(Part["LiveSerial"]):
         self.hooks["room"] = function.__name__
         return function
 
+    def sent(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what is called when the last bit of a byte is out."""
+        self.hooks["sent"] = function.__name__
+        return function
+
+    def overrun(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Name what takes note of a byte that is lost; it returns False where the receiver is off."""
+        self.hooks["overrun"] = function.__name__
+        return function
+
     def bind(self, device: Device, name: str) -> LiveSerial:
         return LiveSerial(device, name, self.hooks)
 
 
 class LiveSerial(LivePart):
-    """`device.line`. Transmitting takes no time; received bytes come one character time apart."""
+    """`device.line`. Transmitting takes no time, with --uart-timing that of the bits; received bytes come a character time apart."""
 
     def __init__(self, device: Device, name: str, hooks: dict[str, str]) -> None:
         super().__init__(device, name)
         self.hooks = hooks
         self.line: SerialLine | None = None
         self.baud = 115_200                        # bits per second; ten bits are a character
+        self.leaving: deque[int] = deque()         # with --uart-timing: the byte whose bits go out, and those behind it
+        self.due = 0                               # beat at which the first of them is out
+        self._event: Any = None
 
     def wire(self, other: SerialLine | None) -> None:
         self.line = other
@@ -484,16 +500,51 @@ class LiveSerial(LivePart):
 
     def put(self, byte: int) -> None:
         """Send a byte."""
-        if self.line is not None:
+        if self.line is None:
+            return
+        if not self.line.timed:
             self.line.sent(bytes((byte & 0xFF,)))
+            return
+        self.leaving.append(byte & 0xFF)
+        if len(self.leaving) == 1:
+            self._begin()
 
     def put_many(self, data: bytes) -> None:
-        """Send bytes."""
+        """Send bytes (of posted writes: there are none with --uart-timing)."""
         if self.line is not None:
             self.line.sent(data)
 
+    @property
+    def queued(self) -> int:
+        """Bytes that are not out: the one in the shift register and those behind it."""
+        return len(self.leaving)
+
+    def _begin(self) -> None:
+        if self.line is not None:
+            self.due = self.device.machine.now + self.line.character
+            self._event = self.device.machine.events.at(self.due, self._out)
+
+    def _out(self) -> None:
+        """The last bit of a byte is out."""
+        if self.line is not None:
+            self.line.sent(bytes((self.leaving.popleft(),)))
+        if self.leaving:
+            self._begin()
+        if self.hooks["sent"]:
+            getattr(self.device, self.hooks["sent"])()
+        self.device.settle()
+
+    def finish(self) -> None:
+        """Have all that is on its way out arrive: the run is over, the wire is not."""
+        if self.line is not None and self.leaving:
+            self.line.sent(bytes(self.leaving))
+            self.leaving.clear()
+
     def reset(self) -> None:
         self.baud = 115_200
+        if self.leaving:
+            self.leaving.clear()
+            self.device.machine.events.cancel(self._event)
 
     def has_room(self) -> bool:
         """Whether the device would take a byte now."""
@@ -509,11 +560,20 @@ class LiveSerial(LivePart):
             getattr(self.device, self.hooks["received"])(byte)
             self.device.settle()
 
+    def lose(self) -> bool:
+        """Take note of a byte that comes when there is no room; False: it may wait."""
+        lost = bool(self.hooks["overrun"] and getattr(self.device, self.hooks["overrun"])())
+        if lost:
+            self.device.settle()
+        return lost
+
     def save(self) -> Any:
-        return self.baud
+        return [self.baud, list(self.leaving), self.due]
 
     def load(self, data: Any) -> None:
-        self.baud = data
+        self.baud, self.leaving, self.due = data[0], deque(data[1]), data[2]
+        if self.leaving:
+            self._event = self.device.machine.events.at(self.due, self._out)
 
 
 # -- pins ------------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """Serial lines: what stands between a UART and the outside. All input comes through the machine's door.
 
 Text sent by the guest is kept and handed to listeners. Bytes for the guest wait here: they come one character time
-apart, and only while the UART has room, so pasted text is never lost.
+apart, and only while the UART has room, so pasted text is never lost. With --uart-timing (`timed`) bytes for the outside
+take their time too, and a byte that finds no room is an overrun.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class SerialLine:
         self.dropped = 0                       # bytes forgotten before those
         self.waiting: deque[int] = deque()     # bytes for the guest
         self.due = 0                           # beat of the next one
+        self.timed = False                     # --uart-timing: sending takes time too, and what finds no room is lost
         self._event: Any = None
 
     @property
@@ -45,6 +47,11 @@ class SerialLine:
         if self.port is not None:
             self.port.device.watched += 1 if on else -1
             self.port.device.settle()
+
+    def keep_time(self) -> None:
+        """Have both directions take the time of their bits."""
+        self.timed = True
+        self.watch(on=True)
 
     # -- from the guest ------------------------------------------------------------------------------------------------
     def sent(self, data: bytes) -> None:
@@ -69,8 +76,9 @@ class SerialLine:
         self.waiting.extend(data)
         self._arm()
 
-    def _character(self) -> int:
-        """Return the beats a character takes on the line."""
+    @property
+    def character(self) -> int:
+        """The beats a character takes on the line."""
         baud = self.port.baud if self.port else 115_200
         return max(1, 10 * self.machine.rate // max(baud, 1))
 
@@ -84,16 +92,19 @@ class SerialLine:
         self._event = None
         if self.port is None or not self.waiting:
             return
-        if not self.port.has_room():
+        if self.port.has_room():
+            self.port.take(self.waiting.popleft())
+        elif self.timed and self.port.lose():
+            self.waiting.popleft()
+        else:
             self.port.when_room(self._room)
             return
-        self.port.take(self.waiting.popleft())
-        self.due = self.machine.now + self._character()
+        self.due = self.machine.now + self.character
         self._arm()
 
     def _room(self) -> None:
         """The guest has made room: a character time later the next one is there."""
-        self.due = max(self.due, self.machine.now + self._character())
+        self.due = max(self.due, self.machine.now + self.character)
         self._arm()
 
     def save(self) -> Any:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from xemu.errors import ImageError, UsageError
+from xemu.errors import ImageError, MachineError, UsageError
 from xemu.hw.facts import memory_words
-from xemu.hw.memory import Flash
+from xemu.hw.memory import Alias, Flash, Memory
 
 if TYPE_CHECKING:
     import os
@@ -85,14 +86,26 @@ def load_image(machine: Machine, image: FirmwareImage) -> None:
 
 
 def _first_missing(machine: Machine, address: int, length: int) -> int | None:
-    """Return the first address of a range that is in no memory."""
+    """Return the first address of a range that is in no memory, or where the same memory is seen again."""
     end = address + length
+    seen: set[Memory] = set()
     while address < end:
         part = machine.memory_at(address)
-        if part is None:
+        memory = part.of if isinstance(part, Alias) else part
+        if part is None or memory is None or memory in seen:
             return address
+        seen.add(memory)
         address = part.at + part.size
     return None
+
+
+def report_overlaps(machine: Machine, images: Sequence[FirmwareImage]) -> None:
+    """Say where an image takes the place of what an earlier one has put into memory."""
+    spans = sorted((p.address, p.address + len(p.data), i) for i, image in enumerate(images) for p in image.pieces if p.data)
+    for (_, end, first), (at, last, second) in pairwise(spans):
+        if at < end and first != second:
+            before, after = sorted((first, second))
+            machine.report(f"{images[after].name} replaces bytes of {images[before].name}, {at:#x} to {min(end, last) - 1:#x}")
 
 
 def check_vectors(machine: Machine, images: Sequence[FirmwareImage]) -> None:
@@ -170,7 +183,7 @@ def drive_pin(machine: Machine, name: str, level: int | None) -> None:
     from xemu.hw.parts import LivePins
 
     part, _, rest = name.partition(".")
-    device: Any = machine[part]
+    device = _device(machine, part, f"--pin {name}")
     groups = {n: p for n, p in vars(device).items() if isinstance(p, LivePins)}
     if not groups:
         raise UsageError(f"--pin {name}: {part} has no pins")
@@ -182,7 +195,17 @@ def drive_pin(machine: Machine, name: str, level: int | None) -> None:
     if not number.isdecimal():
         raise UsageError(f"--pin {name}: {number!r} is no pin number")
     pins = groups[group] if dot else next(iter(groups.values()))
+    if int(number) >= pins.count:
+        raise UsageError(f"--pin {name}: {part} has pins 0 to {pins.count - 1}")
     pins.set(int(number), level)
+
+
+def _device(machine: Machine, name: str, option: str) -> Any:
+    """Return a part that an option names; UsageError."""
+    try:
+        return machine[name]
+    except MachineError as error:
+        raise UsageError(f"{option}: {error}") from None
 
 
 def set_value(machine: Machine, name: str, text: str) -> None:
@@ -197,7 +220,7 @@ def put_value(machine: Machine, name: str, text: str) -> None:
 
     part, _, rest = name.partition(".")
     variable, _, index = rest.partition(".")
-    device: Any = machine[part]
+    device = _device(machine, part, f"--set {name}")
     declared = getattr(type(device), "declared", {})
     settable = [n for n, d in declared.items() if isinstance(d, (Parameter, Var)) and isinstance(getattr(device, n), PLAIN)]
     if variable not in settable:

@@ -398,10 +398,10 @@ class CortexM(Exceptions, Cpu):
         self.fault(ex.HARD_FAULT if self.v6 else ex.USAGE_FAULT, status)
 
     def _supervisor_call(self) -> None:
-        self.describe_call = True
         if self._group(self.priority[ex.SVCALL]) < self.execution_priority():
             self.enter(ex.SVCALL)
         else:
+            describe_fault(self, ex.SVCALL, 0, None, self.engine.pc - 2)
             target = self._escalated(ex.SVCALL)
             if target:
                 self.enter(target)
@@ -500,7 +500,7 @@ class CortexM(Exceptions, Cpu):
             self._note_fault(ex.PRECISERR, fault.address)              # the access is ignored; the load reads as zero
             self.engine.evaluate_one(Lenient(self.engine))
             return
-        self._memory_fault(ex.DACCVIOL if self.mpu_denies(error) else ex.PRECISERR, fault.address)
+        self._memory_fault(ex.DACCVIOL if self.mpu_denies(error) else ex.PRECISERR, error)
 
     def _call_in_python(self) -> None:
         """Complete an SVC whose exception native code cannot enter, and enter it here."""
@@ -530,15 +530,15 @@ class CortexM(Exceptions, Cpu):
         if out is not None:
             self._ended(out)
 
-    def _memory_fault(self, status: int, address: int | None) -> None:
+    def _memory_fault(self, status: int, error: GuestFault | None) -> None:
         if self.v6:
-            self.fault(ex.HARD_FAULT, status, address)
+            self.fault(ex.HARD_FAULT, status, error)
         else:
-            self.fault(ex.MEM_MANAGE if status & 0xFF else ex.BUS_FAULT, status, address)
+            self.fault(ex.MEM_MANAGE if status & 0xFF else ex.BUS_FAULT, status, error)
 
     # -- words -------------------------------------------------------------------------------------------------------------
-    def describe_fault(self, number: int, status: int, address: int | None, return_address: int | None) -> None:
-        describe_fault(self, number, status, address, return_address)
+    def describe_fault(self, number: int, status: int, error: GuestFault | None, return_address: int | None) -> None:
+        describe_fault(self, number, status, error, return_address)
 
     def describe_lockup(self, why: str) -> None:
         text = describe_lockup(self, why)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xemu.core.memory import EXEC, READ, WRITE, GuestFault
 from xemu.hw.cortex_m import exceptions as ex
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 NAMES = {2: "NMI", 3: "HardFault", 4: "MemManage", 5: "BusFault", 6: "UsageFault", 11: "SVCall", 12: "DebugMonitor", 14: "PendSV",
          15: "SysTick"}
+ACCESSES = {READ: "reading", WRITE: "writing", EXEC: "executing"}
 #: bit of CFSR -> its name and what it says
 REASONS = {
     ex.IACCVIOL: ("IACCVIOL", "the MPU or the memory map forbids executing there"),
@@ -37,15 +39,28 @@ def exception_name(number: int) -> str:
     return NAMES.get(number, f"IRQ{number - ex.FIRST_IRQ}" if number >= ex.FIRST_IRQ else f"exception {number}")
 
 
-def describe_fault(core: CortexM, number: int, status: int, address: int | None, return_address: int | None) -> None:
-    """Report a fault once for each place."""
+def describe_fault(core: CortexM, number: int, status: int, error: GuestFault | None, return_address: int | None) -> None:
+    """Report a fault, once for each place: why and where in a line, then the registers that go to the stack frame."""
+    machine = core.machine
     pc = core.engine.pc if return_address is None else return_address
-    where = core.machine.where(pc)
-    reasons = [f"{name}: {why}" for bit, (name, why) in REASONS.items() if status & bit]
-    what = f", address {core.machine.where(address)}" if address is not None else ""
+    forced = " (taken as HardFault)" if number != ex.HARD_FAULT and core.execution_priority() > -1 and not core.can_take(number) else ""
     mode = f"in {exception_name(core.cells['IPSR'].value)}" if core.handler_mode else "in Thread mode"
-    text = "; ".join(reasons) or "a breakpoint without a debugger"
-    core.machine.report(f"{exception_name(number)} at {where} {mode}{what}: {text}")
+    what = f", {ACCESSES[error.access]} address {machine.where(error.address)}" if error is not None else ""
+    reasons = [f"{name}: {_why(core, bit, why, error)}" for bit, (name, why) in REASONS.items() if status & bit]
+    why = "; ".join(reasons) or ("SVC where its exception does not preempt (its priority, PRIMASK, BASEPRI)" if number == ex.SVCALL
+                                 else "a breakpoint without a debugger")
+    text = f"{exception_name(number)}{forced} at {machine.where(pc)} {mode}{what}: {why}"
+    if text in machine.said:                         # the same place with other registers
+        return
+    machine.said.add(text)
+    numbers = "  ".join(f"r{i}={core.r[i]:08x}" for i in (0, 1, 2, 3, 12))
+    machine.report(f"{text}\n  {numbers}  sp={core.r[13]:08x}  xpsr={core.xpsr():08x}  lr={machine.where(core.r[14])}", once=False)
+
+
+def _why(core: CortexM, bit: int, why: str, error: GuestFault | None) -> str:
+    """Return what a status bit says; a bus error where something is means that it refuses the access."""
+    refused = bit == ex.PRECISERR and error is not None and core.machine.peek(error.address, 1) is not None
+    return "what is there refuses the access" if refused else why
 
 
 def describe_lockup(core: CortexM, why: str) -> str:

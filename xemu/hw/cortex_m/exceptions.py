@@ -327,10 +327,10 @@ class Exceptions:
         self.engine.state.write("fpscr", values[16])
 
     # -- faults --------------------------------------------------------------------------------------------------------------
-    def fault(self, number: int, status: int, address: int | None = None, *, return_address: int | None = None) -> None:
-        """Take a synchronous fault; `status` are bits of CFSR, `address` what goes to MMFAR or BFAR."""
-        self._note_fault(status, address)
-        self.describe_fault(number, status, address, return_address)
+    def fault(self, number: int, status: int, error: GuestFault | None = None, *, return_address: int | None = None) -> None:
+        """Take a synchronous fault; `status` are bits of CFSR, `error` the access whose address goes to MMFAR or BFAR."""
+        self._note_fault(status, None if error is None else error.address)
+        self.describe_fault(number, status, error, return_address)
         target = self._escalated(number)
         if target == 0:
             return
@@ -350,20 +350,23 @@ class Exceptions:
 
     def _escalated(self, number: int) -> int:
         """Return what is taken instead of a synchronous fault that cannot preempt: HardFault, or lockup (0)."""
-        priority = self.execution_priority()
-        if number != HARD_FAULT and self.enabled >> number & 1 and self._group(self.priority[number]) < priority:
+        if number != HARD_FAULT and self.can_take(number):
             return number
-        if priority <= -1:
+        if self.execution_priority() <= -1:
             self._lock_up("a fault inside HardFault or NMI, or with FAULTMASK set")
             return 0
         if number != HARD_FAULT and not self.v6:
             self.scs.HFSR.FORCED = 1
         return HARD_FAULT
 
+    def can_take(self, number: int) -> bool:
+        """Whether a fault is enabled and preempts what runs."""
+        return bool(self.enabled >> number & 1) and self._group(self.priority[number]) < self.execution_priority()
+
     def _stacking_failed(self, error: GuestFault) -> None:
         bus = not self.mpu_denies(error)
         self._note_fault(STKERR if bus else MSTKERR, None)
-        self.describe_fault(BUS_FAULT if bus else MEM_MANAGE, STKERR if bus else MSTKERR, error.address, None)
+        self.describe_fault(BUS_FAULT if bus else MEM_MANAGE, STKERR if bus else MSTKERR, error, None)
         self._stack_fault = BUS_FAULT if bus else MEM_MANAGE
 
     def _derived(self, number: int) -> int:
@@ -384,7 +387,7 @@ class Exceptions:
     def _unstacking_failed(self, error: GuestFault) -> None:
         bus = not self.mpu_denies(error)
         self._note_fault(UNSTKERR if bus else MUNSTKERR, None)
-        self.describe_fault(BUS_FAULT if bus else MEM_MANAGE, UNSTKERR if bus else MUNSTKERR, error.address, None)
+        self.describe_fault(BUS_FAULT if bus else MEM_MANAGE, UNSTKERR if bus else MUNSTKERR, error, None)
         self._stack_fault = BUS_FAULT if bus else MEM_MANAGE
 
     def _tail_chain_to_fault(self, link: int) -> None:
@@ -431,7 +434,7 @@ class Exceptions:
         def stack_read(self, address: int, length: int, *, privileged: bool = False) -> bytes: ...
         def fetch_vector(self, address: int) -> bytes: ...
         def mpu_denies(self, error: GuestFault) -> bool: ...
-        def describe_fault(self, number: int, status: int, address: int | None, return_address: int | None) -> None: ...
+        def describe_fault(self, number: int, status: int, error: GuestFault | None, return_address: int | None) -> None: ...
         def describe_lockup(self, why: str) -> None: ...
 
 

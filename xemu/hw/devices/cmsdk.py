@@ -60,7 +60,7 @@ class CmsdkUart(Cmsdk, sizes=(1, 2, 4)):
         self._transmit()
 
     def _transmit(self) -> None:
-        if self.CTRL.TXEN and self.waiting.full:
+        if self.CTRL.TXEN and self.waiting.full and not self.line.queued:
             self.line.put(self.waiting.pop())
             if self.CTRL.TXIE:
                 self.INTSTATUS.TX = 1
@@ -68,6 +68,10 @@ class CmsdkUart(Cmsdk, sizes=(1, 2, 4)):
 
     @CTRL.on_write
     def _control(self, _value):
+        self._transmit()
+
+    @line.sent
+    def _sent(self):
         self._transmit()
 
     @DATA.on_posted
@@ -97,6 +101,14 @@ class CmsdkUart(Cmsdk, sizes=(1, 2, 4)):
         self.STATE.RXBF = 1
         if self.CTRL.RXIE:
             self.INTSTATUS.RX = 1
+
+    @line.overrun
+    def _overrun(self):
+        if self.CTRL.RXEN:
+            self.STATE.RXOV = 1
+            if self.CTRL.RXOVIE:
+                self.INTSTATUS.RXOV = 1
+        return self.CTRL.RXEN
 
     def update(self):
         self.post(self.DATA, self.CTRL.TXEN and not self.CTRL.TXIE)

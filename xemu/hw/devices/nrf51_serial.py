@@ -71,13 +71,18 @@ class Nrf51Uart(Switched):
 
     @TXD.on_write
     def _send(self, value):
-        """Sending takes no time here: the byte is out and the event there at once. Without a pin nothing comes out."""
-        if not self.sending or self.ENABLE != 4:
+        """Send a byte; where that takes no time the event is there at once. Without a pin nothing comes out."""
+        if not self.sending or self.ENABLE != 4 or self.line.queued:
             return
         if not disconnected(int(self.PSELTXD)):
             self.line.put(value & 0xFF)
         elif value & 0xFF:
             self.log("a byte is sent while PSELTXD selects no pin: it is lost")
+        if not self.line.queued:
+            self.fire(self.TXDRDY)
+
+    @line.sent
+    def _sent(self):
         self.fire(self.TXDRDY)
 
     @BAUDRATE.on_write
@@ -104,6 +109,13 @@ class Nrf51Uart(Switched):
         self.received.put(byte)
         if len(self.received) == 1:
             self._move_up()
+
+    @line.overrun
+    def _overrun(self):
+        if self.receiving and self.ENABLE == 4:
+            self.ERRORSRC.OVERRUN = 1
+            self.fire(self.ERROR)
+        return self.receiving
 
 
 SPI, TWI = 1, 5                                 # values of ENABLE

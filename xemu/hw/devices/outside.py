@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from xemu.hw.device import Device
 
 
 class Sensing(Device):
-    """A device with variables that belong to the world; `outside` names them."""
-
-    outside: ClassVar[tuple[str, ...]] = ()
+    """A device with variables that belong to the world: those that `outside` names."""
 
     def reset(self) -> None:
         """Go back to the state after reset, but for the world's part."""

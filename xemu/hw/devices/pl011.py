@@ -10,11 +10,11 @@ from xemu.hw.registers import RO, RW, TODO, WO, Reg
 
 RX, TX, RT, OE = 1 << 4, 1 << 5, 1 << 6, 1 << 10       # bits of RIS
 ALL_INTERRUPTS = 0x7FF
-RX_LEVELS = (2, 4, 8, 12, 14)                          # IFLS.RXIFLSEL, of 16
+TX_LEVELS = RX_LEVELS = (2, 4, 8, 12, 14)              # IFLS, bytes of 16
 
 
 class PL011(Device, size=4 * KiB, sizes=(1, 2, 4)):
-    """UART. Bytes leave at once, also while the UART is off: QEMU does so, images rely on it, and xemu says it."""
+    """UART. Bytes leave also while the UART is off: QEMU does so, images rely on it, and xemu says it."""
 
     identity: ClassVar[tuple[int, ...]] = (0x11, 0x10, 0x14, 0x00, 0x0D, 0xF0, 0x05, 0xB1)
 
@@ -80,13 +80,25 @@ class PL011(Device, size=4 * KiB, sizes=(1, 2, 4)):
         if not (self.CR.UARTEN and self.CR.TXE) and not self.used_while_off:
             self.used_while_off = True
             self.log("a byte is written while CR.UARTEN or CR.TXE is 0; it is sent all the same")
-        self.RIS = self.RIS | TX
         if not self.CR.LBE:
-            self.line.put(value & 0xFF)
-        elif self.CR.RXE and len(self.received) < self.depth:
+            if self.line.queued <= self.depth:         # the shift register, and the FIFO behind it
+                self.line.put(value & 0xFF)
+            self._fill(self.line.queued)
+            return
+        self.RIS = self.RIS | TX
+        if self.CR.RXE and len(self.received) < self.depth:
             self._take(value & 0xFF)
         elif self.CR.RXE:
             self.RIS = self.RIS | OE
+
+    def _fill(self, queued: int) -> None:
+        """Interrupt where the transmit FIFO has come down to its level (3.3.12), or is not above it."""
+        level = TX_LEVELS[min(self.IFLS.TXIFLSEL, 4)] if self.LCRH.FEN else 0
+        self.RIS = self.RIS | TX if queued - 1 <= level else self.RIS & ~TX
+
+    @line.sent
+    def _sent(self):
+        self._fill(self.line.queued)
 
     @DR.on_posted
     def _send_many(self, values):
@@ -113,6 +125,13 @@ class PL011(Device, size=4 * KiB, sizes=(1, 2, 4)):
         if len(self.received) >= self.level:
             self.RIS = self.RIS | RX
         self._watch()
+
+    @line.overrun
+    def _overrun(self):
+        on = (self.CR.UARTEN or self.used_while_off) and self.CR.RXE
+        if on:
+            self.RIS = self.RIS | OE
+        return on
 
     def _watch(self) -> None:
         """Time out 32 bit periods after the last byte (3.4.4)."""
@@ -148,7 +167,10 @@ class PL011(Device, size=4 * KiB, sizes=(1, 2, 4)):
 
     @FR.computed
     def _flags(self):
-        return 0x80 | self.received.empty << 4 | (len(self.received) >= self.depth) << 6
+        queued = self.line.queued
+        sending = 8 if queued else 0                   # BUSY
+        waiting = 0x80 if queued <= 1 else 0x20 if queued > self.depth else 0          # TXFE, TXFF
+        return sending | waiting | self.received.empty << 4 | (len(self.received) >= self.depth) << 6
 
     @MIS.computed
     def _masked(self):

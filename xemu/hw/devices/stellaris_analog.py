@@ -19,6 +19,7 @@ class StellarisAdc(Device, size=4 * KiB):
     `inputs`: volts by channel; `celsius`: what the sensor measures. The timers' triggers go to `timer_event`.
     """
 
+    outside = ("inputs", "celsius")
     irq = IrqOuts(4)                             # one line per sequencer
     inputs: list[float] = Var([0.0] * 4)         # type: ignore[assignment]
     celsius = Var(25.0)

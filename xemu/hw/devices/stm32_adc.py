@@ -19,6 +19,7 @@ VREF_MV = 3300
 class AdcCommon(Clocked, size=0x100):
     """What the converters share, 13.13.15, and the voltages at the pins: `set(3, 1.65)`, `temperature` in °C."""
 
+    outside = ("millivolts", "temperature")
     adcs: list[Any] = Param()
     millivolts: list[int] = Var([0] * 16)                  # type: ignore[assignment]  # by channel
     temperature = Var(25)

@@ -1,4 +1,4 @@
-"""USART and UART of the STM32F405. RM0090, chapter 30. Asynchronous mode; what is sent is out at once."""
+"""USART and UART of the STM32F405. RM0090, chapter 30. Asynchronous mode."""
 
 from __future__ import annotations
 
@@ -61,9 +61,14 @@ class Usart(Clocked, size=0x400):
 
     @DR.on_write
     def _send(self, value):
-        if self.CR1.UE and self.CR1.TE:
+        if self.CR1.UE and self.CR1.TE and self.line.queued < 2:       # one leaves, one waits in DR
             self.line.put(value & self._data_mask())
-            self.SR = self.SR | TXE | TC
+            self._sent()
+
+    @line.sent
+    def _sent(self):
+        queued = self.line.queued
+        self.SR = self.SR & ~(TXE | TC) | (TXE if queued < 2 else 0) | (0 if queued else TC)
 
     @DR.on_posted
     def _send_many(self, values):
@@ -84,6 +89,12 @@ class Usart(Clocked, size=0x400):
             self.SR.RXNE = 1
         self.quiet_line.start(0)
         self.quiet_line.after(11)                  # an idle frame, a little longer than a character
+
+    @line.overrun
+    def _overrun(self):
+        if self.CR1.UE and self.CR1.RE:
+            self.SR.ORE = 1
+        return self.CR1.UE and self.CR1.RE
 
     @quiet_line.expired
     def _line_is_idle(self):
@@ -120,4 +131,4 @@ class Usart(Clocked, size=0x400):
             enabled |= NF | ORE | FE
         self.irq.set(status & enabled or (status & LBD and self.CR2.LBDIE) or (status & CTS and self.CR3.CTSIE))
         self.dma_rx.set(cr3 >> 6 & 1 and status & RXNE)
-        self.dma_tx.set(cr3 >> 7 & 1 and sends)
+        self.dma_tx.set(cr3 >> 7 & 1 and sends and status & TXE)

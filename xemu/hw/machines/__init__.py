@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -11,7 +12,9 @@ from xemu.errors import MachineError, NotFoundError, UsageError, XemuError
 from xemu.hw.machine import BOARDS
 
 if TYPE_CHECKING:
-    from xemu.hw.machine import Board
+    from collections.abc import Iterator
+
+    from xemu.hw.machine import Board, Machine
 
 #: name -> module; machine names as in QEMU
 MODULES = {
@@ -47,14 +50,9 @@ def _from_file(name: str) -> Board:
         msg = f"{path} is no Python file"
         raise MachineError(msg)
     module = module_from_spec(spec)
-    try:
+    with _placing(path):
         spec.loader.exec_module(module)
-    except XemuError:
-        raise
-    except Exception as e:
-        msg = f"{path}: {type(e).__name__}: {e}"
-        raise MachineError(msg) from e
-    found = {n: b for n, b in BOARDS.items() if before.get(n) is not b}
+    found = {n: _placed(b, path) for n, b in BOARDS.items() if before.get(n) is not b}
     if wanted and wanted in found:
         return found[wanted]
     if len(found) != 1 or wanted:
@@ -63,6 +61,31 @@ def _from_file(name: str) -> Board:
             msg = f"{path} defines {', '.join(found)}; say which: --machine {path}:NAME"
         raise MachineError(msg)
     return next(iter(found.values()))
+
+
+def _placed(board: Board, path: Path) -> Board:
+    """Return a board whose mistakes are told with their lines."""
+    def build(m: Machine) -> None:
+        with _placing(path):
+            board.build(m)
+    return board._replace(build=build)
+
+
+@contextmanager
+def _placing(path: Path) -> Iterator[None]:
+    """Turn what goes wrong in a board file into a MachineError that names the line."""
+    try:
+        yield
+    except Exception as error:
+        from traceback import walk_tb
+
+        lines = [line for frame, line in walk_tb(error.__traceback__) if frame.f_code.co_filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 0
+        place = f"{path}:{line}" if line else str(path)
+        if isinstance(error, XemuError) and (place in str(error) or not line):       # it says itself where
+            raise
+        text = str(error) if isinstance(error, XemuError) else f"{type(error).__name__}: {error}"
+        raise MachineError(f"{place}: {text}") from error
 
 
 def board_names() -> list[str]:
