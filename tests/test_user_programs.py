@@ -236,6 +236,16 @@ def test_nothing_is_imported_before_an_interrupt_just_ends_the_start() -> None:
     assert result.stdout.decode().strip() == "['__future__', 'xemu', 'xemu.cli', 'xemu.cli.main']", result.stderr.decode()
 
 
+@pytest.mark.parametrize(("tier", "runs", "rests"), [("--no-jit", "interpreter", "region"), ("--eager-jit", "region", None)])
+def test_stats_give_the_time_of_each_tier(tier: str, runs: str, rests: str | None) -> None:
+    result = run(xemu_command(ROOT / "samples" / "arm" / "life", options=["--stats", tier]))
+    times = {name: float(seconds) for name, seconds in re.findall(r"(\w+) seconds +([0-9.]+)", result.stderr.decode())}
+    assert set(times) == {"evaluator", "interpreter", "region"}
+    assert times[runs] > 0.05
+    if rests:
+        assert times[rests] == 0
+
+
 def test_strace_shows_calls_and_errors(tmp_path: Path) -> None:
     result = run(xemu_command(HELLO, options=["--strace"]), cwd=tmp_path)
     lines = result.stderr.decode().splitlines()

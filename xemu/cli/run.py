@@ -112,7 +112,12 @@ def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:
     from xemu.targets.registry import get_target
 
     chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash, timing=options.stats)
-    return engine.Engine(get_target(arch), space, chosen)
+    made = engine.Engine(get_target(arch), space, chosen)
+    if options.stats:
+        from xemu.core.tiers import TierSamples
+
+        TierSamples(made.code, made.library.natives["sample"])
+    return made
 
 
 def main(arguments: list[str]) -> int:
@@ -151,6 +156,18 @@ def _finish(process: Process, options: Options, seconds: float) -> None:
     if options.stats:
         rate = engine.insns / seconds / 1e6 if seconds else 0.0
         process.say(f"{engine.insns} instructions in {seconds:.3f} s: {rate:.1f} million/s")
-        for name, value in engine.stats.items():
+        for name, value in _by_tier(engine.stats).items():
             text = f"{value:.3f}" if isinstance(value, float) else str(value)
             process.say(f"  {name:16} {text}")
+
+
+def _by_tier(stats: dict[str, Any]) -> dict[str, Any]:
+    """Return the statistics with native time given to interpreter and regions, if there were samples of it."""
+    from xemu.core.tiers import TierSamples
+
+    share = TierSamples.current.share_of_regions() if TierSamples.current else None
+    if share is None:
+        return stats
+    native = stats["native seconds"]
+    rest = {name: value for name, value in stats.items() if name != "native seconds"}
+    return {**rest, "interpreter seconds": native * (1 - share), "region seconds": native * share}
