@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import queue
 import shutil
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING
@@ -111,13 +112,14 @@ class Runner:
         self.lock = threading.Lock()
 
     def run(self, tasks: list[tuple[str, str]]) -> bool:
-        """Run everything; False if Ctrl-C came first."""
+        """Run everything; False if Ctrl-C or SIGTERM came first."""
         for task in tasks:
             self.queue.put(task)
         self.total = len(tasks)
         threads = [threading.Thread(target=self._work, args=(slot,)) for slot in range(self.jobs)]
         for thread in threads:
             thread.start()
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             for thread in threads:
                 while thread.is_alive():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 import tomllib
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Final
 
-from tests.support.gdb_runs import ALL_BOARDS, Outcome, load_outcome
+from tests.support.gdb_runs import ALL_BOARDS, GDB, Outcome, load_outcome
 from tests.support.programs import ROOT
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ builds. The GDB is the same. How the boards are set up stands in [tests/gdb_boar
 [gdb_testsuite.toml](../tests/gdb_testsuite.toml).
 
 """
+VERSIONED: Final = {"GDB": GDB, "gdbserver": "gdbserver", "QEMU": "qemu-arm"}
 
 
 def results(files: Iterable[str]) -> dict[str, dict[str, Outcome]]:
@@ -123,10 +126,23 @@ def file_table(results: Results, reasons: Mapping[str, str]) -> str:
     return table(["file", "gdbserver", "xemu", "QEMU", "reason"], rows, numbers=3)
 
 
+def versions() -> str:
+    """Return "GDB 13.1, gdbserver 13.1, QEMU 7.2.22"."""
+    found = []
+    for name, program in VERSIONED.items():
+        try:
+            text = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+        except OSError:
+            continue
+        if number := re.search(r"\b\d+\.\d+(?:\.\d+)*\s*$|version (\d+(?:\.\d+)*)", text.partition("\n")[0]):
+            found.append(f"{name} {number[1] or number[0].strip()}")
+    return ", ".join(found)
+
+
 def page(results: Results, reasons: Mapping[str, str]) -> str:
     """Return the text of docs/gdb-testsuite.md."""
     measured = {board for outcomes in results.values() for board in outcomes}
-    text = HEAD + "## By directory\n\nFiles that all have run. *Fail* counts what was not expected or could not be judged.\n\n"
+    text = f"{HEAD}Measured with {versions()}.\n\n## By directory\n\nFiles that all have run. *Fail* counts what was not expected or could not be judged.\n\n"
     text += directory_table(results)
     if "xemu" not in measured:
         return text.rstrip("\n") + "\n\nxemu has not been measured yet.\n"
