@@ -157,6 +157,24 @@ def test_a_segment_larger_in_the_file_than_in_memory_is_refused(tmp_path: Path) 
         assert f"for {size:#x} in memory" in result.stderr.decode()
 
 
+@pytest.mark.parametrize("offset", [24, 52 + 8])
+def test_wild_entry_and_header_addresses_of_movable_programs(offset: int, need: Callable[..., str], tmp_path: Path) -> None:
+    source = tmp_path / "start.c"
+    source.write_text("void _start(void) { ((void (*)(void))0xdead0000)(); }\n")
+    program = tmp_path / "start"
+    options = ["-static-pie", "-nostdlib", "-Wl,--no-dynamic-linker"]
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), *options, str(source), "-o", str(program)], check=True)
+    blob = bytearray(program.read_bytes())
+    if offset != 24:
+        stack = b"\x51\xe5\x74\x64"  # PT_GNU_STACK, which gives way to
+        offset = next(at for at in range(52, 52 + 32 * blob[44], 32) if blob[at : at + 4] == stack) + 8
+        blob[offset - 8 : offset - 4] = b"\6\0\0\0"  # PT_PHDR: where the headers are
+    blob[offset : offset + 4] = b"\xfe\xff\xff\xff"
+    program.write_bytes(blob)
+    result = run(xemu_command(program))
+    assert result.code == 139, result.stderr.decode()
+
+
 @pytest.mark.parametrize("closed", [0, 1, 2])
 def test_standard_descriptors_that_are_closed_are_closed_for_the_guest_only(closed: int, compiled: Callable[..., Path]) -> None:
     program = compiled("closed", CLOSED)

@@ -142,7 +142,8 @@ def versions() -> str:
 def page(results: Results, reasons: Mapping[str, str]) -> str:
     """Return the text of docs/gdb-testsuite.md."""
     measured = {board for outcomes in results.values() for board in outcomes}
-    text = f"{HEAD}Measured with {versions()}.\n\n## By directory\n\nFiles that all have run. *Fail* counts what was not expected or could not be judged.\n\n"
+    text = f"{HEAD}Measured with {versions()}.\n\n"
+    text += "## By directory\n\nFiles that all have run. *Fail* counts what was not expected or could not be judged.\n\n"
     text += directory_table(results)
     if "xemu" not in measured:
         return text.rstrip("\n") + "\n\nxemu has not been measured yet.\n"
