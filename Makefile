@@ -1,7 +1,8 @@
 # Two commands on a fresh machine with Python 3.11+ and make:
 #   make demo    sets everything up and runs the samples
 #   make test    sets everything up and passes the tests
-# The rest: test-all (with the slow tests), bench, lint, samples (rebuilds the prebuilt programs), clean.
+# The rest: test-all (with the slow tests), bench, lint, samples (rebuilds the prebuilt programs), clean, and
+#   make test-gdb [FILES='gdb.base/break*.exp …'] [GDB_OPTIONS='--again …']    GDB's own testsuite, hours for all files; resumes
 
 PYTHON  ?= python3
 VENV    := .venv
@@ -11,9 +12,11 @@ PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc
             qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi llvm \
             g++-arm-linux-gnueabihf gdb-multiarch
 TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc arm-linux-gnueabihf-g++ gdb-multiarch
+GDB_PACKAGES := $(PACKAGES) dejagnu expect gdbserver g++
+GDB_TOOLS := qemu-arm runtest expect gdb-multiarch gdbserver gcc g++ arm-linux-gnueabihf-gcc arm-linux-gnueabihf-g++
 TESTS   ?= tests
 
-.PHONY: demo test test-all bench lint samples clean
+.PHONY: demo test test-all test-gdb bench lint samples clean
 .DEFAULT_GOAL := demo
 
 demo: $(VENV)/installed
@@ -24,6 +27,9 @@ test: $(VENV)/installed $(VENV)/tools
 
 test-all: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m pytest -n $(JOBS) -m "" $(TESTS)
+
+test-gdb: $(VENV)/installed $(VENV)/gdb-tools
+	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)
 
 bench: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m bench $(KERNELS)
@@ -45,20 +51,27 @@ $(VENV)/installed: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	@touch $@
 
-# What the tests compare with: QEMU, cross compilers, LLVM's assembler. Without them (and without root) tests say
-# what they lack; under CI they fail.
+# What the tests compare with: QEMU, cross compilers, LLVM's assembler; for test-gdb GDB, gdbserver and DejaGnu as well. Without
+# them (and without root) tests say what they lack; under CI they fail.
+define install
+@missing=; for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+if [ -z "$$missing" ]; then touch $@; \
+elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+    echo "Installing $(2) …"; \
+    { apt-get -qq update || true; } && \
+    DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(2) >$(VENV)/apt.log 2>&1 && touch $@ || \
+    { tail -n 5 $(VENV)/apt.log >&2; echo "The packages could not be installed; tests that need$$missing will say so." >&2; }; \
+else \
+    echo "Not found:$$missing. On Debian or Ubuntu: sudo apt-get install $(2)" >&2; \
+    echo "The tests that need them will be skipped." >&2; \
+fi
+endef
+
 $(VENV)/tools: | $(VENV)/installed
-	@missing=; for tool in $(TOOLS); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -z "$$missing" ]; then touch $@; \
-	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	    echo "Installing $(PACKAGES) …"; \
-	    { apt-get -qq update || true; } && \
-	    DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends $(PACKAGES) >$(VENV)/apt.log 2>&1 && touch $@ || \
-	    { tail -n 5 $(VENV)/apt.log >&2; echo "The packages could not be installed; tests that need$$missing will say so." >&2; }; \
-	else \
-	    echo "Not found:$$missing. On Debian or Ubuntu: sudo apt-get install $(PACKAGES)" >&2; \
-	    echo "The tests that need them will be skipped." >&2; \
-	fi
+	$(call install,$(TOOLS),$(PACKAGES))
+
+$(VENV)/gdb-tools: | $(VENV)/installed
+	$(call install,$(GDB_TOOLS),$(GDB_PACKAGES))
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,6 +11,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,7 +104,7 @@ DEATHS = {
     "s": (139, "SIGSEGV at .* in boom.*: nothing is mapped at 0x00000008"),
     "a": (134, "SIGABRT .* the program called abort"),
     "x": (139, "SIGSEGV at 0xdead0000: nothing is mapped at 0xdead0000"),
-    "d": (139, "SIGSEGV .* no right to access"),
+    "d": (139, "SIGSEGV .* no right to execute"),
     "r": (139, "SIGSEGV .* in deep"),
     "t": (143, "^$"),
     "u": (132, "SIGILL .* in main.*undefined instruction"),
@@ -146,6 +147,56 @@ def test_bad_programs_are_refused_with_one_line(tmp_path: Path) -> None:
         assert result.stderr.count(b"\n") == 1
 
 
+def test_a_segment_larger_in_the_file_than_in_memory_is_refused(tmp_path: Path) -> None:
+    blob = bytearray(HELLO.read_bytes())
+    for size in (0, 1):
+        blob[52 + 20 : 52 + 24] = size.to_bytes(4, "little")  # memsz of the first program header
+        (tmp_path / "damaged").write_bytes(blob)
+        result = run(xemu_command(tmp_path / "damaged"))
+        assert (result.code, result.stdout) == (126, b"")
+        assert f"for {size:#x} in memory" in result.stderr.decode()
+
+
+@pytest.mark.parametrize("offset", [24, 52 + 8])
+def test_wild_entry_and_header_addresses_of_movable_programs(offset: int, need: Callable[..., str], tmp_path: Path) -> None:
+    source = tmp_path / "start.c"
+    source.write_text("void _start(void) { ((void (*)(void))0xdead0000)(); }\n")
+    program = tmp_path / "start"
+    options = ["-static-pie", "-nostdlib", "-Wl,--no-dynamic-linker"]
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), *options, str(source), "-o", str(program)], check=True)
+    blob = bytearray(program.read_bytes())
+    if offset != 24:
+        stack = b"\x51\xe5\x74\x64"  # PT_GNU_STACK, which gives way to
+        offset = next(at for at in range(52, 52 + 32 * blob[44], 32) if blob[at : at + 4] == stack) + 8
+        blob[offset - 8 : offset - 4] = b"\6\0\0\0"  # PT_PHDR: where the headers are
+    blob[offset : offset + 4] = b"\xfe\xff\xff\xff"
+    program.write_bytes(blob)
+    result = run(xemu_command(program))
+    assert result.code == 139, result.stderr.decode()
+
+
+@pytest.mark.parametrize("closed", [0, 1, 2])
+def test_standard_descriptors_that_are_closed_are_closed_for_the_guest_only(closed: int, compiled: Callable[..., Path]) -> None:
+    program = compiled("closed", CLOSED)
+    words = ["sh", "-c", f'exec "$0" "$@" {closed}>&-', *map(str, xemu_command(program, closed))]
+    result = run(words)
+    assert result.code == closed, result.stderr.decode()
+    assert b"Traceback" not in result.stderr
+
+
+CLOSED = r"""
+#include <fcntl.h>
+#include <stdlib.h>
+int main(int c, char **v) {
+    int closed = atoi(v[1]);
+    for (int i = 0; i < 3; i++)
+        if ((fcntl(i, F_GETFD) < 0) != (i == closed))
+            return 100 + i;
+    return open("/dev/null", O_RDONLY);
+}
+"""
+
+
 def test_missing_loader_names_the_option(need: Callable[..., str], tmp_path: Path) -> None:
     source = tmp_path / "dynamic.c"
     source.write_text("int main(void) { return 0; }\n")
@@ -159,6 +210,9 @@ def test_missing_loader_names_the_option(need: Callable[..., str], tmp_path: Pat
 @pytest.mark.parametrize(("words", "text"), [
     ([], "no program given"), (["--strase", "x"], "did you mean --strace"),
     (["--timeout", "soon", "x"], "not a SECONDS"),
+    (["--timeout", "nan", "x"], "not a SECONDS"), (["--timeout", "inf", "x"], "not a SECONDS"), (["--timeout", "-1", "x"], "not a SECONDS"),
+    (["--max-insns", "-1", "x"], "not a COUNT"), (["--timeout-exit-code", "300", "x"], "not a CODE"),
+    (["-L", "nowhere", "x"], "-L nowhere: no such directory"),
     (["--timeout"], "needs a value"), (["--strace=1", "x"], "takes no value"),
     (["--clock", "host", "--seed", "1", "x"], "cannot be combined"),
 ])  # fmt: skip
@@ -191,6 +245,23 @@ def test_signals_from_outside_end_a_busy_guest_at_once(number: signal.Signals, c
             assert process.wait(30) == 128 + number
         finally:
             process.kill()
+
+
+def test_nothing_is_imported_before_an_interrupt_just_ends_the_start() -> None:
+    code = "import sys, os; before = set(sys.modules); import xemu.cli.main; print(sorted(set(sys.modules) - before))"
+    words = [sys.executable, "-S", "-c", code]
+    result = run(words, env={"PYTHONPATH": str(ROOT)})
+    assert result.stdout.decode().strip() == "['__future__', 'xemu', 'xemu.cli', 'xemu.cli.main']", result.stderr.decode()
+
+
+@pytest.mark.parametrize(("tier", "runs", "rests"), [("--no-jit", "interpreter", "region"), ("--eager-jit", "region", None)])
+def test_stats_give_the_time_of_each_tier(tier: str, runs: str, rests: str | None) -> None:
+    result = run(xemu_command(ROOT / "samples" / "arm" / "life", options=["--stats", tier]))
+    times = {name: float(seconds) for name, seconds in re.findall(r"(\w+) seconds +([0-9.]+)", result.stderr.decode())}
+    assert set(times) == {"evaluator", "interpreter", "region"}
+    assert times[runs] > 0.05
+    if rests:
+        assert times[rests] == 0
 
 
 def test_strace_shows_calls_and_errors(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # as in `typing`, whose import would come before the interrupt handler is replaced
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -82,7 +82,20 @@ def entry() -> None:
 
     if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
         _signal.signal(_signal.SIGINT, _signal.SIG_DFL)  # until the guest runs, Ctrl-C just ends the process
+    _occupy_standard_descriptors()
     code = main()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
+
+
+def _occupy_standard_descriptors() -> None:
+    """Keep files of ours from becoming descriptor 0, 1 or 2 where the caller closed it; the guest sees it closed."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest free number; close-on-exec, so not inherited by the guest
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - as long as the process

@@ -15,10 +15,32 @@ if TYPE_CHECKING:
     from xemu.user.process import Options, Process
 
 USAGE = "usage: xemu run [OPTIONS] PROGRAM [ARGUMENTS]"
+FOR_EVER = 1e9  # seconds; more does not fit the host's clock
 
 
 def _number(text: str) -> int:
     return int(text.replace("_", ""), 0)
+
+
+def _count(text: str) -> int:
+    number = _number(text)
+    if number < 0:
+        raise ValueError(text)
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < FOR_EVER:
+        raise ValueError(text)
+    return seconds
+
+
+def _exit_code(text: str) -> int:
+    code = int(text)
+    if not 0 <= code <= 255:
+        raise ValueError(text)
+    return code
 
 
 def _clock(text: str) -> bool:
@@ -32,14 +54,14 @@ OPTIONS = (
     Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of the guest", repeat=True),
     Option("-0 --argv0", "TEXT", "argv[0] of the program"),
     Option("--strace", None, "print every system call to standard error"),
-    Option("--timeout", "SECONDS", "end the program after so much real time", read=float),
-    Option("--timeout-exit-code", "CODE", "exit code of --timeout and --max-insns (124)", read=int),
-    Option("--max-insns", "COUNT", "end the program after so many instructions", read=_number),
+    Option("--timeout", "SECONDS", "end the program after so much real time", read=_seconds),
+    Option("--timeout-exit-code", "CODE", "exit code of --timeout and --max-insns (124)", read=_exit_code),
+    Option("--max-insns", "COUNT", "end the program after so many instructions", read=_count),
     Option("--stats", None, "print counts and times at the end"),
     Option("--trace-hash", None, "print a hash of the whole run at the end (implies --clock virtual)"),
     Option("--clock", "host|virtual", "real time, or 1 ns per instruction", key="virtual_clock", read=_clock),
     Option("--seed", "NUMBER", "seed of the guest's random numbers (implies --clock virtual)", read=_number, environment="XEMU_SEED"),
-    Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=_number),
+    Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=_count),
     Option("--aslr", None, "random guest addresses"),
     Option("--no-jit", None, "interpret only"),
     Option("--eager-jit", None, "compile everything at first sight"),
@@ -57,6 +79,8 @@ def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[st
     for key, value in values.items():
         if hasattr(options, key):
             setattr(options, key, value)
+    if options.sysroot and not os.path.isdir(options.sysroot):
+        raise UsageError(f"-L {options.sysroot}: no such directory")
     options.jit = not values.get("no_jit", False)
     if values.get("no_jit") and options.eager_jit:
         raise UsageError("--no-jit and --eager-jit exclude each other")
@@ -65,8 +89,6 @@ def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[st
             raise UsageError("--clock host cannot be combined with --seed, --max-insns or --trace-hash")
         options.virtual_clock = True
     if options.timeout is not None:
-        if options.timeout <= 0:
-            raise UsageError(f"--timeout {options.timeout}: not a time")
         options.stop_at = time.monotonic_ns() + int(options.timeout * 1e9)
     return options, values, words
 
@@ -90,7 +112,12 @@ def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:
     from xemu.targets.registry import get_target
 
     chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash, timing=options.stats)
-    return engine.Engine(get_target(arch), space, chosen)
+    made = engine.Engine(get_target(arch), space, chosen)
+    if options.stats:
+        from xemu.core.tiers import TierSamples
+
+        TierSamples(made.code, made.library.natives["sample"])
+    return made
 
 
 def main(arguments: list[str]) -> int:
@@ -129,6 +156,18 @@ def _finish(process: Process, options: Options, seconds: float) -> None:
     if options.stats:
         rate = engine.insns / seconds / 1e6 if seconds else 0.0
         process.say(f"{engine.insns} instructions in {seconds:.3f} s: {rate:.1f} million/s")
-        for name, value in engine.stats.items():
+        for name, value in _by_tier(engine.stats).items():
             text = f"{value:.3f}" if isinstance(value, float) else str(value)
             process.say(f"  {name:16} {text}")
+
+
+def _by_tier(stats: dict[str, Any]) -> dict[str, Any]:
+    """Return the statistics with native time given to interpreter and regions, if there were samples of it."""
+    from xemu.core.tiers import TierSamples
+
+    share = TierSamples.current.share_of_regions() if TierSamples.current else None
+    if share is None:
+        return stats
+    native = stats["native seconds"]
+    rest = {name: value for name, value in stats.items() if name != "native seconds"}
+    return {**rest, "interpreter seconds": native * (1 - share), "region seconds": native * share}

@@ -11,6 +11,7 @@ from xemu.core.instruction import handler_module
 from xemu.core.llvm import compile_text
 from xemu.core.region import LIMIT, MOST_LINES, Code, RegionEmitter
 from xemu.core.runtime import native_text
+from xemu.core.tiers import sampler
 
 if TYPE_CHECKING:
     from xemu.core.target import Target
@@ -21,7 +22,7 @@ REGION_PASSES = ("sroa", "instcombine", "simplifycfg", "newgvn", "dse", "adce", 
 def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dict[int, str]]]:
     """Return the object with the engine's native functions, and the prefix names of each instruction set."""
     text, names = native_text(list(target.sets), target.layout, target.fp_slow() if target.fp_slow else None)
-    result = (compile_text(text), names)
+    result = (compile_text(text + sampler()), names)
     if cache:
         cache.store("natives", result)
     return result

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 MACHINE = os.uname().machine
 X86 = MACHINE in ("x86_64", "AMD64")
 ARM = MACHINE in ("aarch64", "arm64")
+CONTEXT_PC = 168 if X86 else 440  # offset of the program counter in a signal's ucontext_t
 if not (X86 or ARM):
     _message = f"xemu needs an x86-64 or AArch64 host; this one is {MACHINE}"
     raise XemuError(_message)

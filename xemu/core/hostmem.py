@@ -37,7 +37,7 @@ _mprotect.restype, _mprotect.argtypes = _int, (_pointer, _size, _int)
 
 
 SIGBUS = 7
-SA_SIGINFO, SA_NODEFER = 4, 0x40000000
+SA_SIGINFO, SA_NODEFER, SA_RESTART = 4, 0x40000000, 0x10000000
 SI_ADDR = 16                          # offset of the address in a siginfo_t of 64 bits
 
 
@@ -149,3 +149,10 @@ def survive_bus_errors(start: int, end: int, lost: Callable[[int], None]) -> obj
     if _libc.sigaction(SIGBUS, ctypes.byref(action), None):
         raise _fail()
     return handler
+
+
+def handle_natively(number: int, handler: int) -> None:
+    """Let native code at `handler` handle a signal."""
+    action = _Action(handler, flags=SA_SIGINFO | SA_RESTART)
+    if _libc.sigaction(number, ctypes.byref(action), None):
+        raise _fail()

@@ -24,6 +24,7 @@ class CodeMemory:
     def __init__(self) -> None:
         self.next = self.end = 0
         self.bytes = 0
+        self.objects: list[tuple[int, int, bool]] = []  # start, end, is it a region
 
     def allocate(self, size: int) -> int:
         """Return the address of whole fresh pages."""
@@ -72,6 +73,7 @@ class CodeMemory:
         self._relocate(blob, sections, placed, base, image, symbols)
         ctypes.memmove(base, bytes(image), len(image))
         host.protect_code(base, (at + 4095) // 4096 * 4096)
+        self.objects.append((base, base + at, "region" in names))
         return names
 
     def _symbols(self, blob: bytes, sections: list[tuple[int, ...]], placed: dict[int, int],

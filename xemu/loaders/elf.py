@@ -126,7 +126,7 @@ def program_headers(header: ElfHeader, read: Reader, size: int) -> list[Any]:
 def _take_header(image: Image, index: int, program: Any, read: Reader, size: int, name: str) -> None:
     """Add what one program header says to the image."""
     if program.type == PT_LOAD:
-        if program.memsz:
+        if program.memsz or program.filesz:
             image.segments.append(_segment(image, index, program, size, name))
     elif program.type == PT_PHDR:
         image.header_address = program.vaddr

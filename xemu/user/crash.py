@@ -112,6 +112,8 @@ def report(process: Process, task: Task, info: SigInfo) -> None:
         text += f" in {where}"
     if info.form == "fault" and info.code > 0 and info.code != sig.SI_KERNEL:
         why = CODES.get((info.signo, info.code), f"code {info.code},")
+        if (info.signo, info.code, info.values[0]) == (sig.SIGSEGV, 2, pc):
+            why = "no right to execute"
         text += f": {why} {info.values[0]:#010x}"
     elif info.signo == sig.SIGABRT and info.code == sig.SI_TKILL:
         text += ": the program called abort()"

@@ -121,7 +121,7 @@ def load(process: Process, program: Program, argv: list[bytes], envp: list[bytes
     )  # fmt: skip
     process.space.poke(first.pointer, first.data)
     process.stack_info = first
-    return entry, first.pointer
+    return entry & (1 << abi.bits) - 1, first.pointer
 
 
 def _stack_size() -> int:
@@ -180,7 +180,7 @@ def _map_segment(process: Process, segment: Segment, fd: int, bias: int) -> None
 
 def _auxv(program: Program, bias: int, base: int) -> dict[int, int]:
     image, abi = program.image, program.abi
-    return {
+    values = {
         at.AT_HWCAP: abi.hwcap, at.AT_PAGESZ: PAGE, at.AT_CLKTCK: at.USER_HZ,
         at.AT_PHDR: image.header_address + bias if image.header_address else 0,
         at.AT_PHENT: image.header_size, at.AT_PHNUM: image.header_count, at.AT_BASE: base, at.AT_FLAGS: 0,
@@ -188,3 +188,4 @@ def _auxv(program: Program, bias: int, base: int) -> dict[int, int]:
         at.AT_EGID: os.getegid(), at.AT_SECURE: 0, at.AT_RANDOM: 0, at.AT_HWCAP2: abi.hwcap2, at.AT_EXECFN: 0,
         at.AT_PLATFORM: 0,
     }  # fmt: skip
+    return {key: value & (1 << abi.bits) - 1 for key, value in values.items()}  # a damaged file may name any address

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat as stat_module
 import struct
-from errno import EINVAL, ENAMETOOLONG, ENOSYS, EOVERFLOW, ERANGE
+from errno import E2BIG, EINVAL, ENOSYS, EOVERFLOW, ERANGE
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE
@@ -537,9 +537,10 @@ def _xattr_calls(prefix: str, word: str, target: Callable[[Task, int], Any], *, 
 
     @call(f"{prefix}setxattr {word} str in:3 size int")
     def set_(task: Task, what: int, name: int, value: int, size: int, flags: int) -> int:
+        path, attribute = target(task, what), _attribute(task, name)
         if size > XATTR_MAX:
-            return -ENAMETOOLONG
-        os.setxattr(target(task, what), _attribute(task, name), task.space.read(value, size), flags, **options)
+            return -E2BIG
+        os.setxattr(path, attribute, task.space.read(value, size), flags, **options)
         return 0
 
     @call(f"{prefix}getxattr {word} str out:ret size")

@@ -1,0 +1,156 @@
+"""What GDB's testsuite gave: a summary for the terminal, the page docs/gdb-testsuite.md, the differences without a reason."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tomllib
+from fnmatch import fnmatch
+from typing import TYPE_CHECKING, Final
+
+from tests.support.gdb_runs import ALL_BOARDS, GDB, Outcome, load_outcome
+from tests.support.programs import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    Results = Mapping[str, Mapping[str, Outcome]]  # file -> board -> outcome
+
+PAGE: Final = ROOT / "docs" / "gdb-testsuite.md"
+REASONS: Final = ROOT / "tests" / "gdb_testsuite.toml"
+HEAD: Final = """\
+# GDB's own testsuite
+
+Written by `make test-gdb`: the tests of Debian's source package of GDB, which is downloaded for it. *xemu* is `xemu gdbserver` on
+armhf builds; the yardstick is *gdbserver* on builds of the same files for the host; *QEMU* is the stub of `qemu-arm` on the armhf
+builds. The GDB is the same. How the boards are set up stands in [tests/gdb_boards](../tests/gdb_boards), the reasons come from
+[gdb_testsuite.toml](../tests/gdb_testsuite.toml).
+
+"""
+VERSIONED: Final = {"GDB": GDB, "gdbserver": "gdbserver", "QEMU": "qemu-arm"}
+
+
+def results(files: Iterable[str]) -> dict[str, dict[str, Outcome]]:
+    """Return what is kept of these files."""
+    return {file: {board: outcome for board in ALL_BOARDS if (outcome := load_outcome(board, file))} for file in files}
+
+
+def is_below(file: str) -> bool:
+    """Tell whether xemu passes less than gdbserver in a file."""
+    return below(results([file])[file])
+
+
+def below(outcomes: Mapping[str, Outcome]) -> bool:
+    """Tell whether both have run and xemu passes less."""
+    return "xemu" in outcomes and "gdbserver" in outcomes and outcomes["xemu"].passes < outcomes["gdbserver"].passes
+
+
+# --- reasons ---------------------------------------------------------------------------------------
+
+
+def read_reasons(path: Path = REASONS) -> dict[str, str]:
+    """Return {file or pattern: why xemu passes less there}."""
+    reasons: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))["reasons"]
+    return reasons
+
+
+def reason_for(file: str, reasons: Mapping[str, str]) -> str:
+    """Return the reason that names a file, else the longest pattern's, else nothing."""
+    matching = [pattern for pattern in reasons if pattern == file or fnmatch(file, pattern)]
+    return reasons[max(matching, key=lambda pattern: (pattern == file, len(pattern)))] if matching else ""
+
+
+def unexplained(results: Results, reasons: Mapping[str, str]) -> list[str]:
+    """Return the files in which xemu passes less than gdbserver and no reason says why."""
+    return [file for file, outcomes in results.items() if below(outcomes) and not reason_for(file, reasons)]
+
+
+# --- tables ----------------------------------------------------------------------------------------
+
+
+def by_directory(results: Results) -> dict[str, dict[str, Outcome]]:
+    """Return {directory: {board: sum over the files that every measured board has run}}; "all" comes last."""
+    boards = [board for board in ALL_BOARDS if any(board in outcomes for outcomes in results.values())]
+    sums: dict[str, dict[str, Outcome]] = {}
+    for file, outcomes in results.items():
+        if not all(board in outcomes for board in boards):
+            continue
+        for name in (file.partition("/")[0], "all"):
+            row = sums.setdefault(name, {board: Outcome(name, board, {"files": 0}) for board in boards})
+            for board in boards:
+                row[board].counts["files"] += 1
+                for verdict, count in outcomes[board].counts.items():
+                    row[board].counts[verdict] = row[board].counts.get(verdict, 0) + count
+    return dict(sorted(sums.items(), key=lambda item: (item[0] == "all", item[0])))
+
+
+def summary(results: Results) -> str:
+    """Return the sums as text."""
+    lines = []
+    for name, row in by_directory(results).items():
+        files = next(iter(row.values())).counts["files"]
+        cells = [f"{ALL_BOARDS[board].title} {total.passes} pass, {total.failures} fail" for board, total in row.items()]
+        lines.append(f"{name:12} {files:4} files   {'   '.join(cells)}\n")
+    return "".join(lines) or "nothing has been run on all boards yet\n"
+
+
+def table(head: list[str], rows: list[list[str]], *, numbers: int) -> str:
+    """Return a Markdown table; columns 1 to `numbers` are right-aligned."""
+    rule = ["---:" if 0 < i <= numbers else "---" for i in range(len(head))]
+    return "".join(f"| {' | '.join(row)} |\n" for row in (head, rule, *rows)) + "\n"
+
+
+def directory_table(results: Results) -> str:
+    """Return passes and failures by directory."""
+    sums = by_directory(results)
+    boards = list(next(iter(sums.values()))) if sums else []
+    head = ["directory", "files", *(f"{ALL_BOARDS[b].title} {what}" for b in boards for what in ("pass", "fail"))]
+    rows = [[name, str(next(iter(row.values())).counts["files"]),
+             *(str(n) for board in boards for n in (row[board].passes, row[board].failures))] for name, row in sums.items()]  # fmt: skip
+    return table(head, rows, numbers=len(head))
+
+
+def cell(outcome: Outcome | None) -> str:
+    """Return a file's passes, with its failures and an end that was not its own."""
+    if outcome is None:
+        return "–"
+    text = f"{outcome.passes}" + (f" ({outcome.failures} fail)" if outcome.failures else "")
+    return text if outcome.end == "done" else f"{text}, {outcome.end}"
+
+
+def file_table(results: Results, reasons: Mapping[str, str]) -> str:
+    """Return the files in which xemu passes less than gdbserver."""
+    rows = [[file.removesuffix(".exp"), *(cell(outcomes.get(board)) for board in ("gdbserver", "xemu", "qemu")),
+             reason_for(file, reasons) or "**none yet**"] for file, outcomes in results.items() if below(outcomes)]  # fmt: skip
+    return table(["file", "gdbserver", "xemu", "QEMU", "reason"], rows, numbers=3)
+
+
+def versions() -> str:
+    """Return "GDB 13.1, gdbserver 13.1, QEMU 7.2.22"."""
+    found = []
+    for name, program in VERSIONED.items():
+        try:
+            text = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+        except OSError:
+            continue
+        if number := re.search(r"\b\d+\.\d+(?:\.\d+)*\s*$|version (\d+(?:\.\d+)*)", text.partition("\n")[0]):
+            found.append(f"{name} {number[1] or number[0].strip()}")
+    return ", ".join(found)
+
+
+def page(results: Results, reasons: Mapping[str, str]) -> str:
+    """Return the text of docs/gdb-testsuite.md."""
+    measured = {board for outcomes in results.values() for board in outcomes}
+    text = f"{HEAD}Measured with {versions()}.\n\n"
+    text += "## By directory\n\nFiles that all have run. *Fail* counts what was not expected or could not be judged.\n\n"
+    text += directory_table(results)
+    if "xemu" not in measured:
+        return text.rstrip("\n") + "\n\nxemu has not been measured yet.\n"
+    less = sum(below(outcomes) for outcomes in results.values())
+    text += f"## Where xemu passes less than gdbserver\n\n{less} of {len(results)} files.\n\n"
+    text += file_table(results, reasons)
+    behind = [file for file, o in results.items() if "qemu" in o and "xemu" in o and o["xemu"].passes < o["qemu"].passes]
+    if behind:
+        text += "QEMU's stub passes more in: " + ", ".join(behind) + ".\n"
+    return text.rstrip("\n") + "\n"
