@@ -126,7 +126,7 @@ async def register_info(client: Client, number: int) -> str:
 async def save_registers(client: Client, thread: ThreadId | None) -> str:
     """Keep all registers and return the number they are kept under."""
     def collect(debugger: Any) -> dict[str, int]:
-        number = chosen_thread(debugger, thread)
+        number = chosen_thread(client, debugger, thread)
         found = {row.name: read(debugger, row, number) for row in client.description.registers if row.name != "insns"}
         return {name: value for name, value in found.items() if value is not None}
 
@@ -146,7 +146,7 @@ async def restore_registers(client: Client, number: int, thread: ThreadId | None
         raise RspError(f"no registers are kept under {number}", 0x16)
 
     def change(debugger: Any) -> None:
-        where = chosen_thread(debugger, thread)
+        where = chosen_thread(client, debugger, thread)
         for name, value in values.items():
             debugger.write_register(name, value, where)
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.errors import XemuError
 from xemu.gdbstub.errors import RspError
+from xemu.gdbstub.processes import reset_machine
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.table import packet
 from xemu.gdbstub.transfer import TABLES, table_rows
@@ -201,7 +202,7 @@ async def reset(console: Console) -> None:
     """Reset."""
     if console.client.kind != "machine":
         raise RspError("a process cannot be reset; `run` starts it again")
-    await console.ask(lambda debugger: debugger.reset())
+    await console.ask(reset_machine)
     await console.say(FLUSH)
 
 

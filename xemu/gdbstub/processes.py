@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError, UnsupportedError
 from xemu.gdbstub.replies import OK
@@ -43,7 +43,7 @@ async def restart(client: Client, name: str, arguments: list[str]) -> None:
     await server.halt()
     client.last_stop = None
     if client.kind == "machine" and server.session is not None:
-        await client.ask(lambda debugger: debugger.reset())
+        await client.ask(reset_machine)
         return
     if server.launch is None:
         raise RspError("this stub cannot start programs; `xemu gdbserver --multi` can", 1)
@@ -53,6 +53,14 @@ async def restart(client: Client, name: str, arguments: list[str]) -> None:
     server.request.arguments = arguments
     await client.release()
     server.adopt(await asyncio.to_thread(server.launch, server.request))
+
+
+def reset_machine(debugger: Any) -> None:
+    """Reset a machine; one that cannot goes back to its start."""
+    if hasattr(debugger, "reset"):
+        debugger.reset()
+    else:
+        debugger.seek("start")
 
 
 @packet("vAttach;{process:hex}", needs_target=False)
@@ -87,8 +95,7 @@ async def kill(client: Client) -> None:
 async def _kill(client: Client) -> None:
     server = client.server
     await server.halt()
-    await client.ask(lambda debugger: debugger.kill())
-    server.adopt(None)
+    server.end_session()
     client.points, client.catches, client.last_stop = {}, {}, None
     if not server.multi and not client.extended:
         server.finish("killed")
@@ -103,8 +110,8 @@ async def detach(client: Client, process: int | None) -> str:
     if server.claim(client):
         await server.halt()
         await client.release()
-        await client.ask(lambda debugger: debugger.detach())
         server.writer = None
+        server.run_free()
         if not server.multi and server.kind == "process" and not server.attached:
             server.finish("detached")
     return OK

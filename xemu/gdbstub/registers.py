@@ -28,7 +28,7 @@ async def read_all(client: Client, thread: ThreadId | None) -> str:
     description = client.description
 
     def collect(debugger: Any) -> str:
-        number = chosen_thread(debugger, thread)
+        number = chosen_thread(client, debugger, thread)
         return "".join(register_text(read(debugger, register, number), register.size, big=description.big)
                        for register in description.registers)
 
@@ -42,7 +42,7 @@ async def write_all(client: Client, data: bytes, thread: ThreadId | None) -> str
     description = client.description
 
     def change(debugger: Any) -> None:
-        number, at = chosen_thread(debugger, thread), 0
+        number, at = chosen_thread(client, debugger, thread), 0
         for register in description.registers:
             piece = data[at:at + register.size]
             at += register.size
@@ -62,7 +62,7 @@ async def write_all(client: Client, data: bytes, thread: ThreadId | None) -> str
 async def read_one(client: Client, number: int, thread: ThreadId | None) -> str:
     """Return a register."""
     register = _register(client, number)
-    value = await client.ask(lambda debugger: read(debugger, register, chosen_thread(debugger, thread)))
+    value = await client.ask(lambda debugger: read(debugger, register, chosen_thread(client, debugger, thread)))
     return register_text(value, register.size, big=client.description.big)
 
 
@@ -76,7 +76,7 @@ async def write_one(client: Client, number: int, data: bytes, thread: ThreadId |
         raise RspError("insns shows where the program is in time; `monitor seek` goes elsewhere", 0x16)
     value = int.from_bytes(data, "big" if client.description.big else "little")
     done = await client.ask(
-        lambda debugger: debugger.write_register(register.name, value, chosen_thread(debugger, thread)))
+        lambda debugger: debugger.write_register(register.name, value, chosen_thread(client, debugger, thread)))
     if done is False:
         raise RspError(f"{register.name} cannot be changed", 0x16)
     return OK

@@ -41,10 +41,11 @@ class Resume:
                 deliver(signal, thread)
         debugger.before_access = self.before_access
         try:
+            which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
             if self.how == "r":
-                return debugger.step_range(self.low, self.high, back=self.back, thread=self.thread)
+                return debugger.step_range(self.low, self.high, back=self.back, **which)
             if self.how == "s":
-                return debugger.step(back=self.back, thread=self.thread)
+                return debugger.step(back=self.back, **which)
             return debugger.cont(back=self.back)
         finally:
             debugger.before_access = False

@@ -146,6 +146,16 @@ class Server:
                 await asyncio.wait((stopped,), timeout=0.05)
             self._events.discard(stopped)
 
+    def run_free(self) -> None:
+        """Have the program run on; nobody waits for its next stop."""
+        future = self.session.start(lambda debugger: debugger.cont())
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+
+    def end_session(self) -> None:
+        """End the program."""
+        session, self.session = self.session, None
+        session.close()
+
     def claim(self, client: Client) -> bool:
         """Make a client the writer if nobody is; return whether it is."""
         if self.writer is None:
@@ -157,7 +167,7 @@ class Server:
         import traceback
 
         self.bugs.append(error)
-        self.say(f"bug in the GDB stub, in packet {data[:80]!r}:\n" + "".join(traceback.format_exception(error)))
+        self.say(f"bug in the GDB stub, in packet {data[:80]!r}:\n" + "".join(traceback.format_exception(error)[-3:]))
 
     # -- clients ---------------------------------------------------------------------------------------------------------
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

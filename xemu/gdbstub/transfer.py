@@ -6,7 +6,7 @@ import struct
 from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
-from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.errors import RspError
 from xemu.gdbstub.framing import PACKET_SIZE
 from xemu.gdbstub.replies import OK, chunk, document, element, osdata
 from xemu.gdbstub.signals import SIGTRAP
@@ -229,7 +229,7 @@ def branches(client: Client, debugger: Any, annex: str) -> str:
 def branch_configuration(client: Client, _debugger: Any, _annex: str) -> str:
     """Return how the trace is recorded; an error while it is off, or GDB believes in a recording when it connects."""
     if not client.server.branch_trace:
-        raise UnsupportedError
+        raise RspError("branch trace is off", 0x16)
     return document("btrace-conf", [element("bts", {"size": f"{client.server.branch_count * 24:#x}"})], 'version="1.0"',
                     "btrace-conf.dtd")
 
