@@ -236,6 +236,19 @@ def c_string(address: int, read_memory: ReadMemory) -> bytes:
     return result
 
 
+_QUOTED = re.compile(rb"\\([0-7]{1,3}|.)", re.DOTALL)
+_PLAIN = dict(zip(b"abefnrtv", b"\a\b\x1b\f\n\r\t\v", strict=True))
+
+
+def unquote(text: bytes) -> bytes:
+    """Return a format with its backslashes replaced: GDB sends the words as they were typed."""
+    def plain(found: re.Match[bytes]) -> bytes:
+        code = found[1]
+        return bytes((int(code, 8) & 0xFF if code.isdigit() else _PLAIN.get(code[0], code[0]),))
+
+    return _QUOTED.sub(plain, text)
+
+
 # -- translation ---------------------------------------------------------------------------------------------------------
 BINARY = {0x02: "add", 0x03: "sub", 0x04: "mul", 0x05: "div_signed", 0x06: "div_unsigned", 0x07: "rem_signed", 0x08: "rem_unsigned",
           0x09: "lsh", 0x0A: "rsh_signed", 0x0B: "rsh_unsigned", 0x0F: "and", 0x10: "or", 0x11: "xor", 0x13: "equal",
@@ -363,7 +376,7 @@ class _Translation:
         stack.pop()                                  # function and channel: ours goes to whoever set the point
         stack.pop()
         arguments = tuple(stack.pop() for _ in range(count))
-        self.texts.append(Text(template.rstrip(b"\0"), arguments))
+        self.texts.append(Text(unquote(template.rstrip(b"\0")), arguments))
         return at + 3 + length
 
 

@@ -11,7 +11,6 @@ from xemu.gdbstub import stops
 from xemu.gdbstub.errors import RspError, UnsupportedError
 from xemu.gdbstub.framing import Decoder, Kind, encode
 from xemu.gdbstub.replies import hexed
-from xemu.gdbstub.signals import SIGINT
 from xemu.gdbstub.table import ThreadId, dispatch
 from xemu.gdbstub.target_xml import Description, describe
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.gdbstub.server import Server
+    from xemu.gdbstub.table import Row
 
 WAITING = 32                     # packets that may wait; more stay in the socket
 OUTPUT_ROOM = 1 << 20            # bytes of console output that may wait for a client that does not read
@@ -52,10 +52,12 @@ class Client:
         self.flash: list[tuple[int, bytes]] = []
         self.traced_at = ""                                 # where the branch trace was read last
         self.motion: asyncio.Future[Any] | None = None      # the resume whose reply is owed
-        self.interrupted = False
         self.last_stop: Any = None                          # instead of the debugger's, where the two differ
+        self.vfork_done = False                             # the stop after a vfork has been told
         self.closing = False
         self._last_sent = b""
+        self._received = self._handling = 0                 # numbers of packets
+        self._interrupted = -1                              # the last one before an interrupt
         self._packets: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
 
     # -- what the handlers use -------------------------------------------------------------------------------------------
@@ -69,6 +71,11 @@ class Client:
     def kind(self) -> str:
         """Whether a process or a machine is debugged."""
         return self.server.kind
+
+    def fits(self, row: Row) -> bool:
+        """Whether a packet makes sense for what is debugged."""
+        session = self.server.session
+        return row.kind in ("", self.kind) and (not row.needs or (session is not None and hasattr(session.debugger, row.needs)))
 
     @property
     def multiprocess(self) -> bool:
@@ -113,11 +120,12 @@ class Client:
 
     async def move(self, motion: Callable[[Any], Any]) -> Any:
         """Move the machine and return the stop; an interrupt ends the motion."""
-        self.interrupted = False
         future = asyncio.wrap_future(self.session.start(motion))
         self.motion = future
         self.server.motions.add(future)
         future.add_done_callback(self.server.motions.discard)
+        if self._interrupted >= self._handling:          # Ctrl-C came before the motion had begun
+            self.interrupt()
         try:
             return await asyncio.shield(future)          # a client that vanishes does not end what it began
         finally:
@@ -136,9 +144,9 @@ class Client:
             await self.send("O" + hexed(data[at:at + 4096]))
 
     def interrupt(self) -> None:
-        """End the motion that is running."""
+        """End the motion that is running, or that a packet which has come already begins."""
+        self._interrupted = self._received
         if self.motion is not None and self.server.session is not None:
-            self.interrupted = True
             self.server.session.pause()
 
     def log(self, text: bytes) -> None:
@@ -152,7 +160,12 @@ class Client:
         self._write(reply.encode("utf-8", "surrogateescape") if isinstance(reply, str) else reply)
         await self.writer.drain()
 
+    def _note(self, which: str, data: bytes) -> None:
+        if self.server.log is not None:
+            self.server.log(f"{self.owner}: {which} GDB: {data[:512].decode('ascii', 'backslashreplace')}")
+
     def _write(self, data: bytes) -> None:
+        self._note("to", data)
         self._last_sent = encode(data)
         self.writer.write(self._last_sent)
 
@@ -183,10 +196,11 @@ class Client:
         elif kind is Kind.PACKET:
             if self.acknowledging:
                 self.writer.write(b"+")
-            if data in AT_ONCE and self.motion is not None:
+            if data in AT_ONCE:
                 self._write(b"OK")
                 self.interrupt()
                 return
+            self._received += 1
             put = asyncio.ensure_future(self._packets.put(data))
             await asyncio.wait((put, worker), return_when=asyncio.FIRST_COMPLETED)
             if worker.done():
@@ -196,6 +210,7 @@ class Client:
     async def _work(self) -> None:
         while not self.closing:
             data = await self._packets.get()
+            self._handling += 1
             reply = await self.handle(data)
             if reply is not None:
                 await self.send(reply)
@@ -203,6 +218,7 @@ class Client:
 
     async def handle(self, data: bytes) -> bytes | str | None:
         """Return the reply to a packet."""
+        self._note("from", data)
         try:
             return await dispatch(self, data)
         except UnsupportedError:
@@ -237,7 +253,3 @@ class Client:
         if points and self.server.session is not None:
             with contextlib.suppress(RspError, XemuError):
                 await self.ask(lambda debugger: [debugger.delete(point) for point in points])
-
-    def paused_signal(self, stop: Any) -> int | None:
-        """Return the signal of a pause: that of Ctrl-C if this client asked for it."""
-        return SIGINT if stop.kind.name == "PAUSE" and self.interrupted else None

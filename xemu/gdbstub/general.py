@@ -22,7 +22,7 @@ SSTEP_BITS, SSTEP_DEFAULT, SSTEP_ENABLE = "ENABLE=1,NOIRQ=2,NOTIMER=4", 7, 1
 async def supported(client: Client, features: str | None) -> str:
     """Exchange what both sides can do."""
     client.offered = set((features or "").split(";"))
-    return ";".join((*FEATURES, *TABLE.features(client.kind)))
+    return ";".join((*FEATURES, *TABLE.features(client.fits)))
 
 
 @packet("QStartNoAckMode", feature="QStartNoAckMode+", needs_target=False)
@@ -45,7 +45,7 @@ async def why_stopped(client: Client) -> str:
         return "W00"
     if client.server.claim(client):
         await client.server.halt()
-    return await client.stop_text()
+    return await client.stop_text(final=client.server.leaves)       # else an ended one is shown where it ended: one can go back
 
 
 @packet("H{what:letter}{thread:thread}")

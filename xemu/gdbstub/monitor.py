@@ -123,12 +123,21 @@ async def monitor(client: Client, text: str) -> str:
             inspect.signature(chosen.handler).bind(None, *arguments)
         except TypeError:
             raise RspError(f"usage: monitor {chosen.usage}") from None
-        await chosen.handler(Console(client), *arguments)
+        await _do(client, chosen, arguments)
     except (RspError, XemuError) as error:
         if "error-message+" not in client.offered:          # GDB would show a number only
             await client.console(f"{error}\n")
         raise
     return OK
+
+
+async def _do(client: Client, chosen: Command, arguments: list[str]) -> None:
+    try:
+        await chosen.handler(Console(client), *arguments)
+    except AttributeError as error:
+        if error.obj in (client.session.debugger, client.session.debugger.system):
+            raise RspError(f"{chosen.name}: there is nothing of the kind here") from None
+        raise
 
 
 # -- the commands ----------------------------------------------------------------------------------------------------------

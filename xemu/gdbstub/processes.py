@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.outcomes import DETACHED, KILLED
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.table import packet
 
@@ -52,6 +53,7 @@ async def restart(client: Client, name: str, arguments: list[str]) -> None:
         raise RspError("which program? `set remote exec-file PROGRAM`", 2)
     server.request.arguments = arguments
     await client.release()
+    server.end_session()
     server.adopt(await asyncio.to_thread(server.launch, server.request))
 
 
@@ -97,8 +99,8 @@ async def _kill(client: Client) -> None:
     await server.halt()
     server.end_session()
     client.points, client.catches, client.last_stop = {}, {}, None
-    if not server.multi and not client.extended:
-        server.finish("killed")
+    if server.leaves and not client.extended:
+        server.finish(KILLED)
 
 
 @packet("D[;{process:hex}]", needs_target=False)
@@ -111,9 +113,9 @@ async def detach(client: Client, process: int | None) -> str:
         await server.halt()
         await client.release()
         server.writer = None
+        if server.leaves and not server.attached:
+            server.finish(DETACHED)
         server.run_free()
-        if not server.multi and server.kind == "process" and not server.attached:
-            server.finish("detached")
     return OK
 
 

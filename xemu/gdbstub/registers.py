@@ -36,23 +36,25 @@ async def read_all(client: Client, thread: ThreadId | None) -> str:
     return text
 
 
-@packet("G{data:hexdata}[;thread:{thread:thread};]", writes=True)
-async def write_all(client: Client, data: bytes, thread: ThreadId | None) -> str:
+@packet("G{data:registers}[;thread:{thread:thread};]", writes=True)
+async def write_all(client: Client, data: str, thread: ThreadId | None) -> str:
     """Change all registers; those that did not change are left alone, so that GDB may write back what it has read."""
     description = client.description
 
     def change(debugger: Any) -> None:
         number, at = chosen_thread(client, debugger, thread), 0
         for register in description.registers:
-            piece = data[at:at + register.size]
-            at += register.size
-            if len(piece) < register.size:
+            piece = data[at:at + 2 * register.size]
+            at += 2 * register.size
+            if len(piece) < 2 * register.size:
                 return
-            value = int.from_bytes(piece, "big" if description.big else "little")
+            if "x" in piece:                     # it could not be read
+                continue
+            value = int.from_bytes(bytes.fromhex(piece), "big" if description.big else "little")
             if register.name != "insns" and read(debugger, register, number) not in (value, None):
                 debugger.write_register(register.name, value, number)
 
-    if len(data) > sum(register.size for register in description.registers):
+    if len(data) > 2 * sum(register.size for register in description.registers):
         raise RspError("more bytes than there are registers", 0x16)
     await client.ask(change)
     return OK

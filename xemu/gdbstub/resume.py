@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError
+from xemu.gdbstub.outcomes import ENDED
 from xemu.gdbstub.points import catch_events
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.signals import to_linux
@@ -39,16 +40,29 @@ class Resume:
         if deliver is not None and not self.back:
             for thread, signal in (self.signals or {None: 0}).items():
                 deliver(signal, thread)
+        if self.back:
+            return self._backwards(debugger)
         debugger.before_access = self.before_access
         try:
-            which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
-            if self.how == "r":
-                return debugger.step_range(self.low, self.high, back=self.back, **which)
-            if self.how == "s":
-                return debugger.step(back=self.back, **which)
-            return debugger.cont(back=self.back)
+            return self._move(debugger)
         finally:
             debugger.before_access = False
+
+    def _move(self, debugger: Any) -> Any:
+        which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
+        if self.how == "r":
+            return debugger.step_range(self.low, self.high, back=self.back, **which)
+        if self.how == "s":
+            return debugger.step(back=self.back, **which)
+        return debugger.cont(back=self.back)
+
+    def _backwards(self, debugger: Any) -> Any:
+        """Go back. Where GDB makes watched accesses itself, it undoes them itself too: the access is what comes next then."""
+        stop = self._move(debugger)
+        if self.before_access and stop.watch is not None:
+            there = debugger.seek(stop.position.insns + 1)
+            return replace(stop, position=there.position, pc=there.pc)
+        return stop
 
 
 def parse_actions(client: Client, text: str) -> Resume:
@@ -87,20 +101,26 @@ async def go(client: Client, resume: Resume) -> str | None:
     """Move the machine and return the reply about its next stop."""
     if resume.how == "t":
         return OK
-    last = client.last_stop
+    before = client.last_stop or await client.ask(lambda debugger: debugger.stop)
     client.last_stop = None
-    before = await client.ask(lambda debugger: debugger.stop)
-    if before.kind.name == "VFORK" and "vfork-events+" in client.offered and last is None and not resume.back:
-        client.last_stop = before
+    if before.kind.name == "VFORK" and "vfork-events+" in client.offered and not client.vfork_done and not resume.back:
+        client.last_stop, client.vfork_done = before, True
         return f"T05vforkdone:;thread:{client.thread_text(before.thread)};"     # the child has ended or is another program by now
     if before.kind.name in ("EXITED", "KILLED") and not resume.back:
         return final_reply(client, before)
+    client.vfork_done = False
     await catch_events(client)
     resume.before_access = client.description.before_access
     stop = await client.move(resume.motion)
+    client.last_stop = stop
     if stop.text and stop.kind.name in TOLD:
         await client.console(stop.text.rstrip("\n") + "\n")
-    return await client.stop_text(stop)
+    reply = await client.stop_text(stop)
+    if stop.kind.name in ("EXITED", "KILLED") and client.server.leaves and not client.extended:
+        await client.send(reply)
+        client.server.finish(ENDED)
+        return None
+    return reply
 
 
 @packet("vCont?", needs_target=False)

@@ -20,10 +20,13 @@ from xemu.errors import UsageError, XemuError
 from xemu.gdbstub import packets as _packets  # noqa: F401 - fills the table
 from xemu.gdbstub.client import Client
 from xemu.gdbstub.filesystem import FileSystem
+from xemu.gdbstub.outcomes import CLOSED, ENDED, LEFT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: kinds of stops from which a program does not go on by itself
+OVER = ("EXITED", "KILLED", "LOCKUP", "IDLE", "STRICT")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
@@ -67,13 +70,14 @@ class Server:
     """Serves a session to any number of clients. `launch` starts another program and returns its session."""
 
     def __init__(self, session: Any = None, *, kind: str = "", launch: Callable[[Launch], Any] | None = None, once: bool = False,
-                 multi: bool = False, sysroot: str | None = None, attached: bool = False,
-                 say: Callable[[str], None] | None = None) -> None:
+                 multi: bool = False, leaves: bool = True, sysroot: str | None = None, attached: bool = False,
+                 say: Callable[[str], None] | None = None, log: Callable[[str], None] | None = None) -> None:
         self.session: Any = None
         self._kind, self.launch = kind, launch
         self.once, self.multi, self.sysroot = once, multi, sysroot
+        self.leaves = leaves and not multi           # serving ends with the program: when it is killed, detached from, or has ended
         self.attached = attached                     # whether the program was there before: GDB then leaves it alone when it quits
-        self.say = say or _to_standard_error
+        self.say, self.log = say or _to_standard_error, log
         self.request = Launch()
         self.branch_trace, self.branch_count = False, 10_000
         self.clients: list[Client] = []
@@ -125,6 +129,8 @@ class Server:
             for waiting in list(self._events):
                 if not waiting.done():
                     waiting.set_result(event)
+            if event.kind.name in OVER and self.leaves and not self.clients:
+                self._finish(ENDED)
 
     def print_for(self, client: Client, text: bytes) -> None:
         """Have a client print what its log point says; the engine's thread calls it."""
@@ -147,14 +153,20 @@ class Server:
             self._events.discard(stopped)
 
     def run_free(self) -> None:
-        """Have the program run on; nobody waits for its next stop."""
-        future = self.session.start(lambda debugger: debugger.cont())
-        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        """Have the program run on; nobody waits for its next stop. If serving has ended, the session ends with it."""
+        session = self.session
+
+        def ended(done: Future[Any]) -> None:
+            if not done.cancelled() and done.exception() is None and self.finished.done():
+                session.close()
+
+        session.start(lambda debugger: debugger.cont()).add_done_callback(ended)
 
     def end_session(self) -> None:
         """End the program."""
         session, self.session = self.session, None
-        session.close()
+        if session is not None:
+            session.close()
 
     def claim(self, client: Client) -> bool:
         """Make a client the writer if nobody is; return whether it is."""
@@ -195,8 +207,9 @@ class Server:
         client.writer.close()
         with contextlib.suppress(ConnectionError, OSError):
             await client.writer.wait_closed()
-        if not self.clients and (self.once or (self.session is None and not self.multi)):
-            self.finish("the debugger has left")
+        alone = not self.clients and not self.finished.done()
+        if alone and (self.once or (self.session is None and not self.multi)):
+            self._finish(LEFT)
 
     def finish(self, why: str) -> None:
         """End serving; any thread may call it."""
@@ -248,7 +261,7 @@ class Server:
         await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
         transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
         await self._connected(reader, asyncio.StreamWriter(transport, protocol, None, loop))
-        self.finish("standard input has ended")
+        self.finish(LEFT)
 
     def _stop_listening(self) -> None:
         for server in self._servers:
@@ -276,7 +289,7 @@ class Server:
         self._thread.join(5)
 
     async def _close(self) -> None:
-        self._finish("closed")
+        self._finish(CLOSED)
         for client in self.clients:
             client.writer.close()
         pending = {task for task in self._tasks if task is not asyncio.current_task()}

@@ -81,9 +81,13 @@ def final_reply(client: Client, stop: Any) -> str:
     return ""
 
 
-def stop_reply(client: Client, debugger: Any, stop: Any, *, thread: int | None = None, signal: int | None = None) -> str:
-    """Return the reply about a stop, of `thread` where not the stop's; runs on the engine's thread."""
-    if text := final_reply(client, stop):
+def stop_reply(client: Client, debugger: Any, stop: Any, *, thread: int | None = None, signal: int | None = None,
+               final: bool = True) -> str:
+    """Return the reply about a stop, of `thread` where not the stop's; runs on the engine's thread.
+
+    `final`: a program that has ended is gone.
+    """
+    if final and (text := final_reply(client, stop)):
         return text
     reason = ""
     if thread in (None, stop.thread):

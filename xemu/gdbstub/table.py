@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     Reply = bytes | str | None
     Handler = Callable[..., Awaitable[Reply]]
+    Fits = Callable[["Row"], bool]                    # whether a packet makes sense for what is debugged
 
 
 class ThreadId(NamedTuple):
@@ -55,12 +56,15 @@ def _hextext(data: bytes) -> str:
 #: field type -> what it looks like, how it is read
 FIELDS: dict[str, tuple[bytes, Callable[[bytes], Any]]] = {
     "hex": (rb"[0-9a-fA-F]{1,16}", lambda data: int(data, 16)),
+    "0xhex": (rb"(?:0[xX])?[0-9a-fA-F]{1,16}", lambda data: int(data, 16)),
     "int": (rb"[0-9]{1,20}", int),
     "thread": (rb"(?:p(?:-1|[0-9a-fA-F]{1,8})(?:\.(?:-1|[0-9a-fA-F]{1,8}))?|-1|[0-9a-fA-F]{1,8})", ThreadId.parse),
     "letter": (rb"[A-Za-z]", bytes.decode),
     "word": (rb"[A-Za-z0-9_.+-]*", bytes.decode),
     "name": (rb"[^:;,]*", _text),
+    "annex": (rb"[^:]*", _text),
     "hexdata": (rb"(?:[0-9a-fA-F]{2})*", lambda data: bytes.fromhex(data.decode())),
+    "registers": (rb"(?:[0-9a-fA-F]{2}|xx)*", bytes.decode),
     "hextext": (rb"(?:[0-9a-fA-F]{2})*", _hextext),
     "text": (rb".*", _text),
     "binary": (rb".*", bytes),
@@ -79,6 +83,7 @@ class Row:
     prefix: bytes                     # the literal text it starts with
     feature: str                      # what qSupported says because of it
     kind: str                         # "process" or "machine": only there
+    needs: str                        # what the debugger must be able to do for it
     writes: bool                      # for the writer only
     needs_target: bool                # makes no sense without a program
 
@@ -112,11 +117,11 @@ class Table:
         same.append(row)
         same.sort(key=lambda r: len(r.prefix), reverse=True)
 
-    def find(self, data: bytes, kind: str) -> tuple[Row, dict[str, Any]]:
+    def find(self, data: bytes, fits: Fits) -> tuple[Row, dict[str, Any]]:
         """Return the row of a packet and its fields; UnsupportedError for an unknown one, RspError for a malformed one."""
         known = None
         for row in self.by_letter.get(data[0], []) if data else []:
-            if row.kind not in ("", kind) or not data.startswith(row.prefix) or _is_longer_word(data, row.prefix):
+            if not fits(row) or not data.startswith(row.prefix) or _is_longer_word(data, row):
                 continue
             fields = row.read(data)
             if fields is not None:
@@ -126,27 +131,29 @@ class Table:
             raise UnsupportedError
         raise RspError(f"malformed {known.name} packet", 0x16)
 
-    def features(self, kind: str) -> list[str]:
-        """Return what qSupported announces."""
-        return [word for row in self.rows if row.feature and row.kind in ("", kind) for word in row.feature.split(";")]
+    def features(self, fits: Fits) -> list[str]:
+        """Return what qSupported announces: what there is here, and nothing else."""
+        return [word for row in self.rows if row.feature and fits(row) for word in row.feature.split(";")]
 
 
-def _is_longer_word(data: bytes, prefix: bytes) -> bool:
-    """Whether a packet is another word that begins like `prefix`, as qCRC does like qC."""
-    return len(prefix) > 1 and prefix[:1].isalpha() and prefix[-1:].isalpha() and data[len(prefix):len(prefix) + 1].isalnum()
+def _is_longer_word(data: bytes, row: Row) -> bool:
+    """Whether a packet is another word that begins like a row's, as qCRC does like qC."""
+    at = len(row.prefix)
+    ends = row.template[at:at + 1] != "{" and row.prefix[-1:].isalpha()      # no field follows at once
+    return at > 1 and ends and data[at:at + 1].isalnum()
 
 
 TABLE = Table()
 
 
-def packet(template: str, *, feature: str = "", kind: str = "", writes: bool = False,
+def packet(template: str, *, feature: str = "", kind: str = "", needs: str = "", writes: bool = False,
            needs_target: bool = True) -> Callable[[Handler], Handler]:
     """Register the decorated function as the handler of a packet."""
     pattern, readers = _compile(template)
     prefix = re.split(r"[\[{]", template, maxsplit=1)[0].encode()
 
     def register(handler: Handler) -> Handler:
-        TABLE.add(Row(template, handler, pattern, readers, prefix, feature, kind, writes, needs_target))
+        TABLE.add(Row(template, handler, pattern, readers, prefix, feature, kind, needs, writes, needs_target))
         return handler
 
     return register
@@ -166,7 +173,7 @@ def _compile(template: str) -> tuple[re.Pattern[bytes], dict[str, Callable[[byte
 
 async def dispatch(client: Client, data: bytes, table: Table = TABLE) -> Reply:
     """Handle a packet and return its reply; the errors of errors.py come through."""
-    row, fields = table.find(data, client.kind)
+    row, fields = table.find(data, client.fits)
     if row.needs_target:
         client.require_target()
     if row.writes:

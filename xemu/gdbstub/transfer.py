@@ -20,16 +20,13 @@ if TYPE_CHECKING:
     Maker = Callable[[Client, Any, str], str | bytes]
 
 MOST_BRANCHES = 100_000
-#: (object, for which kind) -> what makes it; qSupported announces them
-OBJECTS: dict[str, tuple[str, Maker]] = {}
 
 
-def transferred(name: str, kind: str = "") -> Callable[[Maker], Maker]:
+def transferred(name: str, kind: str = "", needs: str = "") -> Callable[[Maker], Maker]:
     """Register the decorated function as what makes an object: f(client, debugger, annex), on the engine's thread."""
 
     def register(maker: Maker) -> Maker:
-        OBJECTS[name] = kind, maker
-        packet(f"qXfer:{name}:read:{{annex:name}}:{{offset:hex}},{{length:hex}}", feature=f"qXfer:{name}:read+", kind=kind)(
+        packet(f"qXfer:{name}:read:{{annex:annex}}:{{offset:hex}},{{length:hex}}", feature=f"qXfer:{name}:read+", kind=kind, needs=needs)(
             _reader(name, maker))
         return maker
 
@@ -184,14 +181,14 @@ def info_os(_client: Client, debugger: Any, annex: str) -> str:
 
 
 # -- branch trace ----------------------------------------------------------------------------------------------------------
-@packet("Qbtrace:bts", feature="Qbtrace:bts+")
+@packet("Qbtrace:bts", feature="Qbtrace:bts+", needs="branch_trace")
 async def trace_on(client: Client) -> str:
     """Give the branches of the past from now on."""
     client.server.branch_trace = True
     return OK
 
 
-@packet("Qbtrace:off", feature="Qbtrace:off+")
+@packet("Qbtrace:off", feature="Qbtrace:off+", needs="branch_trace")
 async def trace_off(client: Client) -> str:
     """Give them no more."""
     if not client.server.branch_trace:
@@ -200,14 +197,14 @@ async def trace_off(client: Client) -> str:
     return OK
 
 
-@packet("Qbtrace-conf:bts:size={size:hex}", feature="Qbtrace-conf:bts:size+")
+@packet("Qbtrace-conf:bts:size={size:0xhex}", feature="Qbtrace-conf:bts:size+", needs="branch_trace")
 async def trace_size(client: Client, size: int) -> str:
     """Set the size of the trace, in bytes of Intel's format (24 for a branch)."""
     client.server.branch_count = max(1, min(size // 24, MOST_BRANCHES))
     return OK
 
 
-@transferred("btrace")
+@transferred("btrace", needs="branch_trace")
 def branches(client: Client, debugger: Any, annex: str) -> str:
     """Return the blocks that were executed, newest first: all, or those since the last time ("new", "delta")."""
     if not client.server.branch_trace:
@@ -225,7 +222,7 @@ def branches(client: Client, debugger: Any, annex: str) -> str:
     return document("btrace", rows, 'version="1.0"', "btrace.dtd")
 
 
-@transferred("btrace-conf")
+@transferred("btrace-conf", needs="branch_trace")
 def branch_configuration(client: Client, _debugger: Any, _annex: str) -> str:
     """Return how the trace is recorded; an error while it is off, or GDB believes in a recording when it connects."""
     if not client.server.branch_trace:
@@ -234,4 +231,4 @@ def branch_configuration(client: Client, _debugger: Any, _annex: str) -> str:
                     "btrace-conf.dtd")
 
 
-__all__ = ["OBJECTS", "TABLES", "columns", "table_rows", "transferred"]
+__all__ = ["TABLES", "columns", "table_rows", "transferred"]
