@@ -258,7 +258,7 @@ def test_moving(process: Served) -> None:
         > vCont;t
         < OK
     """)
-    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, 2), ("step", 1, False, None),
+    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, None), ("step", 1, False, None),
                               ("cont", False), ("step", 1, True, None), ("cont", True), ("cont", False)]
     assert debugger.registers["pc", 1] == 0x8000
 

@@ -139,11 +139,10 @@ def test_a_packet_that_is_too_long_is_refused_and_nothing_is_kept(served: Served
 
 def hostile(rnd: random.Random) -> bytes:
     """Return bytes that a fuzzer would send: packets, nearly packets, noise."""
-    names = [b"m", b"M", b"X", b"x", b"p", b"P", b"G", b"g", b"Z0,", b"Z2,", b"z", b"H", b"T", b"qXfer:features:read:target.xml:", b"qRcmd,",
-             b"vCont;", b"vFile:open:", b"vFile:pread:", b"qSearch:memory:", b"qCRC:", b"qSupported:", b"QPassSignals:", b"vFlashWrite:",
-             b"qMemoryRegionInfo:", b"QSaveRegisterState", b"qGetTLSAddr:", b"QCatchSyscalls:", b"vRun;", b"qThreadExtraInfo,", b"jThreadsInfo"]
-    pieces = [b"0", b"1", b"ffffffffffffffff", b",", b";", b":", b"=", b"-1", b"p", b".", b"X3,220127", b"cmds:1,", b"zz", b"\x00\xff", b"20000000",
-              b"4", b"deadbeef", b"2f70726f63", b"*", b"}"]
+    names = (b"m M X x p P G g Z0, Z2, z H T qXfer:features:read:target.xml: qRcmd, vCont; vFile:open: vFile:pread: qSearch:memory: qCRC: "
+             b"qSupported: QPassSignals: vFlashWrite: qMemoryRegionInfo: QSaveRegisterState qGetTLSAddr: QCatchSyscalls: vRun; "
+             b"qThreadExtraInfo, jThreadsInfo").split()
+    pieces = [*b"0 1 ffffffffffffffff , ; : = -1 p . X3,220127 cmds:1, zz 20000000 4 deadbeef 2f70726f63 * }".split(), b"\x00\xff", b" "]
     data = rnd.choice(names) + b"".join(rnd.choice(pieces) for _ in range(rnd.randrange(8)))
     match rnd.randrange(8):
         case 0:
@@ -284,7 +283,8 @@ def test_programs_are_started_with_what_was_set() -> None:
     assert line.ask("g") == "E.no program is being debugged"
     assert line.ask("vRun;" + b"bad".hex()) == "E.bad: there is no such file"
     assert line.ask("vRun;" + b"good".hex() + ";" + b"x".hex()).startswith("T05")
-    assert (asked[-1].program, asked[-1].arguments, asked[-1].environment, asked[-1].directory) == ("good", ["x"], {"A": "1", "B": None}, "/")
+    last = asked[-1]
+    assert (last.program, last.arguments, last.environment, last.directory) == ("good", ["x"], {"A": "1", "B": None}, "/")
     assert line.ask("Z0,8000,4") == "OK"
     assert line.ask("vRun;").startswith("T05")              # again
     assert line.ask("vAttach;2a").startswith("T05")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.errors import XemuError
 from xemu.gdbstub import stops
 from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.framing import Decoder, Kind, encode
 from xemu.gdbstub.replies import hexed
 from xemu.gdbstub.table import ThreadId, dispatch
@@ -91,7 +92,7 @@ class Client:
     def description(self) -> Description:
         """The registers."""
         system = self.session.debugger.system
-        return describe(system.arch, fpu=getattr(system, "fpu", True))
+        return describe(system.arch, fpu=fact_or(True, system, "fpu"))
 
     def require_target(self) -> None:
         """Refuse where no program is loaded."""

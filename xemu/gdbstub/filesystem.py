@@ -10,6 +10,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any
 
+from xemu.gdbstub.facts import fact, fact_or
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -32,7 +34,7 @@ class FileSystem:
     def _own(self, path: str) -> str | None:
         """Return what follows /proc/PID/ in a path that means the program."""
         who, _, rest = path.removeprefix("/proc/").partition("/")
-        if not path.startswith("/proc/") or who not in ("self", str(getattr(self.system, "pid", ""))):
+        if not path.startswith("/proc/") or self.system is None or who not in ("self", str(fact_or("", self.system, "pid"))):
             return None
         if rest.startswith("task/"):
             rest = rest[5:].partition("/")[2]
@@ -43,8 +45,7 @@ class FileSystem:
         rest = self._own(path)
         if rest is None:
             return None
-        own = getattr(self.system, "proc_file", None)        # the process knows better, where it does
-        contents = own(rest) if own is not None else None
+        contents = fact_or(None, self.system, "proc_file", rest)        # the process knows better, where it does
         if contents is not None:
             return bytes(contents)
         maker = PROC.get(rest)
@@ -58,9 +59,7 @@ class FileSystem:
         """Return where a link leads; OSError."""
         rest = self._own(path)
         if rest in ("exe", "cwd", "root"):
-            names: dict[str, str] = {"exe": _text(getattr(self.system, "exe_path", "")), "root": "/",
-                                     "cwd": _text(getattr(self.system, "directory", "")) or os.getcwd()}  # noqa: PTH109
-            return names[rest]
+            return "/" if rest == "root" else str(fact_or("/", self.system, {"exe": "exe_path", "cwd": "directory"}[rest]))
         if self.is_made(path):
             raise refused(errno.ENOENT, path)
         return os.readlink(self.find(path, last=False))      # noqa: PTH115
@@ -69,7 +68,7 @@ class FileSystem:
     def find(self, path: str, *, last: bool = True) -> str:
         """Return the host's path of a guest's; `last`: follow a link at the end too. OSError where it may not be read."""
         if self._own(path) == "exe":
-            path = _text(self.system.exe_path)
+            path = str(fact_or("", self.system, "exe_path"))
         elif self.is_made(path):
             raise refused(errno.ENOENT, path)
         if not path.startswith("/"):
@@ -82,8 +81,7 @@ class FileSystem:
         raise refused(errno.EACCES, path)
 
     def _is_program(self, path: str) -> bool:
-        names = {_text(getattr(self.system, name, "") or "") for name in ("exe_path", "exe_host")} - {""}
-        return path in names
+        return self.system is not None and path in {fact_or(None, self.system, name) for name in ("exe_path", "exe_host")}
 
     def _walk(self, path: str, *, last: bool) -> str | None:
         """Follow a path below the sysroot, where absolute links start at the sysroot again; None for one that circles."""
@@ -117,10 +115,6 @@ class FileSystem:
         return descriptor
 
 
-def _text(path: str | bytes) -> str:
-    return os.fsdecode(path)
-
-
 def maps(system: Any) -> bytes:
     """Return the memory map as /proc/PID/maps has it."""
     lines = []
@@ -133,7 +127,7 @@ def maps(system: Any) -> bytes:
 
 def status(system: Any) -> bytes:
     """Return the first lines of /proc/PID/status."""
-    pid, count = getattr(system, "pid", 1), len(list(system.threads()))
+    pid, count = fact_or(1, system, "pid"), len(list(system.threads()))
     return f"Name:\t{system.name[:15]}\nState:\tt (tracing stop)\nTgid:\t{pid}\nPid:\t{pid}\nThreads:\t{count}\n".encode()
 
 
@@ -142,7 +136,7 @@ PROC: dict[str, Callable[[Any], bytes]] = {
     "maps": maps,
     "smaps": maps,
     "status": status,
-    "auxv": lambda system: bytes(system.auxv()),
+    "auxv": lambda system: bytes(fact(system, "auxv")),
     "cmdline": lambda system: b"".join(os.fsencode(word) + b"\0" for word in getattr(system, "arguments", [])),
     "comm": lambda system: os.fsencode(system.name[:15]) + b"\n",
 }

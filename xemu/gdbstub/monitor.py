@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.errors import XemuError
 from xemu.gdbstub.errors import RspError
+from xemu.gdbstub.facts import NoFactError, fact
 from xemu.gdbstub.processes import reset_machine
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.table import packet
@@ -134,10 +135,8 @@ async def monitor(client: Client, text: str) -> str:
 async def _do(client: Client, chosen: Command, arguments: list[str]) -> None:
     try:
         await chosen.handler(Console(client), *arguments)
-    except AttributeError as error:
-        if error.obj in (client.session.debugger, client.session.debugger.system):
-            raise RspError(f"{chosen.name}: there is nothing of the kind here") from None
-        raise
+    except NoFactError:
+        raise RspError(f"{chosen.name}: there is nothing of the kind here") from None
 
 
 # -- the commands ----------------------------------------------------------------------------------------------------------
@@ -158,10 +157,7 @@ async def devices(console: Console) -> None:
 @command("device NAME", "show a device's registers; looking has no effect")
 async def device(console: Console, name: str) -> None:
     """Show a device."""
-    describe = await console.ask(lambda debugger: getattr(debugger.system, "device_text", None))
-    if describe is None:
-        raise RspError("there are no devices here")
-    await console.say(await console.ask(lambda _debugger: describe(name)))
+    await console.say(await console.ask(lambda debugger: fact(debugger.system, "device_text", name)))
 
 
 @command("info TABLE", "show a table: " + ", ".join(TABLES))
@@ -228,6 +224,9 @@ async def trace(console: Console, count: str = "20") -> None:
         raise RspError(f"{count}: not a number")
     number = min(int(count), MOST_BRANCHES)
 
+    if not await console.ask(lambda debugger: hasattr(debugger, "branch_trace")):
+        raise NoFactError("branches")
+
     def describe(debugger: Any) -> str:
         name = getattr(debugger.system, "where", hex)
         return "\n".join(f"{name(begin)} … {end:#x}" for begin, end in list(debugger.branch_trace(number))[:number])
@@ -240,13 +239,13 @@ async def pin(console: Console, name: str, level: str) -> None:
     """Drive a pin."""
     if level not in ("0", "1", "z"):
         raise RspError("a pin is 0, 1 or z")
-    await console.ask(lambda debugger: debugger.system.set_pin(name, None if level == "z" else int(level)))
+    await console.ask(lambda debugger: fact(debugger.system, "set_pin", name, None if level == "z" else int(level)))
 
 
 @command("value NAME NUMBER", "set what a sensor measures: PART.NAME, then the value", writes=True)
 async def value(console: Console, name: str, text: str) -> None:
     """Set what is measured."""
-    await console.ask(lambda debugger: debugger.system.set_value(name, text))
+    await console.ask(lambda debugger: fact(debugger.system, "set_value", name, text))
 
 
 @command("symbols FILE [OFFSET]", "take names from an ELF file, for traces and messages")
@@ -258,8 +257,8 @@ async def symbols(console: Console, path: str, offset: str = "0") -> None:
         raise RspError(f"{offset}: not a number") from None
     if not console.client.server.trusted:
         raise RspError("files are read for clients on this machine only")
-    added = await console.ask(lambda debugger: debugger.system.add_symbols(path, number))
-    await console.say(f"{added} names" if added is not None else "done")
+    added = await console.ask(lambda debugger: fact(debugger.system, "add_symbols", path, number))
+    await console.say(f"{added} names")
 
 
 @command("set step-into-irq SWITCH", "on: a step that enters an interrupt handler stops there", writes=True)

@@ -51,7 +51,7 @@ class Resume:
     def _move(self, debugger: Any) -> Any:
         which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
         if self.how == "r":
-            return debugger.step_range(self.low, self.high, back=self.back, **which)
+            return debugger.step_range(self.low, self.high, back=self.back)
         if self.how == "s":
             return debugger.step(back=self.back, **which)
         return debugger.cont(back=self.back)

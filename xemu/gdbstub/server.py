@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xemu.errors import UsageError, XemuError
 from xemu.gdbstub import packets as _packets  # noqa: F401 - fills the table
 from xemu.gdbstub.client import Client
+from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.filesystem import FileSystem
 from xemu.gdbstub.outcomes import CLOSED, ENDED, LEFT
 
@@ -111,7 +112,7 @@ class Server:
     def process(self) -> int:
         """The process's number; 1 for a machine."""
         system = self.session.debugger.system if self.session is not None else None
-        return getattr(system, "pid", 0) or 1
+        return fact_or(1, system, "pid") or 1
 
     @property
     def filesystem(self) -> FileSystem:

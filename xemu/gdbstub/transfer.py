@@ -7,6 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError
+from xemu.gdbstub.facts import NoFactError, fact, fact_or, rows_of
 from xemu.gdbstub.framing import PACKET_SIZE
 from xemu.gdbstub.replies import OK, chunk, document, element, osdata
 from xemu.gdbstub.signals import SIGTRAP
@@ -84,14 +85,13 @@ def threads(client: Client, debugger: Any, _annex: str) -> str:
 @transferred("auxv", "process")
 def auxiliary_vector(_client: Client, debugger: Any, _annex: str) -> bytes:
     """Return the auxiliary vector."""
-    return bytes(debugger.system.auxv())
+    return bytes(fact(debugger.system, "auxv"))
 
 
 @transferred("exec-file", "process")
 def exec_file(_client: Client, debugger: Any, _annex: str) -> str:
     """Return the program's path, as vFile finds it."""
-    path = debugger.system.exe_path
-    return path.decode("utf-8", "surrogateescape") if isinstance(path, bytes) else str(path)
+    return str(fact(debugger.system, "exe_path"))
 
 
 @transferred("libraries-svr4", "process")
@@ -111,8 +111,7 @@ def libraries(_client: Client, debugger: Any, annex: str) -> str:
 @transferred("siginfo", "process")
 def signal_information(_client: Client, debugger: Any, _annex: str) -> bytes:
     """Return what is known of the signal that stopped the program (siginfo_t)."""
-    maker = getattr(debugger.system, "siginfo", None)
-    data = maker(debugger.stop) if maker is not None else None
+    data = fact_or(None, debugger.system, "siginfo", debugger.stop)
     if data is not None:
         return bytes(data)
     number = debugger.stop.number if debugger.stop.kind.name == "SIGNAL" else SIGTRAP
@@ -144,11 +143,11 @@ def checkpoint_rows(debugger: Any) -> list[dict[str, Any]]:
 
 #: table -> (what it is, how the system gives it)
 TABLES: dict[str, tuple[str, Callable[[Any], Iterable[Any]]]] = {
-    "devices": ("Devices and where they are", lambda d: d.system.devices()),
-    "interrupts": ("Interrupts: enabled, pending, active", lambda d: d.system.interrupts()),
-    "events": ("What is planned, by virtual time", lambda d: d.system.events()),
+    "devices": ("Devices and where they are", rows_of("devices")),
+    "interrupts": ("Interrupts: enabled, pending, active", rows_of("interrupts")),
+    "events": ("What is planned, by virtual time", rows_of("events")),
     "map": ("What is where in the address space", lambda d: d.system.memory_map()),
-    "clocks": ("Clocks", lambda d: d.system.clocks()),
+    "clocks": ("Clocks", rows_of("clocks")),
     "threads": ("Threads or cores", lambda d: d.system.threads()),
     "libraries": ("Code files in memory", lambda d: d.system.libraries()),
     "checkpoints": ("Named places in time", checkpoint_rows),
@@ -159,10 +158,8 @@ def table_rows(debugger: Any, name: str) -> list[dict[str, Any]] | None:
     """Return a table; None where this system has none of that name."""
     try:
         return [columns(row) for row in TABLES[name][1](debugger)]
-    except AttributeError as error:
-        if error.obj in (debugger, debugger.system):
-            return None
-        raise
+    except NoFactError:
+        return None
 
 
 @transferred("osdata")
@@ -173,7 +170,7 @@ def info_os(_client: Client, debugger: Any, annex: str) -> str:
                 if table_rows(debugger, name) is not None]
         return osdata("types", rows)
     if annex == "processes":
-        return osdata(annex, [{"pid": getattr(debugger.system, "pid", 1), "user": "", "command": debugger.system.name, "cores": "0"}])
+        return osdata(annex, [{"pid": fact_or(1, debugger.system, "pid"), "user": "", "command": debugger.system.name, "cores": "0"}])
     found = table_rows(debugger, annex) if annex in TABLES else None
     if found is None:
         raise RspError(f"no table {annex}; `info os` lists them", 0)
