@@ -1,0 +1,109 @@
+"""`xemu gdbserver`: serve a guest to GDB, with gdbserver's own command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from xemu.cli.options import Option, help_text, parse
+from xemu.errors import UsageError, XemuError
+
+if TYPE_CHECKING:
+    from xemu.gdbstub.server import Endpoint, Launch
+
+USAGE = """usage: xemu gdbserver [OPTIONS] COMM PROG [ARGS ...]
+       xemu gdbserver --multi [OPTIONS] COMM
+
+COMM is HOST:PORT (without HOST: this machine only), unix:PATH, or - for standard input and output. PROG is a program of
+another architecture, or firmware (with --machine where the image does not tell)."""
+
+OPTIONS = (
+    Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
+    Option("-M --machine", "NAME|FILE.py", "the board of firmware"),
+    Option("--once", None, "serve one connection only"),
+    Option("--multi", None, "without a program: GDB starts them (target extended-remote, run)"),
+    Option("--attach", None, "not possible: a running program's process is not emulated"),
+    Option("--wrapper", "WORDS", "not possible: a program is started by the emulator itself"),
+    Option("--disable-randomization", None, "fixed addresses (the default)"),
+    Option("--no-disable-randomization", None, "random addresses", key="randomize"),
+    Option("--startup-with-shell", None, "taken and ignored: there is no shell in between"),
+    Option("--no-startup-with-shell", None, "the same"),
+    Option("--debug", None, "print the packets"),
+    Option("--remote-debug", None, "the same", key="debug"),
+    Option("--version", None, "show the version"),
+    Option("-h --help", None, "show this"),
+)
+REFUSED = {
+    "attach": "--attach: only programs that xemu runs can be debugged; xemu gdbserver COMM PROG starts one",
+    "wrapper": "--wrapper is not possible: the emulator starts the program itself; GDB's `set environment` changes its environment",
+}
+
+
+def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """Parse the command line; gdbserver's options with values are taken with `=` too. UsageError."""
+    words = [word for word in arguments if not word.startswith(("--debug=", "--debug-format=", "--debug-file=", "--disable-packet="))]
+    values, rest = parse(OPTIONS, words)
+    for name, text in REFUSED.items():
+        if name in values:
+            raise UsageError(text)
+    if values.get("help") or values.get("version"):
+        return values, rest
+    if not rest:
+        raise UsageError("no COMM given; " + USAGE.partition("\n")[0])
+    if len(rest) == 1 and not values.get("multi"):
+        raise UsageError("no PROG given; with --multi GDB chooses it")
+    return values, rest
+
+
+def open_session(request: Launch, values: dict[str, Any]) -> Any:
+    """Return a session on the program or firmware that a request names."""
+    from xemu.debug.session import Session
+    from xemu.gdbstub.targets import open_target
+
+    debugger = open_target(request.program, request.arguments, machine=values.get("machine"), sysroot=values.get("sysroot"),
+                           environment=request.environment, directory=request.directory, randomize=request.randomize)
+    return Session(debugger)
+
+
+def main(arguments: list[str]) -> int:
+    """Run the command; returns the exit code."""
+    values, words = read_options(arguments)
+    if values.get("help"):
+        sys.stdout.write(help_text(USAGE, OPTIONS))
+        return 0
+    if values.get("version"):
+        from xemu import __version__
+
+        sys.stdout.write(f"GNU gdbserver's command line, served by xemu {__version__}\n")
+        return 0
+    from xemu.gdbstub.server import Launch, Server, parse_endpoint
+    from xemu.gdbstub.stage import Stage
+
+    endpoint = parse_endpoint(words[0])
+    stage = Stage(lambda request: open_session(request, values))
+    server = Server(launch=stage.launch, once=bool(values.get("once")), multi=bool(values.get("multi")), sysroot=values.get("sysroot"),
+                    log=_print if values.get("debug") else None, say=_print)
+    if len(words) > 1:
+        server.request = Launch(words[1], words[2:], randomize=bool(values.get("randomize")))
+        try:
+            server.adopt(stage.open(server.request))
+        except XemuError as error:
+            sys.stderr.write(f"{error}\nExiting\n")              # gdbserver's exit code is 1
+            return 1
+        _print(f"Process {words[1]} created; pid = {server.process}")
+    for place in server.listen(endpoint):
+        _print(listening(place))
+    stage.run(server)
+    return 0
+
+
+def listening(place: Endpoint) -> str:
+    """Return gdbserver's words about where it listens."""
+    if place.kind == "tcp":
+        return f"Listening on port {place.port}"
+    return f"Listening on {place.host}" if place.kind == "unix" else "Remote debugging using stdio"
+
+
+def _print(text: str) -> None:
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()

@@ -1,0 +1,168 @@
+"""What the stub tells of a guest beyond what `System` has: numbers and files of a process, devices and interrupts of a machine.
+
+A system that has something of the name itself is asked first.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+
+class NoFactError(LookupError):
+    """There is nothing of the kind in this guest."""
+
+
+# -- a process -----------------------------------------------------------------------------------------------------------
+def _proc_file(system: Any, name: str) -> bytes | None:
+    process = system.process
+    contents: bytes | None = process.proc.contents(b"/proc/self/" + os.fsencode(name))
+    return contents
+
+
+# -- a machine -----------------------------------------------------------------------------------------------------------
+def devices(system: Any) -> list[dict[str, Any]]:
+    """Return devices with their addresses and interrupts."""
+    from xemu.hw.device import Device
+
+    rows = []
+    for name, part in system.machine.parts.items():
+        if isinstance(part, Device) and part.at is not None:
+            what = (type(part).__doc__ or "").partition("\n")[0]
+            rows.append({"name": name, "start": part.at, "end": part.at + part.size, "what": what})
+    return sorted(rows, key=lambda row: int(row["start"]))
+
+
+def device_text(system: Any, name: str) -> str:
+    """Return a device's registers with their fields; MachineError for an unknown one."""
+    from xemu.errors import MachineError
+
+    device = system.machine[name]
+    registers = getattr(type(device), "registers", None)
+    if not registers:
+        raise MachineError(f"{name} has no registers")
+    lines = []
+    for register in registers:
+        for i in range(register.count or 1):
+            offset = register.offset + i * register.stride
+            value = device.peek(offset, register.width // 8)
+            title = f"{register.name}[{i}]" if register.count else register.name
+            shown = "-" if value is None else f"{value:0{register.width // 4}x}"
+            lines.append(f"{device.at + offset:08x}  {title:12} {shown:>8}  {_fields(register, value or 0)}".rstrip())
+    return "\n".join(lines)
+
+
+def _fields(register: Any, value: int) -> str:
+    words = []
+    for name, spec in register.fields.items():
+        bits = (value & spec.mask) >> spec.low
+        known = next((word for word, number in spec.names.items() if number == bits), None)
+        if spec.high == spec.low:
+            words += [name] if bits else []
+        elif name != "VALUE":
+            words.append(f"{name}={known or f'{bits:x}'}")
+    return " ".join(words)
+
+
+def interrupts(system: Any) -> list[dict[str, Any]]:
+    """Return exceptions that are enabled, pending or active; NoFactError where the processor is another kind."""
+    from xemu.hw.cortex_m.describe import exception_name
+
+    cpu = system.machine.cpu
+    if not hasattr(cpu, "pending"):
+        raise NoFactError("interrupts")
+    active, rows = int(getattr(cpu, "active", 0)), []
+    for number in range(1, len(cpu.priority)):
+        bits = {"enabled": cpu.enabled >> number & 1, "pending": cpu.pending >> number & 1, "active": active >> number & 1}
+        if number >= 16 and not any(bits.values()):
+            continue
+        rows.append({"number": number, "name": exception_name(number), "priority": cpu.priority[number]}
+                    | {name: "yes" if bit else "" for name, bit in bits.items()})
+    return rows
+
+
+def events(system: Any) -> list[dict[str, Any]]:
+    """Return what is planned, soonest first."""
+    machine, rows = system.machine, []
+    for event in sorted(machine.events.heap):
+        if event.action is not None:
+            owner = getattr(event.action, "__self__", None)
+            name = getattr(event.action, "__qualname__", repr(event.action))
+            rows.append({"beat": event.beat, "in": f"{(event.beat - machine.now) / machine.rate * 1e6:.3f} us",
+                         "what": f"{getattr(owner, 'name', '')} {name}".strip()})
+    return rows
+
+
+def clocks(system: Any) -> list[dict[str, Any]]:
+    """Return the machine's clock and where it stands."""
+    machine = system.machine
+    return [{"name": "cpu", "hertz": machine.rate, "beats": machine.now, "seconds": f"{machine.seconds:.9f}"}]
+
+
+def _set_pin(system: Any, name: str, level: int | None) -> None:
+    from xemu.hw.start import set_pin
+
+    set_pin(system.machine, name, level)
+
+
+def _set_value(system: Any, name: str, text: str) -> None:
+    from xemu.hw.start import set_value
+
+    set_value(system.machine, name, text)
+
+
+def _add_symbols(system: Any, path: str, offset: int) -> int:
+    from xemu.loaders.symbols import load_symbols
+
+    table = load_symbols(path, offset=offset)
+    system.machine.symbols.insert(0, table)
+    return len(table)
+
+
+#: kind of system -> fact -> how it is found
+FACTS: dict[str, dict[str, Callable[..., Any]]] = {
+    "process": {
+        "pid": lambda system: system.process.pids.own(),
+        "exe_path": lambda system: os.fsdecode(system.process.exe),
+        "exe_host": lambda system: os.fsdecode(system.process.exe_host),
+        "auxv": lambda system: system.process.proc.auxv(),
+        "proc_file": _proc_file,
+        "directory": lambda _system: os.getcwd(),  # noqa: PTH109
+    },
+    "machine": {
+        "pid": lambda _system: 1, "devices": devices, "device_text": device_text, "interrupts": interrupts, "events": events,
+        "clocks": clocks, "set_pin": _set_pin, "set_value": _set_value, "add_symbols": _add_symbols,
+        "fpu": lambda system: bool(getattr(system.machine.cpu, "fpu", True)),
+    },
+}
+
+
+def fact(system: Any, name: str, *arguments: Any) -> Any:
+    """Return what is known; NoFactError. The engine's thread calls it."""
+    own = getattr(system, name, None)
+    if own is not None:
+        return own(*arguments) if callable(own) else own
+    maker = FACTS.get(system.kind, {}).get(name)
+    if maker is None or not hasattr(system, system.kind):
+        raise NoFactError(name)
+    return maker(system, *arguments)
+
+
+def fact_or(default: Any, system: Any, name: str, *arguments: Any) -> Any:
+    """Return what is known, or a default."""
+    try:
+        return fact(system, name, *arguments)
+    except NoFactError:
+        return default
+
+
+def rows_of(name: str) -> Callable[[Any], Iterable[Any]]:
+    """Return what gives a table of a debugger's system."""
+    def rows(debugger: Any) -> Iterable[Any]:
+        found: Iterable[Any] = fact(debugger.system, name)
+        return found
+
+    return rows

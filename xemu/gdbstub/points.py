@@ -1,0 +1,173 @@
+"""Break- and watchpoints (Z, z), with conditions and commands that are evaluated here; catching system calls; signals."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from xemu.gdbstub import agent
+from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.replies import OK
+from xemu.gdbstub.signals import to_linux
+from xemu.gdbstub.table import packet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.gdbstub.client import Client
+
+SOFTWARE, HARDWARE = 0, 1
+#: Z number -> which accesses stop
+WATCHED = {2: "w", 3: "r", 4: "a"}
+LONGEST_WATCH = 1 << 32
+FEATURES = "swbreak+;hwbreak+;ConditionalBreakpoints+;BreakpointCommands+"
+
+
+@packet("Z{kind:hex},{address:hex},{length:hex}[;{rest:binary}]", feature=FEATURES, writes=True)
+async def insert(client: Client, kind: int, address: int, length: int, rest: bytes | None) -> str:
+    """Set a point. The same again changes nothing but its condition and commands."""
+    setter = _setter(client, kind, address, length, rest or b"")
+    key = (kind, address, length)
+    old = client.points.pop(key, None)
+
+    def change(debugger: Any) -> Any:
+        if old is not None:
+            debugger.delete(old)
+        return setter(debugger)
+
+    client.points[key] = await client.ask(change)
+    return OK
+
+
+@packet("z{kind:hex},{address:hex},{length:hex}", writes=True)
+async def remove(client: Client, kind: int, address: int, length: int) -> str:
+    """Remove a point; one that is not there is no error."""
+    if kind > max(WATCHED):
+        raise UnsupportedError
+    point = client.points.pop((kind, address, length), None)
+    if point is not None:
+        await client.ask(lambda debugger: debugger.delete(point))
+    return OK
+
+
+def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -> Callable[[Any], Any]:
+    """Return what sets the point, on the engine's thread."""
+    conditions, commands = split(rest)
+    if kind in WATCHED:
+        if not 0 < length <= LONGEST_WATCH:
+            raise RspError(f"a watchpoint on {length} bytes", 0x16)
+        return lambda debugger: debugger.watch(address, length, WATCHED[kind], owner=client.owner)
+    if kind not in (SOFTWARE, HARDWARE):
+        raise UnsupportedError
+    description = client.description
+    condition = _condition(conditions, description.name_of)
+    texts = _texts(commands, description.name_of)
+
+    def insert_breakpoint(debugger: Any) -> Any:
+        action = partial(_print, client, debugger, texts) if texts else None
+        return debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
+
+    return insert_breakpoint
+
+
+def _condition(codes: list[bytes], names: agent.Names) -> agent.Expression | None:
+    """Return the condition; None (stop always, GDB looks itself then) where it cannot be expressed."""
+    try:
+        return agent.any_of([agent.translate(code, names) for code in codes])
+    except agent.AgentError:
+        return None
+
+
+def _texts(codes: list[bytes], names: agent.Names) -> tuple[agent.Text, ...]:
+    try:
+        return tuple(text for code in codes for text in agent.translate_command(code, names))
+    except agent.AgentError as error:
+        raise RspError(f"this command cannot be done here: {error}; use `set dprintf-style gdb`", 0x16) from None
+
+
+def _print(client: Client, debugger: Any, texts: tuple[agent.Text, ...]) -> None:
+    """Do the action of a log point, on the engine's thread."""
+    client.server.print_for(client, b"".join(text.text(debugger.read_register, debugger.read_memory) for text in texts))
+
+
+def split(rest: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Return the bytecode of the conditions and of the commands: `X5,…X7,…;cmds:0,X9,…`."""
+    conditions, _, commands = rest.partition(b"cmds:")
+    persistent, _, commands = commands.partition(b",")
+    if len(persistent) > 1 or persistent not in (b"", b"0", b"1"):
+        raise RspError("malformed list of commands", 0x16)
+    return _codes(conditions.rstrip(b";")), _codes(commands)
+
+
+def _codes(text: bytes) -> list[bytes]:
+    codes = []
+    while text:
+        if not text.startswith(b"X"):
+            raise RspError("malformed agent expression", 0x16)
+        length, comma, text = text[1:].partition(b",")
+        try:
+            count = int(length, 16)
+            code = bytes.fromhex(text[:2 * count].decode())
+        except ValueError:
+            raise RspError("malformed agent expression", 0x16) from None
+        if not comma or len(code) != count:
+            raise RspError("an agent expression is shorter than announced", 0x16)
+        codes.append(code)
+        text = text[2 * count:].lstrip(b";")
+    return codes
+
+
+# -- system calls and signals --------------------------------------------------------------------------------------------
+
+
+@packet("QCatchSyscalls:{switch:hex}[;{numbers:name}[;{more:text}]]", feature="QCatchSyscalls+", kind="process", writes=True)
+async def catch_syscalls(client: Client, switch: int, numbers: str | None, more: str | None) -> str:
+    """Stop at all system calls, at some, or at none."""
+    try:
+        wanted = {int(text, 16) for text in ";".join(filter(None, (numbers, more))).split(";") if text} or None
+    except ValueError:
+        raise RspError("malformed list of system calls", 0x16) from None
+    await _catch(client, "syscall", bool(switch), wanted)
+    return OK
+
+
+async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None) -> None:
+    old = client.catches.pop(kind, None)
+
+    def change(debugger: Any) -> Any:
+        if old is not None:
+            debugger.delete(old)
+        return debugger.catch(kind, detail, owner=client.owner) if wanted else None
+
+    point = await client.ask(change)
+    if point is not None:
+        client.catches[kind] = point
+
+
+async def catch_events(client: Client) -> None:
+    """Stop at forks and execs, if this client wants to be told of them."""
+    for kind in ("fork", "vfork", "exec"):
+        if f"{kind}-events+" in client.offered and client.kind == "process" and kind not in client.catches:
+            await _catch(client, kind, wanted=True)
+
+
+def _signals(text: str) -> set[int]:
+    try:
+        return {to_linux(int(number, 16)) for number in text.split(";") if number} - {0}
+    except ValueError:
+        raise RspError("malformed list of signals", 0x16) from None
+
+
+@packet("QPassSignals:{signals:text}", feature="QPassSignals+", kind="process", writes=True)
+async def pass_signals(client: Client, signals: str) -> str:
+    """Deliver these signals without a stop."""
+    wanted = _signals(signals)
+    await client.ask(lambda debugger: setattr(debugger, "pass_signals", wanted))
+    return OK
+
+
+@packet("QProgramSignals:{signals:text}", feature="QProgramSignals+", kind="process", writes=True)
+async def program_signals(_client: Client, signals: str) -> str:
+    """Take note of the signals that the program may get; all do."""
+    _signals(signals)
+    return OK
