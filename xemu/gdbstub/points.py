@@ -14,6 +14,7 @@ from xemu.gdbstub.table import packet
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xemu.debug.expressions import Expression
     from xemu.gdbstub.client import Client
 
 SOFTWARE, HARDWARE = 0, 1
@@ -70,7 +71,7 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
     return insert_breakpoint
 
 
-def _condition(codes: list[bytes], names: agent.Names) -> agent.Expression | None:
+def _condition(codes: list[bytes], names: agent.Names) -> Expression | None:
     """Return the condition; None (stop always, GDB looks itself then) where it cannot be expressed."""
     try:
         return agent.any_of([agent.translate(code, names) for code in codes])
