@@ -8,7 +8,7 @@ import sys
 import time
 from typing import Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import GDB, Option, help_text, parse
 from xemu.errors import UsageError, XemuError
 
 USAGE = """usage: xemu boot [OPTIONS] IMAGE
@@ -86,6 +86,9 @@ OPTIONS = (
     Option("--uart", "[N=]WHERE", "connect UART N (number or name): stdio, pty, tcp:[HOST:]PORT, a file, none; "
            "else the first one used goes to stdio", repeat=True),
     Option("--uart-timing", None, "sending takes the time of the bits, and a byte that comes too soon is an overrun"),
+    GDB,
+    Option("-s", None, "the same as --gdb 1234", key="gdb_here"),
+    Option("-S", None, "with a debugger: wait for it before the first instruction", key="wait"),
     Option("--until", "text:WORDS", "end with 0 when a UART or the semihosting console has printed this, with 1 if that never happens",
            read=condition, repeat=True),
     Option("--fail-on", "text:WORDS", "end with 1 when this has been printed", read=condition, repeat=True),
@@ -159,6 +162,10 @@ def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
         raise UsageError(f"one image, not {len(words)}: {words[0]}, {words[1]}; more are loaded with --load FILE")
     if values.get("no_jit") and values.get("eager_jit"):
         raise UsageError("--no-jit and --eager-jit exclude each other")
+    if values.pop("gdb_here", False):
+        values.setdefault("gdb", GDB.bare)
+    if values.get("wait") and "gdb" not in values:
+        raise UsageError("-S waits for a debugger: give -s or --gdb PLACE too")
     if values.get("fast") and values.get("speed"):
         raise UsageError("--fast and --speed exclude each other")
     return values, words

@@ -297,7 +297,7 @@ class Run:
                 factor = 1.0 if any(port.person and port.target is not None for port in hub.ports) else 0.0
             if factor:
                 hub.pace = Pace(self.machine, factor)
-            stop = self._run(hub)
+            stop = self._debug(hub) if "gdb" in self.values else self._run(hub)
             return self._finish(stop)
         finally:
             hub.close()
@@ -320,6 +320,18 @@ class Run:
                 return hub.ending or stop
             hub.keep_pace()
         return hub.ending
+
+    def _debug(self, hub: Hub) -> Stop:
+        """Serve the machine to debuggers."""
+        from xemu.debug.debugger import Debugger
+        from xemu.debug.machine import MachineSystem
+        from xemu.debug.session import Session
+        from xemu.gdbstub.stage import serve_machine
+
+        session = Session(Debugger(MachineSystem(self.machine, hub)))
+        session.interrupted = lambda: hub.ending is not None
+        code = serve_machine(session, self.values["gdb"], stopped=bool(self.values.get("wait")))
+        return hub.ending or Stop("exit", code)
 
     def _finish(self, stop: Stop) -> int:
         """Say why it ended and return the exit code."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Option:
     """One option: names, what its value is called (None: a switch), how to read it, help."""
 
-    __slots__ = ("environment", "help", "key", "metavar", "names", "read", "repeat")
+    __slots__ = ("bare", "environment", "help", "key", "metavar", "names", "read", "repeat", "takes")
 
     def __init__(
         self,
@@ -29,8 +29,13 @@ class Option:
         read: Callable[[str], Any] = str,
         repeat: bool = False,
         environment: str = "",
+        bare: str = "",
+        takes: Callable[[str], bool] | None = None,
     ) -> None:
-        """`names`: "-L --sysroot"; `key`: where the value goes (from the long name if left out)."""
+        """`names`: "-L --sysroot"; `key`: where the value goes (from the long name if left out).
+
+        `bare`: the value where none is given; then the next word is taken for one only if `takes` says so.
+        """
         self.names = names.split()
         self.metavar = metavar
         self.help = help_
@@ -38,6 +43,8 @@ class Option:
         self.read = read
         self.repeat = repeat
         self.environment = environment
+        self.bare = bare
+        self.takes = takes
 
 
 def parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
@@ -64,7 +71,9 @@ def parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, An
                 raise UsageError(f"{name} takes no value")
             values[option.key] = values.get(option.key, 0) + 1 if option.repeat else True
             continue
-        if not separator:
+        if not separator and option.bare:
+            text = words.pop(0) if words and option.takes is not None and option.takes(words[0]) else option.bare
+        elif not separator:
             if not words:
                 raise UsageError(f"{name} needs a value: {name} {option.metavar}")
             text = words.pop(0)
@@ -92,3 +101,13 @@ def help_text(usage: str, options: Sequence[Option]) -> str:
     rows = [(", ".join(o.names) + (f" {o.metavar}" if o.metavar else ""), o.help) for o in options]
     width = max(len(left) for left, _ in rows)
     return usage + "\n\n" + "\n".join(f"  {left:{width}}  {right}" for left, right in rows) + "\n"
+
+
+def is_place(word: str) -> bool:
+    """Whether a word is where a debugger may connect (PORT, HOST:PORT, unix:PATH), not a file's name."""
+    _, colon, port = word.rpartition(":")
+    return word.startswith("unix:") or (port.isdecimal() and (bool(colon) or len(port) == len(word)))
+
+
+#: common to the commands that run a guest
+GDB = Option("-g --gdb", "[PLACE]", "wait for GDB at PORT, HOST:PORT or unix:PATH (1234)", bare="1234", takes=is_place)

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import GDB, Option, help_text, parse
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ OPTIONS = (
     Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of the guest", repeat=True),
     Option("-0 --argv0", "TEXT", "argv[0] of the program"),
     Option("--strace", None, "print every system call to standard error"),
+    GDB,
     Option("--timeout", "SECONDS", "end the program after so much real time", read=_seconds),
     Option("--timeout-exit-code", "CODE", "exit code of --timeout and --max-insns (124)", read=_exit_code),
     Option("--max-insns", "COUNT", "end the program after so many instructions", read=_count),
@@ -137,9 +138,21 @@ def main(arguments: list[str]) -> int:
         argv[0] = os.fsencode(values["argv0"])
     started = time.perf_counter()
     process.load(program, argv, environment(values.get("env", [])))
+    if "gdb" in values:
+        return _debug(process, values)
     end = process.run()
     _finish(process, options, time.perf_counter() - started)
     return 128 + end.signal if end.signal else end.status
+
+
+def _debug(process: Process, values: dict[str, Any]) -> int:
+    """Serve the program to a debugger from its first instruction on."""
+    from xemu.debug.debugger import Debugger
+    from xemu.debug.process import ProcessSystem
+    from xemu.debug.session import Session
+    from xemu.gdbstub.stage import serve_program
+
+    return serve_program(Session(Debugger(ProcessSystem(process))), values["gdb"], sysroot=values.get("sysroot"))
 
 
 def _read(arguments: list[str]) -> tuple[Options, dict[str, Any], list[str]]:

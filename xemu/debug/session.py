@@ -47,6 +47,7 @@ class Session:
         self._work = threading.Condition()
         self._closed = False
         self._listeners: list[Listener] = []
+        self.interrupted: Callable[[], bool] = lambda: False         # whether something outside ends the session
         self._thread: int | None = None
         debugger.on_slice = self._do_calls
 
@@ -101,12 +102,14 @@ class Session:
         self._thread = threading.get_ident()
         while True:
             with self._work:
-                while not self._calls and self._motion is None and not self._closed:
-                    self._work.wait(0.5)                # signals of the main thread are noticed between waits
+                while not self._calls and self._motion is None and not self._closed and not self.interrupted():
+                    self._work.wait(0.2)                # signals of the main thread are noticed between waits
                 motion, self._motion = self._motion, None
-                closed = self._closed
+                closed = self._closed = self._closed or self.interrupted()
             self._do_calls()
-            if motion is not None:
+            if motion is not None and closed:
+                motion[1].set_exception(ControlError("the session is over"))
+            elif motion is not None:
                 self._move(*motion)
             elif closed:
                 self._tell(Ended())
