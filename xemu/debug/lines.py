@@ -17,7 +17,8 @@ from xemu.debug.line_program import END, PROLOGUE_END, STATEMENT, line_header, l
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.debug.dwarf import Die, Dwarf, Unit
+    from xemu.debug.dwarf import Dwarf
+    from xemu.debug.dwarf_unit import Die, Unit
     from xemu.debug.line_program import LineHeader, LineTable
 
 _VARIABLES = {TAG.variable, TAG.formal_parameter}
@@ -240,7 +241,7 @@ class Lines:
 
     def _collect(self, outer: Die, found: list[Function], depth: int) -> None:
         """Gather functions, also those declared in namespaces, classes and other functions (GNU C)."""
-        from xemu.debug.dwarf import SCOPES
+        from xemu.debug.dwarf_unit import SCOPES
 
         for die in outer.children():
             if die.tag == TAG.subprogram:

@@ -12,7 +12,7 @@ from xemu.debug.values import Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.debug.dwarf import Die, Unit
+    from xemu.debug.dwarf_unit import Die, Unit
     from xemu.debug.symbols import Module
     from xemu.debug.variables import Scope
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from xemu.debug.architectures import Architecture
-    from xemu.debug.dwarf import Die
+    from xemu.debug.dwarf_unit import Die
     from xemu.debug.symbols import Module, Modules, ReadMemory
     from xemu.debug.unwind import Frame
 
