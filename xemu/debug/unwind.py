@@ -288,8 +288,10 @@ class Unwinding:
         thumb = state.mode == "thumb"
         if state.exact and (step := self._leaving(state, pc)) is not None:
             return step
-        if state.exact and module is not None and module.is_stub(pc):
-            return self._by_shape(state, arm_prologue.StackShape(), "link register")
+        stub = module.stub_start(pc) if state.exact and module is not None else None
+        if stub is not None:
+            shape = arm_prologue.prologue(self.memory, stub, pc, thumb=thumb)
+            return self._by_shape(state, shape, "link register") if shape is not None else None
         function = module.function(pc if state.exact else pc - 1) if module else None
         if function is not None and (function.end > pc or function.end == function.start):
             start = function.start
