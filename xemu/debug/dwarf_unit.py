@@ -200,7 +200,7 @@ class Die:
         while depth:
             die = self.unit.entry(at)
             if die is None:
-                depth, at = depth - 1, self.unit.after_null
+                depth, at = depth - 1, at + 1
             else:
                 depth, at = depth + die.has_children, die.after
         return at
@@ -235,7 +235,6 @@ class Unit:
         elif self.type in (UT.skeleton, UT.split_compile):
             self.signature, at = self.form.u8(data, at)
         self.first = at
-        self.after_null = 0
         self.skeleton: Unit | None = None           # of a split unit: the one in the program
         self._codes: Abbreviations | None = None
         self._top: Die | None = None
@@ -246,13 +245,12 @@ class Unit:
 
     # -- entries -----------------------------------------------------------------------------------------------------------
     def entry(self, at: int) -> Die | None:
-        """Decode the entry at an offset of the section; None for the null that ends a list (see `after_null`)."""
+        """Decode the entry at an offset of the section; None for the null that ends a list (one byte)."""
         data, start = self.data, at
         if not self.first <= at < self.end:
             raise DamagedError(f"an entry at {at:#x}, outside of its unit")
         code, at = uleb(data, at)
         if not code:
-            self.after_null = at
             return None
         if self._codes is None:
             self._codes = self.dwarf.abbreviations(self.abbreviations_at)

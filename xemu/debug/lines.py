@@ -342,7 +342,7 @@ class Lines:
         at, end, unit = outer.after, outer.end(), outer.unit
         while outer.has_children and at < end:
             die = unit.entry(at)
-            at = unit.after_null if die is None else die.after
+            at = at + 1 if die is None else die.after
             if die is not None and die.tag == TAG.inlined_subroutine:
                 yield die
 
