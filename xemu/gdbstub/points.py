@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub import agent
 from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.general import told_events
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.signals import to_linux
 from xemu.gdbstub.table import packet
@@ -147,8 +148,8 @@ async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None) ->
 
 async def catch_events(client: Client) -> None:
     """Stop at forks and execs, if this client wants to be told of them."""
-    for kind in ("fork", "vfork", "exec"):
-        if f"{kind}-events+" in client.offered and client.kind == "process" and kind not in client.catches:
+    for kind in told_events(client):
+        if f"{kind}-events+" in client.offered and kind not in client.catches:
             await _catch(client, kind, wanted=True)
 
 

@@ -12,6 +12,7 @@ import os
 import socket
 import sys
 import threading
+import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +30,18 @@ if TYPE_CHECKING:
 #: kinds of stops from which a program does not go on by itself
 OVER = ("EXITED", "KILLED", "LOCKUP", "IDLE", "STRICT")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+#: servers of this process, whose sockets a forked guest must not keep open
+SERVERS: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for server in SERVERS:
+        server.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Endpoint(NamedTuple):
@@ -95,6 +108,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._main, name="gdbstub", daemon=True)
         self.adopt(session)
+        SERVERS.add(self)
 
     # -- the program -----------------------------------------------------------------------------------------------------
     def adopt(self, session: Any) -> None:
@@ -161,7 +175,11 @@ class Server:
             if not done.cancelled() and done.exception() is None and self.finished.done():
                 session.close()
 
-        session.start(lambda debugger: debugger.cont()).add_done_callback(ended)
+        def motion(debugger: Any) -> Any:
+            debugger.pass_signals = frozenset(range(1, 65))       # nobody looks at them now
+            return debugger.cont()
+
+        session.start(motion).add_done_callback(ended)
 
     def end_session(self) -> None:
         """End the program."""
@@ -271,6 +289,17 @@ class Server:
         for endpoint in self.endpoints:
             if endpoint.kind == "unix":
                 _remove_stale(endpoint.host)
+
+    def abandon(self) -> None:
+        """Close the sockets in a forked child, which runs without a debugger."""
+        numbers = [handle.fileno() for server in self._servers for handle in getattr(server, "sockets", ())]
+        for client in self.clients:
+            handle = client.writer.get_extra_info("socket")
+            if handle is not None:
+                numbers.append(handle.fileno())
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                os.close(number)
 
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.replies import hexed, register_text
 from xemu.gdbstub.signals import SIGINT, SIGKILL, SIGTRAP, to_gdb
 
@@ -47,7 +48,8 @@ def _fork(word: str) -> Reason:
 
 
 def _exec(client: Client, stop: Any) -> str:
-    return f"exec:{hexed(stop.name)};" if "exec-events+" in client.offered else ""
+    path = stop.name or fact_or("", client.session.debugger.system, "exe_path")
+    return f"exec:{hexed(path)};" if "exec-events+" in client.offered else ""
 
 
 #: kind of a stop -> the word about it in a `T` packet
