@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import os
 import socket
+import stat
 import sys
 import threading
 import weakref
@@ -91,6 +92,7 @@ class Server:
         self.once, self.multi, self.sysroot = once, multi, sysroot
         self.leaves = leaves and not multi           # serving ends with the program: when it is killed, detached from, or has ended
         self.attached = attached                     # whether the program was there before: GDB then leaves it alone when it quits
+        self.stdio: tuple[int, int] | None = None    # descriptors to use instead of standard input and output
         self.say, self.log = say or _to_standard_error, log
         self.request = Launch()
         self.branch_trace, self.branch_count = False, 10_000
@@ -275,11 +277,17 @@ class Server:
 
     async def _stdio(self) -> None:
         """Serve standard input and output as one client."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
-        await self._connected(reader, asyncio.StreamWriter(transport, protocol, None, loop))
+        source, sink = self.stdio or (0, 1)
+        if stat.S_ISSOCK(os.fstat(source).st_mode):          # GDB's `target remote | COMMAND`: one socket for both ways
+            streams = await asyncio.open_connection(sock=socket.socket(fileno=source))
+        else:
+            loop = asyncio.get_running_loop()
+            reader = asyncio.StreamReader()
+            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", buffering=0))
+            pipe = os.fdopen(sink, "wb", buffering=0)
+            transport, protocol = await loop.connect_write_pipe(lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), pipe)
+            streams = reader, asyncio.StreamWriter(transport, protocol, None, loop)
+        await self._connected(*streams)
         self.finish(LEFT)
 
     def _stop_listening(self) -> None:
