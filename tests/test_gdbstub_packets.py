@@ -373,8 +373,8 @@ def test_documents_are_well_formed(process: Served, machine: Served) -> None:
     names = [row.get("name") for row in ET.fromstring(read_object(line, "threads"))]
     assert names == ["main", "worker <&>"]
     libraries = ET.fromstring(read_object(line, "libraries-svr4"))
-    assert (libraries.get("main-lm"), [row.get("name") for row in libraries]) == ("0x100", ["/lib/libc.so.6"])
-    assert len(ET.fromstring(read_object(line, "libraries-svr4", "start=200;prev=100"))) == 1
+    assert (libraries.get("main-lm"), [row.get("name") for row in libraries]) == ("0x20000460", ["/lib/libc.so.6"])
+    assert len(ET.fromstring(read_object(line, "libraries-svr4", "start=20000480;prev=20000460"))) == 1
     memory = ET.fromstring(read_object(other, "memory-map"))
     assert [row.get("type") for row in memory] == ["flash", "ram", "ram"]
     assert memory[0][0].text == "0x400"

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub import agent
 from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.general import told_events
 from xemu.gdbstub.replies import OK
-from xemu.gdbstub.signals import to_linux
 from xemu.gdbstub.table import packet
 
 if TYPE_CHECKING:
@@ -147,14 +147,14 @@ async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None) ->
 
 async def catch_events(client: Client) -> None:
     """Stop at forks and execs, if this client wants to be told of them."""
-    for kind in ("fork", "vfork", "exec"):
-        if f"{kind}-events+" in client.offered and client.kind == "process" and kind not in client.catches:
+    for kind in told_events(client):
+        if f"{kind}-events+" in client.offered and kind not in client.catches:
             await _catch(client, kind, wanted=True)
 
 
-def _signals(text: str) -> set[int]:
+def _signals(client: Client, text: str) -> set[int]:
     try:
-        return {to_linux(int(number, 16)) for number in text.split(";") if number} - {0}
+        return {client.meant_signal(int(number, 16)) for number in text.split(";") if number} - {0}
     except ValueError:
         raise RspError("malformed list of signals", 0x16) from None
 
@@ -162,13 +162,13 @@ def _signals(text: str) -> set[int]:
 @packet("QPassSignals:{signals:text}", feature="QPassSignals+", kind="process", writes=True)
 async def pass_signals(client: Client, signals: str) -> str:
     """Deliver these signals without a stop."""
-    wanted = _signals(signals)
+    wanted = _signals(client, signals)
     await client.ask(lambda debugger: setattr(debugger, "pass_signals", wanted))
     return OK
 
 
 @packet("QProgramSignals:{signals:text}", feature="QProgramSignals+", kind="process", writes=True)
-async def program_signals(_client: Client, signals: str) -> str:
+async def program_signals(client: Client, signals: str) -> str:
     """Take note of the signals that the program may get; all do."""
-    _signals(signals)
+    _signals(client, signals)
     return OK
