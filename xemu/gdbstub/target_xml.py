@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from xemu.core.state import StateLayout
 
 
+TIME = "org.xemu.time"
+
+
 @dataclass(frozen=True)
 class Register:
     """One register as the remote protocol has it."""
@@ -66,6 +69,8 @@ class Feature:
             yield "  " + kind.xml()
         for register in self.registers:
             row = {"name": register.name, "bitsize": register.bits, "type": register.kind, "regnum": register.number}
+            if self.name == TIME:
+                row["save-restore"] = "no"          # GDB's calls of functions put back what can be written
             yield "  " + element("reg", row | ({"group": register.group} if register.group else {}))
         yield "</feature>"
 
@@ -170,7 +175,7 @@ def _vfp(numbers: Numbering, layout: StateLayout, count: int) -> Feature:
 
 def _time(numbers: Numbering) -> Feature:
     """Where in the run the program stands: `print $insns`."""
-    return numbers.feature("org.xemu.time", numbers.registers("insns", 64, kind="uint64", group="system"))
+    return numbers.feature(TIME, numbers.registers("insns", 64, kind="uint64", group="system"))
 
 
 def arm() -> Description:
