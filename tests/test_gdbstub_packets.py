@@ -370,6 +370,9 @@ def test_documents_are_well_formed(process: Served, machine: Served) -> None:
 
     line, other = process.connect(), machine.connect()
     assert ET.fromstring(read_object(line, "features", "target.xml")).findtext("osabi") == "GNU/Linux"
+    time = ET.fromstring(read_object(line, "features", "target.xml")).find(".//reg[@name='insns']")
+    assert time is not None
+    assert time.get("save-restore") == "no"  # GDB writes all others back after a call of the program's functions
     names = [row.get("name") for row in ET.fromstring(read_object(line, "threads"))]
     assert names == ["main", "worker <&>"]
     libraries = ET.fromstring(read_object(line, "libraries-svr4"))

@@ -130,7 +130,7 @@ class CodePage:
 
     def record(self, pc: int) -> int:
         """Return the address of the record of an instruction in this page."""
-        return self.block + ((pc & 4095) << self.geometry.shift)
+        return self.block + ((pc & 4095 & -self.geometry.unit) << self.geometry.shift)
 
     def cold(self, pc: int) -> int:
         """Return the address of the cold part of that record."""
