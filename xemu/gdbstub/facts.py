@@ -23,6 +23,28 @@ def _proc_file(system: Any, name: str) -> bytes | None:
     return contents
 
 
+def _siginfo(system: Any, _stop: Any) -> bytes | None:
+    shown = system.recorder.shown
+    return None if shown is None else bytes(shown.pack(32, "<"))
+
+
+def _resume_with(system: Any, signal: int, thread: int | None) -> None:
+    """Say which signal the program goes on with (0: none): the one it stopped for, or another. The past has its own."""
+    recorder = system.recorder
+    if not system.live:
+        return
+    shown = recorder.shown
+    if shown is not None:
+        recorder.discard = signal != shown.signo
+    if signal and (shown is None or recorder.discard):
+        from xemu.user.signals import SigInfo
+
+        info = SigInfo(signal, 0, "kill", system.process.pids.own(), os.getuid())
+        if shown is None:
+            recorder.shown, recorder.discard = info, False       # no stop for what the debugger itself sends
+        system.process.signals.send(info, system.process.tasks.get(thread or system.running))
+
+
 AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_PHDR, DT_NULL, DT_DEBUG = 3, 4, 5, 2, 6, 0, 21
 MOST_LIBRARIES = 4096
 
@@ -181,6 +203,8 @@ FACTS: dict[str, dict[str, Callable[..., Any]]] = {
         "exe_host": lambda system: os.fsdecode(system.process.exe_host),
         "auxv": lambda system: system.process.proc.auxv(),
         "proc_file": _proc_file,
+        "siginfo": _siginfo,
+        "resume_with": _resume_with,
         "directory": lambda _system: os.getcwd(),  # noqa: PTH109
     },
     "machine": {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError
+from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.outcomes import ENDED
 from xemu.gdbstub.points import catch_events
 from xemu.gdbstub.replies import OK
@@ -35,12 +36,10 @@ class Resume:
 
     def motion(self, debugger: Any) -> Any:
         """Do it; runs on the engine's thread."""
-        deliver = getattr(debugger, "deliver", None)
-        if deliver is not None and not self.back:
-            for thread, signal in (self.signals or {None: 0}).items():
-                deliver(signal, thread)
         if self.back:
             return self._backwards(debugger)
+        for thread, signal in (self.signals or {None: 0}).items():
+            fact_or(None, debugger.system, "resume_with", signal, thread)
         debugger.before_access = self.before_access
         try:
             return self._move(debugger)
