@@ -107,10 +107,6 @@ def test_registers(process: Served) -> None:
         < E.no register 153
         > Pzz=1
         < E.malformed P packet
-        > P3d=0000000000000001
-        < E.insns shows where the program is in time; `monitor seek` goes elsewhere
-        > p3d
-        < 0700000000000000
         > Hg2
         < OK
         > p0
@@ -135,12 +131,21 @@ def test_registers(process: Served) -> None:
     assert line.receive() == "OK"
     everything = line.ask("g")
     process.debugger.registers.pop(("r1", 1))
-    assert len(everything) == 2 * (17 * 4 + 32 * 8 + 4 + 4 + 4 + 8)
+    assert len(everything) == 2 * (17 * 4 + 32 * 8 + 4 + 4 + 4)
     assert line.ask("G" + "01000000" + everything[8:]) == "OK"
     assert process.debugger.registers["r0", 1] == 1
     assert ("r1", 1) not in process.debugger.registers
     assert line.ask("G" + everything + "00") == "E.more bytes than there are registers"
     assert line.ask("G0102") == "OK"
+
+
+def test_the_place_in_time_is_a_register_of_machines(machine: Served) -> None:
+    transcript(machine, """
+        > p31
+        < 0700000000000000
+        > P31=0000000000000001
+        < E.insns shows where the program is in time; `monitor seek` goes elsewhere
+    """)
 
 
 def test_memory(process: Served) -> None:

@@ -171,7 +171,7 @@ def _vfp(numbers: Numbering, layout: StateLayout, count: int) -> Feature:
 
 
 def _time(numbers: Numbering) -> Feature:
-    """Where in the run the program stands: `print $insns`."""
+    """Where in the run a machine stands: `print $insns`. Programs have none: registers stay as they are while GDB calls a function."""
     rows = numbers.registers("insns", 64, kind="uint64", group="system")
     return numbers.feature("org.xemu.time", tuple(replace(row, kept=False) for row in rows))
 
@@ -186,8 +186,7 @@ def arm() -> Description:
         _vfp(numbers, LAYOUT, 32),
         numbers.feature("org.gnu.gdb.arm.neon"),
         numbers.feature("org.gnu.gdb.arm.tls", numbers.registers("tpidruro:data_ptr")),
-        numbers.feature("org.xemu.arm.system", numbers.registers("tpidrurw:data_ptr", group="system")),
-        _time(numbers))
+        numbers.feature("org.xemu.arm.system", numbers.registers("tpidrurw:data_ptr", group="system")))
     return Description("arm", features, "arm--linux-gnueabihf", ("r7", "r11", "sp", "lr", "pc", "cpsr"))
 
 
