@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.debug.history import LIMIT, History, HistoryError
 from xemu.debug.points import ACCESSES, CATCHES, Breakpoint, Catchpoint, Point, Points, Watchpoint
+from xemu.debug.source import SourceLevel
 from xemu.debug.stops import Position, Stop, StopKind, WatchHit
 from xemu.debug.system import Event
 from xemu.errors import XemuError
@@ -33,7 +34,7 @@ class DebuggerError(XemuError):
     """Something that cannot be done with this guest, now."""
 
 
-class Debugger:
+class Debugger(SourceLevel):
     """One guest under control. Call it from the engine's thread only (scripts have no other; see `Session`)."""
 
     def __init__(self, system: System, *, history: bool = True, limit: int = LIMIT) -> None:
@@ -48,6 +49,7 @@ class Debugger:
         self._applied: dict[int, tuple[Any, ...] | None] = {}        # address -> condition, as the engine has them
         self._engine_watches: list[Any] = []
         self._stepping = False
+        self.searching = False                   # looking for the last stop before a place: hits on the way are not final
         self._ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
@@ -112,11 +114,13 @@ class Debugger:
     def _run_on(self, insns: int | None, beat: int | None) -> Stop:
         if self._at_end():
             return self.stop
+        if self.points.registers():
+            return self.source.described(self.motions.registers(insns, beat))
         self.engine.pass_point()
         while True:
             stop = self._judge(self._advance(insns, beat))
             if stop is not None:
-                return stop
+                return self.source.described(stop)
 
     def _at_end(self) -> bool:
         """Whether the guest has ended and stands there: it cannot move on."""
@@ -164,7 +168,7 @@ class Debugger:
         for point in points:
             if point.thread is not None and point.thread != self.system.thread:
                 continue
-            if point.condition is not None and not self._holds(point):
+            if not self._holds(point):
                 continue
             point.hits += 1
             if point.hits <= point.ignore:
@@ -174,15 +178,15 @@ class Debugger:
                     point.action()
                 continue
             stopping.append(point)
-            if point.once:
+            if point.once and not self.searching:
                 self.delete(point)
         return tuple(stopping) or None
 
     def _holds(self, point: Point) -> bool:
         """Evaluate a condition; one that cannot be evaluated holds, and says why."""
-        assert point.condition is not None
+        condition = point.condition_at(self.pc) if isinstance(point, Breakpoint) else point.condition
         try:
-            return bool(point.condition.evaluate(self.system.read_register, self.system.read_memory))
+            return condition is None or bool(condition.evaluate(self.system.read_register, self.system.read_memory))
         except XemuError as error:
             self.log(f"condition of {point}: {error}")
             return True
@@ -225,11 +229,10 @@ class Debugger:
 
     # -- steps -----------------------------------------------------------------------------------------------------------
     def step(self, count: int = 1, *, back: bool = False, thread: int | None = None) -> Stop:
-        """Execute instructions; what interrupts them runs through."""
-        del thread
+        """Execute instructions; what interrupts them runs through. `thread`: forwards, others run until it has executed them."""
         stop = self.stop
         for _ in range(count):
-            stop = self._step_back() if back else self._step()
+            stop = self._step_back() if back else self.motions.instruction(thread) if thread is not None else self._step()
             if stop.kind is not StopKind.STEP:
                 break
         return stop
@@ -346,6 +349,8 @@ class Debugger:
         self._need_history()
         history, goal = self.history, self.position
         history.leave_present()
+        if self.points.registers():
+            return self.source.described(self.motions.registers_back())
         piece = PIECE
         keep = {id(p): p.hits for p in self.points.by_id.values()}
         while True:
@@ -367,13 +372,20 @@ class Debugger:
                 history.insert()
                 number += 1
             history.place(number)
-            found = self._last_stop_before(goal)
+            self.searching = True
+            try:
+                found = self._last_stop_before(goal)
+            finally:
+                self.searching = False
             for point in self.points.by_id.values():
                 point.hits = keep.get(id(point), point.hits)
             if found is not None:
                 history.seek(found.position)
+                for point in found.points:
+                    if point.once:
+                        self.delete(point)
                 self.stop = found
-                return found
+                return self.source.described(found)
             if self.system.pausing:
                 self.system.pausing = False
                 return self._stop(StopKind.PAUSE)
@@ -464,13 +476,30 @@ class Debugger:
         return name
 
     # -- points ----------------------------------------------------------------------------------------------------------
-    def break_at(self, where: int | str, *, condition: Expression | None = None, ignore: int = 0, once: bool = False,
-                 action: Callable[[], None] | None = None, thread: int | None = None, owner: str = "user",
-                 hardware: bool = False) -> Breakpoint:
-        """Stop before an instruction: an address or a place in words (see `resolve`)."""
-        address = self.resolve(where)
-        point = Breakpoint(owner=owner, condition=condition, ignore=ignore, once=once, action=action, thread=thread,
-                           address=address & -self._unit, hardware=hardware, where=where if isinstance(where, str) else "")
+    def break_at(self, where: int | str, *, condition: Expression | str | None = None, ignore: int = 0, once: bool = False,
+                 action: Callable[[], None] | None = None, log: str | None = None, thread: int | None = None, owner: str = "user",
+                 hardware: bool = False, pending: bool = False) -> Breakpoint:
+        """Stop before an instruction: an address or a place in words (see `resolve`).
+
+        `condition`: in C, or a tree. `log`: a text for `self.log` instead of a stop, with {EXPRESSION}s. `pending`: the place may
+        be in a library that is not loaded yet.
+        """
+        words = where if isinstance(where, str) and not where.startswith("*") else ""
+        from xemu.debug.conditions import check
+
+        try:
+            found = self.source.addresses(where)
+        except XemuError:
+            if not pending:
+                raise
+            found = []
+        point = Breakpoint(owner=owner, condition=self._condition(condition), ignore=ignore, once=once, thread=thread,
+                           action=action if log is None else self._log_action(log), hardware=hardware, pending=pending, words=words,
+                           addresses=tuple(dict.fromkeys(a & -self._unit for a in found)), where=where if isinstance(where, str) else "")
+        if words:
+            self.source.listen()
+        if isinstance(condition, str):
+            check(self.source, condition, point.addresses)
         self.points.add(point)
         self.apply()
         return point
@@ -480,16 +509,19 @@ class Debugger:
         """Bytes of the smallest instruction."""
         return min(min(s.bits) for s in self.engine.target.sets) // 8
 
-    def watch(self, where: int | str, length: int, access: str = "w", *, condition: Expression | None = None, ignore: int = 0,
-              once: bool = False, action: Callable[[], None] | None = None, thread: int | None = None, owner: str = "user") -> Watchpoint:
-        """Stop at accesses to memory: "r" reads, "w" writes, "a" both."""
-        if access not in ACCESSES:
-            raise DebuggerError(f"access {access!r}: it is r, w or a")
-        if length < 1:
-            raise DebuggerError(f"a watchpoint on {length} bytes")
-        point = Watchpoint(owner=owner, condition=condition, ignore=ignore, once=once, action=action, thread=thread,
-                           address=self.resolve(where), length=length, access=access, where=where if isinstance(where, str) else "")
+    def watch(self, where: int | str, length: int | None = None, access: str = "w", *, condition: Expression | str | None = None,
+              ignore: int = 0, once: bool = False, action: Callable[[], None] | None = None, log: str | None = None,
+              thread: int | None = None, owner: str = "user") -> Watchpoint:
+        """Stop at accesses to memory: "r" reads, "w" writes, "a" both.
+
+        An expression in C ("s->len") says the address, and the length, too. A register ("$r4") is watched by stepping.
+        """
+        point, end = self._watched_place(where, length, access)
+        point.owner, point.condition, point.ignore, point.once, point.thread = owner, self._condition(condition), ignore, once, thread
+        point.action = action if log is None else self._log_action(log)
         self.points.add(point)
+        if end is not None:
+            self.points.add(end)
         self.apply()
         return point
 
@@ -510,6 +542,8 @@ class Debugger:
     def delete(self, point: Point) -> None:
         """Remove a point."""
         if self.points.by_id.pop(point.id, None) is not None:
+            for other in [p for p in self.points.by_id.values() if getattr(p, "watchpoint", None) is point or getattr(point, "watchpoint", None) is p]:
+                del self.points.by_id[other.id]              # a watchpoint, and what ends it with its frame
             self.apply()
 
     def delete_owned(self, owner: str) -> None:
@@ -522,8 +556,8 @@ class Debugger:
         """Bring the engine up to date after a change of points (`enabled` too)."""
         wanted: dict[int, tuple[Any, ...] | None] = {}
         for point in self.points:
-            if isinstance(point, Breakpoint):            # where there are several, Python looks at them
-                wanted[point.address] = None if point.address in wanted else self._native(point)
+            for address in point.addresses if isinstance(point, Breakpoint) else ():     # where there are several, Python looks at them
+                wanted[address] = None if address in wanted else self._native(point, address)           # type: ignore[arg-type]
         for address in self._applied.keys() - wanted.keys():
             self.engine.clear_point(address)
         for address, condition in wanted.items():
@@ -533,9 +567,9 @@ class Debugger:
         self._engine_watches = list(self._watches())
         self.engine.watch([(a, n, k) for a, n, k, _ in self._watch_ranges(self._engine_watches)])
 
-    def _native(self, point: Breakpoint) -> tuple[Any, ...] | None:
+    def _native(self, point: Breakpoint, address: int) -> tuple[Any, ...] | None:
         """Return a breakpoint's condition as the core compiles it, if it can be."""
-        condition = point.condition
+        condition = point.condition_at(address)
         if condition is None or point.thread is not None:
             return None
         return condition.native(lambda name: self.engine.state.place(name) if name != "pc" else None)
@@ -554,17 +588,9 @@ class Debugger:
                 yield at, length, 3, point
 
     def resolve(self, where: int | str) -> int:
-        """Return the address of a place in words: a number, "*EXPRESSION", a symbol, FILE:LINE. DebuggerError."""
-        if isinstance(where, int):
-            return where
-        try:
-            return int(where.removeprefix("*"), 0)
-        except ValueError:
-            pass
-        address = self.system.address_of(where)
-        if address is None:
-            raise DebuggerError(f"no symbol {where!r}")
-        return address
+        """Return the address of a place in words: a number, a function (behind its prologue; "*NAME": its first instruction),
+        FILE:LINE, a symbol, "*EXPRESSION". XemuError."""
+        return self.source.addresses(where)[0]
 
     # -- state -----------------------------------------------------------------------------------------------------------
     def read_register(self, name: str, thread: int | None = None) -> int | None:

@@ -8,7 +8,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from xemu.debug.stops import Position, StopKind
-from xemu.debug.system import Event, MapEntry, System, ThreadInfo
+from xemu.debug.system import Event, Library, MapEntry, System, ThreadInfo
 from xemu.errors import XemuError
 from xemu.hw.device import Device
 from xemu.hw.door import ReplayError
@@ -243,6 +243,16 @@ class MachineSystem(System):
 
     def where(self, address: int) -> str:
         return self.machine.where(address)
+
+    def libraries(self) -> list[Library]:
+        """Return the ELF files that were loaded, then those that were named for their symbols."""
+        found = []
+        for table in self.machine.symbols:
+            image = getattr(table, "image", None)
+            if image is not None and image.kind == "elf":
+                found.append(Library(image.name, 0, image.name))
+        found += [Library(table.path, table.bias, table.path) for table in self.machine.symbols if getattr(table, "path", "")]
+        return [library for library in found if os.path.isfile(library.path)]
 
     def close(self) -> None:
         if self.hub is not None:

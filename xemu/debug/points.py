@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
 ACCESSES = {"r": 1, "w": 2, "a": 3}          # watchpoint access -> READ | WRITE of the core
 
+#: owners of points that the debugger sets for itself
+OWN = {"step", "libraries", "scope"}
+
 #: what can be caught -> what its `detail` names
 CATCHES = {"syscall": "numbers", "signal": "numbers", "exception": "numbers", "irq": "numbers", "device": "PART.REGISTER",
            "fork": "", "vfork": "", "exec": "", "thread": ""}
@@ -34,11 +37,25 @@ class Point:
 
 @dataclass(eq=False)
 class Breakpoint(Point):
-    """Stops before the instruction at `address`."""
+    """Stops before the instructions at `addresses`: several for a line or function that is in several places."""
 
-    address: int = 0
+    address: int = 0                 # the first of them
     hardware: bool = False           # as its owner asked for it; there is no difference here
     where: str = ""                  # the words it was set with
+    addresses: tuple[int, ...] = ()  # none: it waits for a library (`pending`)
+    pending: bool = False            # its place need not exist yet
+    words: str = ""                  # a place that is looked up again whenever a library is loaded
+
+    def __post_init__(self) -> None:
+        if self.addresses:
+            self.address = self.addresses[0]
+        elif not self.pending:
+            self.addresses = (self.address,)
+
+    def condition_at(self, address: int) -> Expression | None:
+        """Return the condition as it is at one of the addresses: variables are elsewhere in each."""
+        at = getattr(self.condition, "at", None)
+        return self.condition if at is None else at(address)
 
     def __str__(self) -> str:
         return f"breakpoint {self.id} at {self.where or hex(self.address)}"
@@ -77,9 +94,12 @@ class Points:
     last: int = 0
 
     def add(self, point: Point) -> None:
-        """Give a point its number."""
-        self.last += 1
-        point.id = self.last
+        """Give a point its number: a negative one if it is the debugger's own."""
+        if point.owner in OWN:
+            point.id = min([0, *self.by_id]) - 1
+        else:
+            self.last += 1
+            point.id = self.last
         self.by_id[point.id] = point
 
     def __iter__(self) -> Iterator[Point]:
@@ -87,11 +107,15 @@ class Points:
 
     def breakpoints(self, address: int) -> list[Breakpoint]:
         """Return the enabled breakpoints at an address."""
-        return [p for p in self if isinstance(p, Breakpoint) and p.address == address]
+        return [p for p in self if isinstance(p, Breakpoint) and address in p.addresses]
 
     def watchpoints(self) -> list[Watchpoint]:
         """Return the enabled watchpoints on memory."""
         return [p for p in self if isinstance(p, Watchpoint) and not p.register]
+
+    def registers(self) -> list[Watchpoint]:
+        """Return the enabled watchpoints on registers."""
+        return [p for p in self if isinstance(p, Watchpoint) and p.register]
 
     def catches(self, *kinds: str) -> list[Catchpoint]:
         """Return the enabled catchpoints of some kinds."""

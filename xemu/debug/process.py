@@ -8,6 +8,7 @@ instruction and the effects are put there again. No system call is made twice, a
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -16,6 +17,7 @@ from xemu.core.engine import ExitKind
 from xemu.core.memory import PAGE, PAGE_SHIFT
 from xemu.core.state import ENGINE_BYTES, StateBlock
 from xemu.debug.history import HistoryError
+from xemu.debug.linkmap import LinkMap
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, Library, MapEntry, System, ThreadInfo
 from xemu.user.task import ProcessExit
@@ -280,6 +282,8 @@ class ProcessSystem(System):
         self.past_threads: tuple[int, ...] = ()
         self.exec_seen = False
         self.ended: Event | None = None
+        self._link_map: tuple[Any, LinkMap] | None = None
+        self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
         process.scheduler.observer = self.recorder
         self.recorder.start()
@@ -481,6 +485,17 @@ class ProcessSystem(System):
         return ""
 
     # -- state -----------------------------------------------------------------------------------------------------------
+    def last_turn(self, thread: int, before: Position) -> int | None:
+        """Return up to which instruction, before a place, a thread ran that does not run there; None where it never did."""
+        episodes = self.recorder.episodes
+        at = bisect_left(episodes, (before.insns,))
+        while at > 0 and (at >= len(episodes) or episodes[at].thread == thread):
+            at -= 1
+        for number in range(at, 0, -1):
+            if episodes[number].thread != thread and episodes[number - 1].thread == thread:
+                return episodes[number].insns
+        return None
+
     def call_number(self) -> int:
         """Return the number of the system call the running thread makes."""
         return int(self.engine.state.read(self.process.abi.number_register))
@@ -563,8 +578,51 @@ class ProcessSystem(System):
     def level(self) -> Any:
         return self.running, self.engine.state.read("sp")
 
+    # -- files -----------------------------------------------------------------------------------------------------------
+    @property
+    def pid(self) -> int:
+        """The process's number."""
+        return int(self.process.pids.own())
+
+    @property
+    def exe_path(self) -> str:
+        """The program as the guest names it."""
+        return os.fsdecode(self.process.exe)
+
+    def auxv(self) -> bytes:
+        """Return the auxiliary vector as it was put on the stack."""
+        return bytes(self.process.proc.auxv())
+
+    @property
+    def link_map(self) -> LinkMap:
+        """The loader's list of files."""
+        process = self.process
+        key = process.exe_host, process.program_bias, self.auxv()
+        if self._link_map is None or self._link_map[0] != key:
+            made = LinkMap(self.read_memory, key[2], process.program_bias, size=process.abi.bits // 8, order=process.abi.order)
+            self._link_map = key, made
+        return self._link_map[1]
+
     def libraries(self) -> list[Library]:
-        return [Library(os.fsdecode(self.process.exe_host), self.process.program_bias)]
+        """Return the program, its loader and the shared libraries, as the loader's list has them."""
+        process, links = self.process, self.link_map
+        entries = links.entries()
+        program = entries[0] if entries else None
+        out = [Library(os.fsdecode(process.exe_host), process.program_bias, self.exe_path, links.dynamic, program.link if program else 0)]
+        out += [Library(self._host_path(e.name, e.dynamic), e.bias, os.fsdecode(e.name), e.dynamic, e.link) for e in entries[1:] if e.name]
+        if links.base and all(library.bias != links.base for library in out[1:]):          # it has not entered itself yet
+            out.append(Library(self._host_path(links.interpreter, links.base), links.base, os.fsdecode(links.interpreter)))
+        return out
+
+    def _host_path(self, name: bytes, address: int) -> str:
+        """Return the host's file of a guest's name; where there is none, the one that is mapped at an address."""
+        known = self._host_paths.get(name)
+        if known is None:
+            known = os.fsdecode(self.process.paths.translate(name) if name.startswith(b"/") else name)
+            if not os.path.exists(known) and (area := self.process.space.area_at(address)) is not None and area.path:
+                known = area.path
+            self._host_paths[name] = known
+        return known
 
     def close(self) -> None:
         self.engine.close()

@@ -48,6 +48,9 @@ class Symbol(NamedTuple):
 class SymbolTable:
     """Names by address and addresses by name."""
 
+    path = ""            # the file they are from, where it is known, and what was added to its addresses
+    bias = 0
+
     def __init__(self, symbols: Iterable[Symbol], offset: int = 0) -> None:
         """Take symbols in any order; `offset` is added to all addresses (constants excepted)."""
         moved = [s if s.kind == "constant" or not offset else s._replace(address=s.address + offset, limit=s.limit + offset)
@@ -162,6 +165,7 @@ def load_symbols(path: str | os.PathLike[str], *, offset: int = 0) -> SymbolTabl
     table = read_table(blob, str(path), offset)
     if not len(table):
         raise ImageError(f"{path}: no symbols in it; was it stripped?")
+    table.path, table.bias = str(path), offset
     return table
 
 

@@ -1,0 +1,308 @@
+"""Motions by lines and functions, backwards: to the places where steps forwards would have stopped.
+
+A `Tape` is a piece of the past, instruction by instruction: it is repeated once, and steps back are made on it. Calls are passed at
+full speed: back to the call before the place where they return to, with the stack pointer that belongs to it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.debug.disassembly import disassemble
+from xemu.debug.expressions import Binary, Const, Register
+from xemu.debug.points import Breakpoint
+from xemu.debug.stepping import flow
+from xemu.debug.stops import StopKind
+from xemu.errors import UsageError
+
+if TYPE_CHECKING:
+    from xemu.debug.stepping import Routine, Row, Stepping
+    from xemu.debug.stops import Position, Stop
+    from xemu.debug.unwind import Frame
+
+LENGTH = 48              # instructions of the first piece of tape; later ones are longer
+LONGEST = 4_096
+
+
+class Moment(NamedTuple):
+    """The guest before one instruction."""
+
+    position: Position
+    pc: int
+    sp: int
+    link: int
+    thumb: bool
+    context: Any             # thread, or what exceptions are active: handlers and other threads are passed over
+
+
+class Tape:
+    """The instructions before a place."""
+
+    def __init__(self, motion: Stepping) -> None:
+        self.motion, self.debugger, self.system = motion, motion.debugger, motion.system
+        self.moments: list[Moment] = []
+        self._keys: list[Position] = []
+        self._length = LENGTH
+
+    def now(self) -> Moment:
+        """Return the moment where the guest is."""
+        motion, arch = self.motion, self.motion.source.architecture
+        level = self.system.level()
+        return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion._register(arch.link),  # noqa: SLF001  its other half
+                      motion._thumb(), level[0] if level else None)  # noqa: SLF001
+
+    def before(self, position: Position) -> Moment | None:
+        """Return the moment of the instruction executed before a place; None at the start of the history."""
+        number = bisect_left(self._keys, position) - 1
+        if number < 0 or self._keys[-1] < position and not self._joined(position):
+            self._record(position)
+            number = bisect_left(self._keys, position) - 1
+        return self.moments[number] if number >= 0 else None
+
+    def _joined(self, position: Position) -> bool:
+        return self._keys[-1].insns + 1 == position.insns
+
+    def _record(self, goal: Position) -> None:
+        """Repeat what comes before a place, instruction by instruction."""
+        history, system, debugger = self.debugger.history, self.system, self.debugger
+        history.leave_present()
+        start = max(goal.insns - self._length, history.first.insns)
+        self._length = min(2 * self._length, LONGEST)
+        self.moments, self._keys = [], []
+        number = history.find_insns(start)
+        if number < 0:
+            return
+        history.place(number)
+        debugger._quietly(start)  # noqa: SLF001
+        debugger.engine.quiet(on=True)
+        try:
+            while debugger.position < goal:
+                system.settle()
+                if not debugger.position < goal:
+                    break
+                here = self.now()
+                self.moments.append(here)
+                self._keys.append(here.position)
+                while system.run(insns=here.position.insns + 1).kind is None:
+                    pass
+                if debugger.position == here.position:
+                    break
+        finally:
+            debugger.engine.quiet(on=False)
+        if self.moments and self.moments[-1].position.insns + 1 < goal.insns:        # it went another way: nothing to rely on
+            raise UsageError("the past could not be repeated exactly")
+
+
+class Backwards:
+    """One motion backwards."""
+
+    def __init__(self, motion: Stepping) -> None:
+        self.motion, self.debugger, self.code = motion, motion.debugger, motion.code
+        self.system, self.source = motion.system, motion.source
+        self.tape = Tape(motion)
+
+    # -- lines -------------------------------------------------------------------------------------------------------------
+    def line(self, *, into: bool) -> Stop:
+        """Go back to the beginning of the line before this place."""
+        self.source.modules                                    # noqa: B018  files may have gone
+        here, origin = self.tape.now(), self.debugger.position
+        chain = self.code.chain(here.pc)
+        while True:
+            if self.system.pausing:
+                self.system.pausing = False
+                self._seek(here)
+                return self.debugger._stop(StopKind.PAUSE)  # noqa: SLF001
+            before = self._before(here)
+            if before is None:
+                return self.debugger._to_begin()  # noqa: SLF001
+            returned = self._call_before(before, here)
+            executed = before if returned is None else before._replace(pc=returned)
+            if here.position != origin and self._begins(here, executed, chain, into=into):
+                return self._stop(here)
+            if returned is None:
+                entered = self._entered_from(before, here)
+                if entered is not None and entered != before.pc:         # through the loader, or a veneer
+                    found = self._back_to(here, entered, here.sp)
+                    if isinstance(found, Moment):
+                        here = found
+                        continue
+                    return found
+                if entered is not None:
+                    chain = self.code.chain(before.pc)
+                here = before
+            elif into and (routine := self.code.routine(before.pc)) is not None and routine.lines:
+                here, chain = before, self.code.chain(before.pc)
+            else:
+                found = self._back_to(here, returned, here.sp)
+                if not isinstance(found, Moment):
+                    return found
+                here = found
+
+    def _before(self, here: Moment) -> Moment | None:
+        """Return the moment before one, in the same thread and outside of handlers that came between."""
+        found = self.tape.before(here.position)
+        while found is not None and found.context != here.context:
+            skip = getattr(self.system, "last_turn", None)
+            insns = skip(here.context, found.position) if skip is not None else None
+            if insns is not None:
+                self.debugger.seek(insns)
+                found = self.tape.before(self.debugger.position)
+            else:
+                found = self.tape.before(found.position)
+        if found is not None and self._is_signal_return(found, here):
+            frame = found.sp
+            while found is not None and (found.sp <= frame or found.context != here.context):
+                found = self.tape.before(found.position)
+        return found
+
+    def _is_signal_return(self, before: Moment, here: Moment) -> bool:
+        """Whether an instruction is the system call with which a signal's handler ended."""
+        if here.pc in (before.pc + 2, before.pc + 4) or before.sp >= here.sp or self.system.kind != "process":
+            return False
+        return self._instruction(before)[0].startswith(("svc", "swi"))
+
+    def _instruction(self, moment: Moment) -> tuple[str, str]:
+        """Return mnemonic and operands."""
+        mode = "thumb" if moment.thumb else self.source.architecture.mode_of({"cpsr": 0})
+        line = disassemble(self.source.read_memory, moment.pc, 1, mode, self.source.latest, self.source.architecture)[0]
+        return line.mnemonic, line.operands
+
+    def _call_before(self, before: Moment, here: Moment) -> int | None:
+        """Return the call that has just returned here; None: no function has returned."""
+        from xemu.debug.arm_prologue import is_call_before
+
+        if here.pc in (before.pc + 2, before.pc + 4) and self.code.routine(before.pc) == self.code.routine(here.pc):
+            return None
+        if not is_call_before(self.source.read_memory, here.pc, thumb=here.thumb):
+            return None
+        mnemonic, operands = self._instruction(before)
+        if flow(mnemonic, operands) != "jump" or operands.startswith("#") or operands.startswith("0x"):
+            return None
+        ours = self.code.routine(here.pc)
+        if ours is not None and self.code.routine(before.pc) == ours and not _is_return(mnemonic, operands):
+            return None                                    # a jump through a table
+        return self._call_address(here)
+
+    def _call_address(self, here: Moment) -> int:
+        """Return the address of the call behind which a place is."""
+        if not here.thumb:
+            return here.pc - 4
+        data = self.source.read_memory(here.pc - 4, 4) or bytes(4)
+        wide = data[1] >> 3 == 0b11110 and data[3] >> 6 == 0b11            # BL, BLX with a label: 11110… 11…
+        return here.pc - 4 if wide else here.pc - 2
+
+    def _entered_from(self, before: Moment, here: Moment) -> int | None:
+        """Return the call by which the function was entered that starts here; None: it starts elsewhere."""
+        routine = self.code.routine(here.pc)
+        if routine is None or routine.start != here.pc:
+            return None
+        returns = here.link & ~1
+        size = self.motion._size(before.pc, before.thumb)  # noqa: SLF001
+        if returns == before.pc + size:
+            return before.pc
+        if before.context != here.context or self._jumps_within(before, routine):
+            return None
+        if not self.code.between(before.pc) and (caller := self.code.routine(before.pc)) is not None and caller.lines:
+            return None                                    # a jump to another function, as the last thing that one did
+        return self._call_address(here._replace(pc=returns, thumb=bool(here.link & 1)))
+
+    def _jumps_within(self, before: Moment, routine: Routine) -> bool:
+        """Whether a function has jumped to its own start."""
+        return self.code.routine(before.pc) == routine
+
+    def _begins(self, here: Moment, before: Moment, chain: tuple[int, ...], *, into: bool) -> bool:
+        """Whether a step forwards would have stopped at a moment."""
+        code = self.code
+        row = code.begins(here.pc)
+        if row is None:
+            return False
+        routine = code.routine(here.pc)
+        if routine is not None and routine.lines:
+            body = code.body(routine)
+            if here.pc == body:
+                return True
+            if routine.start <= here.pc < body:
+                return False
+        if row.same(self._line_before(before)):
+            return False
+        deeper = code.chain(here.pc)
+        return into or not (len(deeper) > len(chain) and deeper[:len(chain)] == chain)
+
+    def _line_before(self, before: Moment) -> Row | None:
+        return self.code.row(before.pc)
+
+    def _seek(self, moment: Moment) -> None:
+        self.debugger.history.leave_present()
+        self.debugger.history.seek(moment.position)
+
+    def _stop(self, moment: Moment) -> Stop:
+        """End the motion at a moment."""
+        self._seek(moment)
+        return self.motion._arrived() or self.motion._done()  # noqa: SLF001
+
+    def _back_to(self, here: Moment, address: int, sp: int) -> Moment | Stop:
+        """Go back to the last time an address was executed with a stack pointer; a stop: something else comes before."""
+        self._seek(here)
+        debugger = self.debugger
+        own = Breakpoint(owner="step", addresses=(address,), condition=Binary("equal", Register(self.source.architecture.sp), Const(sp)))
+        debugger.points.add(own)
+        debugger.apply()
+        try:
+            stop = debugger.cont(back=True)
+        finally:
+            debugger.delete(own)
+        return self.tape.now() if stop.points == (own,) else stop
+
+    # -- functions ---------------------------------------------------------------------------------------------------------
+    def finish(self, frames: list[Frame]) -> Stop:
+        """Go back to the call of the newest frame's function."""
+        frame, arch = frames[0], self.source.architecture
+        if frame.inline:
+            return self._out_of_inlined()
+        caller = self.motion.outer(frames)
+        here = self.tape.now()
+        if not any(f.exception or f.signal for f in frames[:caller.level]):
+            call = self._call_address(here._replace(pc=caller.pc, thumb=caller.mode == "thumb"))
+            found = self._back_to(here, call, caller.sp)
+            return self.motion._done() if isinstance(found, Moment) else found  # noqa: SLF001
+        routine = self.code.routine(frame.lookup)
+        if routine is None or frame.cfa is None:
+            raise UsageError("nobody can say where this handler starts")
+        if here.pc != routine.start or here.sp != frame.cfa:
+            found = self._back_to(here, routine.start, frame.cfa if arch.link else frame.cfa - arch.address_bytes)
+            if not isinstance(found, Moment):
+                return found
+        self.debugger._step_back()  # noqa: SLF001  to what was interrupted
+        return self.motion._done()  # noqa: SLF001
+
+    def _out_of_inlined(self) -> Stop:
+        """Go back to the instruction before the innermost inlined call."""
+        here = self.tape.now()
+        depth = len(self.code.chain(here.pc))
+        while True:
+            before = self._before(here)
+            if before is None:
+                return self.debugger._to_begin()  # noqa: SLF001
+            call = self._call_before(before, here)
+            if call is not None:
+                found = self._back_to(here, call, here.sp)
+                if not isinstance(found, Moment):
+                    return found
+                here = found
+                continue
+            here = before
+            if len(self.code.chain(here.pc)) < depth:
+                return self._stop(here)
+
+
+def _is_return(mnemonic: str, operands: str) -> bool:
+    """Whether an instruction of ARM returns from a function."""
+    if mnemonic.startswith(("pop", "ldm")):
+        return True
+    if mnemonic.startswith("ldr"):
+        return "[sp" in operands
+    return operands.replace(" ", "") in ("lr", "pc,lr")
+
+
+__all__ = ["Backwards", "Tape"]

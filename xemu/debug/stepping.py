@@ -1,0 +1,655 @@
+"""Motions by lines and functions, forwards.
+
+Rules are GDB's. A step ends at the first instruction of another line, if it is the beginning of a statement; where code of another
+line is entered in its middle (a return to the caller, say), that line becomes the one to leave. Calls are run through at full speed,
+to a breakpoint behind them that looks at the stack pointer, so that deeper calls of the same function do not count.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.debug import arm_frames
+from xemu.debug.expressions import Binary, Const, Register, Unary
+from xemu.debug.line_program import STATEMENT
+from xemu.debug.points import Breakpoint, Watchpoint
+from xemu.debug.stops import Stop, StopKind, WatchHit
+from xemu.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from xemu.debug.debugger import Debugger
+    from xemu.debug.expressions import Expression
+    from xemu.debug.symbols import Module
+    from xemu.debug.system import Event
+    from xemu.debug.unwind import Frame
+
+PATIENCE = 48            # instructions of one line that are stepped before points are set around it
+BREATH = 256             # instructions between looks at what front ends want
+SEARCHED = 1_000         # instructions that a search for a register's change looks through first
+MOST_SEARCHED = 100_000
+VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
+
+
+class Row(NamedTuple):
+    """A row of a line table, at run-time addresses."""
+
+    file: str
+    line: int
+    start: int
+    end: int
+    statement: bool
+
+    def same(self, other: Row | None) -> bool:
+        """Whether it is of the same line."""
+        return other is not None and (self.line, self.file) == (other.line, other.file)
+
+
+class Routine(NamedTuple):
+    """The function around an address."""
+
+    start: int               # its entry
+    key: Any                 # the same for all of its parts
+    lines: bool              # whether its source lines are known
+
+
+class Code:
+    """Lines and functions by address, remembered: steps ask for the same ones again and again."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self.source = debugger.source
+        self._rows: dict[tuple[int, int], Row | None] = {}
+        self._routines: dict[tuple[int, int], Routine | None] = {}
+        self._chains: dict[tuple[int, int], tuple[int, ...]] = {}
+
+    def module(self, pc: int) -> Module | None:
+        """Return the file at an address; one that has just been loaded is found, too."""
+        return self.source.latest.at(pc) or self.source.modules.at(pc)
+
+    def row(self, pc: int) -> Row | None:
+        """Return the row of an address; None where nothing is known."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._rows:
+            self._rows[key] = module.guard("lines", lambda: _row(module, pc), None) if module is not None else None
+        return self._rows[key]
+
+    def routine(self, pc: int) -> Routine | None:
+        """Return the function of an address."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._routines:
+            self._routines[key] = self._find_routine(module, pc) if module is not None else None
+        return self._routines[key]
+
+    def _find_routine(self, module: Module, pc: int) -> Routine | None:
+        found = module.source_function(pc)
+        if found is not None:
+            start = found.start + module.bias
+            return Routine(start, (id(module), found.die.offset), self.row(start) is not None)
+        function = module.function(pc)
+        if function is None or module.is_stub(pc):
+            return None
+        row = self.row(function.start)
+        return Routine(function.start, (id(module), function.start), row is not None and row.line > 0)
+
+    def chain(self, pc: int) -> tuple[int, ...]:
+        """Return what tells the inlined calls around an address, outermost first."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._chains:
+            self._chains[key] = tuple(call.die.offset for call in reversed(module.calls_at(pc))) if module is not None else ()
+        return self._chains[key]
+
+    def body(self, routine: Routine) -> int:
+        """Return the first address behind a function's prologue."""
+        module = self.module(routine.start)
+        return module.body(routine.start) if module is not None else routine.start
+
+    def between(self, pc: int) -> bool:
+        """Whether an address is in code that only leads to a function: of the linkage table, or a veneer."""
+        module = self.module(pc)
+        if module is None:
+            return False
+        symbol = module.symbol_at(pc)
+        return module.is_stub(pc) or (symbol is not None and symbol.name.endswith(VENEERS))
+
+    def begins(self, pc: int) -> Row | None:
+        """Return the row of an address that begins a statement."""
+        row = self.row(pc)
+        return row if row is not None and row.line and row.statement and row.start == pc else None
+
+    def group(self, pc: int) -> tuple[int, int]:
+        """Return the code around an address that belongs to its line."""
+        module = self.module(pc)
+        return (module.line_range(pc) if module is not None else None) or (pc, pc + 1)
+
+
+def _row(module: Module, pc: int) -> Row | None:
+    found = module.lines.row_of(pc - module.bias) if module.lines is not None else None
+    if found is None:
+        return None
+    table, index = found
+    row = table.rows[index]
+    return Row(table.file_name(row.file), row.line, row.address + module.bias, table.end_of(index) + module.bias,
+               bool(row.flags & STATEMENT))
+
+
+class Stepping:
+    """The motions of one debugger."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self.debugger, self.system, self.source = debugger, debugger.system, debugger.source
+        self.code = Code(debugger)
+        self.thread = 0
+
+    # -- parts -------------------------------------------------------------------------------------------------------------
+    def _register(self, name: str) -> int:
+        return self.system.read_register(name) or 0
+
+    @property
+    def sp(self) -> int:
+        """The stack pointer."""
+        return self._register(self.source.architecture.sp)
+
+    def _done(self, text: str = "") -> Stop:
+        """End a motion where the guest is."""
+        stop = self.source.described(self.debugger._stop(StopKind.STEP))  # noqa: SLF001  a part of the debugger
+        if not text:
+            return stop
+        self.debugger.stop = made = Stop(stop.kind, stop.position, stop.pc, stop.thread, text=f"{stop.text}; {text}")
+        return made
+
+    def instruction(self, thread: int | None = None) -> Stop:
+        """Execute an instruction of a thread; others may run before."""
+        self.thread = thread if thread is not None else self.system.thread
+        if all(info.id != self.thread for info in self.system.threads()):
+            raise UsageError(f"there is no thread {self.thread}")
+        return self._instruction() or self.debugger.stop
+
+    def _instruction(self) -> Stop | None:
+        """Execute an instruction of the thread that is stepped; a stop: something else has happened."""
+        debugger, system = self.debugger, self.system
+        if system.thread != self.thread and (stop := self._until_turn()) is not None:
+            return stop
+        while True:
+            stop = debugger._step()  # noqa: SLF001
+            if stop.kind is not StopKind.STEP:
+                return self.source.described(stop)
+            if system.thread == self.thread:
+                return None
+            if (stop := self._until_turn()) is not None:                 # another one has executed an instruction
+                return stop
+
+    def _until_turn(self) -> Stop | None:
+        """Run until it is the thread's turn, where it is."""
+        pc = self.system.read_register(self.source.architecture.pc, self.thread)
+        if pc is None:
+            return self.debugger._stop(StopKind.THREAD, f"thread {self.thread} has ended")  # noqa: SLF001
+        return self.run_to([pc], lambda: self.system.thread == self.thread)
+
+    def run_to(self, addresses: Iterable[int], accept: Callable[[], bool] = lambda: True, condition: Expression | None = None) -> Stop | None:
+        """Run until one of some addresses is reached and `accept`ed; a stop: something has come before."""
+        debugger = self.debugger
+        own = Breakpoint(owner="step", addresses=tuple(dict.fromkeys(addresses)), condition=condition)
+        debugger.points.add(own)
+        debugger.apply()
+        debugger.engine.pass_point()
+        try:
+            while True:
+                event = debugger._advance()  # noqa: SLF001
+                if self._is_own(event, own):
+                    if (stop := self._arrived(own)) is not None:
+                        return stop
+                    if debugger._holds(own) and accept():  # noqa: SLF001
+                        return None
+                    debugger.engine.pass_point()
+                    continue
+                found = debugger._judge(event)  # noqa: SLF001
+                if found is not None:
+                    return self.source.described(found)
+        finally:
+            debugger.delete(own)
+
+    def _is_own(self, event: Event, own: Breakpoint) -> bool:
+        return event.kind in (StopKind.BREAKPOINT, StopKind.HISTORY_END) and self.debugger.pc in own.addresses
+
+    def _arrived(self, own: Breakpoint | None = None) -> Stop | None:
+        """Return the stop at somebody's breakpoint where the guest has come to."""
+        debugger = self.debugger
+        points = [p for p in debugger.points.breakpoints(debugger.pc) if p is not own]
+        hits = debugger._met(points) if points else None  # noqa: SLF001
+        if hits is None:
+            return None
+        return self.source.described(debugger._stop(StopKind.BREAKPOINT, points=hits))  # noqa: SLF001
+
+    def _stack_is(self, sp: int) -> Expression:
+        return Binary("equal", Register(self.source.architecture.sp), Const(sp))
+
+    def run_out(self, returns: int, sp: int) -> Stop | None:
+        """Run to where a function returns to, with the stack as it was before the call."""
+        return self.run_to([returns], condition=self._stack_is(sp))
+
+    # -- calls -------------------------------------------------------------------------------------------------------------
+    def _size(self, pc: int, thumb: bool) -> int:
+        """Return the bytes of the instruction at an address."""
+        if not thumb:
+            return 4
+        data = self.source.read_memory(pc, 2)
+        return 4 if data is not None and data[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
+
+    def _thumb(self) -> bool:
+        return any((value := self.system.read_register(name)) is not None and value & mask for name, mask in self.source.architecture.thumb)
+
+    def _called(self, before: int, thumb: bool) -> int | None:
+        """Return where the function returns to that the instruction at `before` has called; None: it was no call."""
+        pc = self.debugger.pc
+        if before < pc <= before + 4 and pc == before + self._size(before, thumb):
+            return None
+        following = before + self._size(before, thumb)
+        return following if self._register(self.source.architecture.link) & ~1 == following else None
+
+    def _interrupted(self) -> tuple[int, int] | None:
+        """Return (pc, sp) of what goes on after the handler that starts here."""
+        source = self.source
+        link = self._register(source.architecture.link)
+        registers = source.registers()
+        if "xpsr" in registers:
+            found = arm_frames.unstack_exception(link, registers, source.read_memory) if link >= arm_frames.EXC_RETURN else None
+        else:
+            number = arm_frames.signal_trampoline(link & ~1, source.read_memory, thumb=bool(link & 1))
+            found = arm_frames.unstack_signal(number, registers, source.read_memory) if number is not None else None
+        return (found.registers["pc"], found.registers["sp"]) if found is not None else None
+
+    def _entered(self, returns: int, sp: int) -> bool | Stop | None:
+        """Go into the function that starts here: True if it has lines; None: it has none and has been run through."""
+        code = self.code
+        for _ in range(64):
+            if not code.between(self.debugger.pc):
+                break
+            if (stop := self._instruction()) is not None:
+                return stop
+        routine = code.routine(self.debugger.pc)
+        if routine is None or not routine.lines:
+            target = self._linked()
+            routine = code.routine(target) if target is not None else None
+        if routine is None or not routine.lines:
+            return self.run_out(returns, sp)
+        body = code.body(routine)
+        if body == self.debugger.pc:
+            return self._arrived() or True
+        thread = self.system.thread
+        stop = self.run_to([body, returns], lambda: self.system.thread == thread and (self.debugger.pc == body or self.sp == sp))
+        return stop or (True if self.debugger.pc == body else None)
+
+    def _linked(self) -> int | None:
+        """Return the function that the loader is about to look up: IP points to its word of the linkage table's addresses."""
+        slot = self._register("r12")
+        module = self.code.module(slot)
+        name = _slot_name(module, slot) if module is not None else ""
+        if not name:
+            return None
+        for file in self.source.latest:
+            symbol = file.find(name)
+            if symbol is not None and symbol.kind == "function" and not file.is_stub(symbol.address):
+                return symbol.address
+        return None
+
+    # -- lines -------------------------------------------------------------------------------------------------------------
+    def line(self, *, into: bool, back: bool = False) -> Stop:
+        """Go to another line: into functions, or not."""
+        debugger = self.debugger
+        if back:
+            from xemu.debug.backwards import Backwards
+
+            debugger._need_history()  # noqa: SLF001
+            return Backwards(self).line(into=into)
+        if debugger._at_end():  # noqa: SLF001
+            return debugger.stop
+        self.source.modules                                    # noqa: B018  files may have come
+        self.thread = self.system.thread
+        row = self.code.row(debugger.pc)
+        if row is None and (stop := self._leave_unknown()) is not None:
+            return stop
+        return _LineStep(self, into=into).run()
+
+    def _leave_unknown(self) -> Stop | None:
+        """Run to the end of a function without lines."""
+        frames = self.source.frames(limit=2)
+        if len(frames) < 2 or frames[0].cfa is None:
+            return self._instruction() or self._done()
+        return self.run_out(frames[1].pc, frames[1].sp) or (None if self.code.row(self.debugger.pc) else self._done())
+
+    # -- functions ---------------------------------------------------------------------------------------------------------
+    def outer(self, frames: list[Frame]) -> Frame:
+        """Return the frame to which the newest one's function returns; UsageError."""
+        found = next((f for f in frames if f.registers is not frames[0].registers and not f.signal and not f.exception), None)
+        if found is None:
+            raise UsageError(f"nobody can say who has called {frames[0].function or 'this code'}")
+        return found
+
+    def finish(self, *, back: bool = False) -> Stop:
+        """Run to the end of the newest frame, or back to its call."""
+        debugger = self.debugger
+        frames = self.source.frames(limit=32)
+        if back:
+            from xemu.debug.backwards import Backwards
+
+            debugger._need_history()  # noqa: SLF001
+            return Backwards(self).finish(frames)
+        if debugger._at_end():  # noqa: SLF001
+            return debugger.stop
+        self.thread = self.system.thread
+        if frames[0].inline:
+            return _LineStep(self, into=False).out_of_inlined()
+        from xemu.debug.returned import returned
+
+        caller, name = self.outer(frames), frames[0].function
+        stop = self.run_out(caller.pc, caller.sp)
+        if stop is not None:
+            return stop
+        value = returned(self.source, frames[0])
+        return self._done(f"{name} returned {value}" if value else "")
+
+    def until(self, where: int | str | None) -> Stop:
+        """Run to a place in this frame or an outer one, or to the end of this frame."""
+        debugger = self.debugger
+        if where is not None:
+            return self._to(where, same_frame=True)
+        start, sp, end = debugger.pc, self.sp, self.code.group(debugger.pc)[1]
+        routine = self.code.routine(start)
+        while True:
+            stop = self.line(into=False)
+            here = self.code.routine(debugger.pc)
+            if stop.kind is not StopKind.STEP or here != routine or self.sp != sp or debugger.pc >= end or debugger.pc == start:
+                return stop
+
+    def advance(self, where: int | str, *, back: bool = False) -> Stop:
+        """Run to a place, or to the end of this frame."""
+        if not back:
+            return self._to(where, same_frame=False)
+        debugger = self.debugger
+        point = debugger.break_at(where, owner="step")
+        try:
+            stop = debugger.cont(back=True)
+        finally:
+            debugger.delete(point)
+        return self._done() if stop.points == (point,) else stop
+
+    def _to(self, where: int | str, *, same_frame: bool) -> Stop:
+        debugger = self.debugger
+        if debugger._at_end():  # noqa: SLF001
+            return debugger.stop
+        unit = debugger._unit  # noqa: SLF001
+        targets = [address & -unit for address in self.source.addresses(where)]
+        frames = self.source.frames(limit=32)
+        caller = next((f for f in frames if f.registers is not frames[0].registers and not f.signal and not f.exception), None)
+        thread, depth = self.system.thread, self.sp
+
+        def accept() -> bool:
+            if debugger.pc in targets and not same_frame:
+                return True
+            if self.system.thread != thread:
+                return False
+            return (debugger.pc in targets and self.sp >= depth) or (caller is not None and debugger.pc == caller.pc and self.sp == caller.sp)
+
+        stop = self.run_to([*targets, *([caller.pc] if caller is not None else [])], accept)
+        return stop or self._done()
+
+    # -- registers ---------------------------------------------------------------------------------------------------------
+    def registers(self, insns: int | None = None, beat: int | None = None) -> Stop:
+        """Run on while registers are watched: instruction by instruction."""
+        debugger, system = self.debugger, self.system
+        watch = RegisterWatch(self)
+        debugger.engine.pass_point()
+        for count in range(1 << 62):
+            before = debugger.position.insns
+            if insns is not None and before >= insns:
+                return debugger._stop(StopKind.REACHED)  # noqa: SLF001
+            event = debugger._advance(before + 1, beat)  # noqa: SLF001
+            stop = watch.changed() if event.kind is StopKind.REACHED and debugger.position.insns > before else debugger._judge(event)  # noqa: SLF001
+            if stop is not None:
+                return stop
+            if count % BREATH == 0:
+                debugger.on_slice()
+                if system.pausing:
+                    system.pausing = False
+                    return debugger._stop(StopKind.PAUSE)  # noqa: SLF001
+        raise AssertionError
+
+    def registers_back(self) -> Stop:
+        """Find the last change of a watched register, or stop at a point, before this place: in pieces, forwards."""
+        debugger, history = self.debugger, self.debugger.history
+        goal, piece = debugger.position, SEARCHED
+        while goal.insns > history.first.insns:
+            start = max(goal.insns - piece, history.first.insns)
+            history.place(history.find_insns(start))
+            debugger._quietly(start)  # noqa: SLF001
+            begin = debugger.position
+            found = self._last_change(goal) if begin < goal else None
+            if found is not None:
+                history.seek(found.position)
+                debugger.stop = Stop(found.kind, found.position, debugger.pc, found.thread, found.points, found.watch, text=found.text)
+                return debugger.stop
+            goal, piece = begin, min(piece * 2, MOST_SEARCHED)
+            debugger.on_slice()
+            if self.system.pausing:
+                self.system.pausing = False
+                return debugger._stop(StopKind.PAUSE)  # noqa: SLF001
+        return debugger._to_begin()  # noqa: SLF001
+
+    def _last_change(self, goal: Any) -> Stop | None:
+        debugger, system = self.debugger, self.system
+        found: Stop | None = None
+        watch = RegisterWatch(self)
+        debugger.searching = True
+        try:
+            while debugger.position < goal:
+                before = debugger.position
+                event = system.run(insns=before.insns + 1, beat=goal.beat)
+                if event.kind is None:
+                    continue
+                if event.kind is StopKind.REACHED:
+                    stop = watch.changed()
+                    if debugger.position == before:
+                        return found
+                    stop = stop and Stop(stop.kind, before, 0, stop.thread, stop.points, stop.watch, text=stop.text)
+                elif event.kind.final:
+                    return found
+                else:
+                    stop = debugger._judge(event)  # noqa: SLF001
+                    debugger.engine.pass_point()
+                if stop is not None and stop.position < goal:
+                    found = stop
+        finally:
+            debugger.searching = False
+        return found
+
+
+class RegisterWatch:
+    """The values of watched registers, for each thread."""
+
+    def __init__(self, stepping: Stepping) -> None:
+        self.debugger, self.system, self.word = stepping.debugger, stepping.system, stepping.source.architecture.word
+        self.points = self.debugger.points.registers()
+        self.known: dict[tuple[Watchpoint, int], int | None] = {}
+        self.changed()
+
+    def changed(self) -> Stop | None:
+        """Compare; return the stop if one has changed."""
+        thread = self.system.thread
+        for point in self.points:
+            now = self.system.read_register(point.register)
+            before = self.known.get((point, thread), now)
+            self.known[point, thread] = now
+            if now == before or before is None or now is None:
+                continue
+            hits = self.debugger._met([point])  # noqa: SLF001
+            if hits is not None:
+                old, new = (value.to_bytes(max(self.word, (value.bit_length() + 7) // 8), "little") for value in (before, now))
+                return self.debugger._stop(StopKind.WATCHPOINT, f"{point}: {before:#x} → {now:#x}", points=hits,  # noqa: SLF001
+                                           watch=WatchHit(point, 0, "w", old, new))
+        return None
+
+
+class _LineStep:
+    """One step forwards."""
+
+    def __init__(self, stepping: Stepping, *, into: bool) -> None:
+        self.motion, self.debugger, self.code, self.into = stepping, stepping.debugger, stepping.code, into
+        self.pc = self.debugger.pc
+        self.row = self.code.row(self.pc)
+        self.routine = self.code.routine(self.pc)
+        self.chain = self.code.chain(self.pc)
+        self.stepped = 0                           # instructions of this line
+        self._look_out()
+
+    def _look_out(self) -> None:
+        """Find where this frame returns to, and the stack pointer there."""
+        frames = self.motion.source.frames(limit=12)
+        caller = next((f for f in frames if f.registers is not frames[0].registers), None)
+        self.returns, self.outside = (caller.pc, caller.sp) if caller is not None else (None, 0)
+
+    def run(self) -> Stop:
+        """Go on until the line is left."""
+        while True:
+            stop = self._go() or self._judge()
+            if stop is not None:
+                return stop
+
+    def _go(self) -> Stop | None:
+        """Execute an instruction and what it calls, or a loop inside of the line."""
+        motion, debugger = self.motion, self.debugger
+        self.stepped += 1
+        if self.stepped > PATIENCE and (exits := self._exits()):
+            self.stepped = 0
+            depth, thread, within = motion.sp, motion.thread, self._within()
+            inside = Unary("not", Binary("less_unsigned", Register(motion.source.architecture.sp), Const(depth)))
+            stop = motion.run_to(exits, lambda: motion.system.thread == thread, inside)
+            if stop is not None or debugger.pc not in within:
+                return stop
+        before, thumb, sp = debugger.pc, motion._thumb(), motion.sp  # noqa: SLF001
+        stop = motion._instruction()  # noqa: SLF001
+        if stop is not None:
+            return stop
+        self.pc = debugger.pc
+        if before < self.pc <= before + 4:
+            return motion._arrived()  # noqa: SLF001
+        returns = motion._called(before, thumb)  # noqa: SLF001
+        if returns is not None:
+            return self._call(returns, motion.sp)
+        if motion.sp < sp and (there := motion._interrupted()) is not None:  # noqa: SLF001  a signal's or an SVC's handler
+            return motion.run_out(*there)
+        if self._is_tail_call():
+            assert self.returns is not None
+            return self._call(self.returns, self.outside)
+        return motion._arrived()  # noqa: SLF001
+
+    def _call(self, returns: int, sp: int) -> Stop | None:
+        motion = self.motion
+        if not self.into:
+            return motion._arrived() or motion.run_out(returns, sp)  # noqa: SLF001
+        found = motion._arrived() or motion._entered(returns, sp)  # noqa: SLF001
+        return motion._done() if found is True else found or None  # noqa: SLF001
+
+    def _is_tail_call(self) -> bool:
+        """Whether a function was jumped to that returns to this one's caller."""
+        if self.returns is None or self.motion.sp != self.outside or self.pc == self.returns:
+            return False
+        routine = self.code.routine(self.pc)
+        return self.code.between(self.pc) or (routine is not None and routine.start == self.pc and routine != self.routine)
+
+    def _judge(self) -> Stop | None:
+        """Say whether the guest has come to another line; or take this one for the one to leave."""
+        pc = self.pc = self.debugger.pc
+        code = self.code
+        row, routine = code.row(pc), code.routine(pc)
+        left = routine is None or self.routine is None or routine.key != self.routine.key
+        if row is None or (left and not row.line):
+            return self.motion._done()  # noqa: SLF001
+        if not row.line:
+            return None                            # code that belongs to no line, in the middle of a function
+        if left:
+            self.routine, self.stepped = routine, 0
+            self._look_out()
+        if row.same(self.row):
+            return None
+        if row.start == pc:
+            deeper = code.chain(pc)
+            if not self.into and not left and len(deeper) > len(self.chain) and deeper[:len(self.chain)] == self.chain:
+                return None                        # an inlined call
+            if row.statement:
+                return self.motion._done()  # noqa: SLF001
+            if not left:
+                return None
+        elif not self.into and not left and len(code.chain(pc)) > len(self.chain):
+            return None
+        self.row, self.stepped = row, 0
+        self.chain = code.chain(pc)
+        return None
+
+    # -- loops in a line ---------------------------------------------------------------------------------------------------
+    def _within(self) -> range:
+        return range(*self.code.group(self.debugger.pc))
+
+    def _exits(self) -> list[int]:
+        """Return the addresses at which the code of the line is left, or where only stepping shows what happens."""
+        within, source = self._within(), self.motion.source
+        from xemu.debug.disassembly import disassemble
+
+        mode = source.architecture.mode_of(source.registers())
+        exits, at = {within.stop}, within.start
+        while at in within:
+            line = disassemble(source.read_memory, at, 1, mode, source.latest, source.architecture)[0]
+            if not line.size:
+                return []
+            kind = flow(line.mnemonic, line.operands)
+            if (kind == "jump" and line.target is None) or (kind == "call" and self.into):
+                exits.add(at)
+            elif kind == "jump" and line.target is not None and line.target not in within:
+                exits.add(line.target)
+            at += line.size
+        return sorted(exits)
+
+    def out_of_inlined(self) -> Stop:
+        """Leave the innermost inlined call."""
+        depth, routine = len(self.chain), self.routine
+        while True:
+            stop = self._go()
+            if stop is not None:
+                return stop
+            pc = self.debugger.pc
+            if self.code.routine(pc) != routine or len(self.code.chain(pc)) < depth:
+                return self.motion._done()  # noqa: SLF001
+
+
+def flow(mnemonic: str, operands: str) -> str:
+    """Return what an instruction of ARM does to the flow: "call", "jump" or ""."""
+    word = mnemonic.partition(".")[0]
+    if word.startswith("bl") and not word.startswith(("bls", "blt", "ble")) or word in ("blx",):
+        return "call"
+    if word.startswith(("b", "cb", "tb")) and not word.startswith(("bic", "bf", "bkpt")):
+        return "jump"
+    first = operands.partition(",")[0].strip()
+    if first == "pc" or (word.startswith(("pop", "ldm")) and "pc" in operands.partition("{")[2]):
+        return "jump"
+    return ""
+
+
+def _slot_name(module: Module, slot: int) -> str:
+    """Return the name whose address stands in a word of the linkage table (.rel.plt; ELF for the Arm Architecture, 5.6)."""
+    from xemu.debug.elffile import section_rows
+
+    data = module.elf.data(".rel.plt")
+    for at in range(0, len(data) - 7, 8):
+        if int.from_bytes(data[at:at + 4], "little") + module.bias == slot:
+            number = int.from_bytes(data[at + 4:at + 8], "little") >> 8
+            rows: list[Any] = list(section_rows(module.elf, ".dynsym"))
+            names = module.elf.data(".dynstr")
+            if number < len(rows):
+                return names[rows[number][0]:].partition(b"\0")[0].decode("utf-8", "replace")
+    return ""
+
+
+__all__ = ["Code", "Stepping", "flow"]
