@@ -31,13 +31,14 @@ int main(int argc, char **argv)
     for (const char *p = argc > 1 ? argv[1] : "1"; *p; p++)
         rounds = rounds * 10 + (*p - '0');
     for (unsigned n = 0; n < rounds; n++)
-        for (unsigned i = 0; i < 1000000; i++)
+        for (unsigned i = 0; i < 10000; i++)
             x = hot(x, i);
     if (x == 12345)
         never();
     return 0;
 }
 """
+CALLS: Final = 10_000               # of `hot` in a round
 STEPS: Final = 1000
 HITS: Final = 300
 INTRODUCTION: Final = """Written by `python -m bench.debugging`: {machine}. QEMU is `qemu-arm -g` 7.2 on the same ARM program, gdbserver
@@ -159,8 +160,8 @@ def step_time(kind: str, program: Path) -> float:
     """Return the seconds of one `stepi`."""
     with stub(kind, program, 1) as client:
         for _ in range(20):
-            client.go("s")
-        return statistics.median(client.go("s")[1] for _ in range(STEPS))
+            client.go("vCont;s")
+        return statistics.median(client.go("vCont;s")[1] for _ in range(STEPS))
 
 
 def stop_time(kind: str, program: Path, address: int, size: int) -> float:
@@ -174,21 +175,21 @@ def stop_time(kind: str, program: Path, address: int, size: int) -> float:
             seconds = 0.0
             if kind != "xemu":                            # steps over its own points
                 client.ask("z" + point)
-                seconds += client.go("s")[1]
+                seconds += client.go("vCont;s")[1]
                 client.ask("Z" + point)
             return seconds + client.go("c")[1]
         return statistics.median(hit() for _ in range(HITS))
 
 
-def condition_time(kind: str, program: Path, address: int, size: int, rounds: int, plain: float) -> float:
-    """Return the seconds that one false condition costs, where the stub evaluates it: 0 != 0, `const8 0`, `end`."""
+def condition_time(kind: str, program: Path, address: int, size: int, rounds: int) -> float:
+    """Return the seconds that one false condition costs, where the stub evaluates it: `const8 0`, `end`."""
     seconds = whole_run(kind, program, rounds, f"Z0,{address:x},{size};X3,220027")
-    return (seconds - plain) / (rounds * 1_000_000)
+    return (seconds - whole_run(kind, program, rounds)) / (rounds * CALLS)
 
 
 def back(program: Path) -> tuple[float, float, float]:
     """Return the seconds of guest time recorded, of the first step back, and of the median of further ones."""
-    with stub("xemu", program, 100_000) as client:
+    with stub("xemu", program, 4_000_000_000) as client:
         client.send("c")
         began = time.perf_counter()
         time.sleep(10)
@@ -224,7 +225,7 @@ def main() -> int:
     """Measure and write the page."""
     arm, native = _programs()
     names, host = _symbols(arm), _symbols(native)
-    rounds = {"xemu": 400, "qemu": 200, "gdbserver": 400}
+    rounds = {"xemu": 40_000, "qemu": 20_000, "gdbserver": 40_000}
     program = {"xemu": arm, "qemu": arm, "gdbserver": native}
     at = {"xemu": names, "qemu": names, "gdbserver": host}
     size = {"xemu": 4, "qemu": 4, "gdbserver": 1}
@@ -233,10 +234,10 @@ def main() -> int:
     cold = {k: whole_run(k, program[k], rounds[k], f"Z0,{at[k]['never']:x},{size[k]}") for k in kinds}
     watched = {k: whole_run(k, program[k], rounds[k], f"Z2,{at[k]['never_touched'] + 4096:x},4") for k in kinds}
     stops = {k: stop_time(k, program[k], at[k]["hot"], size[k]) for k in kinds}
-    conditions = {k: condition_time(k, program[k], at[k]["hot"], size[k], 20 if k == "xemu" else 1, 0.0)
+    conditions = {k: condition_time(k, program[k], at[k]["hot"], size[k], 2000 if k == "xemu" else 2)
                   if k != "qemu" else float("nan") for k in kinds}
     steps = {k: step_time(k, program[k]) for k in kinds}
-    off, on = recording(arm, 400)
+    off, on = recording(arm, 40_000)
     ran, first, further = back(arm)
     table = [
         ("breakpoint never hit", *(_times(cold[k], plain[k]) for k in kinds), "1.02 × / 1.00 ×"),

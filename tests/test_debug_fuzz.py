@@ -106,6 +106,8 @@ def test_damaged_files_are_survived(programs: list[bytes], record_property: Call
     for blob in programs:
         sections = Module.open(blob).elf.sections
         spans.append([(sections[name].offset, sections[name].size) for name in SECTIONS if name in sections])
+    for blob in programs:                                  # imports all there is to import while memory is not short
+        ask_everything(Module.open(blob), random.Random(0))
     limits = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()     # guests of other tests reserve a lot
     resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 30), limits[1]))
