@@ -204,7 +204,7 @@ def recording(program: Path, rounds: int) -> tuple[float, float]:
     """Return the seconds of a run without and with history, both in the same kind of process."""
     code = ("import sys, time; from xemu.debug import open_process\n"
             "d = open_process(*sys.argv[2:])\n"
-            "if sys.argv[1] == 'off': d.recording = False; d.engine.keep_no_pages(); d.system.process.scheduler.observer.detached = False\n"
+            "if sys.argv[1] == 'off': d.recording = False; d.engine.keep_no_pages()\n"
             "began = time.perf_counter(); d.cont(); sys.stderr.write(str(time.perf_counter() - began))")
 
     def once(mode: str) -> float:

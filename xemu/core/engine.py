@@ -650,6 +650,11 @@ class Engine:
         self.cells[CELL["watch_count"]] = 0 if on else len(self.watches)
         self.passing, self._unwatched = -1, False
 
+    @property
+    def watching(self) -> bool:
+        """Whether accesses to watched ranges stop the run now."""
+        return self.cells[CELL["watch_count"]] != 0
+
     def pass_watches(self) -> None:
         """Let the next instruction make its accesses unseen."""
         self._unwatched = True

@@ -48,6 +48,8 @@ class Debugger(SourceLevel):
         self.log: Callable[[str], None] = lambda _text: None
         self._applied: dict[int, tuple[Any, ...] | None] = {}        # address -> condition, as the engine has them
         self._engine_watches: list[Any] = []
+        self._outside: dict[int, bytes] = {}     # watch -> what its memory held before something that is no instruction touched it
+        self._old = b""
         self._stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
         self._ended: Stop | None = None          # how the guest ended, at the end of its history
@@ -77,6 +79,7 @@ class Debugger(SourceLevel):
     def _advance(self, insns: int | None = None, beat: int | None = None) -> Event:
         """Run to a count or time, or to what comes before; in the past not beyond its end."""
         system, history = self.system, self.history
+        self._outside.clear()
         if system.live:
             history.went_on()
             while True:
@@ -140,7 +143,7 @@ class Debugger(SourceLevel):
                 return None
             return self._stop(kind, ", ".join(map(str, hits)), points=hits)
         if kind is StopKind.WATCHPOINT:
-            return self._watched(event.watch)
+            return self._changed_outside(event.watch) if event.done else self._watched(event.watch)
         if kind in (StopKind.EXCEPTION, StopKind.IRQ, StopKind.SIGNAL, StopKind.SYSCALL_ENTRY, StopKind.SYSCALL_RETURN, StopKind.FORK,
                     StopKind.VFORK, StopKind.EXEC, StopKind.THREAD):
             hits = self._met([p for p in self.points.catches(_catch_of(kind)) if p.detail is None or event.number in p.detail])
@@ -226,6 +229,34 @@ class Debugger(SourceLevel):
         return self._stop(StopKind.WATCHPOINT, text, points=hits, watch=WatchHit(touched, touched.address, access, old, new))
 
     _change: tuple[Position, bytes, bytes] | None = None
+
+    def _seen(self, address: int, length: int, access: int) -> None:
+        """Remember what watched memory holds before something that is no instruction may change it."""
+        if not access & 2 or not self.engine.watching:
+            return
+        for number, point in enumerate(self._engine_watches):
+            if isinstance(point, Watchpoint) and number not in self._outside and ACCESSES[point.access] & 2 \
+                    and point.address < address + length and address < point.address + point.length:
+                self._outside[number] = self.system.read_memory(point.address, point.length)
+
+    def _find_outside(self) -> int:
+        """Return the number of a watchpoint whose memory such a thing has changed, or -1."""
+        while self._outside:
+            number, old = self._outside.popitem()
+            point = self._engine_watches[number]
+            if self.system.read_memory(point.address, point.length) != old:
+                self._old = old
+                return number
+        return -1
+
+    def _changed_outside(self, number: int) -> Stop | None:
+        point, old = self._engine_watches[number], self._old
+        new = self.system.read_memory(point.address, point.length)
+        hits = self._met([point])
+        if hits is None:
+            return None
+        return self._stop(StopKind.WATCHPOINT, f"{point}: {old.hex()} → {new.hex()}, not by an instruction", points=hits,
+                          watch=WatchHit(point, point.address, "w", old, new))
 
     # -- steps -----------------------------------------------------------------------------------------------------------
     def step(self, count: int = 1, *, back: bool = False, thread: int | None = None) -> Stop:
@@ -565,6 +596,10 @@ class Debugger(SourceLevel):
                 self.engine.set_point(address, condition)
         self._applied = wanted
         self._engine_watches = list(self._watches())
+        self._outside.clear()
+        wanted_outside = any(isinstance(p, Watchpoint) for p in self._engine_watches)
+        self.engine.space.seen = self._seen if wanted_outside else None
+        self.system.watch_outside(self._find_outside if wanted_outside else None)
         self.engine.watch([(a, n, k) for a, n, k, _ in self._watch_ranges(self._engine_watches)])
 
     def _native(self, point: Breakpoint, address: int) -> tuple[Any, ...] | None:
@@ -609,7 +644,9 @@ class Debugger(SourceLevel):
     def write_memory(self, address: int, data: bytes) -> bool:
         """Change memory. In the past another future begins."""
         self._branch()
-        return self.system.write_memory(address, data)
+        done = self.system.write_memory(address, data)
+        self._outside.clear()
+        return done
 
     def _branch(self) -> None:
         if not self.system.live:

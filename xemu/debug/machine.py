@@ -13,10 +13,12 @@ from xemu.errors import XemuError
 from xemu.hw.device import Device
 from xemu.hw.door import ReplayError
 from xemu.hw.events import NEVER
-from xemu.hw.machine import Stop
+from xemu.hw.machine import OUTSIDE, Stop
 from xemu.hw.memory import Flash, Hole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemu.hw.machine import Machine
     from xemu.hw.ports import Hub
 
@@ -115,7 +117,11 @@ class MachineSystem(System):
             if stop.code >= ASYNCHRONOUS or stop.code == NMI:
                 kind = StopKind.IRQ
             return Event(kind, number=stop.code, text=text)
-        return Event(kind, name=stop.reason, text=text, code=stop.code, watch=stop.code if kind is StopKind.WATCHPOINT else -1)
+        return Event(kind, name=stop.reason, text=text, code=stop.code, watch=stop.code if kind is StopKind.WATCHPOINT else -1,
+                     done=stop.text == OUTSIDE)
+
+    def watch_outside(self, changed: Callable[[], int] | None) -> None:
+        self.machine.watcher = changed
 
     def settle(self) -> Event | None:
         try:

@@ -202,6 +202,8 @@ class Recorder:
 
     def _before(self) -> None:
         """Look around before native code runs."""
+        if (number := self.system.outside()) >= 0:
+            self.leave(Event(StopKind.WATCHPOINT, watch=number, done=True))
         current = self.process.scheduler.current
         if current is not None:
             self.system.running = current.tid
@@ -347,6 +349,8 @@ class ProcessSystem(System):
             here = episode is not None and episode.insns == engine.insns
             if here and (goal is None or engine.insns < goal or episode.cause == CALL):        # type: ignore[union-attr]
                 self._apply(episode)                                                           # type: ignore[arg-type]
+                if (number := self.outside()) >= 0:
+                    return Event(StopKind.WATCHPOINT, watch=number, done=True)
                 continue
             if goal is not None and engine.insns >= goal:
                 return Event(StopKind.REACHED)

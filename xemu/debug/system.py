@@ -24,6 +24,7 @@ class Event(NamedTuple):
     text: str = ""
     code: int = 0
     watch: int = -1                  # number of the engine's watch that was touched
+    done: bool = False               # … by something that is no instruction, and is over
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ class System(ABC):
     def __init__(self) -> None:
         self.catches = lambda _kind, _number, _name: False
         self.signals = lambda _number: False
+        self.outside: Callable[[], int] = lambda: -1
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
@@ -171,6 +173,10 @@ class System(ABC):
         """Return the address of a symbol."""
         del name
         return None
+
+    def watch_outside(self, changed: Callable[[], int] | None) -> None:
+        """Stop at changes that no instruction makes (DMA, system calls): `changed` says which watch they touched, or -1."""
+        self.outside = changed or (lambda: -1)
 
     def register_range(self, name: str) -> tuple[int, int]:
         """Return address and length of a device's register, PART.REGISTER; XemuError."""
