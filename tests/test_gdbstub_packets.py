@@ -375,7 +375,7 @@ def test_documents_are_well_formed(process: Served, machine: Served) -> None:
 
     line, other = process.connect(), machine.connect()
     assert ET.fromstring(read_object(line, "features", "target.xml")).findtext("osabi") == "GNU/Linux"
-    time = ET.fromstring(read_object(line, "features", "target.xml")).find(".//reg[@name='insns']")
+    time = ET.fromstring(read_object(other, "features", "target.xml")).find(".//reg[@name='insns']")
     assert time is not None
     assert time.get("save-restore") == "no"  # GDB writes all others back after a call of the program's functions
     names = [row.get("name") for row in ET.fromstring(read_object(line, "threads"))]
@@ -417,7 +417,10 @@ def test_monitor(machine: Served) -> None:
             printed += bytes.fromhex(reply[1:]).decode()
         return printed, reply
 
-    assert "reset" in monitor("help")[0]
+    assert monitor("help")[0].startswith("The following monitor commands are supported:\n")
+    assert "list devices" in monitor("help devices")[0]
+    assert "Unknown monitor command" in monitor("")[0]
+    assert monitor("set remote-debug 0") == ("Protocol debug output disabled.\n", "OK")
     assert "0x40000000" in monitor("devices")[0]
     assert monitor("dev")[1] == "E01"                          # devices or device?
     assert "did you mean 'seek'" in monitor("sek 5")[0]

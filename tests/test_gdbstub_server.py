@@ -213,6 +213,8 @@ def resident() -> int:
     ("localhost:0", Endpoint("tcp", "localhost", 0)),
     ("0.0.0.0:99", Endpoint("tcp", "0.0.0.0", 99)),
     ("[::1]:99", Endpoint("tcp", "::1", 99)),
+    ("tcp:localhost:5", Endpoint("tcp", "localhost", 5)),
+    ("tcp6:::1:5", Endpoint("tcp", "::1", 5)),
     ("unix:s", Endpoint("unix", "s")),
     ("/tmp/s", Endpoint("unix", "/tmp/s")),
     ("-", Endpoint("stdio")),
@@ -223,7 +225,7 @@ def test_places_to_listen_at(text: str, endpoint: Endpoint) -> None:
 
 def test_only_this_machine_is_trusted() -> None:
     assert [parse_endpoint(t).trusted for t in ("1", "unix:s", "-", "0.0.0.0:1", "[::1]:1")] == [True, True, True, False, True]
-    for text in ("x", "a:b", "1:99999"):
+    for text in ("x", "a:b", "1:99999", "tcp8:1:2", "udp:1:2", "udp123::::5"):
         with pytest.raises(UsageError, match="not a place to listen at"):
             parse_endpoint(text)
 

@@ -91,7 +91,7 @@ def main(arguments: list[str]) -> int:
         try:
             server.adopt(stage.open(server.request))
         except XemuError as error:
-            sys.stderr.write(f"{error}\nExiting\n")              # gdbserver's exit code is 1
+            sys.stderr.write(f"{error}\nError creating process\n\nExiting\n")       # gdbserver's words, and its exit code
             return 1
         _print(f"Process {words[1]} created; pid = {server.process}")
     for place in server.listen(endpoint):

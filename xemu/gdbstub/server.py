@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
 import stat
 import sys
@@ -64,10 +65,23 @@ def parse_endpoint(text: str) -> Endpoint:
         return Endpoint("stdio")
     if text.startswith("unix:") or "/" in text:
         return Endpoint("unix", text.removeprefix("unix:"))
-    host, _, port = text.removeprefix("tcp:").rpartition(":")
-    if not port.isdigit() or int(port) > 0xFFFF:
+    host, _, port = _TCP.sub("", text).rpartition(":")
+    plain = host.strip("[]")
+    if not port.isdigit() or int(port) > 0xFFFF or (":" in plain and not _is_address(plain)):
         raise UsageError(f"{text}: not a place to listen at; it is PORT, HOST:PORT, unix:PATH or -")
-    return Endpoint("tcp", host.strip("[]") or LOOPBACK[0], int(port))
+    return Endpoint("tcp", plain or LOOPBACK[0], int(port))
+
+
+_TCP = re.compile(r"^tcp[46]?:(?=.)")
+
+
+def _is_address(text: str) -> bool:
+    """Whether text is an address of IPv6."""
+    try:
+        socket.inet_pton(socket.AF_INET6, text)
+    except OSError:
+        return False
+    return True
 
 
 @dataclass
