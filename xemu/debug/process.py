@@ -207,10 +207,10 @@ class Recorder:
         current = self.process.scheduler.current
         if current is not None:
             self.system.running = current.tid
-            number = self.calls.pop(current.tid, None)
-            if number is not None:
-                name = self.system.call_name(number)
-                self.leave(Event(StopKind.SYSCALL_RETURN, number, name, f"returned from {name}"))
+            made = self.calls.pop(current.tid, None)
+            if made is not None:
+                name = self.system.call_name(made)
+                self.leave(Event(StopKind.SYSCALL_RETURN, made, name, f"returned from {name}"))
         if self.system.exec_seen:
             self.system.exec_seen = False
             if self.system.catches("exec", 0, ""):
