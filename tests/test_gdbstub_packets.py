@@ -164,8 +164,8 @@ def test_memory(process: Served) -> None:
         < abcd00
         > M{RAM:x},3:abcd
         < E.3 bytes are announced, 2 are there
-        > M9000,1:00
-        < E.0x9000 cannot be written
+        > M6000,1:00
+        < E.0x6000 cannot be written
         > X{RAM:x},0:
         < OK
         > x0,3
@@ -207,6 +207,12 @@ def test_points(process: Served) -> None:
         > z3,0,4
         < OK
         > z2,{RAM:x},4
+        < OK
+        > Z0,6000,2
+        < E.0x6000 cannot be read: there is no code
+        > Z1,6000,2
+        < OK
+        > z1,6000,2
         < OK
         > Z0,9000,2;X5,22052205
         < E.an agent expression is shorter than announced

@@ -19,6 +19,7 @@ from xemu.gdbstub.server import Endpoint, Server
 PID = 42
 RAM = 0x2000_0000
 LOADER = RAM + 0x400
+CODE = 0x8000
 
 
 def loader_data() -> bytes:
@@ -73,7 +74,7 @@ class FakeDebugger:
 
     def __init__(self, kind: str = "process", arch: str = "arm") -> None:
         self.system = FakeSystem(kind, arch)
-        self.memory = {0: bytearray(range(256)) * 16, RAM: bytearray(0x1000)}
+        self.memory = {0: bytearray(range(256)) * 16, CODE: bytearray(0x2000), RAM: bytearray(0x1000)}
         self.memory[RAM][0x400:0x400 + len(loader_data())] = loader_data()
         self.registers: dict[tuple[str, int], int] = {}
         self.points: list[Any] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -94,8 +95,13 @@ def main(arguments: list[str]) -> int:
             sys.stderr.write(f"{error}\nError creating process\n\nExiting\n")       # gdbserver's words, and its exit code
             return 1
         _print(f"Process {words[1]} created; pid = {server.process}")
-    for place in server.listen(endpoint):
-        _print(listening(place))
+    try:
+        for place in server.listen(endpoint):
+            _print(listening(place))
+    except XemuError as error:
+        taken = str(error).endswith(os.strerror(errno.EADDRINUSE))
+        _print("Can't bind address: Address already in use.\nExiting" if taken else f"{error}\nExiting")
+        return 1
     stage.run(server)
     return 0
 

@@ -65,6 +65,8 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
     texts = _texts(commands, description.name_of)
 
     def insert_breakpoint(debugger: Any) -> Any:
+        if kind == SOFTWARE and not debugger.read_memory(address, 1):       # hardware's may stand anywhere
+            raise RspError(f"{address:#x} cannot be read: there is no code", 0x0E)
         action = partial(_print, client, debugger, texts) if texts else None
         return debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
 

@@ -67,7 +67,9 @@ def parse_endpoint(text: str) -> Endpoint:
         return Endpoint("unix", text.removeprefix("unix:"))
     host, _, port = _TCP.sub("", text).rpartition(":")
     plain = host.strip("[]")
-    if not port.isdigit() or int(port) > 0xFFFF or (":" in plain and not _is_address(plain)):
+    if ":" in plain and not _is_address(plain):
+        raise UsageError(f"{text}: cannot resolve name: {plain}")
+    if not port.isdigit() or int(port) > 0xFFFF:
         raise UsageError(f"{text}: not a place to listen at; it is PORT, HOST:PORT, unix:PATH or -")
     return Endpoint("tcp", plain or LOOPBACK[0], int(port))
 
