@@ -28,7 +28,7 @@ FEATURES = "swbreak+;hwbreak+;ConditionalBreakpoints+;BreakpointCommands+"
 async def insert(client: Client, kind: int, address: int, length: int, rest: bytes | None) -> str:
     """Set a point. The same again changes nothing but its condition and commands."""
     setter = _setter(client, kind, address, length, rest or b"")
-    key = (kind, address, length)
+    key = _key(kind, address, length)
     old = client.points.pop(key, None)
 
     def change(debugger: Any) -> Any:
@@ -45,10 +45,15 @@ async def remove(client: Client, kind: int, address: int, length: int) -> str:
     """Remove a point; one that is not there is no error."""
     if kind > max(WATCHED):
         raise UnsupportedError
-    point = client.points.pop((kind, address, length), None)
+    point = client.points.pop(_key(kind, address, length), None)
     if point is not None:
         await client.ask(lambda debugger: debugger.delete(point))
     return OK
+
+
+def _key(kind: int, address: int, length: int) -> tuple[int, int, int]:
+    """Return what tells points apart: the length of an instruction does not, LLDB sets with 2 and removes with 4."""
+    return kind, address, length if kind in WATCHED else 0
 
 
 def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -> Callable[[Any], Any]:
@@ -65,7 +70,8 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
     texts = _texts(commands, description.name_of)
 
     def insert_breakpoint(debugger: Any) -> Any:
-        if kind == SOFTWARE and not debugger.read_memory(address, 1):       # hardware's may stand anywhere
+        # hardware's may stand anywhere; LLDB sets one at 0 where a program has no loader, and gives up if it is refused
+        if kind == SOFTWARE and not client.thread_suffix and not debugger.read_memory(address, 1):
             raise RspError(f"{address:#x} cannot be read: there is no code", 0x0E)
         action = partial(_print, client, debugger, texts) if texts else None
         return debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
