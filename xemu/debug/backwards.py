@@ -9,20 +9,23 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.debug.arm_frames import EXC_RETURN
+from xemu.debug.code import flow
 from xemu.debug.disassembly import disassemble
 from xemu.debug.expressions import Binary, Const, Register
-from xemu.debug.points import Breakpoint
-from xemu.debug.stepping import flow
+from xemu.debug.points import Breakpoint, Catchpoint
 from xemu.debug.stops import StopKind
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
-    from xemu.debug.stepping import Routine, Row, Stepping
+    from xemu.debug.code import Routine, Row
+    from xemu.debug.stepping import Stepping
     from xemu.debug.stops import Position, Stop
     from xemu.debug.unwind import Frame
 
 LENGTH = 48              # instructions of the first piece of tape; later ones are longer
 LONGEST = 4_096
+SVC_BYTES = 2
 
 
 class Moment(NamedTuple):
@@ -48,14 +51,13 @@ class Tape:
     def now(self) -> Moment:
         """Return the moment where the guest is."""
         motion, arch = self.motion, self.motion.source.architecture
-        level = self.system.level()
         return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion._register(arch.link),  # noqa: SLF001  its other half
-                      motion._thumb(), level[0] if level else None)  # noqa: SLF001
+                      motion._thumb(), motion.context())  # noqa: SLF001
 
     def before(self, position: Position) -> Moment | None:
         """Return the moment of the instruction executed before a place; None at the start of the history."""
         number = bisect_left(self._keys, position) - 1
-        if number < 0 or self._keys[-1] < position and not self._joined(position):
+        if number < 0 or (self._keys[-1] < position and not self._joined(position)):
             self._record(position)
             number = bisect_left(self._keys, position) - 1
         return self.moments[number] if number >= 0 else None
@@ -94,6 +96,29 @@ class Tape:
             raise UsageError("the past could not be repeated exactly")
 
 
+class EndedError(Exception):
+    """Something has ended the motion."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.text)
+        self.stop = stop
+
+
+class Entry:
+    """The condition that an exception has been entered from a moment: it returns there, with the stack as it was."""
+
+    def __init__(self, motion: Stepping, here: Moment) -> None:
+        self.motion, self.wanted = motion, (here.pc, here.sp)
+
+    def evaluate(self, _read_register: Any, _read_memory: Any) -> int:
+        """Return 1 or 0."""
+        return int(self.motion.interrupted() == self.wanted)
+
+    def native(self, _place: Any) -> None:
+        """There is no native form."""
+        return
+
+
 class Backwards:
     """One motion backwards."""
 
@@ -105,6 +130,12 @@ class Backwards:
     # -- lines -------------------------------------------------------------------------------------------------------------
     def line(self, *, into: bool) -> Stop:
         """Go back to the beginning of the line before this place."""
+        try:
+            return self._line(into=into)
+        except EndedError as end:
+            return end.stop
+
+    def _line(self, *, into: bool) -> Stop:
         self.source.modules                                    # noqa: B018  files may have gone
         here, origin = self.tape.now(), self.debugger.position
         chain = self.code.chain(here.pc)
@@ -114,6 +145,8 @@ class Backwards:
                 self._seek(here)
                 return self.debugger._stop(StopKind.PAUSE)  # noqa: SLF001
             before = self._before(here)
+            if before is None and here.position != origin and self.tape.before(here.position) is not None:
+                return self._stop(here)                                  # the first instruction of a thread
             if before is None:
                 return self.debugger._to_begin()  # noqa: SLF001
             returned = self._call_before(before, here)
@@ -124,10 +157,12 @@ class Backwards:
                 entered = self._entered_from(before, here)
                 if entered is not None and entered != before.pc:         # through the loader, or a veneer
                     found = self._back_to(here, entered, here.sp)
-                    if isinstance(found, Moment):
+                    if isinstance(found, Moment) and self._has_lines(found.pc):
                         here = found
                         continue
-                    return found
+                    return found if not isinstance(found, Moment) else self._stop(found)
+                if entered is not None and not self._has_lines(before.pc):
+                    return self._stop(before)                            # the caller has no lines to go back to
                 if entered is not None:
                     chain = self.code.chain(before.pc)
                 here = before
@@ -142,19 +177,54 @@ class Backwards:
     def _before(self, here: Moment) -> Moment | None:
         """Return the moment before one, in the same thread and outside of handlers that came between."""
         found = self.tape.before(here.position)
+        if found is None or self._starts_handler(here):
+            return found
+        skip = getattr(self.system, "last_turn", None)
         while found is not None and found.context != here.context:
-            skip = getattr(self.system, "last_turn", None)
-            insns = skip(here.context, found.position) if skip is not None else None
-            if insns is not None:
-                self.debugger.seek(insns)
-                found = self.tape.before(self.debugger.position)
+            if skip is None and self._is_call_to_system(here):
+                back = self._back_to(here, here.pc - SVC_BYTES, here.sp)
+                if not isinstance(back, Moment):
+                    raise EndedError(back)
+                return back
+            if skip is None:
+                self._to_entry(here, found)
             else:
-                found = self.tape.before(found.position)
+                insns = skip(here.context, found.position)
+                if insns is None:
+                    return None
+                self.debugger.seek(insns)
+            found = self.tape.before(self.debugger.position)
         if found is not None and self._is_signal_return(found, here):
             frame = found.sp
             while found is not None and (found.sp <= frame or found.context != here.context):
                 found = self.tape.before(found.position)
         return found
+
+    def _is_call_to_system(self, here: Moment) -> bool:
+        """Whether SVC is before a moment (T16: 11011111 imm8)."""
+        data = self.source.read_memory(here.pc - SVC_BYTES, SVC_BYTES)
+        return data is not None and data[1] == 0b11011111
+
+    def _to_entry(self, here: Moment, found: Moment) -> None:
+        """Go to where the exception was entered that has returned to a moment; `found` is in its handler."""
+        debugger = self.debugger
+        condition = Entry(self.motion, here)
+        own = [Catchpoint(owner="step", kind=kind, condition=condition) for kind in ("irq", "exception")]
+        self._seek(found)
+        for point in own:
+            debugger.points.add(point)
+        try:
+            stop = debugger.cont(back=True)
+        finally:
+            for point in own:
+                debugger.delete(point)
+        if not any(point in own for point in stop.points):
+            raise EndedError(stop)
+
+    def _starts_handler(self, here: Moment) -> bool:
+        """Whether an exception's handler starts at a moment: before it is what was interrupted."""
+        routine = self.code.routine(here.pc)
+        return self.system.kind == "machine" and here.link >= EXC_RETURN and routine is not None and routine.start == here.pc
 
     def _is_signal_return(self, before: Moment, here: Moment) -> bool:
         """Whether an instruction is the system call with which a signal's handler ended."""
@@ -177,7 +247,7 @@ class Backwards:
         if not is_call_before(self.source.read_memory, here.pc, thumb=here.thumb):
             return None
         mnemonic, operands = self._instruction(before)
-        if flow(mnemonic, operands) != "jump" or operands.startswith("#") or operands.startswith("0x"):
+        if flow(mnemonic, operands) != "jump" or operands.startswith(("#", "0x")):
             return None
         ours = self.code.routine(here.pc)
         if ours is not None and self.code.routine(before.pc) == ours and not _is_return(mnemonic, operands):
@@ -229,6 +299,10 @@ class Backwards:
         deeper = code.chain(here.pc)
         return into or not (len(deeper) > len(chain) and deeper[:len(chain)] == chain)
 
+    def _has_lines(self, pc: int) -> bool:
+        routine = self.code.routine(pc)
+        return routine is not None and routine.lines
+
     def _line_before(self, before: Moment) -> Row | None:
         return self.code.row(before.pc)
 
@@ -257,6 +331,12 @@ class Backwards:
     # -- functions ---------------------------------------------------------------------------------------------------------
     def finish(self, frames: list[Frame]) -> Stop:
         """Go back to the call of the newest frame's function."""
+        try:
+            return self._finish(frames)
+        except EndedError as end:
+            return end.stop
+
+    def _finish(self, frames: list[Frame]) -> Stop:
         frame, arch = frames[0], self.source.architecture
         if frame.inline:
             return self._out_of_inlined()

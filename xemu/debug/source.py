@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     from xemu.debug.expressions import Expression
     from xemu.debug.lines import Place
     from xemu.debug.points import Point
+    from xemu.debug.registers import RegisterMotions
     from xemu.debug.stepping import Stepping
     from xemu.debug.syntax import Node
     from xemu.debug.system import Library
-    from xemu.debug.unwind import Frame
+    from xemu.debug.unwind import Frame, Unwinding
     from xemu.debug.values import Value
     from xemu.debug.variables import Scope, Variable
 
@@ -170,10 +171,10 @@ class Source:
             if module is None or place is None or not place.line:
                 return self.modules.where(pc)
             calls, function = module.calls_at(lookup), module.source_function(lookup)
-            name = calls[0].name if calls else function.name if function else ""
-            return f"{name} () at {place.name}" if name else place.name
         except (XemuError, *DAMAGE):
             return f"{pc:#x}"
+        name = calls[0].name if calls else function.name if function else ""
+        return f"{name} () at {place.name}" if name else place.name
 
     def described(self, stop: Stop) -> Stop:
         """Return a stop whose text says the place in the source."""
@@ -203,12 +204,16 @@ class Source:
 
     def frames(self, thread: int | None = None, limit: int = 64) -> list[Frame]:
         """Return a call stack, newest frame first."""
-        from xemu.debug.unwind import backtrace
+        return list(self.unwinding(thread).frames(limit))
+
+    def unwinding(self, thread: int | None = None) -> Unwinding:
+        """Return what finds the frames of a thread."""
+        from xemu.debug.unwind import Unwinding
 
         registers = self.registers(thread)
         if not registers:
-            raise UsageError(f"no thread {thread}")
-        return backtrace(registers, self.read_memory, self.modules, limit=limit, architecture=self.architecture)
+            raise UsageError(f"there is no thread {thread}")
+        return Unwinding(registers, self.read_memory, self.modules, architecture=self.architecture)
 
     def frame(self, thread: int | None = None) -> Frame:
         """Return the newest frame."""
@@ -301,6 +306,13 @@ class SourceLevel:
         return self._motions
 
     @property
+    def register_motions(self) -> RegisterMotions:
+        """What moves while registers are watched."""
+        from xemu.debug.registers import RegisterMotions
+
+        return RegisterMotions(cast("Debugger", self))
+
+    @property
     def modules(self) -> Modules:
         """The files that are loaded where the guest stands, the program first."""
         return self.source.modules
@@ -320,8 +332,10 @@ class SourceLevel:
         return self.source.evaluate(expression, frame, thread)
 
     def assign(self, expression: str, value: float | str, frame: Frame | None = None, thread: int | None = None) -> Value:
-        """Change what an expression names, to a number or the value of another expression; returns it. In the past another future
-        begins, where that is possible. UsageError."""
+        """Change what an expression names, to a number or the value of another expression; returns it. UsageError.
+
+        In the past another future begins, where that is possible (see `write_memory`).
+        """
         from xemu.debug.evaluate import assignment
 
         debugger, scope = cast("Debugger", self), self.source.scope(frame, thread)
