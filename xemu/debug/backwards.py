@@ -152,7 +152,7 @@ class Backwards:
             returned = self._call_before(before, here)
             executed = before if returned is None else before._replace(pc=returned)
             if here.position != origin and self._begins(here, executed, chain, into=into):
-                return self._stop(here)
+                return self._stop(here, before)
             if returned is None:
                 entered = self._entered_from(before, here)
                 if entered is not None and entered != before.pc:         # through the loader, or a veneer
@@ -310,9 +310,14 @@ class Backwards:
         self.debugger.history.leave_present()
         self.debugger.history.seek(moment.position)
 
-    def _stop(self, moment: Moment) -> Stop:
-        """End the motion at a moment."""
+    def _stop(self, moment: Moment, before: Moment | None = None) -> Stop:
+        """End the motion at a moment; `before` has been executed before it: what came between is still to come."""
         self._seek(moment)
+        if before is not None and before.position.insns + 1 < moment.position.insns:
+            self._seek(before)
+            self.debugger._quietly(before.position.insns + 1)  # noqa: SLF001
+            if (self.debugger.pc, self.motion.sp) != (moment.pc, moment.sp):
+                self._seek(moment)
         return self.motion._arrived() or self.motion._done()  # noqa: SLF001
 
     def _back_to(self, here: Moment, address: int, sp: int) -> Moment | Stop:

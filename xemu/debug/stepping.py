@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from xemu.debug.debugger import Debugger
     from xemu.debug.expressions import Expression
+    from xemu.debug.stops import Position
     from xemu.debug.system import Event
     from xemu.debug.unwind import Frame
 
@@ -67,13 +68,25 @@ class Stepping:
         if system.thread != self.thread and (stop := self._until_turn()) is not None:
             return stop
         while True:
-            stop = debugger._step()  # noqa: SLF001
-            if stop.kind is not StopKind.STEP:
-                return self.source.described(stop)
-            if system.thread == self.thread:
+            before, pc, sp = debugger.position, debugger.pc, self.sp
+            found: Stop | None = debugger._step()  # noqa: SLF001
+            if found is not None and found.kind is not StopKind.STEP:
+                return self.source.described(found)
+            if system.thread != self.thread:
+                found = self._until_turn()                               # another one has executed an instruction
+            elif self._in_signal(before):
+                found = self.run_out(pc, sp)
+            else:
                 return None
-            if (stop := self._until_turn()) is not None:                 # another one has executed an instruction
-                return stop
+            if found is not None:
+                return found
+
+    def _in_signal(self, before: Position) -> bool:
+        """Whether the last instruction was the first one of a signal's handler, and not the one that stood at `before`."""
+        if self.debugger.position.transition == before.transition or self.system.kind != "process":
+            return False
+        link = self._register(self.source.architecture.link)
+        return arm_frames.signal_trampoline(link & ~1, self.source.read_memory, thumb=bool(link & 1)) is not None
 
     def _until_turn(self) -> Stop | None:
         """Run until it is the thread's turn, where it is."""
@@ -159,15 +172,11 @@ class Stepping:
         return status is not None and status & 0x1FF in FAULTS and self._register(self.source.architecture.link) >= arm_frames.EXC_RETURN
 
     def interrupted(self) -> tuple[int, int] | None:
-        """Return (pc, sp) of what goes on after the handler that starts here."""
-        source = self.source
-        link = self._register(source.architecture.link)
-        registers = source.registers()
-        if "xpsr" in registers:
-            found = arm_frames.unstack_exception(link, registers, source.read_memory) if link >= arm_frames.EXC_RETURN else None
-        else:
-            number = arm_frames.signal_trampoline(link & ~1, source.read_memory, thumb=bool(link & 1))
-            found = arm_frames.unstack_signal(number, registers, source.read_memory) if number is not None else None
+        """Return (pc, sp) of what goes on after the exception's handler that starts here."""
+        link = self._register(self.source.architecture.link)
+        if self.system.kind != "machine" or link < arm_frames.EXC_RETURN:
+            return None
+        found = arm_frames.unstack_exception(link, self.source.registers(), self.source.read_memory)
         return (found.registers["pc"], found.registers["sp"]) if found is not None else None
 
     def _entered(self, returns: int, sp: int) -> bool | Stop | None:
@@ -357,7 +366,7 @@ class _LineStep:
             stop = motion.run_to(exits, lambda: motion.system.thread == thread, inside)
             if stop is not None or debugger.pc not in within:
                 return stop
-        before, thumb, sp, context = debugger.pc, motion._thumb(), motion.sp, motion.context()  # noqa: SLF001
+        before, thumb, context = debugger.pc, motion._thumb(), motion.context()  # noqa: SLF001
         stop = motion._instruction()  # noqa: SLF001
         if stop is not None:
             return stop
@@ -369,8 +378,8 @@ class _LineStep:
             return self._call(returns, motion.sp)
         if motion.in_fault():
             return motion._done()  # noqa: SLF001
-        if (motion.sp < sp or motion.context() != context) and (there := motion.interrupted()) is not None:
-            return motion.run_out(*there)          # the handler of a signal, or of SVC
+        if motion.context() != context and (there := motion.interrupted()) is not None:
+            return motion.run_out(*there)          # the handler of SVC
         if self._is_exception_return():
             return None
         if self._is_tail_call():
