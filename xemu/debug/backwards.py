@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 LENGTH = 48              # instructions of the first piece of tape; later ones are longer
 LONGEST = 4_096
 SVC_BYTES = 2
+MOST_ODD = 32            # rows in a sequence that are no statements
 
 
 class Moment(NamedTuple):
@@ -138,7 +139,10 @@ class Backwards:
     def _line(self, *, into: bool) -> Stop:
         self.source.modules                                    # noqa: B018  files may have gone
         here, origin = self.tape.now(), self.debugger.position
-        chain = self.code.chain(here.pc)
+        hidden = self.source.hidden
+        chain = self.code.chain(here.pc)[:-hidden or None]
+        if (stop := self._out_of_call(here, hidden, into=into)) is not None:
+            return stop
         while True:
             if self.system.pausing:
                 self.system.pausing = False
@@ -152,7 +156,9 @@ class Backwards:
             returned = self._call_before(before, here)
             executed = before if returned is None else before._replace(pc=returned)
             if here.position != origin and self._begins(here, executed, chain, into=into):
-                return self._stop(here, before)
+                starting = self.code.starting(here.pc)
+                outside = bool(starting) and not into and self.code.chain(here.pc)[:-len(starting)] == chain
+                return self._stop(here, before, len(starting) if outside else 0)
             if returned is None:
                 entered = self._entered_from(before, here)
                 if entered is not None and entered != before.pc:         # through the loader, or a veneer
@@ -173,6 +179,20 @@ class Backwards:
                 if not isinstance(found, Moment):
                     return found
                 here = found
+
+    def _out_of_call(self, here: Moment, hidden: int, *, into: bool) -> Stop | None:
+        """Go in front of an inlined call that starts here, without moving, where a step forwards would have stopped."""
+        starting = self.code.starting(here.pc)
+        before = self._before(here) if len(starting) > hidden else None
+        if before is None:
+            return None
+        outer = self.code.chain(here.pc)[:-len(starting)]
+        row = self._line_before(before, outer, into=into)
+        same = row is not None and row.same(starting[-1]) and self.code.chain(before.pc) == outer
+        if len(starting) - same <= hidden:
+            return None
+        self._seek(here)
+        return self.motion.before_inlined(hidden + 1)
 
     def _before(self, here: Moment) -> Moment | None:
         """Return the moment before one, in the same thread and outside of handlers that came between."""
@@ -284,9 +304,6 @@ class Backwards:
     def _begins(self, here: Moment, before: Moment, chain: tuple[int, ...], *, into: bool) -> bool:
         """Whether a step forwards would have stopped at a moment."""
         code = self.code
-        row = code.begins(here.pc)
-        if row is None:
-            return False
         routine = code.routine(here.pc)
         if routine is not None and routine.lines:
             body = code.body(routine)
@@ -294,23 +311,45 @@ class Backwards:
                 return True
             if routine.start <= here.pc < body:
                 return False
-        if row.same(self._line_before(before)):
+        starting, deeper = code.starting(here.pc), code.chain(here.pc)
+        if starting and into:
+            return True
+        if starting and code.routine(before.pc) == routine and deeper[:-len(starting)] == chain:
+            row = self._line_before(before, chain, into=into)
+            return row is None or not row.same(starting[-1])
+        begun = code.begins(here.pc)
+        if begun is None or begun.same(self._line_before(before, chain, into=into)):
             return False
-        deeper = code.chain(here.pc)
         return into or not (len(deeper) > len(chain) and deeper[:len(chain)] == chain)
+
+    def _line_before(self, before: Moment, chain: tuple[int, ...], *, into: bool) -> Row | None:
+        """Return the line that a step forwards would be leaving after a moment: beginnings of no statement do not count.
+
+        Neither do inlined calls that are stepped over.
+        """
+        code, row = self.code, self.code.row(before.pc)
+        for _ in range(MOST_ODD):
+            deeper = code.chain(before.pc)
+            over = not into and len(deeper) > len(chain) and deeper[:len(chain)] == chain
+            if not over and (row is None or row.statement or row.start != before.pc):
+                break
+            found = self._before(before)
+            if found is None:
+                break
+            returned = self._call_before(found, before)
+            before = found if returned is None else found._replace(pc=returned)
+            row = code.row(before.pc)
+        return row
 
     def _has_lines(self, pc: int) -> bool:
         routine = self.code.routine(pc)
         return routine is not None and routine.lines
 
-    def _line_before(self, before: Moment) -> Row | None:
-        return self.code.row(before.pc)
-
     def _seek(self, moment: Moment) -> None:
         self.debugger.history.leave_present()
         self.debugger.history.seek(moment.position)
 
-    def _stop(self, moment: Moment, before: Moment | None = None) -> Stop:
+    def _stop(self, moment: Moment, before: Moment | None = None, hidden: int = 0) -> Stop:
         """End the motion at a moment; `before` has been executed before it: what came between is still to come."""
         self._seek(moment)
         if before is not None and before.position.insns + 1 < moment.position.insns:
@@ -318,7 +357,7 @@ class Backwards:
             self.debugger._quietly(before.position.insns + 1)  # noqa: SLF001
             if (self.debugger.pc, self.motion.sp) != (moment.pc, moment.sp):
                 self._seek(moment)
-        return self.motion._arrived() or self.motion._done()  # noqa: SLF001
+        return self.motion._arrived() or self.motion.before_inlined(hidden)  # noqa: SLF001
 
     def _back_to(self, here: Moment, address: int, sp: int) -> Moment | Stop:
         """Go back to the last time an address was executed with a stack pointer; a stop: something else comes before."""
@@ -358,8 +397,12 @@ class Backwards:
             found = self._back_to(here, routine.start, frame.cfa if arch.link else frame.cfa - arch.address_bytes)
             if not isinstance(found, Moment):
                 return found
-        self.debugger._step_back()  # noqa: SLF001  to what was interrupted
-        return self.motion._done()  # noqa: SLF001
+        before: Moment | None = self.tape.now()
+        while before is not None and before.context == here.context:     # a handler may have jumped to this function
+            before = self.tape.before(before.position)
+        if before is None:
+            return self.debugger._to_begin()  # noqa: SLF001
+        return self._stop(before)
 
     def _out_of_inlined(self) -> Stop:
         """Go back to the instruction before the innermost inlined call."""

@@ -9,6 +9,7 @@ from xemu.debug.line_program import STATEMENT
 
 if TYPE_CHECKING:
     from xemu.debug.debugger import Debugger
+    from xemu.debug.lines import Call
     from xemu.debug.symbols import Module
 
 VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
@@ -23,8 +24,8 @@ class Row(NamedTuple):
     end: int
     statement: bool
 
-    def same(self, other: Row | None) -> bool:
-        """Whether it is of the same line."""
+    def same(self, other: Row | Call | None) -> bool:
+        """Whether it is of the same line, or an inlined call is on it."""
         return other is not None and (self.line, self.file) == (other.line, other.file)
 
 
@@ -43,6 +44,7 @@ class Code:
         self.source = debugger.source
         self._rows: dict[tuple[int, int], Row | None] = {}
         self._routines: dict[tuple[int, int], Routine | None] = {}
+        self._starting: dict[tuple[int, int], list[Call]] = {}
         self._chains: dict[tuple[int, int], tuple[int, ...]] = {}
 
     def module(self, pc: int) -> Module | None:
@@ -83,6 +85,19 @@ class Code:
         if key not in self._chains:
             self._chains[key] = tuple(call.die.offset for call in reversed(module.calls_at(pc))) if module is not None else ()
         return self._chains[key]
+
+    def starting(self, pc: int) -> list[Call]:
+        """Return the inlined calls that start at an address, innermost first."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._starting:
+            found = []
+            for call in module.calls_at(pc) if module is not None else ():
+                if not any(start + module.bias == pc for start, _ in call.ranges[:1]):          # type: ignore[union-attr]
+                    break
+                found.append(call)
+            self._starting[key] = found
+        return self._starting[key]
 
     def body(self, routine: Routine) -> int:
         """Return the first address behind a function's prologue."""

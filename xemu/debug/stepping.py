@@ -230,10 +230,18 @@ class Stepping:
             return debugger.stop
         self.source.modules                                    # noqa: B018  files may have come
         self.thread = self.system.thread
+        hidden = self.source.hidden
+        if hidden and into:                                    # the call begins here: that is all there is to do
+            return self.before_inlined(hidden - 1)
         row = self.code.row(debugger.pc)
         if row is None and (stop := self._leave_unknown()) is not None:
             return stop
         return _LineStep(self, into=into).run()
+
+    def before_inlined(self, count: int) -> Stop:
+        """End a motion in front of some inlined calls that begin where the guest is."""
+        self.source.hide(count)
+        return self._done()
 
     def _leave_unknown(self) -> Stop | None:
         """Run to the end of a function without lines."""
@@ -339,6 +347,10 @@ class _LineStep:
         self.row = self.code.row(self.pc)
         self.routine = self.code.routine(self.pc)
         self.chain = self.code.chain(self.pc)
+        hidden = stepping.source.hidden
+        if hidden and self.row is not None:
+            call = self.code.starting(self.pc)[hidden - 1]
+            self.row, self.chain = self.row._replace(file=call.file, line=call.line), self.chain[:-hidden]
         self.stepped = 0                           # instructions of this line
         self._look_out()
 
@@ -396,7 +408,7 @@ class _LineStep:
         if not self.into:
             return motion._arrived() or motion.run_out(returns, sp)  # noqa: SLF001
         found = motion._arrived() or motion._entered(returns, sp)  # noqa: SLF001
-        return motion._done() if found is True else found or None  # noqa: SLF001
+        return motion.before_inlined(len(self.code.starting(self.debugger.pc))) if found is True else found or None
 
     def _is_tail_call(self) -> bool:
         """Whether a function was jumped to that returns to this one's caller."""
@@ -420,6 +432,12 @@ class _LineStep:
         if left:
             self.routine, self.stepped = routine, 0
             self._look_out()
+        starting = code.starting(pc)
+        if starting and not left and code.chain(pc)[:-len(starting)] == self.chain:
+            same = self.row is not None and self.row.same(starting[-1])
+            if same and not self.into:
+                return None                        # through a call that is in this line
+            return self.motion.before_inlined(len(starting) - same)
         if row.same(self.row):
             return None
         if row.start == pc:
@@ -427,7 +445,7 @@ class _LineStep:
             if not self.into and not left and len(deeper) > len(self.chain) and deeper[:len(self.chain)] == self.chain:
                 return None                        # an inlined call
             if row.statement:
-                return self.motion._done()  # noqa: SLF001
+                return self.motion.before_inlined(len(starting))
             if not left:
                 return None
         elif not self.into and not left and len(code.chain(pc)) > len(self.chain):
