@@ -655,6 +655,11 @@ class Engine:
         """Whether accesses to watched ranges stop the run now."""
         return self.cells[CELL["watch_count"]] != 0
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is to stop the guest."""
+        return bool(self.cells[CELL["points_off"]])
+
     def pass_watches(self) -> None:
         """Let the next instruction make its accesses unseen."""
         self._unwatched = True

@@ -9,20 +9,24 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.debug.arm_frames import EXC_RETURN
+from xemu.debug.code import flow
 from xemu.debug.disassembly import disassemble
 from xemu.debug.expressions import Binary, Const, Register
-from xemu.debug.points import Breakpoint
-from xemu.debug.stepping import flow
+from xemu.debug.points import Breakpoint, Catchpoint
 from xemu.debug.stops import StopKind
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
-    from xemu.debug.stepping import Routine, Row, Stepping
+    from xemu.debug.code import Routine, Row
+    from xemu.debug.stepping import Stepping
     from xemu.debug.stops import Position, Stop
     from xemu.debug.unwind import Frame
 
 LENGTH = 48              # instructions of the first piece of tape; later ones are longer
 LONGEST = 4_096
+SVC_BYTES = 2
+MOST_ODD = 32            # rows in a sequence that are no statements
 
 
 class Moment(NamedTuple):
@@ -48,14 +52,13 @@ class Tape:
     def now(self) -> Moment:
         """Return the moment where the guest is."""
         motion, arch = self.motion, self.motion.source.architecture
-        level = self.system.level()
         return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion._register(arch.link),  # noqa: SLF001  its other half
-                      motion._thumb(), level[0] if level else None)  # noqa: SLF001
+                      motion._thumb(), motion.context())  # noqa: SLF001
 
     def before(self, position: Position) -> Moment | None:
         """Return the moment of the instruction executed before a place; None at the start of the history."""
         number = bisect_left(self._keys, position) - 1
-        if number < 0 or self._keys[-1] < position and not self._joined(position):
+        if number < 0 or (self._keys[-1] < position and not self._joined(position)):
             self._record(position)
             number = bisect_left(self._keys, position) - 1
         return self.moments[number] if number >= 0 else None
@@ -94,6 +97,29 @@ class Tape:
             raise UsageError("the past could not be repeated exactly")
 
 
+class EndedError(Exception):
+    """Something has ended the motion."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(stop.text)
+        self.stop = stop
+
+
+class Entry:
+    """The condition that an exception has been entered from a moment: it returns there, with the stack as it was."""
+
+    def __init__(self, motion: Stepping, here: Moment) -> None:
+        self.motion, self.wanted = motion, (here.pc, here.sp)
+
+    def evaluate(self, _read_register: Any, _read_memory: Any) -> int:
+        """Return 1 or 0."""
+        return int(self.motion.interrupted() == self.wanted)
+
+    def native(self, _place: Any) -> None:
+        """There is no native form."""
+        return
+
+
 class Backwards:
     """One motion backwards."""
 
@@ -105,29 +131,44 @@ class Backwards:
     # -- lines -------------------------------------------------------------------------------------------------------------
     def line(self, *, into: bool) -> Stop:
         """Go back to the beginning of the line before this place."""
+        try:
+            return self._line(into=into)
+        except EndedError as end:
+            return end.stop
+
+    def _line(self, *, into: bool) -> Stop:
         self.source.modules                                    # noqa: B018  files may have gone
         here, origin = self.tape.now(), self.debugger.position
-        chain = self.code.chain(here.pc)
+        hidden = self.source.hidden
+        chain = self.code.chain(here.pc)[:-hidden or None]
+        if (stop := self._out_of_call(here, hidden, into=into)) is not None:
+            return stop
         while True:
             if self.system.pausing:
                 self.system.pausing = False
                 self._seek(here)
                 return self.debugger._stop(StopKind.PAUSE)  # noqa: SLF001
             before = self._before(here)
+            if before is None and here.position != origin and self.tape.before(here.position) is not None:
+                return self._stop(here)                                  # the first instruction of a thread
             if before is None:
                 return self.debugger._to_begin()  # noqa: SLF001
             returned = self._call_before(before, here)
             executed = before if returned is None else before._replace(pc=returned)
             if here.position != origin and self._begins(here, executed, chain, into=into):
-                return self._stop(here)
+                starting = self.code.starting(here.pc)
+                outside = bool(starting) and not into and self.code.chain(here.pc)[:-len(starting)] == chain
+                return self._stop(here, before, len(starting) if outside else 0)
             if returned is None:
                 entered = self._entered_from(before, here)
                 if entered is not None and entered != before.pc:         # through the loader, or a veneer
                     found = self._back_to(here, entered, here.sp)
-                    if isinstance(found, Moment):
+                    if isinstance(found, Moment) and self._has_lines(found.pc):
                         here = found
                         continue
-                    return found
+                    return found if not isinstance(found, Moment) else self._stop(found)
+                if entered is not None and not self._has_lines(before.pc):
+                    return self._stop(before)                            # the caller has no lines to go back to
                 if entered is not None:
                     chain = self.code.chain(before.pc)
                 here = before
@@ -139,22 +180,71 @@ class Backwards:
                     return found
                 here = found
 
+    def _out_of_call(self, here: Moment, hidden: int, *, into: bool) -> Stop | None:
+        """Go in front of an inlined call that starts here, without moving, where a step forwards would have stopped."""
+        starting = self.code.starting(here.pc)
+        before = self._before(here) if len(starting) > hidden else None
+        if before is None:
+            return None
+        outer = self.code.chain(here.pc)[:-len(starting)]
+        row = self._line_before(before, outer, into=into)
+        same = row is not None and row.same(starting[-1]) and self.code.chain(before.pc) == outer
+        if len(starting) - same <= hidden:
+            return None
+        self._seek(here)
+        return self.motion.before_inlined(hidden + 1)
+
     def _before(self, here: Moment) -> Moment | None:
         """Return the moment before one, in the same thread and outside of handlers that came between."""
         found = self.tape.before(here.position)
+        if found is None or self._starts_handler(here):
+            return found
+        skip = getattr(self.system, "last_turn", None)
         while found is not None and found.context != here.context:
-            skip = getattr(self.system, "last_turn", None)
-            insns = skip(here.context, found.position) if skip is not None else None
-            if insns is not None:
-                self.debugger.seek(insns)
-                found = self.tape.before(self.debugger.position)
+            if skip is None and self._is_call_to_system(here):
+                back = self._back_to(here, here.pc - SVC_BYTES, here.sp)
+                if not isinstance(back, Moment):
+                    raise EndedError(back)
+                return back
+            if skip is None:
+                self._to_entry(here, found)
             else:
-                found = self.tape.before(found.position)
+                insns = skip(here.context, found.position)
+                if insns is None:
+                    return None
+                self.debugger.seek(insns)
+            found = self.tape.before(self.debugger.position)
         if found is not None and self._is_signal_return(found, here):
             frame = found.sp
             while found is not None and (found.sp <= frame or found.context != here.context):
                 found = self.tape.before(found.position)
         return found
+
+    def _is_call_to_system(self, here: Moment) -> bool:
+        """Whether SVC is before a moment (T16: 11011111 imm8)."""
+        data = self.source.read_memory(here.pc - SVC_BYTES, SVC_BYTES)
+        return data is not None and data[1] == 0b11011111
+
+    def _to_entry(self, here: Moment, found: Moment) -> None:
+        """Go to where the exception was entered that has returned to a moment; `found` is in its handler."""
+        debugger = self.debugger
+        condition = Entry(self.motion, here)
+        own = [Catchpoint(owner="step", kind=kind, condition=condition) for kind in ("irq", "exception")]
+        self._seek(found)
+        for point in own:
+            debugger.points.add(point)
+        try:
+            stop = debugger.cont(back=True)
+        finally:
+            for point in own:
+                debugger.delete(point)
+        if not any(point in own for point in stop.points):
+            raise EndedError(stop)
+
+    def _starts_handler(self, here: Moment) -> bool:
+        """Whether an exception's handler starts at a moment: before it is what was interrupted."""
+        routine = self.code.routine(here.pc)
+        return self.system.kind == "machine" and here.link >= EXC_RETURN and routine is not None and routine.start == here.pc
 
     def _is_signal_return(self, before: Moment, here: Moment) -> bool:
         """Whether an instruction is the system call with which a signal's handler ended."""
@@ -177,7 +267,7 @@ class Backwards:
         if not is_call_before(self.source.read_memory, here.pc, thumb=here.thumb):
             return None
         mnemonic, operands = self._instruction(before)
-        if flow(mnemonic, operands) != "jump" or operands.startswith("#") or operands.startswith("0x"):
+        if flow(mnemonic, operands) != "jump" or operands.startswith(("#", "0x")):
             return None
         ours = self.code.routine(here.pc)
         if ours is not None and self.code.routine(before.pc) == ours and not _is_return(mnemonic, operands):
@@ -214,9 +304,6 @@ class Backwards:
     def _begins(self, here: Moment, before: Moment, chain: tuple[int, ...], *, into: bool) -> bool:
         """Whether a step forwards would have stopped at a moment."""
         code = self.code
-        row = code.begins(here.pc)
-        if row is None:
-            return False
         routine = code.routine(here.pc)
         if routine is not None and routine.lines:
             body = code.body(routine)
@@ -224,22 +311,53 @@ class Backwards:
                 return True
             if routine.start <= here.pc < body:
                 return False
-        if row.same(self._line_before(before)):
+        starting, deeper = code.starting(here.pc), code.chain(here.pc)
+        if starting and into:
+            return True
+        if starting and code.routine(before.pc) == routine and deeper[:-len(starting)] == chain:
+            row = self._line_before(before, chain, into=into)
+            return row is None or not row.same(starting[-1])
+        begun = code.begins(here.pc)
+        if begun is None or begun.same(self._line_before(before, chain, into=into)):
             return False
-        deeper = code.chain(here.pc)
         return into or not (len(deeper) > len(chain) and deeper[:len(chain)] == chain)
 
-    def _line_before(self, before: Moment) -> Row | None:
-        return self.code.row(before.pc)
+    def _line_before(self, before: Moment, chain: tuple[int, ...], *, into: bool) -> Row | None:
+        """Return the line that a step forwards would be leaving after a moment: beginnings of no statement do not count.
+
+        Neither do inlined calls that are stepped over.
+        """
+        code, row = self.code, self.code.row(before.pc)
+        for _ in range(MOST_ODD):
+            deeper = code.chain(before.pc)
+            over = not into and len(deeper) > len(chain) and deeper[:len(chain)] == chain
+            if not over and (row is None or row.statement or row.start != before.pc):
+                break
+            found = self._before(before)
+            if found is None:
+                break
+            returned = self._call_before(found, before)
+            before = found if returned is None else found._replace(pc=returned)
+            row = code.row(before.pc)
+        return row
+
+    def _has_lines(self, pc: int) -> bool:
+        routine = self.code.routine(pc)
+        return routine is not None and routine.lines
 
     def _seek(self, moment: Moment) -> None:
         self.debugger.history.leave_present()
         self.debugger.history.seek(moment.position)
 
-    def _stop(self, moment: Moment) -> Stop:
-        """End the motion at a moment."""
+    def _stop(self, moment: Moment, before: Moment | None = None, hidden: int = 0) -> Stop:
+        """End the motion at a moment; `before` has been executed before it: what came between is still to come."""
         self._seek(moment)
-        return self.motion._arrived() or self.motion._done()  # noqa: SLF001
+        if before is not None and before.position.insns + 1 < moment.position.insns:
+            self._seek(before)
+            self.debugger._quietly(before.position.insns + 1)  # noqa: SLF001
+            if (self.debugger.pc, self.motion.sp) != (moment.pc, moment.sp):
+                self._seek(moment)
+        return self.motion._arrived() or self.motion.before_inlined(hidden)  # noqa: SLF001
 
     def _back_to(self, here: Moment, address: int, sp: int) -> Moment | Stop:
         """Go back to the last time an address was executed with a stack pointer; a stop: something else comes before."""
@@ -257,6 +375,12 @@ class Backwards:
     # -- functions ---------------------------------------------------------------------------------------------------------
     def finish(self, frames: list[Frame]) -> Stop:
         """Go back to the call of the newest frame's function."""
+        try:
+            return self._finish(frames)
+        except EndedError as end:
+            return end.stop
+
+    def _finish(self, frames: list[Frame]) -> Stop:
         frame, arch = frames[0], self.source.architecture
         if frame.inline:
             return self._out_of_inlined()
@@ -273,8 +397,12 @@ class Backwards:
             found = self._back_to(here, routine.start, frame.cfa if arch.link else frame.cfa - arch.address_bytes)
             if not isinstance(found, Moment):
                 return found
-        self.debugger._step_back()  # noqa: SLF001  to what was interrupted
-        return self.motion._done()  # noqa: SLF001
+        before: Moment | None = self.tape.now()
+        while before is not None and before.context == here.context:     # a handler may have jumped to this function
+            before = self.tape.before(before.position)
+        if before is None:
+            return self.debugger._to_begin()  # noqa: SLF001
+        return self._stop(before)
 
     def _out_of_inlined(self) -> Stop:
         """Go back to the instruction before the innermost inlined call."""

@@ -158,7 +158,8 @@ class Lowering:
                 wanted = self.rules.type(kind)
                 return Term(wanted, self.converted(self.rvalue(self.term(operand)), wanted))
             case syntax.Member(operand, name, arrow): return self._member(operand, name, arrow=arrow)
-            case syntax.Index(operand, index): return self._star(self._add(self.rvalue(self.term(operand)), self.rvalue(self.term(index)), 1))
+            case syntax.Index(operand, index):
+                return self._star(self._add(self.rvalue(self.term(operand)), self.rvalue(self.term(index)), 1))
         raise NotLoweredError
 
     @staticmethod
@@ -317,7 +318,7 @@ class Lowering:
             return self._star(term if term.type.plain.kind == "pointer" else Term(self.scope.pointer(self.rules.int), term.value))
         kind = self.rules._promoted(term.type)  # noqa: SLF001
         value = self.converted(term, kind)
-        made = {"-": Binary("sub", Const(0), value), "~": Unary("invert", value), "+": value}[op]
+        made: Expression = value if op == "+" else Unary("invert", value) if op == "~" else Binary("sub", Const(0), value)
         return Term(kind, self._fits(made, kind))
 
     def _star(self, term: Term) -> Term:
@@ -355,8 +356,11 @@ class Lowering:
 
     def _compared(self, op: str, a: Expression, b: Expression, *, signed: bool) -> Term:
         less = SIGNED["<"] if signed else UNSIGNED["<"]
-        value: Expression = {"==": Binary("equal", a, b), "!=": Unary("not", Binary("equal", a, b)), "<": Binary(less, a, b),
-                             ">": Binary(less, b, a), "<=": Unary("not", Binary(less, b, a)), ">=": Unary("not", Binary(less, a, b))}[op]
+        if op in (">", "<="):
+            a, b = b, a
+        value: Expression = Binary("equal" if op in ("==", "!=") else less, a, b)
+        if op in ("!=", "<=", ">="):
+            value = Unary("not", value)
         return Term(self.rules.int, value)
 
     def _add(self, one: Term, other: Term, sign: int) -> Term:

@@ -118,12 +118,18 @@ class Debugger(SourceLevel):
         if self._at_end():
             return self.stop
         if self.points.registers():
-            return self.source.described(self.motions.registers(insns, beat))
-        self.engine.pass_point()
+            return self.source.described(self.register_motions.forwards(insns, beat))
+        self._pass_point()
         while True:
             stop = self._judge(self._advance(insns, beat))
             if stop is not None:
                 return self.source.described(stop)
+
+    def _pass_point(self) -> None:
+        """Have the point where the guest stands not stop it at once. One whose native condition does not hold will not anyway."""
+        points = self.points.breakpoints(self.pc)
+        if len(points) != 1 or self._native(points[0], self.pc) is None or self._holds(points[0]):
+            self.engine.pass_point()
 
     def _at_end(self) -> bool:
         """Whether the guest has ended and stands there: it cannot move on."""
@@ -280,7 +286,7 @@ class Debugger(SourceLevel):
             return self.stop
         pc, level = self.pc, self.system.level()
         goal = self.position.insns + 1
-        self.engine.pass_point()
+        self._pass_point()
         while True:
             self._stepping = not self.step_into_irq
             try:
@@ -325,6 +331,8 @@ class Debugger(SourceLevel):
     def _caught(self, kind: str, number: int, name: str) -> bool:
         """Say whether something that just happened stops the guest."""
         del name
+        if self.engine.is_quiet:
+            return False
         if self._stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
@@ -381,7 +389,7 @@ class Debugger(SourceLevel):
         history, goal = self.history, self.position
         history.leave_present()
         if self.points.registers():
-            return self.source.described(self.motions.registers_back())
+            return self.source.described(self.register_motions.backwards())
         piece = PIECE
         keep = {id(p): p.hits for p in self.points.by_id.values()}
         while True:
@@ -573,8 +581,9 @@ class Debugger(SourceLevel):
     def delete(self, point: Point) -> None:
         """Remove a point."""
         if self.points.by_id.pop(point.id, None) is not None:
-            for other in [p for p in self.points.by_id.values() if getattr(p, "watchpoint", None) is point or getattr(point, "watchpoint", None) is p]:
-                del self.points.by_id[other.id]              # a watchpoint, and what ends it with its frame
+            for other in list(self.points.by_id.values()):   # a watchpoint, and what ends it with its frame
+                if getattr(other, "watchpoint", None) is point or getattr(point, "watchpoint", None) is other:
+                    del self.points.by_id[other.id]
             self.apply()
 
     def delete_owned(self, owner: str) -> None:
@@ -587,8 +596,9 @@ class Debugger(SourceLevel):
         """Bring the engine up to date after a change of points (`enabled` too)."""
         wanted: dict[int, tuple[Any, ...] | None] = {}
         for point in self.points:
-            for address in point.addresses if isinstance(point, Breakpoint) else ():     # where there are several, Python looks at them
-                wanted[address] = None if address in wanted else self._native(point, address)           # type: ignore[arg-type]
+            if isinstance(point, Breakpoint):            # where there are several, Python looks at them
+                for address in point.addresses:
+                    wanted[address] = None if address in wanted else self._native(point, address)
         for address in self._applied.keys() - wanted.keys():
             self.engine.clear_point(address)
         for address, condition in wanted.items():
@@ -623,8 +633,10 @@ class Debugger(SourceLevel):
                 yield at, length, 3, point
 
     def resolve(self, where: int | str) -> int:
-        """Return the address of a place in words: a number, a function (behind its prologue; "*NAME": its first instruction),
-        FILE:LINE, a symbol, "*EXPRESSION". XemuError."""
+        """Return the address of a place in words; XemuError.
+
+        A number, a function (behind its prologue; "*NAME": its first instruction), FILE:LINE, a symbol, "*EXPRESSION".
+        """
         return self.source.addresses(where)[0]
 
     # -- state -----------------------------------------------------------------------------------------------------------

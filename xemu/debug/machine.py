@@ -255,7 +255,7 @@ class MachineSystem(System):
         found = []
         for table in self.machine.symbols:
             image = getattr(table, "image", None)
-            if image is not None and image.kind == "elf":
+            if image is not None and image.kind == "ELF":
                 found.append(Library(image.name, 0, image.name))
         found += [Library(table.path, table.bias, table.path) for table in self.machine.symbols if getattr(table, "path", "")]
         return [library for library in found if os.path.isfile(library.path)]

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xemu.debug.architectures import ARCHITECTURES
@@ -25,10 +26,12 @@ if TYPE_CHECKING:
     from xemu.debug.expressions import Expression
     from xemu.debug.lines import Place
     from xemu.debug.points import Point
+    from xemu.debug.registers import RegisterMotions
     from xemu.debug.stepping import Stepping
+    from xemu.debug.stops import Position
     from xemu.debug.syntax import Node
     from xemu.debug.system import Library
-    from xemu.debug.unwind import Frame
+    from xemu.debug.unwind import Frame, Unwinding
     from xemu.debug.values import Value
     from xemu.debug.variables import Scope, Variable
 
@@ -48,6 +51,7 @@ class Source:
         self._libraries: list[Library] = []
         self._modules = Modules()
         self._looked: Any = None
+        self._hidden: tuple[Position, int] | None = None
         self._event: Breakpoint | None = None        # where the loader says that its list has changed
 
     # -- files -----------------------------------------------------------------------------------------------------------
@@ -160,24 +164,37 @@ class Source:
         """Return the source line of an address."""
         return self.modules.place(address)
 
-    def describe(self, pc: int | None = None, *, exact: bool = True) -> str:
+    @property
+    def hidden(self) -> int:
+        """How many inlined calls start where the guest stands and have not been stepped into."""
+        return self._hidden[1] if self._hidden is not None and self._hidden[0] == self.debugger.position else 0
+
+    def hide(self, count: int) -> None:
+        """Stand in front of some inlined calls that start here."""
+        self._hidden = (self.debugger.position, count) if count else None
+
+    def describe(self, pc: int | None = None) -> str:
         """Return a place in words: "main () at kernel.c:88", "malloc+0x8 (libc.so.6)", "0x8000"."""
-        pc = self.debugger.pc if pc is None else pc
-        lookup = pc if exact else pc - 1
+        here = self.debugger.pc
+        pc = here if pc is None else pc
         try:
-            module = self.modules.at(lookup)
-            place = module.place(lookup) if module else None
+            module = self.modules.at(pc)
+            place = module.place(pc) if module else None
             if module is None or place is None or not place.line:
                 return self.modules.where(pc)
-            calls, function = module.calls_at(lookup), module.source_function(lookup)
-            name = calls[0].name if calls else function.name if function else ""
-            return f"{name} () at {place.name}" if name else place.name
+            calls, function = module.calls_at(pc), module.source_function(pc)
+            if pc == here and 0 < self.hidden <= len(calls):
+                call, calls = calls[self.hidden - 1], calls[self.hidden:]
+                place = replace(place, file=call.file, line=call.line)
         except (XemuError, *DAMAGE):
             return f"{pc:#x}"
+        name = calls[0].name if calls else function.name if function else ""
+        return f"{name} () at {place.name}" if name else place.name
 
     def described(self, stop: Stop) -> Stop:
         """Return a stop whose text says the place in the source."""
         if stop.kind is StopKind.BREAKPOINT and stop.points:
+            self._hide_calls(stop)
             names = [f"breakpoint {p.id}" if type(p) is Breakpoint else str(p) for p in stop.points]
             text = f"{', '.join(names)}, {self.describe(stop.pc)}"
         elif stop.kind in (StopKind.WATCHPOINT, StopKind.STEP):
@@ -187,6 +204,17 @@ class Source:
         made = Stop(stop.kind, stop.position, stop.pc, stop.thread, stop.points, stop.watch, stop.number, stop.name, stop.code, text)
         self.debugger.stop = made
         return made
+
+    def _hide_calls(self, stop: Stop) -> None:
+        """Stop in front of inlined calls that start at a function's breakpoint, but not at one for a line or the inlined function."""
+        words = [p.words for p in stop.points if isinstance(p, Breakpoint)]
+        module = self.modules.at(stop.pc) if words and all(w and ":" not in w for w in words) else None
+        count = 0
+        for call in module.calls_at(stop.pc) if module is not None else ():
+            if call.name in words or not any(start + module.bias == stop.pc for start, _ in call.ranges[:1]):     # type: ignore[union-attr]
+                break
+            count += 1
+        self.hide(count)
 
     # -- call stacks -------------------------------------------------------------------------------------------------------
     def read_memory(self, address: int, length: int, /) -> bytes | None:
@@ -203,12 +231,18 @@ class Source:
 
     def frames(self, thread: int | None = None, limit: int = 64) -> list[Frame]:
         """Return a call stack, newest frame first."""
-        from xemu.debug.unwind import backtrace
+        hidden = self.hidden if thread in (None, self.system.thread) else 0
+        found = list(self.unwinding(thread).frames(limit + hidden))
+        return [replace(frame, level=frame.level - hidden) for frame in found[hidden:]] if hidden else found
+
+    def unwinding(self, thread: int | None = None) -> Unwinding:
+        """Return what finds the frames of a thread."""
+        from xemu.debug.unwind import Unwinding
 
         registers = self.registers(thread)
         if not registers:
-            raise UsageError(f"no thread {thread}")
-        return backtrace(registers, self.read_memory, self.modules, limit=limit, architecture=self.architecture)
+            raise UsageError(f"there is no thread {thread}")
+        return Unwinding(registers, self.read_memory, self.modules, architecture=self.architecture)
 
     def frame(self, thread: int | None = None) -> Frame:
         """Return the newest frame."""
@@ -301,6 +335,13 @@ class SourceLevel:
         return self._motions
 
     @property
+    def register_motions(self) -> RegisterMotions:
+        """What moves while registers are watched."""
+        from xemu.debug.registers import RegisterMotions
+
+        return RegisterMotions(cast("Debugger", self))
+
+    @property
     def modules(self) -> Modules:
         """The files that are loaded where the guest stands, the program first."""
         return self.source.modules
@@ -320,8 +361,10 @@ class SourceLevel:
         return self.source.evaluate(expression, frame, thread)
 
     def assign(self, expression: str, value: float | str, frame: Frame | None = None, thread: int | None = None) -> Value:
-        """Change what an expression names, to a number or the value of another expression; returns it. In the past another future
-        begins, where that is possible. UsageError."""
+        """Change what an expression names, to a number or the value of another expression; returns it. UsageError.
+
+        In the past another future begins, where that is possible (see `write_memory`).
+        """
         from xemu.debug.evaluate import assignment
 
         debugger, scope = cast("Debugger", self), self.source.scope(frame, thread)
@@ -345,7 +388,7 @@ class SourceLevel:
 
     def source_line(self, pc: int | None = None) -> Place | None:
         """Return the source line of an address (None: of the next instruction)."""
-        return self.source.place(cast("Debugger", self).pc if pc is None else pc)
+        return self.source.frame().place if pc is None else self.source.place(pc)
 
     def where(self) -> str:
         """Return the place in words: "main () at kernel.c:88"."""

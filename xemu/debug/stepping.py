@@ -7,13 +7,13 @@ to a breakpoint behind them that looks at the stack pointer, so that deeper call
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING
 
 from xemu.debug import arm_frames
+from xemu.debug.code import Code, flow, slot_name
 from xemu.debug.expressions import Binary, Const, Register, Unary
-from xemu.debug.line_program import STATEMENT
-from xemu.debug.points import Breakpoint, Watchpoint
-from xemu.debug.stops import Stop, StopKind, WatchHit
+from xemu.debug.points import Breakpoint
+from xemu.debug.stops import Stop, StopKind
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
@@ -21,119 +21,13 @@ if TYPE_CHECKING:
 
     from xemu.debug.debugger import Debugger
     from xemu.debug.expressions import Expression
-    from xemu.debug.symbols import Module
+    from xemu.debug.stops import Position
     from xemu.debug.system import Event
     from xemu.debug.unwind import Frame
 
+MOST_INLINED = 64        # frames of one function
+FAULTS = range(3, 8)      # HardFault to SecureFault
 PATIENCE = 48            # instructions of one line that are stepped before points are set around it
-BREATH = 256             # instructions between looks at what front ends want
-SEARCHED = 1_000         # instructions that a search for a register's change looks through first
-MOST_SEARCHED = 100_000
-VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
-
-
-class Row(NamedTuple):
-    """A row of a line table, at run-time addresses."""
-
-    file: str
-    line: int
-    start: int
-    end: int
-    statement: bool
-
-    def same(self, other: Row | None) -> bool:
-        """Whether it is of the same line."""
-        return other is not None and (self.line, self.file) == (other.line, other.file)
-
-
-class Routine(NamedTuple):
-    """The function around an address."""
-
-    start: int               # its entry
-    key: Any                 # the same for all of its parts
-    lines: bool              # whether its source lines are known
-
-
-class Code:
-    """Lines and functions by address, remembered: steps ask for the same ones again and again."""
-
-    def __init__(self, debugger: Debugger) -> None:
-        self.source = debugger.source
-        self._rows: dict[tuple[int, int], Row | None] = {}
-        self._routines: dict[tuple[int, int], Routine | None] = {}
-        self._chains: dict[tuple[int, int], tuple[int, ...]] = {}
-
-    def module(self, pc: int) -> Module | None:
-        """Return the file at an address; one that has just been loaded is found, too."""
-        return self.source.latest.at(pc) or self.source.modules.at(pc)
-
-    def row(self, pc: int) -> Row | None:
-        """Return the row of an address; None where nothing is known."""
-        module = self.module(pc)
-        key = id(module), pc
-        if key not in self._rows:
-            self._rows[key] = module.guard("lines", lambda: _row(module, pc), None) if module is not None else None
-        return self._rows[key]
-
-    def routine(self, pc: int) -> Routine | None:
-        """Return the function of an address."""
-        module = self.module(pc)
-        key = id(module), pc
-        if key not in self._routines:
-            self._routines[key] = self._find_routine(module, pc) if module is not None else None
-        return self._routines[key]
-
-    def _find_routine(self, module: Module, pc: int) -> Routine | None:
-        found = module.source_function(pc)
-        if found is not None:
-            start = found.start + module.bias
-            return Routine(start, (id(module), found.die.offset), self.row(start) is not None)
-        function = module.function(pc)
-        if function is None or module.is_stub(pc):
-            return None
-        row = self.row(function.start)
-        return Routine(function.start, (id(module), function.start), row is not None and row.line > 0)
-
-    def chain(self, pc: int) -> tuple[int, ...]:
-        """Return what tells the inlined calls around an address, outermost first."""
-        module = self.module(pc)
-        key = id(module), pc
-        if key not in self._chains:
-            self._chains[key] = tuple(call.die.offset for call in reversed(module.calls_at(pc))) if module is not None else ()
-        return self._chains[key]
-
-    def body(self, routine: Routine) -> int:
-        """Return the first address behind a function's prologue."""
-        module = self.module(routine.start)
-        return module.body(routine.start) if module is not None else routine.start
-
-    def between(self, pc: int) -> bool:
-        """Whether an address is in code that only leads to a function: of the linkage table, or a veneer."""
-        module = self.module(pc)
-        if module is None:
-            return False
-        symbol = module.symbol_at(pc)
-        return module.is_stub(pc) or (symbol is not None and symbol.name.endswith(VENEERS))
-
-    def begins(self, pc: int) -> Row | None:
-        """Return the row of an address that begins a statement."""
-        row = self.row(pc)
-        return row if row is not None and row.line and row.statement and row.start == pc else None
-
-    def group(self, pc: int) -> tuple[int, int]:
-        """Return the code around an address that belongs to its line."""
-        module = self.module(pc)
-        return (module.line_range(pc) if module is not None else None) or (pc, pc + 1)
-
-
-def _row(module: Module, pc: int) -> Row | None:
-    found = module.lines.row_of(pc - module.bias) if module.lines is not None else None
-    if found is None:
-        return None
-    table, index = found
-    row = table.rows[index]
-    return Row(table.file_name(row.file), row.line, row.address + module.bias, table.end_of(index) + module.bias,
-               bool(row.flags & STATEMENT))
 
 
 class Stepping:
@@ -174,13 +68,25 @@ class Stepping:
         if system.thread != self.thread and (stop := self._until_turn()) is not None:
             return stop
         while True:
-            stop = debugger._step()  # noqa: SLF001
-            if stop.kind is not StopKind.STEP:
-                return self.source.described(stop)
-            if system.thread == self.thread:
+            before, pc, sp = debugger.position, debugger.pc, self.sp
+            found: Stop | None = debugger._step()  # noqa: SLF001
+            if found is not None and found.kind is not StopKind.STEP:
+                return self.source.described(found)
+            if system.thread != self.thread:
+                found = self._until_turn()                               # another one has executed an instruction
+            elif self._in_signal(before):
+                found = self.run_out(pc, sp)
+            else:
                 return None
-            if (stop := self._until_turn()) is not None:                 # another one has executed an instruction
-                return stop
+            if found is not None:
+                return found
+
+    def _in_signal(self, before: Position) -> bool:
+        """Whether the last instruction was the first one of a signal's handler, and not the one that stood at `before`."""
+        if self.debugger.position.transition == before.transition or self.system.kind != "process":
+            return False
+        link = self._register(self.source.architecture.link)
+        return arm_frames.signal_trampoline(link & ~1, self.source.read_memory, thumb=bool(link & 1)) is not None
 
     def _until_turn(self) -> Stop | None:
         """Run until it is the thread's turn, where it is."""
@@ -189,13 +95,14 @@ class Stepping:
             return self.debugger._stop(StopKind.THREAD, f"thread {self.thread} has ended")  # noqa: SLF001
         return self.run_to([pc], lambda: self.system.thread == self.thread)
 
-    def run_to(self, addresses: Iterable[int], accept: Callable[[], bool] = lambda: True, condition: Expression | None = None) -> Stop | None:
+    def run_to(self, addresses: Iterable[int], accept: Callable[[], bool] = lambda: True,
+               condition: Expression | None = None) -> Stop | None:
         """Run until one of some addresses is reached and `accept`ed; a stop: something has come before."""
         debugger = self.debugger
         own = Breakpoint(owner="step", addresses=tuple(dict.fromkeys(addresses)), condition=condition)
         debugger.points.add(own)
         debugger.apply()
-        debugger.engine.pass_point()
+        debugger._pass_point()  # noqa: SLF001
         try:
             while True:
                 event = debugger._advance()  # noqa: SLF001
@@ -240,7 +147,11 @@ class Stepping:
         return 4 if data is not None and data[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
 
     def _thumb(self) -> bool:
-        return any((value := self.system.read_register(name)) is not None and value & mask for name, mask in self.source.architecture.thumb)
+        for name, mask in self.source.architecture.thumb:
+            value = self.system.read_register(name)
+            if value is not None:
+                return bool(value & mask)
+        return False
 
     def _called(self, before: int, thumb: bool) -> int | None:
         """Return where the function returns to that the instruction at `before` has called; None: it was no call."""
@@ -250,16 +161,22 @@ class Stepping:
         following = before + self._size(before, thumb)
         return following if self._register(self.source.architecture.link) & ~1 == following else None
 
-    def _interrupted(self) -> tuple[int, int] | None:
-        """Return (pc, sp) of what goes on after the handler that starts here."""
-        source = self.source
-        link = self._register(source.architecture.link)
-        registers = source.registers()
-        if "xpsr" in registers:
-            found = arm_frames.unstack_exception(link, registers, source.read_memory) if link >= arm_frames.EXC_RETURN else None
-        else:
-            number = arm_frames.signal_trampoline(link & ~1, source.read_memory, thumb=bool(link & 1))
-            found = arm_frames.unstack_signal(number, registers, source.read_memory) if number is not None else None
+    def context(self) -> object:
+        """Return what tells threads, and handlers of exceptions, from each other."""
+        level = self.system.level()
+        return level[0] if level else None
+
+    def in_fault(self) -> bool:
+        """Whether the handler of a fault starts here: nobody wants to run through that."""
+        status = self.system.read_register("xpsr")
+        return status is not None and status & 0x1FF in FAULTS and self._register(self.source.architecture.link) >= arm_frames.EXC_RETURN
+
+    def interrupted(self) -> tuple[int, int] | None:
+        """Return (pc, sp) of what goes on after the exception's handler that starts here."""
+        link = self._register(self.source.architecture.link)
+        if self.system.kind != "machine" or link < arm_frames.EXC_RETURN:
+            return None
+        found = arm_frames.unstack_exception(link, self.source.registers(), self.source.read_memory)
         return (found.registers["pc"], found.registers["sp"]) if found is not None else None
 
     def _entered(self, returns: int, sp: int) -> bool | Stop | None:
@@ -280,14 +197,18 @@ class Stepping:
         if body == self.debugger.pc:
             return self._arrived() or True
         thread = self.system.thread
-        stop = self.run_to([body, returns], lambda: self.system.thread == thread and (self.debugger.pc == body or self.sp == sp))
+
+        def accept() -> bool:
+            return self.system.thread == thread and (self.debugger.pc == body or self.sp == sp)
+
+        stop = self.run_to([body, returns], accept)
         return stop or (True if self.debugger.pc == body else None)
 
     def _linked(self) -> int | None:
         """Return the function that the loader is about to look up: IP points to its word of the linkage table's addresses."""
         slot = self._register("r12")
         module = self.code.module(slot)
-        name = _slot_name(module, slot) if module is not None else ""
+        name = slot_name(module, slot) if module is not None else ""
         if not name:
             return None
         for file in self.source.latest:
@@ -309,10 +230,18 @@ class Stepping:
             return debugger.stop
         self.source.modules                                    # noqa: B018  files may have come
         self.thread = self.system.thread
+        hidden = self.source.hidden
+        if hidden and into:                                    # the call begins here: that is all there is to do
+            return self.before_inlined(hidden - 1)
         row = self.code.row(debugger.pc)
         if row is None and (stop := self._leave_unknown()) is not None:
             return stop
         return _LineStep(self, into=into).run()
+
+    def before_inlined(self, count: int) -> Stop:
+        """End a motion in front of some inlined calls that begin where the guest is."""
+        self.source.hide(count)
+        return self._done()
 
     def _leave_unknown(self) -> Stop | None:
         """Run to the end of a function without lines."""
@@ -322,6 +251,16 @@ class Stepping:
         return self.run_out(frames[1].pc, frames[1].sp) or (None if self.code.row(self.debugger.pc) else self._done())
 
     # -- functions ---------------------------------------------------------------------------------------------------------
+    def caller(self) -> Frame | None:
+        """Return the frame to which the newest function returns, a handler's frame of its own included."""
+        newest: Frame | None = None
+        for frame in self.source.unwinding().frames(MOST_INLINED):
+            if newest is None:
+                newest = frame
+            elif frame.registers is not newest.registers:
+                return frame
+        return None
+
     def outer(self, frames: list[Frame]) -> Frame:
         """Return the frame to which the newest one's function returns; UsageError."""
         found = next((f for f in frames if f.registers is not frames[0].registers and not f.signal and not f.exception), None)
@@ -392,106 +331,12 @@ class Stepping:
                 return True
             if self.system.thread != thread:
                 return False
-            return (debugger.pc in targets and self.sp >= depth) or (caller is not None and debugger.pc == caller.pc and self.sp == caller.sp)
+            if debugger.pc in targets and self.sp >= depth:
+                return True
+            return caller is not None and (debugger.pc, self.sp) == (caller.pc, caller.sp)
 
         stop = self.run_to([*targets, *([caller.pc] if caller is not None else [])], accept)
         return stop or self._done()
-
-    # -- registers ---------------------------------------------------------------------------------------------------------
-    def registers(self, insns: int | None = None, beat: int | None = None) -> Stop:
-        """Run on while registers are watched: instruction by instruction."""
-        debugger, system = self.debugger, self.system
-        watch = RegisterWatch(self)
-        debugger.engine.pass_point()
-        for count in range(1 << 62):
-            before = debugger.position.insns
-            if insns is not None and before >= insns:
-                return debugger._stop(StopKind.REACHED)  # noqa: SLF001
-            event = debugger._advance(before + 1, beat)  # noqa: SLF001
-            stop = watch.changed() if event.kind is StopKind.REACHED and debugger.position.insns > before else debugger._judge(event)  # noqa: SLF001
-            if stop is not None:
-                return stop
-            if count % BREATH == 0:
-                debugger.on_slice()
-                if system.pausing:
-                    system.pausing = False
-                    return debugger._stop(StopKind.PAUSE)  # noqa: SLF001
-        raise AssertionError
-
-    def registers_back(self) -> Stop:
-        """Find the last change of a watched register, or stop at a point, before this place: in pieces, forwards."""
-        debugger, history = self.debugger, self.debugger.history
-        goal, piece = debugger.position, SEARCHED
-        while goal.insns > history.first.insns:
-            start = max(goal.insns - piece, history.first.insns)
-            history.place(history.find_insns(start))
-            debugger._quietly(start)  # noqa: SLF001
-            begin = debugger.position
-            found = self._last_change(goal) if begin < goal else None
-            if found is not None:
-                history.seek(found.position)
-                debugger.stop = Stop(found.kind, found.position, debugger.pc, found.thread, found.points, found.watch, text=found.text)
-                return debugger.stop
-            goal, piece = begin, min(piece * 2, MOST_SEARCHED)
-            debugger.on_slice()
-            if self.system.pausing:
-                self.system.pausing = False
-                return debugger._stop(StopKind.PAUSE)  # noqa: SLF001
-        return debugger._to_begin()  # noqa: SLF001
-
-    def _last_change(self, goal: Any) -> Stop | None:
-        debugger, system = self.debugger, self.system
-        found: Stop | None = None
-        watch = RegisterWatch(self)
-        debugger.searching = True
-        try:
-            while debugger.position < goal:
-                before = debugger.position
-                event = system.run(insns=before.insns + 1, beat=goal.beat)
-                if event.kind is None:
-                    continue
-                if event.kind is StopKind.REACHED:
-                    stop = watch.changed()
-                    if debugger.position == before:
-                        return found
-                    stop = stop and Stop(stop.kind, before, 0, stop.thread, stop.points, stop.watch, text=stop.text)
-                elif event.kind.final:
-                    return found
-                else:
-                    stop = debugger._judge(event)  # noqa: SLF001
-                    debugger.engine.pass_point()
-                if stop is not None and stop.position < goal:
-                    found = stop
-        finally:
-            debugger.searching = False
-        return found
-
-
-class RegisterWatch:
-    """The values of watched registers, for each thread."""
-
-    def __init__(self, stepping: Stepping) -> None:
-        self.debugger, self.system, self.word = stepping.debugger, stepping.system, stepping.source.architecture.word
-        self.points = self.debugger.points.registers()
-        self.known: dict[tuple[Watchpoint, int], int | None] = {}
-        self.changed()
-
-    def changed(self) -> Stop | None:
-        """Compare; return the stop if one has changed."""
-        thread = self.system.thread
-        for point in self.points:
-            now = self.system.read_register(point.register)
-            before = self.known.get((point, thread), now)
-            self.known[point, thread] = now
-            if now == before or before is None or now is None:
-                continue
-            hits = self.debugger._met([point])  # noqa: SLF001
-            if hits is not None:
-                old, new = (value.to_bytes(max(self.word, (value.bit_length() + 7) // 8), "little") for value in (before, now))
-                return self.debugger._stop(StopKind.WATCHPOINT, f"{point}: {before:#x} → {now:#x}", points=hits,  # noqa: SLF001
-                                           watch=WatchHit(point, 0, "w", old, new))
-        return None
-
 
 class _LineStep:
     """One step forwards."""
@@ -502,14 +347,18 @@ class _LineStep:
         self.row = self.code.row(self.pc)
         self.routine = self.code.routine(self.pc)
         self.chain = self.code.chain(self.pc)
+        hidden = stepping.source.hidden
+        if hidden and self.row is not None:
+            call = self.code.starting(self.pc)[hidden - 1]
+            self.row, self.chain = self.row._replace(file=call.file, line=call.line), self.chain[:-hidden]
         self.stepped = 0                           # instructions of this line
         self._look_out()
 
     def _look_out(self) -> None:
         """Find where this frame returns to, and the stack pointer there."""
-        frames = self.motion.source.frames(limit=12)
-        caller = next((f for f in frames if f.registers is not frames[0].registers), None)
-        self.returns, self.outside = (caller.pc, caller.sp) if caller is not None else (None, 0)
+        caller = self.motion.caller()
+        self.returns: int | None = caller.pc if caller is not None else None
+        self.outside = caller.sp if caller is not None else 0
 
     def run(self) -> Stop:
         """Go on until the line is left."""
@@ -529,7 +378,7 @@ class _LineStep:
             stop = motion.run_to(exits, lambda: motion.system.thread == thread, inside)
             if stop is not None or debugger.pc not in within:
                 return stop
-        before, thumb, sp = debugger.pc, motion._thumb(), motion.sp  # noqa: SLF001
+        before, thumb, context = debugger.pc, motion._thumb(), motion.context()  # noqa: SLF001
         stop = motion._instruction()  # noqa: SLF001
         if stop is not None:
             return stop
@@ -539,19 +388,27 @@ class _LineStep:
         returns = motion._called(before, thumb)  # noqa: SLF001
         if returns is not None:
             return self._call(returns, motion.sp)
-        if motion.sp < sp and (there := motion._interrupted()) is not None:  # noqa: SLF001  a signal's or an SVC's handler
-            return motion.run_out(*there)
+        if motion.in_fault():
+            return motion._done()  # noqa: SLF001
+        if motion.context() != context and (there := motion.interrupted()) is not None:
+            return motion.run_out(*there)          # the handler of SVC
+        if self._is_exception_return():
+            return None
         if self._is_tail_call():
             assert self.returns is not None
             return self._call(self.returns, self.outside)
         return motion._arrived()  # noqa: SLF001
+
+    def _is_exception_return(self) -> bool:
+        """Whether the next instruction is the return from an exception, at an address that is none."""
+        return self.motion.system.kind == "machine" and self.pc >= arm_frames.EXC_RETURN
 
     def _call(self, returns: int, sp: int) -> Stop | None:
         motion = self.motion
         if not self.into:
             return motion._arrived() or motion.run_out(returns, sp)  # noqa: SLF001
         found = motion._arrived() or motion._entered(returns, sp)  # noqa: SLF001
-        return motion._done() if found is True else found or None  # noqa: SLF001
+        return motion.before_inlined(len(self.code.starting(self.debugger.pc))) if found is True else found or None
 
     def _is_tail_call(self) -> bool:
         """Whether a function was jumped to that returns to this one's caller."""
@@ -564,6 +421,8 @@ class _LineStep:
         """Say whether the guest has come to another line; or take this one for the one to leave."""
         pc = self.pc = self.debugger.pc
         code = self.code
+        if self._is_exception_return():
+            return None
         row, routine = code.row(pc), code.routine(pc)
         left = routine is None or self.routine is None or routine.key != self.routine.key
         if row is None or (left and not row.line):
@@ -573,6 +432,12 @@ class _LineStep:
         if left:
             self.routine, self.stepped = routine, 0
             self._look_out()
+        starting = code.starting(pc)
+        if starting and not left and code.chain(pc)[:-len(starting)] == self.chain:
+            same = self.row is not None and self.row.same(starting[-1])
+            if same and not self.into:
+                return None                        # through a call that is in this line
+            return self.motion.before_inlined(len(starting) - same)
         if row.same(self.row):
             return None
         if row.start == pc:
@@ -580,7 +445,7 @@ class _LineStep:
             if not self.into and not left and len(deeper) > len(self.chain) and deeper[:len(self.chain)] == self.chain:
                 return None                        # an inlined call
             if row.statement:
-                return self.motion._done()  # noqa: SLF001
+                return self.motion.before_inlined(len(starting))
             if not left:
                 return None
         elif not self.into and not left and len(code.chain(pc)) > len(self.chain):
@@ -624,32 +489,4 @@ class _LineStep:
                 return self.motion._done()  # noqa: SLF001
 
 
-def flow(mnemonic: str, operands: str) -> str:
-    """Return what an instruction of ARM does to the flow: "call", "jump" or ""."""
-    word = mnemonic.partition(".")[0]
-    if word.startswith("bl") and not word.startswith(("bls", "blt", "ble")) or word in ("blx",):
-        return "call"
-    if word.startswith(("b", "cb", "tb")) and not word.startswith(("bic", "bf", "bkpt")):
-        return "jump"
-    first = operands.partition(",")[0].strip()
-    if first == "pc" or (word.startswith(("pop", "ldm")) and "pc" in operands.partition("{")[2]):
-        return "jump"
-    return ""
-
-
-def _slot_name(module: Module, slot: int) -> str:
-    """Return the name whose address stands in a word of the linkage table (.rel.plt; ELF for the Arm Architecture, 5.6)."""
-    from xemu.debug.elffile import section_rows
-
-    data = module.elf.data(".rel.plt")
-    for at in range(0, len(data) - 7, 8):
-        if int.from_bytes(data[at:at + 4], "little") + module.bias == slot:
-            number = int.from_bytes(data[at + 4:at + 8], "little") >> 8
-            rows: list[Any] = list(section_rows(module.elf, ".dynsym"))
-            names = module.elf.data(".dynstr")
-            if number < len(rows):
-                return names[rows[number][0]:].partition(b"\0")[0].decode("utf-8", "replace")
-    return ""
-
-
-__all__ = ["Code", "Stepping", "flow"]
+__all__ = ["Stepping"]

@@ -1,0 +1,162 @@
+"""Code in terms of the source, as steps look at it: rows of line tables, functions, inlined calls, what instructions do to the flow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.debug.elffile import section_rows
+from xemu.debug.line_program import STATEMENT
+
+if TYPE_CHECKING:
+    from xemu.debug.debugger import Debugger
+    from xemu.debug.lines import Call
+    from xemu.debug.symbols import Module
+
+VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
+
+
+class Row(NamedTuple):
+    """A row of a line table, at run-time addresses."""
+
+    file: str
+    line: int
+    start: int
+    end: int
+    statement: bool
+
+    def same(self, other: Row | Call | None) -> bool:
+        """Whether it is of the same line, or an inlined call is on it."""
+        return other is not None and (self.line, self.file) == (other.line, other.file)
+
+
+class Routine(NamedTuple):
+    """The function around an address."""
+
+    start: int               # its entry
+    key: Any                 # the same for all of its parts
+    lines: bool              # whether its source lines are known
+
+
+class Code:
+    """Lines and functions by address, remembered: steps ask for the same ones again and again."""
+
+    def __init__(self, debugger: Debugger) -> None:
+        self.source = debugger.source
+        self._rows: dict[tuple[int, int], Row | None] = {}
+        self._routines: dict[tuple[int, int], Routine | None] = {}
+        self._starting: dict[tuple[int, int], list[Call]] = {}
+        self._chains: dict[tuple[int, int], tuple[int, ...]] = {}
+
+    def module(self, pc: int) -> Module | None:
+        """Return the file at an address; one that has just been loaded is found, too."""
+        return self.source.latest.at(pc) or self.source.modules.at(pc)
+
+    def row(self, pc: int) -> Row | None:
+        """Return the row of an address; None where nothing is known."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._rows:
+            self._rows[key] = module.guard("lines", lambda: _row(module, pc), None) if module is not None else None
+        return self._rows[key]
+
+    def routine(self, pc: int) -> Routine | None:
+        """Return the function of an address."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._routines:
+            self._routines[key] = self._find_routine(module, pc) if module is not None else None
+        return self._routines[key]
+
+    def _find_routine(self, module: Module, pc: int) -> Routine | None:
+        found = module.source_function(pc)
+        if found is not None:
+            start = found.start + module.bias
+            return Routine(start, (id(module), found.die.offset), self.row(start) is not None)
+        function = module.function(pc)
+        if function is None or module.is_stub(pc):
+            return None
+        row = self.row(function.start)
+        return Routine(function.start, (id(module), function.start), row is not None and row.line > 0)
+
+    def chain(self, pc: int) -> tuple[int, ...]:
+        """Return what tells the inlined calls around an address, outermost first."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._chains:
+            self._chains[key] = tuple(call.die.offset for call in reversed(module.calls_at(pc))) if module is not None else ()
+        return self._chains[key]
+
+    def starting(self, pc: int) -> list[Call]:
+        """Return the inlined calls that start at an address, innermost first."""
+        module = self.module(pc)
+        key = id(module), pc
+        if key not in self._starting:
+            found = []
+            for call in module.calls_at(pc) if module is not None else ():
+                if not any(start + module.bias == pc for start, _ in call.ranges[:1]):          # type: ignore[union-attr]
+                    break
+                found.append(call)
+            self._starting[key] = found
+        return self._starting[key]
+
+    def body(self, routine: Routine) -> int:
+        """Return the first address behind a function's prologue."""
+        module = self.module(routine.start)
+        return module.body(routine.start) if module is not None else routine.start
+
+    def between(self, pc: int) -> bool:
+        """Whether an address is in code that only leads to a function: of the linkage table, or a veneer."""
+        module = self.module(pc)
+        if module is None:
+            return False
+        symbol = module.symbol_at(pc)
+        return module.is_stub(pc) or (symbol is not None and symbol.name.endswith(VENEERS))
+
+    def begins(self, pc: int) -> Row | None:
+        """Return the row of an address that begins a statement."""
+        row = self.row(pc)
+        return row if row is not None and row.line and row.statement and row.start == pc else None
+
+    def group(self, pc: int) -> tuple[int, int]:
+        """Return the code around an address that belongs to its line."""
+        module = self.module(pc)
+        return (module.line_range(pc) if module is not None else None) or (pc, pc + 1)
+
+
+def _row(module: Module, pc: int) -> Row | None:
+    found = module.lines.row_of(pc - module.bias) if module.lines is not None else None
+    if found is None:
+        return None
+    table, index = found
+    row = table.rows[index]
+    return Row(table.file_name(row.file), row.line, row.address + module.bias, table.end_of(index) + module.bias,
+               bool(row.flags & STATEMENT))
+
+
+def flow(mnemonic: str, operands: str) -> str:
+    """Return what an instruction of ARM does to the flow: "call", "jump" or ""."""
+    word = mnemonic.partition(".")[0]
+    if word.startswith("bl") and not word.startswith(("bls", "blt", "ble")):
+        return "call"
+    if word.startswith(("b", "cb", "tb")) and not word.startswith(("bic", "bf", "bkpt")):
+        return "jump"
+    first = operands.partition(",")[0].strip()
+    if first == "pc" or (word.startswith(("pop", "ldm")) and "pc" in operands.partition("{")[2]):
+        return "jump"
+    return ""
+
+
+def slot_name(module: Module, slot: int) -> str:
+    """Return the name whose address stands in a word of the linkage table (.rel.plt; ELF for the Arm Architecture, 5.6)."""
+    data = module.elf.data(".rel.plt")
+    for at in range(0, len(data) - 7, 8):
+        if int.from_bytes(data[at:at + 4], "little") + module.bias == slot:
+            number = int.from_bytes(data[at + 4:at + 8], "little") >> 8
+            rows: list[Any] = list(section_rows(module.elf, ".dynsym"))
+            names = module.elf.data(".dynstr")
+            if number < len(rows):
+                return names[rows[number][0]:].partition(b"\0")[0].decode("utf-8", "replace")
+    return ""
+
+
+__all__ = ["Code", "Routine", "Row", "flow", "slot_name"]
