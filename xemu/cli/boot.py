@@ -100,6 +100,9 @@ OPTIONS = (
     Option("--no-reboot", None, "end when the guest resets the machine"),
     Option("--strict", None, "stop at the first thing that is not modelled or that the guest does wrong"),
     Option("--seed", "NUMBER", "seed of the machine's random numbers (0)", read=_number, environment="XEMU_SEED"),
+    Option("--record", "FILE", "write a recording of the run: xemu replay repeats it anywhere"),
+    Option("--with-symbols", None, "pack the images into the recording, with their symbols"),
+    Option("--check-replay", None, "at the end go back, repeat the run and compare (exit code 1 where it differs)"),
     Option("--no-jit", None, "interpret only"),
     Option("--eager-jit", None, "compile everything at first sight"),
     Option("--stats", None, "print counts and times at the end"),
@@ -154,6 +157,8 @@ def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
         raise UsageError(f"one image, not {len(words)}: {words[0]}, {words[1]}; more are loaded with --load FILE")
     if values.get("no_jit") and values.get("eager_jit"):
         raise UsageError("--no-jit and --eager-jit exclude each other")
+    if values.get("record") and values.get("check_replay"):
+        raise UsageError("--record and --check-replay exclude each other: xemu replay checks a recording")
     if values.get("fast") and values.get("speed"):
         raise UsageError("--fast and --speed exclude each other")
     return values, words

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xemu.cli.recorded import recording
 from xemu.errors import ImageError, UsageError
 from xemu.hw.endpoints import Stdio, make_port
 from xemu.hw.machine import Stop, make_machine
@@ -97,7 +98,8 @@ class Run:
                 raise UsageError("which machine? --machine NAME")
             name, why = choose_machine(self.images[0])
             sys.stderr.write(f"xemu: machine {name}: {why}\n")
-        options = Options(jit=not values.get("no_jit"), eager=bool(values.get("eager_jit")), tracing=bool(values.get("trace_hash")),
+        tracing = any(map(values.get, ("trace_hash", "record", "check_replay")))
+        options = Options(jit=not values.get("no_jit"), eager=bool(values.get("eager_jit")), tracing=tracing,
                           timing=bool(values.get("stats")))
         machine = make_machine(name, options, seed=values.get("seed", 0), strict=False)
         machine.no_reboot = bool(values.get("no_reboot"))
@@ -294,8 +296,10 @@ class Run:
                 factor = 1.0 if any(port.person and port.target is not None for port in hub.ports) else 0.0
             if factor:
                 hub.pace = Pace(self.machine, factor)
-            stop = self._run(hub)
-            return self._finish(stop)
+            with recording(self) as recorded:
+                stop = recorded.stop = self._run(hub)
+            code = self._finish(stop)
+            return recorded.code or code
         finally:
             hub.close()
             if self.values.get("timeout"):

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "boot": ("xemu.cli.boot", "run firmware on a board"),
     "list": ("xemu.cli.list", "show machines, devices and processors"),
+    "replay": ("xemu.cli.replay", "repeat a recording and see that it is the same run"),
     "run": ("xemu.cli.run", "run a Linux program of another architecture"),
     "decode": ("xemu.cli.decode", "show how an instruction is decoded"),
 }

@@ -40,6 +40,9 @@ OPTIONS = (
     Option("--clock", "host|virtual", "real time, or 1 ns per instruction", key="virtual_clock", read=_clock),
     Option("--seed", "NUMBER", "seed of the guest's random numbers (implies --clock virtual)", read=_number, environment="XEMU_SEED"),
     Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=_number),
+    Option("--record", "FILE", "write a recording of the run: xemu replay repeats it anywhere"),
+    Option("--with-symbols", None, "pack the program's files into the recording, with their symbols"),
+    Option("--check-replay", None, "at the end go back, repeat the run and compare (exit code 1 where it differs)"),
     Option("--aslr", None, "random guest addresses"),
     Option("--no-jit", None, "interpret only"),
     Option("--eager-jit", None, "compile everything at first sight"),
@@ -57,6 +60,7 @@ def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[st
     for key, value in values.items():
         if hasattr(options, key):
             setattr(options, key, value)
+    options.tracing = bool(values.get("record") or values.get("check_replay"))
     options.jit = not values.get("no_jit", False)
     if values.get("no_jit") and options.eager_jit:
         raise UsageError("--no-jit and --eager-jit exclude each other")
@@ -64,6 +68,8 @@ def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[st
         if values.get("virtual_clock") is False:
             raise UsageError("--clock host cannot be combined with --seed, --max-insns or --trace-hash")
         options.virtual_clock = True
+    if values.get("record") and values.get("check_replay"):
+        raise UsageError("--record and --check-replay exclude each other: xemu replay checks a recording")
     if options.timeout is not None:
         if options.timeout <= 0:
             raise UsageError(f"--timeout {options.timeout}: not a time")
@@ -89,7 +95,8 @@ def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:
     from xemu.core import engine
     from xemu.targets.registry import get_target
 
-    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash, timing=options.stats)
+    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash or options.tracing,
+                            timing=options.stats)
     return engine.Engine(get_target(arch), space, chosen)
 
 
@@ -110,6 +117,10 @@ def main(arguments: list[str]) -> int:
         argv[0] = os.fsencode(values["argv0"])
     started = time.perf_counter()
     process.load(program, argv, environment(values.get("env", [])))
+    if values.get("record") or values.get("check_replay"):
+        from xemu.cli.recorded import run_process
+
+        return run_process(process, values, lambda: _finish(process, options, time.perf_counter() - started))
     end = process.run()
     _finish(process, options, time.perf_counter() - started)
     return 128 + end.signal if end.signal else end.status
