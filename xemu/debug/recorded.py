@@ -14,6 +14,7 @@ from xemu.debug.sections import RecordingError
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, Library
 from xemu.errors import XemuError
+from xemu.hw.events import Outside
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ def name_events(system: Any, state: dict[str, Any]) -> dict[str, Any]:
     """Return a machine's state with its events' owners by name; TypeError for one that has none."""
     machine = system.machine
     events, sequence, done = state["events"]
-    named = [(beat, number, _owner(machine, action)) for beat, number, action in events if not isinstance(action, tuple)]
+    named = [(beat, number, _owner(machine, action)) for beat, number, action in events if not isinstance(action, Outside)]
     return {**state, "events": (named, sequence, done)}
 
 
@@ -46,12 +47,12 @@ def _owner(machine: Machine, action: Any) -> tuple[Any, ...]:
     for line in machine.serials:
         if action == line._deliver:  # noqa: SLF001  the one action of lines
             return "serial", line.number
-    device: Any = getattr(owner, "device", None)
-    name = getattr(owner, "name", "")
-    if device is not None and machine.parts.get(device.name) is device and getattr(device, name, None) is owner:
+    device = getattr(owner, "device", None)
+    title, name = str(getattr(device, "name", "")), getattr(owner, "name", "")
+    if device is not None and machine.parts.get(title) is device and getattr(device, name, None) is owner:
         method = action.__name__
         if getattr(owner, method, None) == action:
-            return "part", device.name, name, method
+            return "part", title, name, method
     raise TypeError(f"something is planned that has no name: {getattr(action, '__qualname__', action)}")
 
 

@@ -7,6 +7,7 @@ a machine, episodes of a process), states on the way to compare with, the end. S
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +18,7 @@ from xemu.debug.recorded import check_pages, check_process, name_events
 from xemu.debug.sections import RecordingError, SectionWriter, read_sections
 from xemu.debug.stops import Position, StopKind
 from xemu.hw.door import Entry
+from xemu.hw.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -198,12 +200,12 @@ def _board(machine: Any) -> dict[str, str]:
 def _pages(system: System) -> Iterator[tuple[int, bytes]]:
     """Yield (page number, contents) of all memory that is not zero."""
     space, empty = system.engine.space, bytes(1 << PAGE_SHIFT)
-    shown: set[int] = set()
-    for area in list(space.areas()):
-        for page in space.held(area.start, area.end - area.start):
-            if page in shown:                        # an alias of what is written already
-                continue
-            shown.update(space.mirrors.get(page, ()))
+    ranges = [(area.start, area.end) for area in space.areas()]
+    if system.kind == MACHINE:                       # without the aliases of memories
+        parts = system.machine.parts.values()  # type: ignore[attr-defined]
+        ranges = [(part.at, part.at + part.size) for part in parts if isinstance(part, Memory)]
+    for start, end in ranges:
+        for page in space.held(start, end - start):
             data = space.page(page)
             if data != empty:
                 yield page, data
@@ -299,13 +301,13 @@ class Recording:
         inputs = [item for chunk in found[INPUT] for item in chunk]
         marks = [*found[MARK], ending["last"]]
         states = [found[STATE][0], *marks]
-        if not all(isinstance(s, Saved) for s in states) or any(b.position < a.position for a, b in zip(states, states[1:], strict=False)):
+        if not all(isinstance(s, Saved) for s in states) or any(b.position < a.position for a, b in pairwise(states)):
             raise ValueError("its states are not in order")
         if head["kind"] == PROCESS:
             check_process(states, inputs)
         elif head["kind"] == MACHINE:
             _typed(head["board"], cls.BOARD_TYPES)
-            if not all(isinstance(item, Entry) for item in inputs) or any(b[:2] < a[:2] for a, b in zip(inputs, inputs[1:], strict=False)):
+            if not all(isinstance(item, Entry) for item in inputs) or any(b[:2] < a[:2] for a, b in pairwise(inputs)):
                 raise ValueError("its input is not in order")
         else:
             raise ValueError(f"it is of a {head['kind']}")

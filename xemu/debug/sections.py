@@ -153,8 +153,10 @@ def _sections(file: BinaryIO, path: str) -> Iterator[tuple[bytes, Any]]:
 
 
 def _inflate(how: int, data: bytes, size: int, room: int) -> bytes:
-    if size > min(room, LARGEST) or how not in (PLAIN, DEFLATED):
-        raise DamagedError("a section is larger than its file explains" if how in (PLAIN, DEFLATED) else "a section is stored in no known way")
+    if how not in (PLAIN, DEFLATED):
+        raise DamagedError("a section is stored in no known way")
+    if size > min(room, LARGEST):
+        raise DamagedError("a section is larger than its file explains")
     if how == DEFLATED:
         inflater = zlib.decompressobj()
         try:

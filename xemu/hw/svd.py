@@ -40,8 +40,8 @@ class SvdMap:
     def of(cls, rows: Sequence[tuple[int, int, str, int]]) -> SvdMap:
         """Return a map of registers that are known already."""
         made = cls(Path(), lambda _text: None)
-        made._registers = sorted(SvdRegister(int(at), int(size), str(name), int(reset)) for at, size, name, reset in rows)  # noqa: SLF001
-        made._starts = [r.address for r in made._registers]  # noqa: SLF001
+        made._registers = sorted(SvdRegister(int(at), int(size), str(name), int(reset)) for at, size, name, reset in rows)
+        made._starts = [r.address for r in made._registers]
         return made
 
     @property
