@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.recorded import recording
+from xemu.cli.recorded import open_snapshot, recording
 from xemu.errors import ImageError, UsageError
 from xemu.hw.endpoints import Stdio, make_port
 from xemu.hw.machine import Stop, make_machine
@@ -75,7 +75,8 @@ class Run:
         self.hub: Hub | None = None
         self._ending: Stop | None = None             # a signal or time-out that came before there was a hub
         self._signals()
-        if image is not None:
+        self.snapshot = open_snapshot(image, values)
+        if image is not None and self.snapshot is None:
             self.images.append(read_image(image, values.get("base")))
         self.images += [read_image(path, base) for path, base in values.get("load", [])]
         self.machine = self._make_machine()
@@ -114,6 +115,10 @@ class Run:
             for note in image.notes:
                 self.say(f"{image.name}: {note}")
             load_image(machine, image)
+        if self.snapshot is not None:
+            from xemu.debug.recorded import restore_machine
+
+            restore_machine(self.snapshot, machine)
         for path, offset in values.get("symbols", []):
             from xemu.loaders.symbols import load_symbols
 
@@ -122,8 +127,9 @@ class Run:
             from xemu.hw.svd import load_svd
 
             machine.svd = load_svd(values["svd"], self.say)
-        check_vectors(machine, self.images)
-        machine.cpu.reset()
+        if self.snapshot is None:
+            check_vectors(machine, self.images)
+            machine.cpu.reset()
         machine.strict = bool(values.get("strict"))
         self._outside()
         assert self.hub is not None

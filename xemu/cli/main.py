@@ -17,6 +17,8 @@ COMMANDS = {
     "list": ("xemu.cli.list", "show machines, devices and processors"),
     "replay": ("xemu.cli.replay", "repeat a recording and see that it is the same run"),
     "run": ("xemu.cli.run", "run a Linux program of another architecture"),
+    "snap": ("xemu.cli.snap", "write and compare snapshots"),
+    "trace": ("xemu.cli.trace", "show what every instruction did"),
     "decode": ("xemu.cli.decode", "show how an instruction is decoded"),
 }
 INTERNAL_ERROR = 125

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from xemu.cli.firmware import Run
     from xemu.debug.debugger import Debugger
-    from xemu.debug.recording import Tape
+    from xemu.debug.recording import Recording, Tape
     from xemu.hw.machine import Stop
     from xemu.user.process import Process
 
@@ -61,6 +61,26 @@ def run_process(process: Process, values: dict[str, Any], finished: Callable[[],
 
 
 # -- firmware ----------------------------------------------------------------------------------------------------------------
+
+
+def open_snapshot(path: str | None, values: dict[str, Any]) -> Recording | None:
+    """Return the snapshot that a run goes on from, if the image is one; it says which board it is of."""
+    from xemu.debug.sections import RecordingError, is_recording
+
+    if path is None or not is_recording(path):
+        return None
+    from xemu.debug.recording import Recording
+
+    found = Recording.read(path)
+    if found.kind != "machine":
+        raise RecordingError(f"{path} is of a program, which cannot go on without what it had open; see xemu trace and xemu snap")
+    if not found.is_snapshot:
+        raise RecordingError(f"{path} is a recording; to go on from its end: xemu snap {path} -o SNAPSHOT --at end")
+    board = found.head["board"]
+    given = values.setdefault("machine", board["name"] if not board["file"] else None)
+    if given is None:
+        raise RecordingError(f"{path} is of {board['name']}, a board of {board['file']}: name that file with --machine")
+    return found
 
 
 class Recorded:

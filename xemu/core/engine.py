@@ -651,6 +651,11 @@ class Engine:
         self.cells[CELL["watch_count"]] = 0 if on else len(self.watches)
         self.passing, self._unwatched = -1, False
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether `quiet` is in effect."""
+        return bool(self.cells[CELL["points_off"]])
+
     def pass_watches(self) -> None:
         """Let the next instruction make its accesses unseen."""
         self._unwatched = True

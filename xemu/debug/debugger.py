@@ -291,6 +291,8 @@ class Debugger:
     def _caught(self, kind: str, number: int, name: str) -> bool:
         """Say whether something that just happened stops the guest."""
         del name
+        if self.engine.is_quiet:                     # on the way to a place
+            return False
         if self._stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))

@@ -162,6 +162,16 @@ class PastProcess(System):
             self._apply(episodes[self.at])
         return None
 
+    def arrive(self) -> list[str]:
+        said: list[str] = []
+        while True:
+            self.settle()
+            episode = self.episodes[self.at] if self.at < len(self.episodes) else None
+            if episode is None or episode.insns != self.engine.insns or self._native(1, episode) is not None:
+                return said
+            self._apply(episode)                     # the instruction faults: `settle` leaves that to whoever executes it
+            said.append("fault")
+
     def reach(self, goal: Position) -> str:
         episodes = self.episodes
         while self.engine.insns < goal.beat or self.at < goal.transition:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.arm_frames import exception_name
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, MapEntry, System, ThreadInfo
 from xemu.errors import XemuError
@@ -114,7 +115,7 @@ class MachineSystem(System):
         if kind is StopKind.EXCEPTION:
             if stop.code >= ASYNCHRONOUS or stop.code == NMI:
                 kind = StopKind.IRQ
-            return Event(kind, number=stop.code, text=text)
+            return Event(kind, number=stop.code, text=text or exception_name(stop.code))
         return Event(kind, name=stop.reason, text=text, code=stop.code, watch=stop.code if kind is StopKind.WATCHPOINT else -1)
 
     def settle(self) -> Event | None:

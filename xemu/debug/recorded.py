@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import PAGE, PAGE_SHIFT, AddressSpace
@@ -77,11 +78,16 @@ class RecordedMachine(MachineSystem):
 
     def __init__(self, machine: Machine, recording: Recording) -> None:
         super().__init__(machine)
+        self._libraries = [Library(path, bias) for path, bias in code_files(recording)]
+        _name_addresses(machine, self._libraries)
         machine.door.entries, machine.door.at = list(recording.inputs), recording.first.state["door"]
 
     def resume(self, *, cut: bool = False) -> None:
         if cut:
             raise HistoryError(FIXED)
+
+    def libraries(self) -> list[Library]:
+        return self._libraries
 
     def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
         try:
@@ -175,14 +181,12 @@ def _make_machine(recording: Recording, board: str | None, options: Any) -> Mach
     return machine
 
 
-def _name_addresses(recording: Recording, machine: Machine) -> None:
+def _name_addresses(machine: Machine, libraries: list[Library]) -> None:
     from xemu.loaders.symbols import load_symbols
 
-    for path, _bias in code_files(recording):
-        try:
-            machine.symbols.append(load_symbols(path))
-        except XemuError as error:
-            recording.notes.append(str(error))
+    for library in libraries:
+        with suppress(XemuError):                    # damaged symbols are as good as none
+            machine.symbols.append(load_symbols(library.path))
 
 
 # -- processes ---------------------------------------------------------------------------------------------------------------
@@ -356,7 +360,6 @@ def open_system(recording: Recording, *, machine: str | None = None, jit: bool =
 
     made = _make_machine(recording, machine, Options(jit=jit, tracing=True))
     restore_machine(recording, made)
-    _name_addresses(recording, made)
     return RecordedMachine(made, recording)
 
 
