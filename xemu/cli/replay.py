@@ -40,7 +40,8 @@ def main(arguments: list[str]) -> int:
     opened = time.monotonic()
     trouble = verify(debugger, recording)
     position, hash_ = debugger.position, debugger.engine.trace_hash
-    sys.stdout.write(f"{position.insns} instructions, trace hash {hash_:016x}\n")
+    traced = recording.head["tracing"]               # debuggers do without
+    sys.stdout.write(f"{position.insns} instructions{f', trace hash {hash_:016x}' if traced else ''}\n")
     if values.get("stats"):
         sys.stdout.write(f"read in {opened - began:.3f} s, repeated in {time.monotonic() - opened:.3f} s, "
                          f"{len(recording.inputs)} inputs, {len(recording.marks)} states compared\n")
@@ -48,5 +49,5 @@ def main(arguments: list[str]) -> int:
     if trouble:
         sys.stderr.write(f"xemu: {trouble}\n")
         return 1
-    sys.stdout.write(f"the same as recorded ({recording.ending['text'] or recording.ending['kind']})\n")
+    sys.stdout.write(f"the same as recorded ({recording.how_it_ended})\n")
     return 0

@@ -89,6 +89,12 @@ class RecordedMachine(MachineSystem):
     def libraries(self) -> list[Library]:
         return self._libraries
 
+    def difference(self, state: Any) -> str:
+        try:
+            return super().difference(state)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, StopIteration):
+            return "a state that is none"
+
     def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
         try:
             return super().run(insns=insns, beat=beat)
@@ -115,8 +121,6 @@ def restore_machine(recording: Recording, machine: Machine) -> None:
     from xemu.hw.memory import Memory
 
     state = recording.first.state["machine"]
-    if not isinstance(state, dict):
-        raise RecordingError(f"{recording.path} is damaged: its state is none")
     template = {**machine.save(memory=False), "events": state.get("events")}
     where = _misshapen(template, state, "")
     if where:
@@ -225,7 +229,7 @@ class RecordedProcess(PastProcess):
     def difference(self, state: Any) -> str:
         try:
             return super().difference(state)
-        except (KeyError, TypeError, IndexError):
+        except (KeyError, TypeError, ValueError, IndexError):
             return "a state that is none"
 
 
@@ -236,6 +240,13 @@ def check_pages(pages: Any) -> None:
     for page, data in pages.items():
         if not isinstance(page, int) or not 0 <= page < 1 << 52 or not isinstance(data, bytes) or len(data) != PAGE:
             raise ValueError("its memory does not come in pages")
+
+
+def check_machine(states: list[Saved]) -> None:
+    """Check the outline of a machine's states; ValueError. The machine itself knows the rest."""
+    for saved in states:
+        if not isinstance(saved.state["machine"], dict) or not isinstance(saved.state["door"], int) or saved.state["door"] < 0:
+            raise TypeError("a state is none")
 
 
 def check_process(states: list[Saved], episodes: list[Any]) -> None:
@@ -299,7 +310,7 @@ def _open_process(recording: Recording, *, jit: bool) -> RecordedProcess:
         _check_registers(recording, target)
     except ValueError as error:
         raise RecordingError(f"{recording.path} is damaged: {error}") from None
-    engine = Engine(target, AddressSpace(target.address_bits), Options(jit=jit, tracing=True))
+    engine = Engine(target, AddressSpace(target.address_bits), Options(jit=jit, tracing=recording.head["tracing"]))
     system = RecordedProcess(recording, engine)
     space, state = engine.space, recording.first.state
     space.set_areas(state["areas"])
@@ -358,7 +369,7 @@ def open_system(recording: Recording, *, machine: str | None = None, jit: bool =
         return _open_process(recording, jit=jit)
     from xemu.core.engine import Options
 
-    made = _make_machine(recording, machine, Options(jit=jit, tracing=True))
+    made = _make_machine(recording, machine, Options(jit=jit, tracing=recording.head["tracing"]))
     restore_machine(recording, made)
     return RecordedMachine(made, recording)
 
@@ -369,10 +380,11 @@ def open_debugger(recording: Recording, *, at: str = "start", machine: str | Non
 
     debugger = Debugger(open_system(recording, machine=machine, jit=jit))
     debugger.history.end = recording.last.position
-    debugger.history.ending = f"end of the recording: {recording.ending['text'] or recording.ending['kind']}"
+    debugger.history.ending = f"end of the recording: {recording.how_it_ended}"
     if at == "end":
         debugger.seek("end")
     return debugger
 
 
-__all__ = ["RecordedMachine", "RecordedProcess", "check_pages", "check_process", "name_events", "open_debugger", "open_system"]
+__all__ = ["RecordedMachine", "RecordedProcess", "check_machine", "check_pages", "check_process", "name_events", "open_debugger",
+           "open_system"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from xemu.core.memory import PAGE_SHIFT
 from xemu.debug.codec import Saved
 from xemu.debug.episodes import Episode, PastProcess
-from xemu.debug.recorded import check_pages, check_process, name_events
+from xemu.debug.recorded import check_machine, check_pages, check_process, name_events
 from xemu.debug.sections import RecordingError, SectionWriter, read_sections
 from xemu.debug.stops import Position, StopKind
 from xemu.hw.door import Entry
@@ -93,15 +93,22 @@ class Tape:
         self.first = system.position
         self._door = state["door"] if system.kind == MACHINE else 0
         self.put(HEAD, _head(system))
-        self.put(STATE, self._saved(self.first, state))
+        try:
+            saved = self._saved(self.first, state)
+        except TypeError as error:
+            self.abandon()
+            raise RecordingError(f"this run cannot be recorded: {error}") from None
+        self.put(STATE, saved)
         pages = _pages(system)
         while chunk := dict(item for _, item in zip(range(CHUNK), pages, strict=False)):
             self.put(PAGES, chunk)
 
     def _saved(self, position: Position, state: Any) -> Saved:
-        """Return a state as it is written: counted from the start of this recording."""
+        """Return a state as it is written: counted from the start of this recording. What is planned matters at the start only."""
         if self.system.kind == MACHINE:
-            return Saved(position, {"machine": name_events(self.system, state["machine"]), "door": state["door"] - self._door})
+            machine = state["machine"]
+            named = name_events(self.system, machine) if position == self.first else {**machine, "events": ()}
+            return Saved(position, {"machine": named, "door": state["door"] - self._door})
         skipped = self.first.transition
         return Saved(Position(position.beat, position.transition - skipped, position.insns), {**state, "at": state["at"] - skipped})
 
@@ -173,7 +180,8 @@ class Tape:
 def _head(system: System) -> dict[str, Any]:
     from xemu import __version__
 
-    head: dict[str, Any] = {"xemu": __version__, "kind": system.kind, "target": system.arch, "name": system.name}
+    head: dict[str, Any] = {"xemu": __version__, "kind": system.kind, "target": system.arch, "name": system.name,
+                            "tracing": system.engine.options.tracing}
     if system.kind == MACHINE:
         machine: Any = system.machine  # type: ignore[attr-defined]
         head |= {"board": _board(machine), "no_reboot": machine.no_reboot, "epoch": machine.epoch,
@@ -256,7 +264,7 @@ class Recording:
     files: dict[str, bytes] = field(default_factory=dict)        # packed ones, by path
     notes: list[str] = field(default_factory=list)               # what the user should know
 
-    HEAD_TYPES: ClassVar[dict[str, type]] = {"xemu": str, "kind": str, "target": str, "name": str}
+    HEAD_TYPES: ClassVar[dict[str, type]] = {"xemu": str, "kind": str, "target": str, "name": str, "tracing": bool}
     LAST_TYPES: ClassVar[dict[str, type]] = {"last": Saved, "kind": str, "text": str, "code": int, "number": int, "files": list}
     FILE_TYPES: ClassVar[dict[str, type]] = {"path": str, "bias": int, "id": str, "digest": str, "packed": bool}
     BOARD_TYPES: ClassVar[dict[str, type]] = {"name": str, "file": str, "digest": str}
@@ -265,6 +273,12 @@ class Recording:
     def kind(self) -> str:
         """Of a machine or of a process."""
         return str(self.head["kind"])
+
+    @property
+    def how_it_ended(self) -> str:
+        """The end in words that a terminal can be shown."""
+        text = self.ending["text"] or self.ending["kind"]
+        return "".join(c if c.isprintable() else "?" for c in text[:300])
 
     @property
     def is_snapshot(self) -> bool:
@@ -307,10 +321,11 @@ class Recording:
             check_process(states, inputs)
         elif head["kind"] == MACHINE:
             _typed(head["board"], cls.BOARD_TYPES)
+            check_machine(states)
             if not all(isinstance(item, Entry) for item in inputs) or any(b[:2] < a[:2] for a, b in pairwise(inputs)):
                 raise ValueError("its input is not in order")
         else:
-            raise ValueError(f"it is of a {head['kind']}")
+            raise ValueError("it is neither of a machine nor of a process")
         files = {}
         for packed in found[FILE]:
             _typed(packed, {"path": str, "data": bytes})

@@ -122,10 +122,12 @@ def _sections(file: BinaryIO, path: str) -> Iterator[tuple[bytes, Any]]:
         raise RecordingError(f"{path} is no recording of xemu")
     if len(start) < len(MAGIC) + 4:
         raise DamagedError("it is cut off")
-    (version,) = struct.unpack_from("<H", start, len(MAGIC))
+    version, reserved = struct.unpack_from("<HH", start, len(MAGIC))
     if version != FORMAT:
         newer = "a newer xemu made it" if version > FORMAT else "there never was such a format"
         raise RecordingError(f"{path} has format {version}, this xemu reads {FORMAT}: {newer}")
+    if reserved:
+        raise DamagedError("its start is not as it was written")
     pieces: list[bytes] = []
     room, count = FREE, 0
     left = os.fstat(file.fileno()).st_size - len(start)
