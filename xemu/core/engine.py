@@ -203,9 +203,10 @@ class EngineState(StateBlock):
     def restore(self, data: bytes) -> None:
         """Take back exactly what `save` gave: the same thread, monitors included."""
         pc, context = struct.unpack_from("<QQ", data)
+        context &= 0xFFFF                                               # it may come from a file: native code relies on both
         self.buffer[ENGINE_BYTES:] = data[16:]
         self.engine.cells[CELL["ctx_key"]] = context << 48
-        self.engine.set_position(pc, context)
+        self.engine.set_position(pc & ((1 << self.target.address_bits) - 1) & -self.target.iset(context).geometry.unit, context)
 
     def load(self, data: bytes) -> None:
         """Continue as another guest thread."""

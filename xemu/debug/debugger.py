@@ -52,7 +52,7 @@ class Debugger(SourceLevel):
         self._old = b""
         self._stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
-        self._ended: Stop | None = None          # how the guest ended, at the end of its history
+        self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
         self.recording = history
@@ -102,7 +102,7 @@ class Debugger(SourceLevel):
             if (insns is not None and here.insns >= insns) or (beat is not None and here.beat >= beat and here.beat < end.beat):
                 return event
             history.resume()
-            return Event(StopKind.HISTORY_END)
+            return Event(StopKind.HISTORY_END, text=history.ending)
 
     def cont(self, *, back: bool = False) -> Stop:
         """Run until something stops the guest."""
@@ -133,9 +133,9 @@ class Debugger(SourceLevel):
 
     def _at_end(self) -> bool:
         """Whether the guest has ended and stands there: it cannot move on."""
-        if self._ended is None or not self.system.live:
+        if self.ended is None or not self.system.live:
             return False
-        self.stop = self._ended
+        self.stop = self.ended
         return True
 
     def _judge(self, event: Event) -> Stop | None:
@@ -161,7 +161,7 @@ class Debugger(SourceLevel):
             return self._stop(StopKind.BREAKPOINT, ", ".join(map(str, hits)), points=hits)
         stop = self._stop(kind, event.text, number=event.number, name=event.name, code=event.code)
         if kind.final:
-            self._ended = stop
+            self.ended = stop
         return stop
 
     def stops_for_signal(self, number: int) -> bool:
@@ -331,19 +331,20 @@ class Debugger(SourceLevel):
     def _caught(self, kind: str, number: int, name: str) -> bool:
         """Say whether something that just happened stops the guest."""
         del name
-        if self.engine.is_quiet:
+        if self.engine.is_quiet:                     # on the way to a place
             return False
         if self._stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
 
     # -- backwards -------------------------------------------------------------------------------------------------------
-    def _need_history(self) -> None:
+    def need_history(self) -> None:
+        """DebuggerError where nothing is recorded."""
         if not self.recording:
             raise DebuggerError("there is no history: recording is off")
 
     def _step_back(self) -> Stop:
-        self._need_history()
+        self.need_history()
         history, here, pc = self.history, self.position, self.pc
         history.leave_present()
         wanted = here.insns - 1
@@ -385,7 +386,7 @@ class Debugger(SourceLevel):
 
     def _cont_back(self) -> Stop:
         """Find the last place before this one at which a point would have stopped the guest."""
-        self._need_history()
+        self.need_history()
         history, goal = self.history, self.position
         history.leave_present()
         if self.points.registers():
@@ -459,7 +460,7 @@ class Debugger(SourceLevel):
     def seek(self, where: Position | int | str) -> Stop:
         """Go to a place in time: a position, an instruction count, "12.5ms", "start", "end", a checkpoint's name."""
         goal = self._place(where)
-        self._need_history()
+        self.need_history()
         history = self.history
         if isinstance(goal, Position):
             if goal == history.last:
@@ -509,7 +510,7 @@ class Debugger(SourceLevel):
 
     def checkpoint(self, name: str = "") -> str:
         """Give the present place a name for `seek`; returns it."""
-        self._need_history()
+        self.need_history()
         name = name or next(str(i) for i in range(1, 1 << 30) if str(i) not in self.checkpoints)
         self.checkpoints[name] = self.position
         return name
@@ -663,7 +664,7 @@ class Debugger(SourceLevel):
     def _branch(self) -> None:
         if not self.system.live:
             self.history.cut()
-            self._ended = None
+            self.ended = None
 
 
 def _catch_of(kind: StopKind) -> str:

@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.debug.stops import StopKind
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.core.engine import Engine
-    from xemu.debug.stops import Position, StopKind
+    from xemu.debug.stops import Position
 
 
 class Event(NamedTuple):
@@ -93,6 +94,13 @@ class System(ABC):
     @abstractmethod
     def settle(self) -> Event | None:
         """Do what comes before the next instruction (interrupts, signals); None: it is about to be executed."""
+
+    def arrive(self) -> list[str]:
+        """Do what comes before the next instruction that completes; return what it was, in words. In the past only."""
+        said = []
+        while (event := self.settle()) is not None and event.kind in (StopKind.EXCEPTION, StopKind.IRQ):
+            said.append(event.text)
+        return said
 
     @abstractmethod
     def reach(self, goal: Position) -> str:
