@@ -82,7 +82,7 @@ def test_the_first_packets_of_gdb(process: Served) -> None:
         > Tp2a.9
         < E.this thread has ended
         > qThreadExtraInfo,p2a.2
-        < 776f726b6572203c263e2c20736c656570696e67
+        < 776f726b6572203c263e
         > vCont?
         < vCont;c;C;s;S;t;r
     """)
