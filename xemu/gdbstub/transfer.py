@@ -107,8 +107,9 @@ def libraries(_client: Client, debugger: Any, annex: str) -> str:
     program, others = (everything[0] if everything else None), everything[1:]
     if start:
         others = others[next((i for i, library in enumerate(others) if library["link"] == start), len(others)):]
-    rows = [element("library", {"name": library["name"], "lm": f"{library['link']:#x}", "l_addr": f"{library['bias']:#x}",
-                                "l_ld": f"{library['dynamic']:#x}", "lmid": f"{library['space']:#x}"}) for library in others if library["name"]]
+    rows = [element("library", {
+        "name": library["name"], "lm": f"{library['link']:#x}", "l_addr": f"{library['bias']:#x}", "l_ld": f"{library['dynamic']:#x}",
+        "lmid": f"{library['space']:#x}"}) for library in others if library["name"]]
     main = f' main-lm="{program["link"]:#x}"' if program is not None and not start else ""
     return document("library-list-svr4", rows, f'version="1.0"{main}')
 
