@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -432,3 +433,15 @@ def test_files_of_a_machine(kernel: Debugger) -> None:
     assert kernel.modules.address_of("ticks") is not None
     assert kernel.resolve("*main") <= kernel.resolve("main")
     assert kernel.disassemble("*main", 1)[0].symbol == "main"
+
+
+# -- documentation -----------------------------------------------------------------------------------------------------------
+def test_the_examples_of_the_manual_print_what_they_say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(HERE.parent)
+    blocks = re.findall(r"^```python\n(.*?)^```$", (HERE.parent / "docs" / "debugging.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 3
+    names: dict[str, Any] = {}
+    for block in blocks:
+        exec(block, names)
+        shown = [word.strip() for line in block.splitlines() for word in line.partition("# → ")[2].split(" → ") if word]
+        assert capsys.readouterr().out.splitlines() == shown
