@@ -144,10 +144,9 @@ class Backwards:
         if (stop := self._out_of_call(here, hidden, into=into)) is not None:
             return stop
         while True:
-            if self.system.pausing:
-                self.system.pausing = False
+            if (paused := self.motion.breathe()) is not None:
                 self._seek(here)
-                return self.debugger._stop(StopKind.PAUSE)  # noqa: SLF001
+                return self.debugger._stop(paused.kind)  # noqa: SLF001
             before = self._before(here)
             if before is None and here.position != origin and self.tape.before(here.position) is not None:
                 return self._stop(here)                                  # the first instruction of a thread
