@@ -8,6 +8,7 @@ import random
 import resource
 import struct
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,7 +22,6 @@ from xemu.errors import UsageError, XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 SECONDS = float(os.environ.get("XEMU_FUZZ_SECONDS", "8"))
 SLOWEST = 10.0             # seconds for all questions about one file
@@ -106,8 +106,11 @@ def test_damaged_files_are_survived(programs: list[bytes], record_property: Call
     for blob in programs:
         sections = Module.open(blob).elf.sections
         spans.append([(sections[name].offset, sections[name].size) for name in SECTIONS if name in sections])
+    for blob in programs:                                  # imports all there is to import while memory is not short
+        ask_everything(Module.open(blob), random.Random(0))
     limits = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (4 << 30, limits[1]))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()     # guests of other tests reserve a lot
+    resource.setrlimit(resource.RLIMIT_AS, (used + (2 << 30), limits[1]))
     try:
         end, count = time.monotonic() + SECONDS, 0
         while time.monotonic() < end:

@@ -238,3 +238,30 @@ def test_changes_belong_to_the_recording_and_the_past_stays() -> None:
     assert answers["r5"] == 0x1234
     assert "the past of a process cannot be changed" in answers["error"]
     assert answers["end"] == "reached"
+
+
+OUTSIDE = """
+sysroot, *words = sys.argv[1:]
+d = open_process(*words, sysroot=sysroot)
+d.catch("syscall", [3, 63])                 # read
+place = None
+while place is None and not (stop := d.cont()).kind.final:
+    if stop.name == "read" and stop.kind is StopKind.SYSCALL_ENTRY and d.read_register("r0") == 0:
+        place = d.read_register("r1")
+for point in list(d.points.by_id.values()):
+    d.delete(point)
+d.watch(place, 4)
+stop = d.cont()
+answers["forwards"] = [stop.kind.value, stop.watch.new.decode(), "not by an instruction" in stop.text]
+d.seek(d.position.insns + 2000)
+stop = d.cont(back=True)
+answers["backwards"] = [stop.kind.value, stop.watch.new.decode()]
+finish()
+"""
+
+
+def test_what_a_system_call_writes_is_seen(need: Callable[..., str]) -> None:
+    root = debian(need)
+    answers = session(OUTSIDE, root, root / "bin/bash", "-c", "read x < /etc/passwd; echo $x")
+    assert answers["forwards"] == ["watchpoint", "root", True]
+    assert answers["backwards"] == ["watchpoint", "root"]

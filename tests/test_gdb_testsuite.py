@@ -52,6 +52,11 @@ def test_a_summary_is_counted_by_verdict() -> None:
     assert tests["FAIL"] == ["finish (timeout)"]
 
 
+def test_a_pass_that_was_not_expected_is_a_pass() -> None:
+    kept = Outcome("gdb.base/a.exp", "xemu", {"PASS": 3, "KPASS": 2, "XPASS": 1, "KFAIL": 4, "FAIL": 5, "UNRESOLVED": 6})
+    assert (kept.passes, kept.failures) == (6, 11)
+
+
 def test_files_are_chosen_by_patterns(tmp_path: Path) -> None:
     for name in ("gdb.base/break.exp", "gdb.base/break-always.exp", "gdb.mi/mi-break.exp", "gdb.ada/x.exp", "gdb.base/break.c"):
         path = tmp_path / name

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.fake_debugger import FakeDebugger, Line, Served, serve
+from tests.support.programs import ROOT
 from xemu.debug.stops import Position, Stop, StopKind
 from xemu.errors import UsageError, XemuError
 from xemu.gdbstub import framing
@@ -173,12 +174,47 @@ def test_hostile_clients(served: Served, seed: int) -> None:
     assert not served.debugger.points
 
 
+@pytest.mark.slow
+def test_hostile_clients_for_a_minute() -> None:
+    """The same on a machine that runs: it stays alive and does not grow."""
+    from xemu.debug import open_machine
+
+    rnd = random.Random(time.time_ns())
+    image = ROOT / "samples/firmware/elf/mps2-an386/uartirq.elf"
+    made = serve(open_machine(image, "mps2-an386"), leaves=False, attached=True)
+    with contextlib.closing(made):
+        sizes, end = [], time.monotonic() + 60
+        while time.monotonic() < end:
+            line = made.connect()
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                for _ in range(200):
+                    line.socket.sendall(hostile(rnd))
+                    line.socket.sendall(b"\x03")
+                line.socket.settimeout(0.05)
+                line.socket.recv(1 << 16)
+            line.close()
+            made.lines.remove(line)
+            wait_for(lambda: not made.server.clients)
+            sizes.append(resident())
+        line = made.connect()
+        assert line.ask("?").startswith("T")
+        assert sizes[-1] - sizes[len(sizes) // 4] < 60 << 20, sizes[::10]
+
+
+def resident() -> int:
+    """Return the bytes of memory in use."""
+    with open("/proc/self/statm") as file:  # noqa: PTH123
+        return int(file.read().split()[1]) * 4096
+
+
 @pytest.mark.parametrize(("text", "endpoint"), [
     ("1234", Endpoint("tcp", "127.0.0.1", 1234)),
     (":1234", Endpoint("tcp", "127.0.0.1", 1234)),
     ("localhost:0", Endpoint("tcp", "localhost", 0)),
     ("0.0.0.0:99", Endpoint("tcp", "0.0.0.0", 99)),
     ("[::1]:99", Endpoint("tcp", "::1", 99)),
+    ("tcp:localhost:5", Endpoint("tcp", "localhost", 5)),
+    ("tcp6:::1:5", Endpoint("tcp", "::1", 5)),
     ("unix:s", Endpoint("unix", "s")),
     ("/tmp/s", Endpoint("unix", "/tmp/s")),
     ("-", Endpoint("stdio")),
@@ -191,6 +227,9 @@ def test_only_this_machine_is_trusted() -> None:
     assert [parse_endpoint(t).trusted for t in ("1", "unix:s", "-", "0.0.0.0:1", "[::1]:1")] == [True, True, True, False, True]
     for text in ("x", "a:b", "1:99999"):
         with pytest.raises(UsageError, match="not a place to listen at"):
+            parse_endpoint(text)
+    for text in ("tcp8:1:2", "udp:1:2", "udp123::::5"):
+        with pytest.raises(UsageError, match="cannot resolve name"):
             parse_endpoint(text)
 
 

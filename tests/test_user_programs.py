@@ -175,6 +175,28 @@ def test_wild_entry_and_header_addresses_of_movable_programs(offset: int, need: 
     assert result.code == 139, result.stderr.decode()
 
 
+RETURN_TO = r"""
+#include <signal.h>
+#include <stdlib.h>
+#include <ucontext.h>
+static int add;
+static void handler(int n, siginfo_t *info, void *context) { ((ucontext_t *)context)->uc_mcontext.arm_pc += add; }
+int main(int c, char **v) {
+    struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+    add = atoi(v[1]);
+    sigaction(SIGUSR1, &action, 0);
+    raise(SIGUSR1);
+    return 7;
+}
+"""
+
+
+def test_an_odd_address_to_return_to_is_the_instruction_before_it(compiled: Callable[..., Path]) -> None:
+    program = compiled("returnto", RETURN_TO)
+    for tier in ((), ("--no-jit",)):
+        assert run(xemu_command(program, 1, options=tier)).code == 7
+
+
 @pytest.mark.parametrize("closed", [0, 1, 2])
 def test_standard_descriptors_that_are_closed_are_closed_for_the_guest_only(closed: int, compiled: Callable[..., Path]) -> None:
     program = compiled("closed", CLOSED)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import threading
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -17,6 +18,18 @@ from xemu.gdbstub.server import Endpoint, Server
 
 PID = 42
 RAM = 0x2000_0000
+LOADER = RAM + 0x400
+CODE = 0x8000
+
+
+def loader_data() -> bytes:
+    """Return what link_map follows: program headers, dynamic section, r_debug, two entries, a name."""
+    data = struct.pack("<8I", 2, 0, LOADER + 0x20, 0, 0, 0, 0, 0)
+    data += struct.pack("<8I", 1, 0, 21, LOADER + 0x40, 0, 0, 0, 0)
+    data += struct.pack("<8I", 1, LOADER + 0x60, 0, 0, 0, 0, 0, 0)
+    data += struct.pack("<8I", 0x1000, LOADER + 0xB0, 0, LOADER + 0x80, 0, 0, 0, 0)
+    data += struct.pack("<8I", 0x4000, LOADER + 0xA0, 0x5000, 0, LOADER + 0x60, 0, 0, 0)
+    return data + b"/lib/libc.so.6\0"
 
 
 class FakeSystem:
@@ -38,10 +51,10 @@ class FakeSystem:
         return self.map
 
     def libraries(self) -> list[Library]:
-        return [Library("/bin/prog", 0x1000, link=0x100), Library("/lib/libc.so.6", 0x4000, "/lib/libc.so.6", 0x5000, 0x200)]
+        return [Library("/bin/prog", 0x1000)]
 
     def auxv(self) -> bytes:
-        return bytes.fromhex("0600000000100000")
+        return struct.pack("<10I", 6, 4096, 3, LOADER, 4, 32, 5, 1, 0, 0)
 
     def devices(self) -> list[dict[str, Any]]:
         return [{"name": "uart0", "start": 0x4000_0000, "irq": 5}]
@@ -61,7 +74,8 @@ class FakeDebugger:
 
     def __init__(self, kind: str = "process", arch: str = "arm") -> None:
         self.system = FakeSystem(kind, arch)
-        self.memory = {0: bytearray(range(256)) * 16, RAM: bytearray(0x1000)}
+        self.memory = {0: bytearray(range(256)) * 16, CODE: bytearray(0x2000), RAM: bytearray(0x1000)}
+        self.memory[RAM][0x400:0x400 + len(loader_data())] = loader_data()
         self.registers: dict[tuple[str, int], int] = {}
         self.points: list[Any] = []
         self.coming: list[Stop | None] = []          # None: runs until it is paused
@@ -71,6 +85,7 @@ class FakeDebugger:
         self.pass_signals: set[int] = set()
         self.position = Position(7, 0, 7)
         self.history = (Position(0), Position(7, 0, 7))
+        self.tells = frozenset({"exec", "fork", "vfork"})
         self.on_slice: Any = lambda: None
         self.stop = Stop(StopKind.STEP, self.position, 0x8000)
 

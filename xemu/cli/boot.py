@@ -104,6 +104,9 @@ OPTIONS = (
     Option("--no-reboot", None, "end when the guest resets the machine"),
     Option("--strict", None, "stop at the first thing that is not modelled or that the guest does wrong"),
     Option("--seed", "NUMBER", "seed of the machine's random numbers (0)", read=_number, environment="XEMU_SEED"),
+    Option("--record", "FILE", "write a recording of the run: xemu replay repeats it anywhere"),
+    Option("--with-symbols", None, "pack the images into the recording, with their symbols"),
+    Option("--check-replay", None, "at the end go back, repeat the run and compare (exit code 1 where it differs)"),
     Option("--no-jit", None, "interpret only"),
     Option("--eager-jit", None, "compile everything at first sight"),
     Option("--stats", None, "print counts and times at the end"),
@@ -166,6 +169,8 @@ def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
         values.setdefault("gdb", GDB.bare)
     if values.get("wait") and "gdb" not in values:
         raise UsageError("-S waits for a debugger: give -s or --gdb PLACE too")
+    if values.get("record") and values.get("check_replay"):
+        raise UsageError("--record and --check-replay exclude each other: xemu replay checks a recording")
     if values.get("fast") and values.get("speed"):
         raise UsageError("--fast and --speed exclude each other")
     return values, words

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xemu.cli.recorded import open_snapshot, recording
 from xemu.errors import ImageError, UsageError
 from xemu.hw.endpoints import Stdio, make_port
 from xemu.hw.machine import Stop, make_machine
@@ -74,7 +75,8 @@ class Run:
         self.hub: Hub | None = None
         self._ending: Stop | None = None             # a signal or time-out that came before there was a hub
         self._signals()
-        if image is not None:
+        self.snapshot = open_snapshot(image, values)
+        if image is not None and self.snapshot is None:
             self.images.append(read_image(image, values.get("base")))
         self.images += [read_image(path, base) for path, base in values.get("load", [])]
         self.machine = self._make_machine()
@@ -97,7 +99,8 @@ class Run:
                 raise UsageError("which machine? --machine NAME")
             name, why = choose_machine(self.images[0])
             sys.stderr.write(f"xemu: machine {name}: {why}\n")
-        options = Options(jit=not values.get("no_jit"), eager=bool(values.get("eager_jit")), tracing=bool(values.get("trace_hash")),
+        tracing = any(map(values.get, ("trace_hash", "record", "check_replay")))
+        options = Options(jit=not values.get("no_jit"), eager=bool(values.get("eager_jit")), tracing=tracing,
                           timing=bool(values.get("stats")))
         machine = make_machine(name, options, seed=values.get("seed", 0), strict=False)
         machine.no_reboot = bool(values.get("no_reboot"))
@@ -113,6 +116,10 @@ class Run:
                 self.say(f"{image.name}: {note}")
             load_image(machine, image)
         report_overlaps(machine, self.images)
+        if self.snapshot is not None:
+            from xemu.debug.recorded import restore_machine
+
+            restore_machine(self.snapshot, machine)
         for path, offset in values.get("symbols", []):
             from xemu.loaders.symbols import load_symbols
 
@@ -121,8 +128,9 @@ class Run:
             from xemu.hw.svd import load_svd
 
             machine.svd = load_svd(values["svd"], self.say)
-        check_vectors(machine, self.images)
-        machine.cpu.reset()
+        if self.snapshot is None:
+            check_vectors(machine, self.images)
+            machine.cpu.reset()
         machine.strict = bool(values.get("strict"))
         self._outside()
         assert self.hub is not None
@@ -297,8 +305,10 @@ class Run:
                 factor = 1.0 if any(port.person and port.target is not None for port in hub.ports) else 0.0
             if factor:
                 hub.pace = Pace(self.machine, factor)
-            stop = self._debug(hub) if "gdb" in self.values else self._run(hub)
-            return self._finish(stop)
+            with recording(self) as recorded:
+                stop = recorded.stop = self._debug(hub) if "gdb" in self.values else self._run(hub)
+            code = self._finish(stop)
+            return recorded.code or code
         finally:
             hub.close()
             if self.values.get("timeout"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -80,21 +82,38 @@ def main(arguments: list[str]) -> int:
     from xemu.gdbstub.stage import Stage
 
     endpoint = parse_endpoint(words[0])
+    stdio = _take_stdio() if endpoint.kind == "stdio" else None
     stage = Stage(lambda request: open_session(request, values))
     server = Server(launch=stage.launch, once=bool(values.get("once")), multi=bool(values.get("multi")), sysroot=values.get("sysroot"),
                     log=_print if values.get("debug") else None, say=_print)
+    server.stdio = stdio
     if len(words) > 1:
         server.request = Launch(words[1], words[2:], randomize=bool(values.get("randomize")))
         try:
             server.adopt(stage.open(server.request))
         except XemuError as error:
-            sys.stderr.write(f"{error}\nExiting\n")              # gdbserver's exit code is 1
+            sys.stderr.write(f"{error}\nError creating process\n\nExiting\n")       # gdbserver's words, and its exit code
             return 1
         _print(f"Process {words[1]} created; pid = {server.process}")
-    for place in server.listen(endpoint):
-        _print(listening(place))
+    try:
+        for place in server.listen(endpoint):
+            _print(listening(place))
+    except XemuError as error:
+        taken = str(error).endswith(os.strerror(errno.EADDRINUSE))
+        _print("Can't bind address: Address already in use.\nExiting" if taken else f"{error}\nExiting")
+        return 1
     stage.run(server)
     return 0
+
+
+def _take_stdio() -> tuple[int, int]:
+    """Keep standard input and output for the protocol; the guest gets nothing to read, and writes to standard error."""
+    taken = os.dup(0), os.dup(1)
+    nothing = os.open("/dev/null", os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    os.dup2(2, 1)
+    return taken
 
 
 def listening(place: Endpoint) -> str:

@@ -17,7 +17,10 @@ COMMANDS = {
     "gdb": ("xemu.cli.gdb", "debug a program or firmware with GDB"),
     "gdbserver": ("xemu.cli.gdbserver", "serve a program or firmware to GDB, as gdbserver does"),
     "list": ("xemu.cli.list", "show machines, devices and processors"),
+    "replay": ("xemu.cli.replay", "repeat a recording and see that it is the same run"),
     "run": ("xemu.cli.run", "run a Linux program of another architecture"),
+    "snap": ("xemu.cli.snap", "write and compare snapshots"),
+    "trace": ("xemu.cli.trace", "show what every instruction did"),
     "decode": ("xemu.cli.decode", "show how an instruction is decoded"),
 }
 INTERNAL_ERROR = 125

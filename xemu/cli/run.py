@@ -63,6 +63,9 @@ OPTIONS = (
     Option("--clock", "host|virtual", "real time, or 1 ns per instruction", key="virtual_clock", read=_clock),
     Option("--seed", "NUMBER", "seed of the guest's random numbers (implies --clock virtual)", read=_number, environment="XEMU_SEED"),
     Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=_count),
+    Option("--record", "FILE", "write a recording of the run: xemu replay repeats it anywhere"),
+    Option("--with-symbols", None, "pack the program's files into the recording, with their symbols"),
+    Option("--check-replay", None, "at the end go back, repeat the run and compare (exit code 1 where it differs)"),
     Option("--aslr", None, "random guest addresses"),
     Option("--no-jit", None, "interpret only"),
     Option("--eager-jit", None, "compile everything at first sight"),
@@ -82,6 +85,7 @@ def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[st
             setattr(options, key, value)
     if options.sysroot and not os.path.isdir(options.sysroot):
         raise UsageError(f"-L {options.sysroot}: no such directory")
+    options.tracing = bool(values.get("record") or values.get("check_replay"))
     options.jit = not values.get("no_jit", False)
     if values.get("no_jit") and options.eager_jit:
         raise UsageError("--no-jit and --eager-jit exclude each other")
@@ -89,6 +93,8 @@ def read_options(arguments: list[str]) -> tuple[Options, dict[str, Any], list[st
         if values.get("virtual_clock") is False:
             raise UsageError("--clock host cannot be combined with --seed, --max-insns or --trace-hash")
         options.virtual_clock = True
+    if values.get("record") and values.get("check_replay"):
+        raise UsageError("--record and --check-replay exclude each other: xemu replay checks a recording")
     if options.timeout is not None:
         options.stop_at = time.monotonic_ns() + int(options.timeout * 1e9)
     return options, values, words
@@ -112,7 +118,8 @@ def make_engine(arch: str, space: AddressSpace, options: Options) -> Any:
     from xemu.core import engine
     from xemu.targets.registry import get_target
 
-    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash, timing=options.stats)
+    chosen = engine.Options(jit=options.jit, eager=options.eager_jit, tracing=options.trace_hash or options.tracing,
+                            timing=options.stats)
     made = engine.Engine(get_target(arch), space, chosen)
     if options.stats:
         from xemu.core.tiers import TierSamples
@@ -140,6 +147,10 @@ def main(arguments: list[str]) -> int:
     process.load(program, argv, environment(values.get("env", [])))
     if "gdb" in values:
         return _debug(process, values)
+    if values.get("record") or values.get("check_replay"):
+        from xemu.cli.recorded import run_process
+
+        return run_process(process, values, lambda: _finish(process, options, time.perf_counter() - started))
     end = process.run()
     _finish(process, options, time.perf_counter() - started)
     return 128 + end.signal if end.signal else end.status

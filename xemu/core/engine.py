@@ -130,7 +130,7 @@ class CodePage:
 
     def record(self, pc: int) -> int:
         """Return the address of the record of an instruction in this page."""
-        return self.block + ((pc & 4095) << self.geometry.shift)
+        return self.block + ((pc & 4095 & -self.geometry.unit) << self.geometry.shift)
 
     def cold(self, pc: int) -> int:
         """Return the address of the cold part of that record."""
@@ -203,9 +203,10 @@ class EngineState(StateBlock):
     def restore(self, data: bytes) -> None:
         """Take back exactly what `save` gave: the same thread, monitors included."""
         pc, context = struct.unpack_from("<QQ", data)
+        context &= 0xFFFF                                               # it may come from a file: native code relies on both
         self.buffer[ENGINE_BYTES:] = data[16:]
         self.engine.cells[CELL["ctx_key"]] = context << 48
-        self.engine.set_position(pc, context)
+        self.engine.set_position(pc & ((1 << self.target.address_bits) - 1) & -self.target.iset(context).geometry.unit, context)
 
     def load(self, data: bytes) -> None:
         """Continue as another guest thread."""
@@ -649,6 +650,11 @@ class Engine:
         self.cells[CELL["points_off"]] = int(on)
         self.cells[CELL["watch_count"]] = 0 if on else len(self.watches)
         self.passing, self._unwatched = -1, False
+
+    @property
+    def watching(self) -> bool:
+        """Whether accesses to watched ranges stop the run now."""
+        return self.cells[CELL["watch_count"]] != 0
 
     @property
     def is_quiet(self) -> bool:

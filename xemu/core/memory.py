@@ -549,7 +549,7 @@ class AddressSpace:
             self._before_write(addr, length, first, last)
         if self.wrote is not None and access & WRITE:
             self.wrote(addr, length)
-        if self.hidden and self.seen is not None and not self.hidden.keys().isdisjoint(range(first, last + 1)):
+        if self.seen is not None and not self.watched.keys().isdisjoint(range(first, last + 1)):
             self.seen(addr, length, access)
         return self.mem[addr : addr + length]
 
@@ -638,7 +638,7 @@ class AddressSpace:
             self._before_write(addr, len(data), first, last)
             if self.wrote is not None:
                 self.wrote(addr, len(data))
-            if self.hidden and self.seen is not None and not self.hidden.keys().isdisjoint(range(first, last + 1)):
+            if self.seen is not None and not self.watched.keys().isdisjoint(range(first, last + 1)):
                 self.seen(addr, len(data), WRITE)
             self.mem[addr : addr + len(data)] = data
         return True

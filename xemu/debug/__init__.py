@@ -19,6 +19,17 @@ def open_machine(image: str | Path, machine: str | None = None, **options: Any) 
     return Debugger(MachineSystem(start_board(machine, image, **options).machine))
 
 
+def open_recording(path: str | Path, *, at: str = "start", machine: str | None = None, jit: bool = True) -> Debugger:
+    """Return a debugger at the start (or "end") of a recording or snapshot; nothing outside is touched, nothing can be changed.
+
+    `machine`: the board's file where it was none of xemu's own.
+    """
+    from xemu.debug.recorded import open_debugger
+    from xemu.debug.recording import Recording
+
+    return open_debugger(Recording.read(str(path)), at=at, machine=machine, jit=jit)
+
+
 def open_process(program: str | Path, *arguments: str, sysroot: str | Path | None = None, env: list[str] | None = None,
                  **options: Any) -> Debugger:
     """Return a debugger on a program at its first instruction; the options are those of `xemu.user.process.Options`.

@@ -115,13 +115,14 @@ _ROWS = (
     ),
     Architecture(
         "x86_64", 64, _numbered(0, "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip")
-        | _numbered(17, _row("xmm", 16)) | {49: "eflags", 58: "fs_base", 59: "gs_base"},
-        pc="rip", sp="rsp", frame="rbp", word=8, wide={"xmm": 16},
+        | _numbered(17, _row("xmm", 16)) | _numbered(33, _row("st", 8)) | {49: "eflags", 58: "fs_base", 59: "gs_base"},
+        pc="rip", sp="rsp", frame="rbp", word=8, wide={"xmm": 16, "st": 10},
         saved=frozenset(["rbx", "rbp", "r12", "r13", "r14", "r15"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_64",))},
     ),
     Architecture(
-        "x86", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(21, _row("xmm", 8)),
-        pc="eip", sp="esp", frame="ebp", wide={"xmm": 16},
+        "x86", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(11, _row("st", 8))
+        | _numbered(21, _row("xmm", 8)),
+        pc="eip", sp="esp", frame="ebp", wide={"xmm": 16, "st": 10},
         saved=frozenset(["ebx", "ebp", "esi", "edi"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_32",))},
     ),
     _ppc("ppc", 32, "big", "CS_MODE_32"),

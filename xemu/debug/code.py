@@ -73,7 +73,7 @@ class Code:
             start = found.start + module.bias
             return Routine(start, (id(module), found.die.offset), self.row(start) is not None)
         function = module.function(pc)
-        if function is None or module.is_stub(pc):
+        if function is None or module.stub_start(pc) is not None:
             return None
         row = self.row(function.start)
         return Routine(function.start, (id(module), function.start), row is not None and row.line > 0)
@@ -110,7 +110,7 @@ class Code:
         if module is None:
             return False
         symbol = module.symbol_at(pc)
-        return module.is_stub(pc) or (symbol is not None and symbol.name.endswith(VENEERS))
+        return module.stub_start(pc) is not None or (symbol is not None and symbol.name.endswith(VENEERS))
 
     def begins(self, pc: int) -> Row | None:
         """Return the row of an address that begins a statement."""

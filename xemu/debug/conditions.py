@@ -20,7 +20,7 @@ from xemu.debug.unwind import Frame
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
-    from xemu.debug.dwarf import Die
+    from xemu.debug.dwarf_unit import Die
     from xemu.debug.expressions import Expression, ReadMemory, ReadRegister
     from xemu.debug.source import Source
     from xemu.debug.symbols import Module

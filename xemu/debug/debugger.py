@@ -48,9 +48,11 @@ class Debugger(SourceLevel):
         self.log: Callable[[str], None] = lambda _text: None
         self._applied: dict[int, tuple[Any, ...] | None] = {}        # address -> condition, as the engine has them
         self._engine_watches: list[Any] = []
+        self._outside: dict[int, bytes] = {}     # watch -> what its memory held before something that is no instruction touched it
+        self._old = b""
         self._stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
-        self._ended: Stop | None = None          # how the guest ended, at the end of its history
+        self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
         self.recording = history
@@ -77,6 +79,7 @@ class Debugger(SourceLevel):
     def _advance(self, insns: int | None = None, beat: int | None = None) -> Event:
         """Run to a count or time, or to what comes before; in the past not beyond its end."""
         system, history = self.system, self.history
+        self._outside.clear()
         if system.live:
             history.went_on()
             while True:
@@ -99,7 +102,7 @@ class Debugger(SourceLevel):
             if (insns is not None and here.insns >= insns) or (beat is not None and here.beat >= beat and here.beat < end.beat):
                 return event
             history.resume()
-            return Event(StopKind.HISTORY_END)
+            return Event(StopKind.HISTORY_END, text=history.ending)
 
     def cont(self, *, back: bool = False) -> Stop:
         """Run until something stops the guest."""
@@ -130,9 +133,9 @@ class Debugger(SourceLevel):
 
     def _at_end(self) -> bool:
         """Whether the guest has ended and stands there: it cannot move on."""
-        if self._ended is None or not self.system.live:
+        if self.ended is None or not self.system.live:
             return False
-        self.stop = self._ended
+        self.stop = self.ended
         return True
 
     def _judge(self, event: Event) -> Stop | None:
@@ -146,7 +149,7 @@ class Debugger(SourceLevel):
                 return None
             return self._stop(kind, ", ".join(map(str, hits)), points=hits)
         if kind is StopKind.WATCHPOINT:
-            return self._watched(event.watch)
+            return self._changed_outside(event.watch) if event.done else self._watched(event.watch)
         if kind in (StopKind.EXCEPTION, StopKind.IRQ, StopKind.SIGNAL, StopKind.SYSCALL_ENTRY, StopKind.SYSCALL_RETURN, StopKind.FORK,
                     StopKind.VFORK, StopKind.EXEC, StopKind.THREAD):
             hits = self._met([p for p in self.points.catches(_catch_of(kind)) if p.detail is None or event.number in p.detail])
@@ -158,7 +161,7 @@ class Debugger(SourceLevel):
             return self._stop(StopKind.BREAKPOINT, ", ".join(map(str, hits)), points=hits)
         stop = self._stop(kind, event.text, number=event.number, name=event.name, code=event.code)
         if kind.final:
-            self._ended = stop
+            self.ended = stop
         return stop
 
     def stops_for_signal(self, number: int) -> bool:
@@ -233,6 +236,34 @@ class Debugger(SourceLevel):
 
     _change: tuple[Position, bytes, bytes] | None = None
 
+    def _seen(self, address: int, length: int, access: int) -> None:
+        """Remember what watched memory holds before something that is no instruction may change it."""
+        if not access & 2 or not self.engine.watching:
+            return
+        for number, point in enumerate(self._engine_watches):
+            if isinstance(point, Watchpoint) and number not in self._outside and ACCESSES[point.access] & 2 \
+                    and point.address < address + length and address < point.address + point.length:
+                self._outside[number] = self.system.read_memory(point.address, point.length)
+
+    def _find_outside(self) -> int:
+        """Return the number of a watchpoint whose memory such a thing has changed, or -1."""
+        while self._outside:
+            number, old = self._outside.popitem()
+            point = self._engine_watches[number]
+            if self.system.read_memory(point.address, point.length) != old:
+                self._old = old
+                return number
+        return -1
+
+    def _changed_outside(self, number: int) -> Stop | None:
+        point, old = self._engine_watches[number], self._old
+        new = self.system.read_memory(point.address, point.length)
+        hits = self._met([point])
+        if hits is None:
+            return None
+        return self._stop(StopKind.WATCHPOINT, f"{point}: {old.hex()} → {new.hex()}, not by an instruction", points=hits,
+                          watch=WatchHit(point, point.address, "w", old, new))
+
     # -- steps -----------------------------------------------------------------------------------------------------------
     def step(self, count: int = 1, *, back: bool = False, thread: int | None = None) -> Stop:
         """Execute instructions; what interrupts them runs through. `thread`: forwards, others run until it has executed them."""
@@ -300,19 +331,20 @@ class Debugger(SourceLevel):
     def _caught(self, kind: str, number: int, name: str) -> bool:
         """Say whether something that just happened stops the guest."""
         del name
-        if self.engine.is_quiet:
+        if self.engine.is_quiet:                     # on the way to a place
             return False
         if self._stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
 
     # -- backwards -------------------------------------------------------------------------------------------------------
-    def _need_history(self) -> None:
+    def need_history(self) -> None:
+        """DebuggerError where nothing is recorded."""
         if not self.recording:
             raise DebuggerError("there is no history: recording is off")
 
     def _step_back(self) -> Stop:
-        self._need_history()
+        self.need_history()
         history, here, pc = self.history, self.position, self.pc
         history.leave_present()
         wanted = here.insns - 1
@@ -354,7 +386,7 @@ class Debugger(SourceLevel):
 
     def _cont_back(self) -> Stop:
         """Find the last place before this one at which a point would have stopped the guest."""
-        self._need_history()
+        self.need_history()
         history, goal = self.history, self.position
         history.leave_present()
         if self.points.registers():
@@ -428,7 +460,7 @@ class Debugger(SourceLevel):
     def seek(self, where: Position | int | str) -> Stop:
         """Go to a place in time: a position, an instruction count, "12.5ms", "start", "end", a checkpoint's name."""
         goal = self._place(where)
-        self._need_history()
+        self.need_history()
         history = self.history
         if isinstance(goal, Position):
             if goal == history.last:
@@ -478,7 +510,7 @@ class Debugger(SourceLevel):
 
     def checkpoint(self, name: str = "") -> str:
         """Give the present place a name for `seek`; returns it."""
-        self._need_history()
+        self.need_history()
         name = name or next(str(i) for i in range(1, 1 << 30) if str(i) not in self.checkpoints)
         self.checkpoints[name] = self.position
         return name
@@ -575,6 +607,10 @@ class Debugger(SourceLevel):
                 self.engine.set_point(address, condition)
         self._applied = wanted
         self._engine_watches = list(self._watches())
+        self._outside.clear()
+        wanted_outside = any(isinstance(p, Watchpoint) for p in self._engine_watches)
+        self.engine.space.seen = self._seen if wanted_outside else None
+        self.system.watch_outside(self._find_outside if wanted_outside else None)
         self.engine.watch([(a, n, k) for a, n, k, _ in self._watch_ranges(self._engine_watches)])
 
     def _native(self, point: Breakpoint, address: int) -> tuple[Any, ...] | None:
@@ -621,12 +657,14 @@ class Debugger(SourceLevel):
     def write_memory(self, address: int, data: bytes) -> bool:
         """Change memory. In the past another future begins."""
         self._branch()
-        return self.system.write_memory(address, data)
+        done = self.system.write_memory(address, data)
+        self._outside.clear()
+        return done
 
     def _branch(self) -> None:
         if not self.system.live:
             self.history.cut()
-            self._ended = None
+            self.ended = None
 
 
 def _catch_of(kind: StopKind) -> str:

@@ -11,7 +11,8 @@ from xemu.debug.dwarf_names import AT, FORM
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.debug.dwarf import Dwarf, Unit
+    from xemu.debug.dwarf import Dwarf
+    from xemu.debug.dwarf_unit import Unit
 
 MAX_LIST = 100_000         # entries of one list
 ENTRIES = ("end", "base_addressx", "startx_endx", "startx_length", "offset_pair", "default_location", "base_address", "start_end",

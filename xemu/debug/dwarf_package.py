@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from xemu.debug.dwarf_forms import DAMAGE, fixed
 
 if TYPE_CHECKING:
-    from xemu.debug.dwarf import Dwarf, Unit
+    from xemu.debug.dwarf import Dwarf
+    from xemu.debug.dwarf_unit import Unit
 
 #: columns of the index (7.3.5.3, table 7.1), by version
 COLUMNS = {
@@ -26,7 +27,7 @@ def find_in_package(dwarf: Dwarf, identity: int) -> Unit | None:
 
 
 def _find(dwarf: Dwarf, identity: int) -> Unit | None:
-    from xemu.debug.dwarf import Unit
+    from xemu.debug.dwarf_unit import Unit
 
     data = dwarf.elf.data(".debug_cu_index")
     u4, u8 = fixed(dwarf.order + "I"), fixed(dwarf.order + "Q")

@@ -181,11 +181,14 @@ class ElfFile:
 
     # -- contents by address -----------------------------------------------------------------------------------------------
     def read(self, address: int, length: int) -> bytes | None:
-        """Return what the file has at an address; None where it does not have all of it."""
+        """Return what memory has at an address when the file has been loaded; None where it has nothing."""
         for segment in self.segments:
-            if segment.type == PT_LOAD and segment.address <= address and address + length <= segment.address + segment.file_size:
-                data = self._raw(segment.offset + address - segment.address, length)
-                return data if len(data) == length else None
+            start = address - segment.address
+            if segment.type != PT_LOAD or start < 0 or start + length > segment.size or length > MAX_UNPACKED:
+                continue
+            size = max(0, min(length, segment.file_size - start))
+            data = self._raw(segment.offset + start, size) if size else b""
+            return data.ljust(length, b"\0") if len(data) == size else None
         return None
 
     def loaded(self) -> list[tuple[int, int]]:

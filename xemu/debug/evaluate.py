@@ -71,8 +71,8 @@ def is_type(scope: Scope, name: str) -> bool:
 
 
 def _names_in(scope: Scope, block: object) -> list[str]:
-    from xemu.debug.dwarf import Die
     from xemu.debug.dwarf_names import AT
+    from xemu.debug.dwarf_unit import Die
 
     assert isinstance(block, Die)
     return [named.name for die in scope._dies(block) if (named := die.inherited(AT.name))]  # noqa: SLF001 - one package

@@ -53,7 +53,8 @@ class History:
         self.base = 0                        # memory is that of this snapshot, plus what the engine has kept since
         self.size = 0                        # bytes of all pages
         self.recorded = 0.0                  # seconds of running that were recorded
-        self.check = False                   # compare with snapshots that a repeated run passes
+        self.end: Position | None = None     # where a recording ends that was made elsewhere; there is no snapshot of it
+        self.ending = ""                     # … and how, in words
         self._due = 0.0
         self._looked = 0.0
         self.progress: Callable[[float], None] = lambda _part: None
@@ -141,7 +142,7 @@ class History:
     @property
     def last(self) -> Position:
         """Where the recording ends."""
-        return self.system.position if self.system.live else self.snapshots[-1].position
+        return self.system.position if self.system.live else self.end or self.snapshots[-1].position
 
     def find(self, position: Position) -> int:
         """Return the number of the last snapshot that is not after a position."""
@@ -237,11 +238,11 @@ class History:
         changed: Pages = {}
         for page, contents in self.engine.take_kept():
             changed.setdefault(page, contents)
-        ahead = dict(here.pages)
-        for page in changed:                         # not changed after here: then it stays as it is now
-            ahead.setdefault(page, self._read(page))
-        following = self.snapshots[self.base + 1]
-        part = (here.taken + following.taken) / 2
+        ahead, part = dict(here.pages), here.taken + EVERY
+        if self.base + 1 < len(self.snapshots):      # else nobody knows yet what changes after here
+            part = (here.taken + self.snapshots[self.base + 1].taken) / 2
+            for page in changed:                     # not changed after here: then it stays as it is now
+                ahead.setdefault(page, self._read(page))
         new = Snapshot(self.system.position, self.system.save(), part, ahead)
         self.size += PAGE * (len(changed) + len(ahead) - len(here.pages))
         here.pages = changed
@@ -249,23 +250,60 @@ class History:
         self.base += 1
         self._mark_clean()
 
+    def verify(self, progress: Callable[[int], None] = lambda _number: None) -> str:
+        """Repeat all that is recorded and compare at every snapshot; say what differs first, "" where nothing does."""
+        self.leave_present()
+        self.place(0)
+        self.engine.quiet(on=True)
+        try:
+            for number in range(1, len(self.snapshots)):
+                before, goal = self.snapshots[number - 1], self.snapshots[number]
+                trouble = self.system.reach(goal.position)
+                trouble = trouble or self.system.difference(goal.state) or self._page_difference(before.pages)
+                if trouble:
+                    return f"replay diverged between {before.position} and {goal.position}: first {trouble}"
+                self.place(number)
+                progress(number)
+        finally:
+            self.engine.quiet(on=False)
+        return ""
+
+    def _page_difference(self, then: Pages) -> str:
+        """Compare memory after a repeated interval with what it was; returns the first address that differs, in words."""
+        kept = self.engine.take_kept()
+        wanted: Pages = {}
+        for page, contents in kept:                  # changed now, though not then: it should be as before
+            wanted.setdefault(page, contents)
+        self.engine.kept[:0] = kept
+        wanted |= then
+        for page in sorted(wanted):
+            data, now = wanted[page], self._read(page)
+            if data is None or now is None or data == now:
+                continue
+            at = next(i for i in range(PAGE) if data[i] != now[i])
+            return f"memory at {self.system.where((page << PAGE_SHIFT) + at)}"
+        return ""
+
     def cut(self) -> None:
         """Forget the future of a place in the past and be live here."""
         if self.system.live:
             return
+        self.system.resume(cut=True)                 # which says so where that is not possible
         self.insert()
         for snapshot in self.snapshots[self.base + 1:]:
             self.size -= PAGE * len(snapshot.pages)
         del self.snapshots[self.base + 1:]
         self.size -= PAGE * len(self.snapshots[self.base].pages)
         self.snapshots[self.base].pages = {}
-        self.system.resume(cut=True)
         self.recorded = self.snapshots[self.base].taken
         self._due = 0.0
         self._looked = monotonic()
 
     def resume(self) -> None:
-        """Go to the end of the recording and be live again."""
+        """Go to the end of the recording and be live again, unless it was made elsewhere."""
+        if self.end is not None:
+            self.seek(self.end)
+            return
         self.place(len(self.snapshots) - 1)
         self.system.resume()
         self._looked = monotonic()

@@ -12,7 +12,7 @@ from xemu.debug.dwarf_forms import DAMAGE, DamagedError, Format, format_of, sleb
 from xemu.debug.dwarf_names import AT
 
 if TYPE_CHECKING:
-    from xemu.debug.dwarf import Unit
+    from xemu.debug.dwarf_unit import Unit
 
 MAX_ROWS = 4_000_000
 MAX_FILES = 1 << 20

@@ -17,7 +17,8 @@ from xemu.debug.line_program import END, PROLOGUE_END, STATEMENT, line_header, l
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.debug.dwarf import Die, Dwarf, Unit
+    from xemu.debug.dwarf import Dwarf
+    from xemu.debug.dwarf_unit import Die, Unit
     from xemu.debug.line_program import LineHeader, LineTable
 
 _VARIABLES = {TAG.variable, TAG.formal_parameter}
@@ -240,7 +241,7 @@ class Lines:
 
     def _collect(self, outer: Die, found: list[Function], depth: int) -> None:
         """Gather functions, also those declared in namespaces, classes and other functions (GNU C)."""
-        from xemu.debug.dwarf import SCOPES
+        from xemu.debug.dwarf_unit import SCOPES
 
         for die in outer.children():
             if die.tag == TAG.subprogram:
@@ -341,7 +342,7 @@ class Lines:
         at, end, unit = outer.after, outer.end(), outer.unit
         while outer.has_children and at < end:
             die = unit.entry(at)
-            at = unit.after_null if die is None else die.after
+            at = at + 1 if die is None else die.after
             if die is not None and die.tag == TAG.inlined_subroutine:
                 yield die
 

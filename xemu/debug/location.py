@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from xemu.debug.architectures import Architecture
-    from xemu.debug.dwarf import Die, Unit
+    from xemu.debug.dwarf_unit import Die, Unit
     from xemu.debug.symbols import ReadMemory
 
 MAX_STEPS = 10_000

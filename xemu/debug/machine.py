@@ -7,16 +7,19 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.arm_frames import exception_name
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, Library, MapEntry, System, ThreadInfo
 from xemu.errors import XemuError
 from xemu.hw.device import Device
 from xemu.hw.door import ReplayError
 from xemu.hw.events import NEVER
-from xemu.hw.machine import Stop
+from xemu.hw.machine import OUTSIDE, Stop
 from xemu.hw.memory import Flash, Hole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemu.hw.machine import Machine
     from xemu.hw.ports import Hub
 
@@ -114,8 +117,12 @@ class MachineSystem(System):
         if kind is StopKind.EXCEPTION:
             if stop.code >= ASYNCHRONOUS or stop.code == NMI:
                 kind = StopKind.IRQ
-            return Event(kind, number=stop.code, text=text)
-        return Event(kind, name=stop.reason, text=text, code=stop.code, watch=stop.code if kind is StopKind.WATCHPOINT else -1)
+            return Event(kind, number=stop.code, text=text or exception_name(stop.code))
+        return Event(kind, name=stop.reason, text=text, code=stop.code, watch=stop.code if kind is StopKind.WATCHPOINT else -1,
+                     done=stop.text == OUTSIDE)
+
+    def watch_outside(self, changed: Callable[[], int] | None) -> None:
+        self.machine.watcher = changed
 
     def settle(self) -> Event | None:
         try:
@@ -165,12 +172,13 @@ class MachineSystem(System):
             self.hub.resumed()
 
     def difference(self, state: Any) -> str:
-        """Return the name of the first thing that is not as in a saved state; "" where nothing differs."""
         now, then = self.machine.save(memory=False), state["machine"]
         for key in ("insns", "skipped", "moved", "random", "resets", "hash"):
             if now[key] != then[key]:
                 return key
         for name, saved in then["parts"].items():
+            if isinstance(saved, dict) and "dirty" in saved:          # what the CPU has to work out yet is no state
+                saved, now["parts"][name] = {**saved, "dirty": 0}, {**now["parts"][name], "dirty": 0}  # noqa: PLW2901
             if now["parts"][name] != saved:
                 return _first(name, saved, now["parts"][name], self.machine.parts[name])
         return "" if now["serials"] == then["serials"] else "a serial line"

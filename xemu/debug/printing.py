@@ -32,7 +32,7 @@ def _show(value: Value, form: str, depth: int) -> str:
     try:
         return _value(value, form, depth)
     except UnavailableError as error:
-        return f"<{error}>" if "memory" not in str(error) else f"<error: {str(error)[0].upper()}{str(error)[1:]}>"
+        return f"<{error}>" if not str(error).startswith("cannot access") else f"<error: {str(error)[0].upper()}{str(error)[1:]}>"
     except UsageError as error:
         return f"<{error}>"
     except DAMAGE as error:
@@ -250,6 +250,9 @@ def _static(value: Value, item: Field, form: str, depth: int) -> str:
 def _array(value: Value, form: str, depth: int) -> str:
     kind = value.type.plain
     target, count = kind.target, kind.count or 0
+    address = value.address
+    if kind.count is None and address is not None:     # a flexible array member: nobody knows its length
+        return f"{address:#x}{_symbol(value, address)}"
     if target.is_text and target.plain.size == 1 and form in ("", "s"):
         return _text(value.data(), whole=True)
     if depth >= MAX_DEPTH:

@@ -11,40 +11,26 @@ import os
 from bisect import bisect_left
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.engine import ExitKind
-from xemu.core.memory import PAGE, PAGE_SHIFT
-from xemu.core.state import ENGINE_BYTES, StateBlock
+from xemu.core.memory import PAGE_SHIFT
+from xemu.debug.episodes import CALL, OTHER, TRAP, Episode, PastProcess, SavedState
 from xemu.debug.history import HistoryError
 from xemu.debug.linkmap import LinkMap
 from xemu.debug.stops import Position, StopKind
-from xemu.debug.system import Event, Library, MapEntry, System, ThreadInfo
+from xemu.debug.system import Event, Library, ThreadInfo
 from xemu.user.task import ProcessExit
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from xemu.core.engine import Engine, Exit
-    from xemu.core.memory import Area
     from xemu.user.process import Process
     from xemu.user.task import Task
 
 SLICE = 0.01             # seconds between two looks at what front ends want
-CHUNK = 1 << 24          # instructions that are repeated between two looks
 BEFORE = (ExitKind.FAULT, ExitKind.UNDEFINED, ExitKind.BREAKPOINT)      # exits whose instruction did not happen
-CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
-
-
-class Episode(NamedTuple):
-    """What happened after `insns` instructions, before the next one."""
-
-    insns: int
-    cause: str                                     # CALL: of the instruction just executed; TRAP: instead of the next one
-    thread: int                                    # that runs afterwards
-    threads: tuple[int, ...] | None                # all there are, if that changed
-    state: tuple[int, bytes] | None                # offset and bytes of what changed in the saved state
-    writes: tuple[tuple[int, bytes], ...]
-    areas: list[Area] | None                       # all mappings, if they changed
-    emptied: tuple[tuple[int, int], ...] = ()      # ranges whose contents are new: `writes`, else zeros
 
 
 class Left(Exception):  # noqa: N818  not an error: it takes the debugger out of the process's loop
@@ -53,19 +39,6 @@ class Left(Exception):  # noqa: N818  not an error: it takes the debugger out of
     def __init__(self, event: Event) -> None:
         super().__init__(event)
         self.event = event
-
-
-class SavedState(StateBlock):
-    """The registers of a thread that does not run, from what `EngineState.save` gave."""
-
-    def __init__(self, engine: Engine, data: bytes) -> None:
-        super().__init__(engine.target.layout, bytearray(ENGINE_BYTES) + bytearray(data[16:]))
-        self.engine = engine
-        self.pc, self.context = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:16], "little")
-
-    def save(self) -> bytes:
-        """Return the same again."""
-        return self.pc.to_bytes(8, "little") + self.context.to_bytes(8, "little") + bytes(self.buffer[ENGINE_BYTES:])
 
 
 class Recorder:
@@ -202,13 +175,15 @@ class Recorder:
 
     def _before(self) -> None:
         """Look around before native code runs."""
+        if (number := self.system.outside()) >= 0:
+            self.leave(Event(StopKind.WATCHPOINT, watch=number, done=True))
         current = self.process.scheduler.current
         if current is not None:
             self.system.running = current.tid
-            number = self.calls.pop(current.tid, None)
-            if number is not None:
-                name = self.system.call_name(number)
-                self.leave(Event(StopKind.SYSCALL_RETURN, number, name, f"returned from {name}"))
+            made = self.calls.pop(current.tid, None)
+            if made is not None:
+                name = self.system.call_name(made)
+                self.leave(Event(StopKind.SYSCALL_RETURN, made, name, f"returned from {name}"))
         if self.system.exec_seen:
             self.system.exec_seen = False
             if self.system.catches("exec", 0, ""):
@@ -266,20 +241,14 @@ def _delta(before: bytes, now: bytes) -> tuple[int, bytes] | None:
     return first, now[first:last]
 
 
-class ProcessSystem(System):
-    """One guest process. `start` it on the host's main thread."""
-
-    kind = "process"
+class ProcessSystem(PastProcess):
+    """One guest process, now and in its past. `start` it on the host's main thread."""
 
     def __init__(self, process: Process) -> None:
-        super().__init__()
-        self.process, self.engine = process, process.engine
-        self.name, self.arch = os.path.basename(os.fsdecode(process.exe_host)), process.engine.target.name
-        self.running = process.scheduler.current.tid if process.scheduler.current else 1
+        super().__init__(os.path.basename(os.fsdecode(process.exe_host)), process.engine,
+                         process.scheduler.current.tid if process.scheduler.current else 1)
+        self.process = process
         self.recorder = Recorder(self)
-        self.at = 0                                # the episode that is repeated next
-        self.shadow: dict[int, bytes] = {}         # registers of threads that do not run, in the past
-        self.past_threads: tuple[int, ...] = ()
         self.exec_seen = False
         self.ended: Event | None = None
         self._link_map: tuple[Any, LinkMap] | None = None
@@ -287,6 +256,10 @@ class ProcessSystem(System):
         process.signals.attach()
         process.scheduler.observer = self.recorder
         self.recorder.start()
+
+    @property
+    def episodes(self) -> Sequence[Episode]:
+        return self.recorder.episodes
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
@@ -300,9 +273,9 @@ class ProcessSystem(System):
             os.write(self.process.signals.wake[1], b"\0")
 
     def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
-        goal = beat if insns is None else insns if beat is None else min(insns, beat)
         if not self.live:
-            return self._again(goal)
+            return super().run(insns=insns, beat=beat)
+        goal = beat if insns is None else insns if beat is None else min(insns, beat)
         if self.ended is not None:
             return self.ended
         if goal is not None and goal <= self.engine.insns and self.recorder.held is None:
@@ -328,127 +301,11 @@ class ProcessSystem(System):
             return self.ended
         raise AssertionError("the scheduler's loop ended")
 
-    def _again(self, goal: int | None) -> Event:
-        """Repeat up to an instruction count, the calls made by its instruction included."""
-        engine, episodes = self.engine, self.recorder.episodes
-        end = engine.insns + CHUNK
-        while True:
-            episode = episodes[self.at] if self.at < len(episodes) else None
-            target = end if goal is None else min(goal, end)
-            if episode is not None:
-                target = min(target, episode.insns)
-            if engine.insns < target or (episode is not None and episode.cause == TRAP and episode.insns == engine.insns
-                                         and (goal is None or engine.insns < goal)):
-                event = self._native(max(target - engine.insns, 1), episode)
-                if event is not None:
-                    return event
-            if engine.insns > target:
-                return self._lost(episode)
-            here = episode is not None and episode.insns == engine.insns
-            if here and (goal is None or engine.insns < goal or episode.cause == CALL):        # type: ignore[union-attr]
-                self._apply(episode)                                                           # type: ignore[arg-type]
-                continue
-            if goal is not None and engine.insns >= goal:
-                return Event(StopKind.REACHED)
-            if self.pausing:
-                self.pausing = False
-                return Event(StopKind.PAUSE)
-            if engine.insns >= end:
-                return Event(None)
-
-    def _native(self, budget: int, episode: Episode | None) -> Event | None:
-        """Run native code; what it is left for must be what it was left for then."""
-        left = self.engine.run(budget)
-        kind = left.kind
-        if kind is ExitKind.POINT:
-            return Event(StopKind.BREAKPOINT)
-        if kind is ExitKind.WATCH:
-            return Event(StopKind.WATCHPOINT, watch=left.number)
-        if kind in (ExitKind.BUDGET, ExitKind.KICK):
-            return None
-        if episode is not None and episode.insns == self.engine.insns:
-            return None
-        if kind is ExitKind.SYSCALL:                 # a call without effect left no episode
-            return None
-        return self._lost(episode)
-
-    def _lost(self, episode: Episode | None) -> Event:
-        then = "" if episode is None else f", where something happened after instruction {episode.insns:,}"
-        return Event(StopKind.DIVERGED, text=f"replay diverged at instruction {self.engine.insns:,}{then}")
-
-    def _apply(self, episode: Episode) -> None:
-        engine, space = self.engine, self.process.space
-        if episode.thread != self.running:
-            self.shadow[self.running] = engine.state.save()
-            self.shadow.pop(episode.thread, None)
-            self.running = episode.thread
-        if episode.threads is not None:
-            self.past_threads = episode.threads
-        if episode.areas is not None:
-            self._change_areas(episode.areas, episode.emptied)
-        for address, data in episode.writes:
-            if space.is_own(address):
-                space.poke(address, data)
-        if episode.state is not None:
-            at, data = episode.state
-            before = engine.state.save()
-            engine.state.restore(before[:at] + data + before[at + len(data):])
-        self.at += 1
-
-    def _change_areas(self, areas: list[Area], emptied: tuple[tuple[int, int], ...]) -> None:
-        """Change mappings as they changed then, keeping what goes."""
-        space = self.process.space
-        for start, length in emptied:
-            for page in space.held(start, length):
-                self.engine.keep_page(page)
-        space.set_areas(areas)
-        for start, length in emptied:
-            space.empty(start, length)
-
-    def settle(self) -> Event | None:
-        episodes = self.recorder.episodes
-        while not self.live and self.at < len(episodes) and episodes[self.at].insns == self.engine.insns \
-                and episodes[self.at].cause != TRAP:
-            self._apply(episodes[self.at])
-        return None
-
-    def reach(self, goal: Position) -> str:
-        episodes = self.recorder.episodes
-        while self.engine.insns < goal.beat or self.at < goal.transition:
-            episode = episodes[self.at] if self.at < len(episodes) else None
-            target = goal.beat if episode is None else min(goal.beat, episode.insns)
-            if self.engine.insns < target:
-                event = self._native(min(target - self.engine.insns, CHUNK), episode)
-                if event is not None:
-                    return event.text or "replay diverged"
-                if self.pausing:
-                    self.pausing = False
-                    return "interrupted"
-                continue
-            if episode is None or self.at >= goal.transition or episode.insns != self.engine.insns:
-                return f"replay diverged at instruction {self.engine.insns:,}"
-            self._apply(episode)
-        return "" if self.position == goal else f"replay diverged: {self.position} instead of {goal}"
-
     # -- the past --------------------------------------------------------------------------------------------------------
     def save(self) -> Any:
-        if self.live:
-            shadow = {t.tid: t.registers for t in self.process.tasks.values() if t.registers is not None}
-            threads = self.recorder.threads
-        else:
-            shadow, threads = dict(self.shadow), self.past_threads
-        return {"state": self.engine.state.save(), "insns": self.engine.insns, "hash": self.engine.trace_hash,
-                "at": self.position.transition, "thread": self.running, "threads": threads, "shadow": shadow,
-                "areas": [a.part(a.start, a.end) for a in self.process.space.areas()]}
-
-    def load(self, state: Any) -> None:
-        self.engine.state.restore(state["state"])
-        self.engine.insns, self.engine.trace_hash, self.at = state["insns"], state["hash"], state["at"]
-        self.running, self.past_threads, self.shadow = state["thread"], state["threads"], dict(state["shadow"])
-        self.engine.kicked = False
-
-    def map_as(self, state: Any) -> None:
-        self.process.space.set_areas(state["areas"])
+        if not self.live:
+            return super().save()
+        return self._state({t.tid: t.registers for t in self.process.tasks.values() if t.registers is not None}, self.recorder.threads)
 
     def rewind(self) -> None:
         space = self.process.space
@@ -467,22 +324,6 @@ class ProcessSystem(System):
 
     def marked(self) -> None:
         self.recorder.touch_open()
-
-    def difference(self, state: Any) -> str:
-        now = self.save()
-        for name in ("insns", "at", "thread", "hash"):
-            if now[name] != state[name]:
-                return name
-        if now["state"] != state["state"]:
-            for cell in self.engine.target.layout.owners():
-                for i in range(cell.count):
-                    at = 16 + cell.at(i) - ENGINE_BYTES
-                    if now["state"][at:at + cell.stride] != state["state"][at:at + cell.stride] and \
-                            not self.engine.target.is_scratch(cell.name, i):
-                        return cell.names[i] if i < len(cell.names) else cell.name
-            if now["state"][:16] != state["state"][:16]:
-                return "pc"
-        return ""
 
     # -- state -----------------------------------------------------------------------------------------------------------
     def last_turn(self, thread: int, before: Position) -> int | None:
@@ -506,42 +347,28 @@ class ProcessSystem(System):
         entry = table[number] if number < len(table) else self.process.private_calls.get(number)
         return entry[2].name if entry is not None else f"syscall_{number}"
 
-    @property
-    def thread(self) -> int:
-        return self.running
-
     def threads(self) -> list[ThreadInfo]:
         if not self.live:
-            return [ThreadInfo(tid, self.name, "running" if tid == self.running else "waiting") for tid in self.past_threads]
+            return super().threads()
         out = []
         for tid, task in sorted(self.process.tasks.items()):
             waits = f"waits in {task.call_row.name}" if task.call is not None and task.call_row is not None else "ready"
             out.append(ThreadInfo(tid, os.fsdecode(task.comm), "running" if tid == self.running else waits))
         return out
 
-    def _saved(self, thread: int | None) -> tuple[Any, SavedState | None]:
-        """Return who keeps the registers of a thread, and the registers; (None, None): the engine does."""
-        if thread is None or thread == self.running:
-            return None, None
+    def _registers(self, thread: int) -> bytes | None:
         if not self.live:
-            data = self.shadow.get(thread)
-            return None, None if data is None else SavedState(self.engine, data)
+            return super()._registers(thread)
         task = self.process.tasks.get(thread)
-        return task, None if task is None or task.registers is None else SavedState(self.engine, task.registers)
-
-    def read_register(self, name: str, thread: int | None = None) -> int | None:
-        if thread not in (None, self.running):
-            _, saved = self._saved(thread)
-            return None if saved is None else _read(saved, self.engine, name)
-        try:
-            return int(self.engine.state.read(name))
-        except KeyError:
-            return None
+        return None if task is None else task.registers
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
         if thread not in (None, self.running):
-            task, saved = self._saved(thread)
-            if task is None or saved is None or not _write(saved, self.engine, name, value):
+            task = self.process.tasks.get(thread or 0)
+            if task is None or task.registers is None:
+                return False
+            saved = SavedState(self.engine, task.registers)
+            if not _write(saved, self.engine, name, value):
                 return False
             task.registers = saved.save()
             return True
@@ -554,29 +381,8 @@ class ProcessSystem(System):
             current.registers = self.engine.state.save()
         return True
 
-    def read_memory(self, address: int, length: int) -> bytes:
-        space, out = self.process.space, b""
-        while len(out) < length:
-            at = address + len(out)
-            step = min(length - len(out), PAGE - at % PAGE)
-            data = space.peek(at, step) if 0 <= at < space.limit else None
-            if data is None:
-                break
-            out += data
-        return out
-
     def write_memory(self, address: int, data: bytes) -> bool:
-        return 0 <= address < self.process.space.limit - len(data) and self.process.space.poke(address, data)
-
-    def memory_map(self) -> list[MapEntry]:
-        out = []
-        for a in self.process.space.areas():
-            rights = "".join(c if a.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
-            out.append(MapEntry(a.start, a.end, rights, a.path, "file" if a.inode != (0, 0) else "ram", offset=a.offset))
-        return out
-
-    def level(self) -> Any:
-        return self.running, self.engine.state.read("sp")
+        return 0 <= address < self.space.limit - len(data) and self.space.poke(address, data)
 
     # -- files -----------------------------------------------------------------------------------------------------------
     @property
@@ -623,19 +429,6 @@ class ProcessSystem(System):
                 known = area.path
             self._host_paths[name] = known
         return known
-
-    def close(self) -> None:
-        self.engine.close()
-
-
-def _read(saved: SavedState, engine: Engine, name: str) -> int | None:
-    if name == "pc":
-        return saved.pc
-    special = engine.target.read(saved, name)
-    if special is not None:
-        return special
-    found = engine.state._names.get(name)  # noqa: SLF001  the one table of register names
-    return None if found is None else saved.get(*found)
 
 
 def _write(saved: SavedState, engine: Engine, name: str, value: int) -> bool:

@@ -12,7 +12,7 @@ from xemu.debug.values import Value
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.debug.dwarf import Die, Unit
+    from xemu.debug.dwarf_unit import Die, Unit
     from xemu.debug.symbols import Module
     from xemu.debug.variables import Scope
 
@@ -198,7 +198,7 @@ def _inside(scope: Scope, module: Module, outer: Die, name: str) -> Value | None
     at, end, unit = outer.after, outer.end(), outer.unit
     while outer.has_children and at < end:
         die = unit.entry(at)
-        at = unit.after_null if die is None else die.after
+        at = at + 1 if die is None else die.after
         if die is not None and die.tag == TAG.variable and AT.location in die:
             named = die.inherited(AT.name)
             if named is not None and named.name == name:

@@ -225,7 +225,7 @@ class Stepping:
             return None
         for file in self.source.latest:
             symbol = file.find(name)
-            if symbol is not None and symbol.kind == "function" and not file.is_stub(symbol.address):
+            if symbol is not None and symbol.kind == "function" and file.stub_start(symbol.address) is None:
                 return symbol.address
         return None
 
@@ -236,7 +236,7 @@ class Stepping:
         if back:
             from xemu.debug.backwards import Backwards
 
-            debugger._need_history()  # noqa: SLF001
+            debugger.need_history()
             return Backwards(self).line(into=into)
         if debugger._at_end():  # noqa: SLF001
             return debugger.stop
@@ -287,7 +287,7 @@ class Stepping:
         if back:
             from xemu.debug.backwards import Backwards
 
-            debugger._need_history()  # noqa: SLF001
+            debugger.need_history()
             return Backwards(self).finish(frames)
         if debugger._at_end():  # noqa: SLF001
             return debugger.stop

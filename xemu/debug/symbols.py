@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     Registers = Mapping[str, int]                     # name -> value: "r0" … "sp" "lr" "pc" "cpsr" or "xpsr", "d0" …
 
 T = TypeVar("T")
+PLT_FIRST = 20             # bytes of the first entry of ARM's procedure linkage table
 
 
 class ReadMemory(Protocol):
@@ -99,10 +100,16 @@ class Module:
     def _code(self) -> list[tuple[int, int]]:
         return [(start + self.bias, end + self.bias) for start, end in self.elf.code()]
 
-    def is_stub(self, address: int) -> bool:
-        """Whether an address is in the procedure linkage table."""
-        return any(self.bias + section.address <= address < self.bias + section.address + section.size
-                   for section in self.elf.sections.values() if section.name.startswith((".plt", ".iplt")))  # fmt: skip
+    def stub_start(self, address: int) -> int | None:
+        """Return where code starts that an address of the procedure linkage table belongs to; None outside of it.
+
+        The table's first entry (ELF for the Arm Architecture, "PLT sequences") pushes LR; the others leave the stack alone.
+        """
+        for section in self.elf.sections.values():
+            start = self.bias + section.address
+            if section.name.startswith((".plt", ".iplt")) and start <= address < start + section.size:
+                return start if address < start + PLT_FIRST else address
+        return None
 
     def holds(self, address: int) -> bool:
         """Whether an address is in what the file loads."""

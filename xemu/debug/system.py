@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.debug.stops import StopKind
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.core.engine import Engine
-    from xemu.debug.stops import Position, StopKind
+    from xemu.debug.stops import Position
 
 
 class Event(NamedTuple):
@@ -24,6 +25,7 @@ class Event(NamedTuple):
     text: str = ""
     code: int = 0
     watch: int = -1                  # number of the engine's watch that was touched
+    done: bool = False               # … by something that is no instruction, and is over
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class System(ABC):
     def __init__(self) -> None:
         self.catches = lambda _kind, _number, _name: False
         self.signals = lambda _number: False
+        self.outside: Callable[[], int] = lambda: -1
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
@@ -91,6 +94,13 @@ class System(ABC):
     @abstractmethod
     def settle(self) -> Event | None:
         """Do what comes before the next instruction (interrupts, signals); None: it is about to be executed."""
+
+    def arrive(self) -> list[str]:
+        """Do what comes before the next instruction that completes; return what it was, in words. In the past only."""
+        said = []
+        while (event := self.settle()) is not None and event.kind in (StopKind.EXCEPTION, StopKind.IRQ):
+            said.append(event.text)
+        return said
 
     @abstractmethod
     def reach(self, goal: Position) -> str:
@@ -171,6 +181,10 @@ class System(ABC):
         """Return the address of a symbol."""
         del name
         return None
+
+    def watch_outside(self, changed: Callable[[], int] | None) -> None:
+        """Stop at changes that no instruction makes (DMA, system calls): `changed` says which watch they touched, or -1."""
+        self.outside = changed or (lambda: -1)
 
     def register_range(self, name: str) -> tuple[int, int]:
         """Return address and length of a device's register, PART.REGISTER; XemuError."""

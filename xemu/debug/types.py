@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.debug.architectures import Architecture
-    from xemu.debug.dwarf import Die
+    from xemu.debug.dwarf_unit import Die
 
 MAX_DEPTH = 64             # typedefs and qualifiers around one type
 MAX_MEMBERS = 20_000
@@ -140,6 +140,22 @@ def array_of(target: Type, count: int) -> Type:
     return Type("array", "", target.size * count, target=target, count=count)
 
 
+#: names of types as people write them, for GCC's
+_USUAL = {
+    "short int": "short", "short unsigned int": "unsigned short", "long int": "long", "long unsigned int": "unsigned long",
+    "long long int": "long long", "long long unsigned int": "unsigned long long",
+}  # fmt: skip
+
+
+def _element(kind: Type) -> Type:
+    """Return what an array consists of, of several dimensions the innermost."""
+    for _ in range(MAX_DEPTH):
+        if kind.kind != "array":
+            break
+        kind = kind.target
+    return kind
+
+
 def declare(kind: Type, inner: str = "") -> str:
     """Return a type as C writes it around a name: "int (*)(char)", "char [8]"."""
     parts: list[str] = []
@@ -158,13 +174,13 @@ def declare(kind: Type, inner: str = "") -> str:
         elif kind.kind == "qualified":
             if kind.target.kind == "pointer":
                 inner = f" {kind.word}{' ' if inner and inner[0].isalnum() else ''}{inner}"
-            else:
+            elif kind.target.kind != "array" or _element(kind.target).kind != "qualified":    # of an array: its elements are
                 parts.append(kind.word)
             kind = kind.target
         else:
             break
     word = f"{kind.word} " if kind.word and not kind.name.startswith(kind.word) else ""
-    base = " ".join([*parts, f"{word}{kind.name}".strip()])
+    base = " ".join([*sorted(parts), f"{word}{_USUAL.get(kind.name, kind.name)}".strip()])
     return f"{base} {inner}" if inner and not inner.startswith(" ") else f"{base}{inner}"
 
 
@@ -249,6 +265,9 @@ class TypeReader:
         return self._known[key]
 
     def _make(self, die: Die) -> Type:
+        elsewhere = die.reference(AT.signature) if AT.signature in die else None
+        if elsewhere is not None and elsewhere.offset != die.offset:
+            return self.read(elsewhere)                # in a unit of its own (DWARF 5, 3.1.4)
         tag, name, size = die.tag, die.name, die.integer(AT.byte_size) or 0
         address_bytes = self.architecture.address_bytes
         if tag == TAG.base_type:
@@ -299,9 +318,9 @@ class TypeReader:
 
     def _aggregate(self, die: Die, size: int) -> Type:
         """Return a structure; of one that is only declared here, its definition if there is one."""
-        if die.flag(AT.declaration) or AT.signature in die:
+        if die.flag(AT.declaration):
             full = die.full_name()
-            other = die.reference(AT.signature) or (self.find_definition(full, die.tag) if full else None)
+            other = self.find_definition(full, die.tag) if full else None
             if other is not None and not other.flag(AT.declaration):
                 return self.read(other)
         kind = _AGGREGATES[die.tag]

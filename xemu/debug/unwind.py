@@ -7,11 +7,11 @@ which may be wrong and is marked "?".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from xemu.debug.dwarf_forms import DAMAGE
+from xemu.debug.frames import EMPTY, Frame, State, Step
 from xemu.debug.location import Context, UnavailableError, compute, read_register
 
 if TYPE_CHECKING:
@@ -22,71 +22,11 @@ if TYPE_CHECKING:
     from xemu.debug.lines import Call, Place
     from xemu.debug.symbols import Module, Modules, ReadMemory
 
+__all__ = ["Frame", "Unwinding", "backtrace", "frame_register"]
+
 LIMIT = 256
 MAX_SCAN = 1024            # bytes of the stack that the last method looks through
 MAX_CHAIN = 1 << 20        # bytes between two frame pointers that make sense
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One frame of a call stack; the newest has level 0."""
-
-    level: int
-    pc: int                            # where it goes on; of the newest frame, where it is
-    sp: int
-    cfa: int | None                    # SP before the call; None where nothing can say
-    function: str                      # "" if nothing is known
-    offset: int                        # of `pc` in the function
-    module: Module | None
-    place: Place | None                # the source line; of a caller, that of the call
-    registers: Mapping[str, int]       # those that are known in this frame
-    method: str                        # how it was found: "registers" "cfi" "exidx" "exception" "signal" "frame pointer" "link register"
-    #                                    "prologue" "epilogue"; guesses end in "?": "prologue?" "link register?" "stack?"
-    mode: str = ""
-    inline: bool = False               # a call that the compiler inlined: registers are those of the frame around it
-    signal: bool = False               # the code that returns from a signal handler
-    exception: bool = False            # stands for an exception's entry; `pc` is EXC_RETURN, `function` says which
-    lookup: int = 0                    # the address that stands for the frame: of a caller, in the call and not behind it
-    call: Call | None = None           # the inlined call, of an inlined frame
-    saved: Mapping[str, int] = field(default_factory=dict)     # where newer frames have stored registers of this one
-
-    @property
-    def innermost(self) -> bool:
-        """Whether its registers are the CPU's."""
-        return self.method == "registers"
-
-    def __str__(self) -> str:
-        """Return a line like GDB's: "#1  0x080001f2 in main () at main.c:12"."""
-        if self.signal or self.exception:
-            return f"#{self.level:<2} <{self.function}>"
-        where = f" at {self.place.file}:{self.place.line}" if self.place and self.place.line else ""
-        name = self.function or "??"
-        offset = f"+{self.offset:#x}" if self.offset and self.function and not where else ""
-        mark = f"  [{self.method}]" if self.method.endswith("?") else ""
-        digits = 2 + (16 if self.pc >> 32 else 8)
-        return f"#{self.level:<2} {self.pc:#0{digits}x} in {name}{offset} (){where}{mark}"
-
-
-EMPTY: Mapping[str, int] = MappingProxyType({})
-
-
-class State(NamedTuple):
-    """A frame before it is named: registers, and whether `pc` is exact or behind a call."""
-
-    registers: dict[str, int]
-    exact: bool
-    method: str
-    mode: str
-    saved: Mapping[str, int] = EMPTY   # where registers have been stored
-
-
-class Step(NamedTuple):
-    """What is one frame up."""
-
-    cfa: int | None
-    caller: State | None
-    reason: str = ""                   # why there is no caller
-    entered: str = ""                  # the exception or signal whose frame was found
 
 
 class Unwinding:
@@ -348,8 +288,10 @@ class Unwinding:
         thumb = state.mode == "thumb"
         if state.exact and (step := self._leaving(state, pc)) is not None:
             return step
-        if state.exact and module is not None and module.is_stub(pc):
-            return self._by_shape(state, arm_prologue.StackShape(), "link register")
+        stub = module.stub_start(pc) if state.exact and module is not None else None
+        if stub is not None:
+            shape = arm_prologue.prologue(self.memory, stub, pc, thumb=thumb)
+            return self._by_shape(state, shape, "link register") if shape is not None else None
         function = module.function(pc if state.exact else pc - 1) if module else None
         if function is not None and (function.end > pc or function.end == function.start):
             start = function.start

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from xemu.debug.architectures import Architecture
-    from xemu.debug.dwarf import Die
+    from xemu.debug.dwarf_unit import Die
     from xemu.debug.symbols import Module, Modules, ReadMemory
     from xemu.debug.unwind import Frame
 
@@ -410,7 +410,7 @@ def _call_site(outer: Die, address: int) -> Die | None:
     at, end, unit = outer.after, outer.end(), outer.unit
     while outer.has_children and at < end:
         die = unit.entry(at)
-        at = unit.after_null if die is None else die.after
+        at = at + 1 if die is None else die.after
         if die is not None and die.tag in CALL_SITES:
             place = die.address(AT.call_return_pc)
             if place is None:

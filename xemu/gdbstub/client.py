@@ -12,6 +12,7 @@ from xemu.gdbstub.errors import RspError, UnsupportedError
 from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.framing import Decoder, Kind, encode
 from xemu.gdbstub.replies import hexed
+from xemu.gdbstub.signals import to_gdb, to_linux
 from xemu.gdbstub.table import ThreadId, dispatch
 from xemu.gdbstub.target_xml import Description, describe
 
@@ -103,6 +104,14 @@ class Client:
         """Refuse unless this client is the one that may change things."""
         if not self.server.claim(self):
             raise RspError(f"{what}: another debugger controls this program; this connection can only look", 1)
+
+    def told_signal(self, linux: int) -> int:
+        """Return a Linux signal as this client numbers it: GDB has numbers of its own, LLDB takes the target's."""
+        return linux if self.thread_suffix else to_gdb(linux)
+
+    def meant_signal(self, number: int) -> int:
+        """Return the Linux signal that this client means; 0 where there is none."""
+        return number if self.thread_suffix else to_linux(number)
 
     def thread_text(self, thread: int, process: int | None = None) -> str:
         """Return a thread as packets name it."""

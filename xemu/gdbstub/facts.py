@@ -23,6 +23,79 @@ def _proc_file(system: Any, name: str) -> bytes | None:
     return contents
 
 
+def _siginfo(system: Any, _stop: Any) -> bytes | None:
+    shown = system.recorder.shown
+    return None if shown is None else bytes(shown.pack(32, "<"))
+
+
+def _resume_with(system: Any, signal: int, thread: int | None) -> None:
+    """Say which signal the program goes on with (0: none): the one it stopped for, or another. The past has its own."""
+    recorder = system.recorder
+    if not system.live:
+        return
+    shown = recorder.shown
+    if shown is not None:
+        recorder.discard = signal != shown.signo
+    if signal and (shown is None or recorder.discard):
+        from xemu.user.signals import SigInfo
+
+        info = SigInfo(signal, 0, "kill", system.process.pids.own(), os.getuid())
+        if shown is None:
+            recorder.shown, recorder.discard = info, False       # no stop for what the debugger itself sends
+        system.process.signals.send(info, system.process.tasks.get(thread or system.running))
+
+
+AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_PHDR, DT_NULL, DT_DEBUG = 3, 4, 5, 2, 6, 0, 21
+MOST_LIBRARIES = 4096
+
+
+class Words:
+    """The guest's memory as words of its size, for following the loader's lists."""
+
+    def __init__(self, debugger: Any, size: int = 4) -> None:
+        self.debugger, self.size = debugger, size
+
+    def at(self, address: int, count: int = 1) -> tuple[int, ...]:
+        """Return words; zeros where memory cannot be read."""
+        data = self.debugger.read_memory(address, count * self.size).ljust(count * self.size, b"\0")
+        return tuple(int.from_bytes(data[i:i + self.size], "little") for i in range(0, len(data), self.size))
+
+    def text(self, address: int) -> str:
+        """Return the bytes up to a zero as text."""
+        data: bytes = self.debugger.read_memory(address, 4096)
+        return os.fsdecode(data.partition(b"\0")[0])
+
+
+def link_map(debugger: Any) -> list[dict[str, Any]]:
+    """Return the dynamic loader's list of code files, the program first: System V ABI chapter 5, "Dynamic Linking", r_debug.
+
+    Empty for static programs, and before the loader has made it.
+    """
+    words = Words(debugger)
+    data = bytes(fact(debugger.system, "auxv"))
+    numbers = [int.from_bytes(data[i:i + words.size], "little") for i in range(0, len(data), words.size)]
+    auxv = dict(zip(numbers[::2], numbers[1::2], strict=False))
+    head, size = auxv.get(AT_PHDR, 0), auxv.get(AT_PHENT, 0)
+    rows = {row[0]: row for i in range(min(auxv.get(AT_PHNUM, 0), 64)) if (row := words.at(head + i * size, 8))}
+    if PT_DYNAMIC not in rows:
+        return []
+    bias = head - rows[PT_PHDR][2] if PT_PHDR in rows else 0
+    entry, found = (bias + rows[PT_DYNAMIC][2]) & 0xFFFF_FFFF, 0
+    for _ in range(256):
+        tag, value = words.at(entry, 2)
+        if tag in (DT_NULL, DT_DEBUG):
+            found = value if tag == DT_DEBUG else 0
+            break
+        entry += 2 * words.size
+    link = words.at(found + words.size)[0] if found else 0
+    out: list[dict[str, Any]] = []
+    while link and len(out) < MOST_LIBRARIES:
+        at, name, dynamic, following, _ = words.at(link, 5)
+        out.append({"name": words.text(name), "link": link, "bias": at, "dynamic": dynamic})
+        link = following
+    return out
+
+
 # -- a machine -----------------------------------------------------------------------------------------------------------
 def devices(system: Any) -> list[dict[str, Any]]:
     """Return devices with their addresses and interrupts."""
@@ -130,6 +203,8 @@ FACTS: dict[str, dict[str, Callable[..., Any]]] = {
         "exe_host": lambda system: os.fsdecode(system.process.exe_host),
         "auxv": lambda system: system.process.proc.auxv(),
         "proc_file": _proc_file,
+        "siginfo": _siginfo,
+        "resume_with": _resume_with,
         "directory": lambda _system: os.getcwd(),  # noqa: PTH109
     },
     "machine": {

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub import framing
 from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.facts import link_map
 from xemu.gdbstub.replies import OK, hexed
 from xemu.gdbstub.table import TABLE, ThreadId, packet
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 #: what is announced besides what the rows of packets announce
 FEATURES = (f"PacketSize={framing.PACKET_SIZE:x}", "multiprocess+", "error-message+", "vContSupported+")
+#: stops that a client may want to be told of, where the debugger says (`tells`) that it can
+EVENTS = ("exec", "fork", "vfork")
 #: QEMU's step flags (enable, no interrupts, no timers) and what they mean here: see `sstep`
 SSTEP_BITS, SSTEP_DEFAULT, SSTEP_ENABLE = "ENABLE=1,NOIRQ=2,NOTIMER=4", 7, 1
 
@@ -22,7 +25,15 @@ SSTEP_BITS, SSTEP_DEFAULT, SSTEP_ENABLE = "ENABLE=1,NOIRQ=2,NOTIMER=4", 7, 1
 async def supported(client: Client, features: str | None) -> str:
     """Exchange what both sides can do."""
     client.offered = set((features or "").split(";"))
-    return ";".join((*FEATURES, *TABLE.features(client.fits)))
+    return ";".join((*FEATURES, *(f"{kind}-events+" for kind in told_events(client)), *TABLE.features(client.fits)))
+
+
+def told_events(client: Client) -> list[str]:
+    """Return which events of a process can be told."""
+    session = client.server.session
+    if client.kind != "process" or session is None:
+        return []
+    return [kind for kind in EVENTS if kind in getattr(session.debugger, "tells", ())]
 
 
 @packet("QStartNoAckMode", feature="QStartNoAckMode+", needs_target=False)
@@ -147,8 +158,8 @@ async def thread_local(client: Client, thread: ThreadId, offset: int, module: in
     register points to two words, behind which the program's block stands; the first word leads to the vector of blocks.
     """
     base = await _tls_register(client, thread)
-    libraries = await client.ask(lambda debugger: list(debugger.system.libraries()))
-    if libraries and module not in (0, libraries[0].link):
+    libraries = await client.ask(link_map)
+    if libraries and module not in (0, libraries[0]["link"]):
         raise RspError("variables of libraries cannot be found without their loader's help", 0x16)
     return f"{base + 8 + offset:x}"
 

@@ -91,6 +91,8 @@ def aligned(rows: list[dict[str, Any]]) -> str:
 
 def find(words: list[str]) -> tuple[Command, list[str]]:
     """Return a command and its arguments; an unambiguous beginning of the name is enough."""
+    if not words:
+        raise RspError("Unknown monitor command: none is given; `monitor help` lists them")
     text = " ".join(words)
     exact = [c for c in COMMANDS.values() if text == c.name or text.startswith(c.name + " ")]
     found = max(exact, key=lambda c: len(c.name), default=None)
@@ -109,11 +111,11 @@ def _abbreviates(words: list[str], name: list[str]) -> bool:
     return len(words) >= len(name) and all(full.startswith(word) for word, full in zip(words, name, strict=False))
 
 
-@packet("qRcmd,{text:hextext}")
+@packet("qRcmd,{text:hextext}", needs_target=False)
 async def monitor(client: Client, text: str) -> str:
     """Do a monitor command."""
     try:
-        words = shlex.split(text) or ["help"]
+        words = shlex.split(text)
     except ValueError as error:
         raise RspError(str(error)) from None
     try:
@@ -145,7 +147,8 @@ async def help_(console: Console, *words: str) -> None:
     """List commands."""
     chosen = [find(list(words))[0]] if words else sorted(COMMANDS.values())
     width = max(len(c.usage) for c in chosen)
-    await console.say("\n".join(f"{c.usage:{width}}  {c.help}" for c in chosen))
+    title = [] if words else ["The following monitor commands are supported:"]
+    await console.say("\n".join(title + [f"{c.usage:{width}}  {c.help}" for c in chosen]))
 
 
 @command("devices", "list devices and where they are")
@@ -269,8 +272,37 @@ async def step_into_irq(console: Console, switch: str) -> None:
     await console.ask(lambda debugger: setattr(debugger, "step_into_irq", switch == "on"))
 
 
+@command("set debug SWITCH", "1: print what the stub does, packets first of all; gdbserver's command")
+async def debug(console: Console, switch: str) -> None:
+    """Switch the log of packets."""
+    await _log(console, switch, "Debug output")
+
+
+@command("set remote-debug SWITCH", "1: print the packets; gdbserver's command")
+async def remote_debug(console: Console, switch: str) -> None:
+    """Switch the log of packets."""
+    await _log(console, switch, "Protocol debug output")
+
+
+@command("set debug-format FORMAT", "taken and ignored: none, all or timestamp; gdbserver's command")
+async def debug_format(console: Console, name: str) -> None:
+    """Take note."""
+    answers = {"none": "All extra debug format options disabled.", "all": "All extra debug format options enabled.",
+               "timestamp": "Timestamps will be added to debug output."}
+    if name not in answers:
+        raise RspError(f"it is {', '.join(answers)}")
+    await console.say(answers[name])
+
+
+async def _log(console: Console, switch: str, what: str) -> None:
+    if switch not in ("0", "1"):
+        raise RspError("it is 0 or 1")
+    server = console.client.server
+    server.log = server.say if switch == "1" else None
+    await console.say(f"{what} {'enabled' if switch == '1' else 'disabled'}.")
+
+
 @command("exit", "end the emulator", writes=True)
 async def exit_(console: Console) -> None:
-    """End."""
-    await console.say("bye")
+    """End. Nothing is printed, as with gdbserver."""
     console.client.server.finish("monitor exit")

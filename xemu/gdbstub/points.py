@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub import agent
 from xemu.gdbstub.errors import RspError, UnsupportedError
+from xemu.gdbstub.general import told_events
 from xemu.gdbstub.replies import OK
-from xemu.gdbstub.signals import to_linux
 from xemu.gdbstub.table import packet
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ FEATURES = "swbreak+;hwbreak+;ConditionalBreakpoints+;BreakpointCommands+"
 async def insert(client: Client, kind: int, address: int, length: int, rest: bytes | None) -> str:
     """Set a point. The same again changes nothing but its condition and commands."""
     setter = _setter(client, kind, address, length, rest or b"")
-    key = (kind, address, length)
+    key = _key(kind, address, length)
     old = client.points.pop(key, None)
 
     def change(debugger: Any) -> Any:
@@ -45,10 +45,15 @@ async def remove(client: Client, kind: int, address: int, length: int) -> str:
     """Remove a point; one that is not there is no error."""
     if kind > max(WATCHED):
         raise UnsupportedError
-    point = client.points.pop((kind, address, length), None)
+    point = client.points.pop(_key(kind, address, length), None)
     if point is not None:
         await client.ask(lambda debugger: debugger.delete(point))
     return OK
+
+
+def _key(kind: int, address: int, length: int) -> tuple[int, int, int]:
+    """Return what tells points apart: the length of an instruction does not, LLDB sets with 2 and removes with 4."""
+    return kind, address, length if kind in WATCHED else 0
 
 
 def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -> Callable[[Any], Any]:
@@ -65,6 +70,9 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
     texts = _texts(commands, description.name_of)
 
     def insert_breakpoint(debugger: Any) -> Any:
+        # hardware's may stand anywhere; LLDB sets one at 0 where a program has no loader, and gives up if it is refused
+        if kind == SOFTWARE and not client.thread_suffix and not debugger.read_memory(address, 1):
+            raise RspError(f"{address:#x} cannot be read: there is no code", 0x0E)
         action = partial(_print, client, debugger, texts) if texts else None
         return debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
 
@@ -147,14 +155,14 @@ async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None) ->
 
 async def catch_events(client: Client) -> None:
     """Stop at forks and execs, if this client wants to be told of them."""
-    for kind in ("fork", "vfork", "exec"):
-        if f"{kind}-events+" in client.offered and client.kind == "process" and kind not in client.catches:
+    for kind in told_events(client):
+        if f"{kind}-events+" in client.offered and kind not in client.catches:
             await _catch(client, kind, wanted=True)
 
 
-def _signals(text: str) -> set[int]:
+def _signals(client: Client, text: str) -> set[int]:
     try:
-        return {to_linux(int(number, 16)) for number in text.split(";") if number} - {0}
+        return {client.meant_signal(int(number, 16)) for number in text.split(";") if number} - {0}
     except ValueError:
         raise RspError("malformed list of signals", 0x16) from None
 
@@ -162,13 +170,13 @@ def _signals(text: str) -> set[int]:
 @packet("QPassSignals:{signals:text}", feature="QPassSignals+", kind="process", writes=True)
 async def pass_signals(client: Client, signals: str) -> str:
     """Deliver these signals without a stop."""
-    wanted = _signals(signals)
+    wanted = _signals(client, signals)
     await client.ask(lambda debugger: setattr(debugger, "pass_signals", wanted))
     return OK
 
 
 @packet("QProgramSignals:{signals:text}", feature="QProgramSignals+", kind="process", writes=True)
-async def program_signals(_client: Client, signals: str) -> str:
+async def program_signals(client: Client, signals: str) -> str:
     """Take note of the signals that the program may get; all do."""
-    _signals(signals)
+    _signals(client, signals)
     return OK

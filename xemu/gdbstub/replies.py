@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import struct
 from typing import TYPE_CHECKING, Any
-from xml.sax.saxutils import escape, quoteattr
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 OK = "OK"
+_MARKUP = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"})
+_UNPRINTABLE = dict.fromkeys([*range(9), 11, 12, *range(14, 32)], "?")
 
 
 def hexed(text: str | bytes) -> str:
@@ -28,6 +29,16 @@ def chunk(data: bytes, offset: int, length: int) -> bytes:
     """Return a piece of an object for a qXfer packet: `m` and data where more follows, else `l`."""
     piece = data[offset:offset + length]
     return (b"m" if offset + len(piece) < len(data) else b"l") + piece
+
+
+def escape(text: str) -> str:
+    """Return text as XML has it; what XML cannot have becomes a question mark."""
+    return text.translate(_UNPRINTABLE).translate(_MARKUP).encode("utf-8", "replace").decode()
+
+
+def quoteattr(text: str) -> str:
+    """Return text as the value of an attribute."""
+    return f'"{escape(text)}"'
 
 
 def element(name: str, attributes: dict[str, Any], text: str = "") -> str:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError
+from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.outcomes import ENDED
 from xemu.gdbstub.points import catch_events
 from xemu.gdbstub.replies import OK
-from xemu.gdbstub.signals import to_linux
 from xemu.gdbstub.stops import TOLD, final_reply
 from xemu.gdbstub.table import ThreadId, packet
 
@@ -36,12 +36,10 @@ class Resume:
 
     def motion(self, debugger: Any) -> Any:
         """Do it; runs on the engine's thread."""
-        deliver = getattr(debugger, "deliver", None)
-        if deliver is not None and not self.back:
-            for thread, signal in (self.signals or {None: 0}).items():
-                deliver(signal, thread)
         if self.back:
             return self._backwards(debugger)
+        for thread, signal in (self.signals or {None: 0}).items():
+            fact_or(None, debugger.system, "resume_with", signal, thread)
         debugger.before_access = self.before_access
         try:
             return self._move(debugger)
@@ -77,8 +75,8 @@ def parse_actions(client: Client, text: str) -> Resume:
         thread = _thread(client, who)
         everyone = everyone or thread is None
         letter = action[0].lower()
-        if signal and to_linux(int(signal, 16)):
-            resume.signals[thread] = to_linux(int(signal, 16))
+        if signal and client.meant_signal(int(signal, 16)):
+            resume.signals[thread] = client.meant_signal(int(signal, 16))
         if not chosen or (letter in "sr" and resume.how == "c"):
             resume.how, resume.thread = letter, thread
             if letter == "r":
@@ -146,7 +144,7 @@ async def go_on(client: Client, address: int | None) -> str | None:
 async def go_on_with_signal(client: Client, signal: int, address: int | None) -> str | None:
     """Go on with a signal."""
     await _jump(client, address)
-    return await go(client, Resume(signals={None: to_linux(signal)}))
+    return await go(client, Resume(signals={None: client.meant_signal(signal)}))
 
 
 @packet("s[{address:hex}]", writes=True)
@@ -160,7 +158,7 @@ async def step(client: Client, address: int | None) -> str | None:
 async def step_with_signal(client: Client, signal: int, address: int | None) -> str | None:
     """Execute one instruction, after taking a signal."""
     await _jump(client, address)
-    return await go(client, Resume("s", client.find_thread(client.moving_thread), signals={None: to_linux(signal)}))
+    return await go(client, Resume("s", client.find_thread(client.moving_thread), signals={None: client.meant_signal(signal)}))
 
 
 async def _jump(client: Client, address: int | None) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import re
 import socket
+import stat
 import sys
 import threading
+import weakref
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +32,18 @@ if TYPE_CHECKING:
 #: kinds of stops from which a program does not go on by itself
 OVER = ("EXITED", "KILLED", "LOCKUP", "IDLE", "STRICT")
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+#: servers of this process, whose sockets a forked guest must not keep open
+SERVERS: weakref.WeakSet[Server] = weakref.WeakSet()
+
+
+def _after_fork() -> None:
+    for server in SERVERS:
+        server.abandon()
+
+
+os.register_at_fork(after_in_child=_after_fork)
 
 
 class Endpoint(NamedTuple):
@@ -50,10 +65,25 @@ def parse_endpoint(text: str) -> Endpoint:
         return Endpoint("stdio")
     if text.startswith("unix:") or "/" in text:
         return Endpoint("unix", text.removeprefix("unix:"))
-    host, _, port = text.removeprefix("tcp:").rpartition(":")
+    host, _, port = _TCP.sub("", text).rpartition(":")
+    plain = host.strip("[]")
+    if ":" in plain and not _is_address(plain):
+        raise UsageError(f"{text}: cannot resolve name: {plain}")
     if not port.isdigit() or int(port) > 0xFFFF:
         raise UsageError(f"{text}: not a place to listen at; it is PORT, HOST:PORT, unix:PATH or -")
-    return Endpoint("tcp", host.strip("[]") or LOOPBACK[0], int(port))
+    return Endpoint("tcp", plain or LOOPBACK[0], int(port))
+
+
+_TCP = re.compile(r"^tcp[46]?:(?=.)")
+
+
+def _is_address(text: str) -> bool:
+    """Whether text is an address of IPv6."""
+    try:
+        socket.inet_pton(socket.AF_INET6, text)
+    except OSError:
+        return False
+    return True
 
 
 @dataclass
@@ -78,6 +108,7 @@ class Server:
         self.once, self.multi, self.sysroot = once, multi, sysroot
         self.leaves = leaves and not multi           # serving ends with the program: when it is killed, detached from, or has ended
         self.attached = attached                     # whether the program was there before: GDB then leaves it alone when it quits
+        self.stdio: tuple[int, int] | None = None    # descriptors to use instead of standard input and output
         self.say, self.log = say or _to_standard_error, log
         self.request = Launch()
         self.branch_trace, self.branch_count = False, 10_000
@@ -95,6 +126,7 @@ class Server:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._main, name="gdbstub", daemon=True)
         self.adopt(session)
+        SERVERS.add(self)
 
     # -- the program -----------------------------------------------------------------------------------------------------
     def adopt(self, session: Any) -> None:
@@ -161,7 +193,11 @@ class Server:
             if not done.cancelled() and done.exception() is None and self.finished.done():
                 session.close()
 
-        session.start(lambda debugger: debugger.cont()).add_done_callback(ended)
+        def motion(debugger: Any) -> Any:
+            debugger.pass_signals = frozenset(range(1, 65))       # nobody looks at them now
+            return debugger.cont()
+
+        session.start(motion).add_done_callback(ended)
 
     def end_session(self) -> None:
         """End the program."""
@@ -257,11 +293,17 @@ class Server:
 
     async def _stdio(self) -> None:
         """Serve standard input and output as one client."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader()
-        await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)
-        transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, sys.stdout.buffer)
-        await self._connected(reader, asyncio.StreamWriter(transport, protocol, None, loop))
+        source, sink = self.stdio or (0, 1)
+        if stat.S_ISSOCK(os.fstat(source).st_mode):          # GDB's `target remote | COMMAND`: one socket for both ways
+            streams = await asyncio.open_connection(sock=socket.socket(fileno=source))
+        else:
+            loop = asyncio.get_running_loop()
+            reader = asyncio.StreamReader()
+            await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(source, "rb", buffering=0))
+            pipe = os.fdopen(sink, "wb", buffering=0)
+            transport, protocol = await loop.connect_write_pipe(lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader()), pipe)
+            streams = reader, asyncio.StreamWriter(transport, protocol, None, loop)
+        await self._connected(*streams)
         self.finish(LEFT)
 
     def _stop_listening(self) -> None:
@@ -271,6 +313,17 @@ class Server:
         for endpoint in self.endpoints:
             if endpoint.kind == "unix":
                 _remove_stale(endpoint.host)
+
+    def abandon(self) -> None:
+        """Close the sockets in a forked child, which runs without a debugger."""
+        numbers = [handle.fileno() for server in self._servers for handle in getattr(server, "sockets", ())]
+        for client in self.clients:
+            handle = client.writer.get_extra_info("socket")
+            if handle is not None:
+                numbers.append(handle.fileno())
+        for number in numbers:
+            with contextlib.suppress(OSError):
+                os.close(number)
 
     def _main(self) -> None:
         asyncio.set_event_loop(self._loop)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.replies import hexed, register_text
-from xemu.gdbstub.signals import SIGINT, SIGKILL, SIGTRAP, to_gdb
+from xemu.gdbstub.signals import SIGINT, SIGKILL, SIGTRAP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +48,8 @@ def _fork(word: str) -> Reason:
 
 
 def _exec(client: Client, stop: Any) -> str:
-    return f"exec:{hexed(stop.name)};" if "exec-events+" in client.offered else ""
+    path = stop.name or fact_or("", client.session.debugger.system, "exe_path")
+    return f"exec:{hexed(path)};" if "exec-events+" in client.offered else ""
 
 
 #: kind of a stop -> the word about it in a `T` packet
@@ -64,10 +66,10 @@ REASONS: dict[str, Reason] = {
 }
 
 
-def signal_of(stop: Any) -> int:
-    """Return the signal, in GDB's numbers, that a stop looks like."""
+def signal_of(client: Client, stop: Any) -> int:
+    """Return the signal that a stop looks like, in the client's numbers."""
     if stop.kind.name == "SIGNAL":
-        return to_gdb(stop.number)
+        return client.told_signal(stop.number)
     return SIGINT if stop.kind.name == "PAUSE" else SIGTRAP
 
 
@@ -77,7 +79,7 @@ def final_reply(client: Client, stop: Any) -> str:
     if stop.kind.name == "EXITED":
         return f"W{stop.code & 0xFF:02x}{process}"
     if stop.kind.name == "KILLED":
-        return f"X{to_gdb(stop.number) or SIGKILL:02x}{process}"
+        return f"X{client.told_signal(stop.number) or SIGKILL:02x}{process}"
     return ""
 
 
@@ -93,7 +95,7 @@ def stop_reply(client: Client, debugger: Any, stop: Any, *, thread: int | None =
     if thread in (None, stop.thread):
         thread = stop.thread
         reason = REASONS[stop.kind.name](client, stop) if stop.kind.name in REASONS else ""
-        signal = signal_of(stop) if signal is None else signal
+        signal = signal_of(client, stop) if signal is None else signal
     return f"T{signal or 0:02x}{reason}{_thread(client, debugger, thread)}{_registers(client, debugger, thread)}"
 
 

@@ -6,7 +6,7 @@ in the order of the table unless a row says otherwise; `g` has them in the order
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ class Register:
     kind: str = "int"              # GDB's type, or the name of a flags type of its feature
     group: str = ""
     role: str = ""                 # LLDB's generic name: pc sp fp ra flags arg1 …
+    kept: bool = True              # GDB puts it back after it has called a function
 
     @property
     def size(self) -> int:
@@ -66,7 +67,8 @@ class Feature:
             yield "  " + kind.xml()
         for register in self.registers:
             row = {"name": register.name, "bitsize": register.bits, "type": register.kind, "regnum": register.number}
-            yield "  " + element("reg", row | ({"group": register.group} if register.group else {}))
+            more = ({"group": register.group} if register.group else {}) | ({} if register.kept else {"save-restore": "no"})
+            yield "  " + element("reg", row | more)
         yield "</feature>"
 
 
@@ -169,8 +171,9 @@ def _vfp(numbers: Numbering, layout: StateLayout, count: int) -> Feature:
 
 
 def _time(numbers: Numbering) -> Feature:
-    """Where in the run the program stands: `print $insns`."""
-    return numbers.feature("org.xemu.time", numbers.registers("insns", 64, kind="uint64", group="system"))
+    """Where in the run a machine stands: `print $insns`. Programs have none: registers stay as they are while GDB calls a function."""
+    rows = numbers.registers("insns", 64, kind="uint64", group="system")
+    return numbers.feature("org.xemu.time", tuple(replace(row, kept=False) for row in rows))
 
 
 def arm() -> Description:
@@ -183,8 +186,7 @@ def arm() -> Description:
         _vfp(numbers, LAYOUT, 32),
         numbers.feature("org.gnu.gdb.arm.neon"),
         numbers.feature("org.gnu.gdb.arm.tls", numbers.registers("tpidruro:data_ptr")),
-        numbers.feature("org.xemu.arm.system", numbers.registers("tpidrurw:data_ptr", group="system")),
-        _time(numbers))
+        numbers.feature("org.xemu.arm.system", numbers.registers("tpidrurw:data_ptr", group="system")))
     return Description("arm", features, "arm--linux-gnueabihf", ("r7", "r11", "sp", "lr", "pc", "cpsr"))
 
 

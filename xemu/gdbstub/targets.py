@@ -11,8 +11,11 @@ from xemu.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from xemu.loaders.formats import FirmwareImage
+
 ELF = b"\x7fELF"
-FIRMWARE = ("arm",)                  # architectures that there are boards of
+FIRMWARE = ("arm",)                  # architectures that there are boards of, and which of their profiles
+FIRMWARE_PROFILES = ("-m", "-m.base", "-m.main")
 
 
 def is_elf(path: str) -> bool:
@@ -28,11 +31,8 @@ def is_program(path: str) -> bool:
     """Whether a file is a Linux program: it names its loader, can lie anywhere, or fits no board."""
     if not is_elf(path):
         return False
-    from xemu.hw.facts import all_facts
-    from xemu.hw.machines import board_names
     from xemu.hw.start import read_image
     from xemu.loaders.elf import ET_DYN, PT_INTERP, ElfHeader, bytes_reader, program_headers
-    from xemu.loaders.guess import guess_machine
 
     data = Path(path).read_bytes()
     read = bytes_reader(data)
@@ -41,7 +41,17 @@ def is_program(path: str) -> bool:
         return True
     if header.machine[0] not in FIRMWARE:
         return True
-    return all(candidate.certainty == 0 for candidate in guess_machine(read_image(path, None), all_facts(board_names())))
+    image = read_image(path)
+    built_for = image.attributes.get("architecture")
+    return not str(built_for).endswith(FIRMWARE_PROFILES) if built_for else not _fits_a_board(image)
+
+
+def _fits_a_board(image: FirmwareImage) -> bool:
+    from xemu.hw.facts import all_facts
+    from xemu.hw.machines import board_names
+    from xemu.loaders.guess import guess_machine
+
+    return any(candidate.certainty > 0 for candidate in guess_machine(image, all_facts(board_names())))
 
 
 def open_target(path: str, arguments: list[str], *, machine: str | None = None, sysroot: str | None = None,

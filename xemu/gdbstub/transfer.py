@@ -7,7 +7,7 @@ from dataclasses import fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.errors import RspError
-from xemu.gdbstub.facts import NoFactError, fact, fact_or, rows_of
+from xemu.gdbstub.facts import NoFactError, fact, fact_or, link_map, rows_of
 from xemu.gdbstub.framing import PACKET_SIZE
 from xemu.gdbstub.replies import OK, chunk, document, element, osdata
 from xemu.gdbstub.signals import SIGTRAP
@@ -97,14 +97,14 @@ def exec_file(_client: Client, debugger: Any, _annex: str) -> str:
 @transferred("libraries-svr4", "process")
 def libraries(_client: Client, debugger: Any, annex: str) -> str:
     """List the loader's entries; `start=` in the annex: from there on."""
-    program, *others = list(debugger.system.libraries()) or [None]
     start = next((int(word[6:], 16) for word in annex.split(";") if word.startswith("start=") and word[6:]), 0)
-    rows = [element("library", {"name": library.name or library.path, "lm": f"{library.link:#x}", "l_addr": f"{library.bias:#x}",
-                                "l_ld": f"{library.dynamic:#x}"}) for library in others if library.link]
+    everything = link_map(debugger)
+    program, others = (everything[0] if everything else None), everything[1:]
     if start:
-        at = next((i for i, library in enumerate(o for o in others if o.link) if library.link == start), len(rows))
-        rows = rows[at:]
-    main = f' main-lm="{program.link:#x}"' if program is not None and program.link and not start else ""
+        others = others[next((i for i, library in enumerate(others) if library["link"] == start), len(others)):]
+    rows = [element("library", {"name": library["name"], "lm": f"{library['link']:#x}", "l_addr": f"{library['bias']:#x}",
+                                "l_ld": f"{library['dynamic']:#x}", "lmid": "0x0"}) for library in others if library["name"]]
+    main = f' main-lm="{program["link"]:#x}"' if program is not None and not start else ""
     return document("library-list-svr4", rows, f'version="1.0"{main}')
 
 

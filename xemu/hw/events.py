@@ -25,6 +25,17 @@ class Event:
         return (self.beat, self.sequence) < (other.beat, other.sequence)
 
 
+class Outside:
+    """An action of the world outside, planned in machine time. It is no part of the machine: a repeated run does without."""
+
+    def __init__(self, action: Callable[[], None], replaying: Callable[[], bool]) -> None:
+        self.action, self.replaying = action, replaying
+
+    def __call__(self) -> None:
+        if not self.replaying():
+            self.action()
+
+
 class Events:
     """A queue of events. `sooner` is called when one becomes due before all others, `failed` when an action raises."""
 
@@ -65,7 +76,7 @@ class Events:
                 action, event.action = event.action, None
                 self.beat = event.beat
                 if action is not None:
-                    self.done += 1
+                    self.done += not isinstance(action, Outside)
                     self._do(action)
         finally:
             self.beat = None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from xemu.hw.cpu import Cpu
 
 SLICE = 1 << 22          # instructions between two looks at the outside
+OUTSIDE = "outside"      # text of a Stop "watch": no instruction made the access, and it has been made
 KHz, MHz = 1_000, 1_000_000
 
 
@@ -69,6 +70,7 @@ class Machine:
     serials: list[SerialLine]
     door: Door                           # everything that came from outside
     moved: int                           # changes of the state that no instruction made, but for events: see `transitions`
+    watcher: Callable[[], int] | None                 # returns which watched memory others than instructions have changed, or -1
     on_exception: Callable[[int], bool] | None        # told of each exception entry: True stops the run after it
     reports: list[tuple[int, int | None, str]]        # (beat, pc, text)
     listeners: list[Callable[[str], None]]            # called with each report
@@ -91,7 +93,7 @@ class Machine:
     def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
         self.__dict__.update(
             name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None,
-            _end=NEVER, _insns=NEVER, _slice_end=0, moved=0, on_exception=None,
+            _end=NEVER, _insns=NEVER, _slice_end=0, moved=0, on_exception=None, watcher=None,
             parts={}, sources={}, _memories={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
             events=Events(self._sooner, self._event_failed), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
             door=None, poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
@@ -480,6 +482,8 @@ class Machine:
                 now = engine.insns + engine.skipped
                 if events.next <= now:
                     events.run(now)
+                if self.watcher is not None and (number := self.watcher()) >= 0:
+                    self.stop(Stop("watch", number, OUTSIDE))
                 if self.stopping is not None:
                     stop: Stop = self.stopping
                     self.stopping = None

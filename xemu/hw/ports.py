@@ -11,7 +11,7 @@ import select
 import time
 from typing import TYPE_CHECKING, Any
 
-from xemu.hw.events import NEVER
+from xemu.hw.events import NEVER, Outside
 from xemu.hw.machine import Stop
 
 if TYPE_CHECKING:
@@ -352,7 +352,7 @@ class FirstUsed:
     def _opened(self, line: SerialLine) -> None:
         if self.chosen is None:
             beat = self.machine.now + self.machine.rate // FIRST_USE
-            self.machine.events.at(beat, lambda: self._fall_back(line))
+            self.machine.events.at(beat, Outside(lambda: self._fall_back(line), lambda: self.machine.door.replaying))
 
     def _fall_back(self, line: SerialLine) -> None:
         if self.chosen is None:

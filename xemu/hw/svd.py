@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xemu.errors import ImageError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from xml.etree.ElementTree import Element
 
 LIMIT = 1 << 16          # registers of an array; more is a mistake
@@ -35,6 +35,14 @@ class SvdMap:
         self.path, self.say = path, say
         self._registers: list[SvdRegister] | None = None
         self._starts: list[int] = []
+
+    @classmethod
+    def of(cls, rows: Sequence[tuple[int, int, str, int]]) -> SvdMap:
+        """Return a map of registers that are known already."""
+        made = cls(Path(), lambda _text: None)
+        made._registers = sorted(SvdRegister(int(at), int(size), str(name), int(reset)) for at, size, name, reset in rows)
+        made._starts = [r.address for r in made._registers]
+        return made
 
     @property
     def registers(self) -> list[SvdRegister]:

@@ -48,6 +48,7 @@ class Options:
     jit = True
     eager_jit = False
     trace_hash = False
+    tracing = False  # the hash is kept, whether or not it is printed
     stats = False
 
 

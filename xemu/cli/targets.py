@@ -1,0 +1,120 @@
+"""Opening what a command line names, a program, firmware, a recording or a snapshot; and going to places in it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xemu.cli.options import Option
+from xemu.errors import NotFoundError, UsageError, XemuError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xemu.debug.debugger import Debugger
+    from xemu.debug.names import Names
+    from xemu.debug.stops import Stop
+
+PROFILES = ("-m", "-m.base", "-m.main")      # of the ARM architecture, that have boards
+
+#: what every command with a TARGET takes
+OPTIONS = (
+    Option("-L --sysroot", "DIRECTORY", "root of a program's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
+    Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of a program", repeat=True),
+    Option("-M --machine", "NAME|FILE.py", "the board of firmware; guessed from the image if left out", environment="XEMU_MACHINE"),
+)
+
+
+def is_program(path: str) -> bool:
+    """Whether an ELF file is a Linux program: it names its loader, can lie anywhere, or fits no board."""
+    from xemu.hw.start import read_image
+    from xemu.loaders.elf import ET_DYN, PT_INTERP, ElfHeader, bytes_reader, program_headers
+
+    data = Path(path).read_bytes()
+    if data[:4] != b"\x7fELF":
+        return False
+    read = bytes_reader(data)
+    header = ElfHeader(read, path)
+    if header.fields.type == ET_DYN or any(row.type == PT_INTERP for row in program_headers(header, read, len(data))):
+        return True
+    built_for = read_image(path).attributes.get("architecture")
+    return header.machine[0] != "arm" or (bool(built_for) and not str(built_for).endswith(PROFILES))
+
+
+def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "start") -> Debugger:
+    """Return a debugger on a target at its first instruction (a recording: `at` its start or end)."""
+    from xemu import debug
+    from xemu.debug.sections import is_recording
+
+    path, *arguments = words
+    if not os.path.exists(path):
+        raise NotFoundError(f"{path}: no such file")
+    machine = values.get("machine")
+    if is_recording(path):
+        from xemu.debug.recorded import open_debugger
+        from xemu.debug.recording import Recording
+
+        recording = Recording.read(path)
+        debugger = open_debugger(recording, at=at, machine=machine)
+        for note in recording.notes:
+            sys.stderr.write(f"xemu: {note}\n")
+        return debugger
+    if machine is not None or not is_program(path):
+        if arguments:
+            raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
+        debugger = debug.open_machine(path, machine)
+        _show_output(debugger.system)
+        return debugger
+    debugger = debug.open_process(path, *arguments, sysroot=values.get("sysroot"), env=values.get("env"))
+    debugger.pass_signals = frozenset(range(1, 65))
+    return debugger
+
+
+def _show_output(system: Any) -> None:
+    """Have what firmware prints come out."""
+    def show(data: bytes) -> None:
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+
+    for line in system.machine.serials:
+        line.listeners.append(show)
+    semihosting = getattr(system.machine.cpu, "semihosting", None)
+    if semihosting is not None:
+        semihosting.console = show
+
+
+def go(debugger: Debugger, names: Names, where: str) -> Stop:
+    """Go to a place: an instruction count, a time, start, end, or forward to an address or symbol."""
+    from xemu.debug.debugger import DebuggerError
+    from xemu.debug.stops import StopKind
+
+    if where == "end" and debugger.system.live:
+        return to_the_end(debugger)
+    try:
+        stop = debugger.seek(where)
+    except DebuggerError as error:
+        address = names.address_of(where)
+        if address is None:
+            raise UsageError(f"{error}; nor a symbol or address") from None
+        point = debugger.break_at(address, owner="place")
+        stop = debugger.cont()
+        debugger.delete(point)
+        if stop.kind is not StopKind.BREAKPOINT:
+            raise XemuError(f"{where} was never reached ({stop.text})") from None
+        return stop
+    if stop.kind not in (StopKind.REACHED, StopKind.PAUSE):
+        raise XemuError(f"{where} was never reached ({stop.text}, {stop.position})")
+    return stop
+
+
+def to_the_end(debugger: Debugger) -> Stop:
+    """Run until nothing comes any more, or somebody interrupts."""
+    from xemu.debug.stops import StopKind
+
+    ends = (StopKind.HISTORY_END, StopKind.PAUSE, StopKind.IDLE, StopKind.DIVERGED, StopKind.REQUEST, StopKind.STRICT)
+    while True:
+        stop = debugger.cont()
+        if stop.kind.final or stop.kind in ends:
+            return stop

@@ -1,0 +1,282 @@
+"""The past of a user-mode process: what has been written down about it, and repeating that without the process.
+
+What happens between two runs of native code (a system call, a signal's delivery, a change of thread) is an *episode*. To repeat
+the past, native code runs to the same instruction and the episode's effects are put there. No system call is made.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.core.engine import ExitKind
+from xemu.core.memory import PAGE
+from xemu.core.state import ENGINE_BYTES, StateBlock
+from xemu.debug.stops import Position, StopKind
+from xemu.debug.system import Event, MapEntry, System, ThreadInfo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xemu.core.engine import Engine
+    from xemu.core.memory import AddressSpace, Area
+
+CHUNK = 1 << 24          # instructions that are repeated between two looks
+CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
+
+
+class Episode(NamedTuple):
+    """What happened after `insns` instructions, before the next one."""
+
+    insns: int
+    cause: str                                     # CALL: of the instruction just executed; TRAP: instead of the next one
+    thread: int                                    # that runs afterwards
+    threads: tuple[int, ...] | None                # all there are, if that changed
+    state: tuple[int, bytes] | None                # offset and bytes of what changed in the saved state
+    writes: tuple[tuple[int, bytes], ...]
+    areas: list[Area] | None                       # all mappings, if they changed
+    emptied: tuple[tuple[int, int], ...] = ()      # ranges whose contents are new: `writes`, else zeros
+
+
+class SavedState(StateBlock):
+    """The registers of a thread that does not run, from what `EngineState.save` gave."""
+
+    def __init__(self, engine: Engine, data: bytes) -> None:
+        super().__init__(engine.target.layout, bytearray(ENGINE_BYTES) + bytearray(data[16:]))
+        self.engine = engine
+        self.pc, self.context = int.from_bytes(data[:8], "little"), int.from_bytes(data[8:16], "little")
+
+    def save(self) -> bytes:
+        """Return the same again."""
+        return self.pc.to_bytes(8, "little") + self.context.to_bytes(8, "little") + bytes(self.buffer[ENGINE_BYTES:])
+
+
+class PastProcess(System):
+    """A process as far as its past goes: memory, registers and episodes. It needs no process, no program and no host."""
+
+    kind = "process"
+
+    def __init__(self, name: str, engine: Engine, running: int) -> None:
+        super().__init__()
+        self.name, self.engine, self.arch = name, engine, engine.target.name
+        self.space: AddressSpace = engine.space
+        self.running = running
+        self.at = 0                                # the episode that is repeated next
+        self.shadow: dict[int, bytes] = {}         # registers of threads that do not run, in the past
+        self.past_threads: tuple[int, ...] = ()
+
+    @property
+    def episodes(self) -> Sequence[Episode]:
+        """All that is known to have happened."""
+        raise NotImplementedError
+
+    # -- running ---------------------------------------------------------------------------------------------------------
+    @property
+    def position(self) -> Position:
+        insns = self.engine.insns
+        return Position(insns, self.at, insns)
+
+    def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
+        return self._again(beat if insns is None else insns if beat is None else min(insns, beat))
+
+    def _again(self, goal: int | None) -> Event:
+        """Repeat up to an instruction count, the calls made by its instruction included."""
+        engine, episodes = self.engine, self.episodes
+        end = engine.insns + CHUNK
+        while True:
+            episode = episodes[self.at] if self.at < len(episodes) else None
+            target = end if goal is None else min(goal, end)
+            if episode is not None:
+                target = min(target, episode.insns)
+            if engine.insns < target or (episode is not None and episode.cause == TRAP and episode.insns == engine.insns
+                                         and (goal is None or engine.insns < goal)):
+                event = self._native(max(target - engine.insns, 1), episode)
+                if event is not None:
+                    return event
+            if engine.insns > target:
+                return self._lost(episode)
+            here = episode is not None and episode.insns == engine.insns
+            if here and (goal is None or engine.insns < goal or episode.cause == CALL):        # type: ignore[union-attr]
+                self._apply(episode)                                                           # type: ignore[arg-type]
+                if (number := self.outside()) >= 0:
+                    return Event(StopKind.WATCHPOINT, watch=number, done=True)
+                continue
+            if goal is not None and engine.insns >= goal:
+                return Event(StopKind.REACHED)
+            if self.pausing:
+                self.pausing = False
+                return Event(StopKind.PAUSE)
+            if engine.insns >= end:
+                return Event(None)
+
+    def _native(self, budget: int, episode: Episode | None) -> Event | None:
+        """Run native code; what it is left for must be what it was left for then."""
+        left = self.engine.run(budget)
+        kind = left.kind
+        if kind is ExitKind.POINT:
+            return Event(StopKind.BREAKPOINT)
+        if kind is ExitKind.WATCH:
+            return Event(StopKind.WATCHPOINT, watch=left.number)
+        if kind in (ExitKind.BUDGET, ExitKind.KICK):
+            return None
+        if episode is not None and episode.insns == self.engine.insns:
+            return None
+        if kind is ExitKind.SYSCALL:                 # a call without effect left no episode
+            return None
+        return self._lost(episode)
+
+    def _lost(self, episode: Episode | None) -> Event:
+        then = "" if episode is None else f", where something happened after instruction {episode.insns:,}"
+        return Event(StopKind.DIVERGED, text=f"replay diverged at instruction {self.engine.insns:,}{then}")
+
+    def _apply(self, episode: Episode) -> None:
+        engine, space = self.engine, self.space
+        if episode.thread != self.running:
+            self.shadow[self.running] = engine.state.save()
+            self.shadow.pop(episode.thread, None)
+            self.running = episode.thread
+        if episode.threads is not None:
+            self.past_threads = episode.threads
+        if episode.areas is not None:
+            self._change_areas(episode.areas, episode.emptied)
+        for address, data in episode.writes:
+            if space.is_own(address):
+                space.poke(address, data)
+        if episode.state is not None:
+            at, data = episode.state
+            before = engine.state.save()
+            engine.state.restore(before[:at] + data + before[at + len(data):])
+        self.at += 1
+
+    def _change_areas(self, areas: list[Area], emptied: tuple[tuple[int, int], ...]) -> None:
+        """Change mappings as they changed then, keeping what goes."""
+        space = self.space
+        for start, length in emptied:
+            for page in space.held(start, length):
+                self.engine.keep_page(page)
+        space.set_areas(areas)
+        for start, length in emptied:
+            space.empty(start, length)
+
+    def settle(self) -> Event | None:
+        episodes = self.episodes
+        while not self.live and self.at < len(episodes) and episodes[self.at].insns == self.engine.insns \
+                and episodes[self.at].cause != TRAP:
+            self._apply(episodes[self.at])
+        return None
+
+    def arrive(self) -> list[str]:
+        said: list[str] = []
+        while True:
+            self.settle()
+            episode = self.episodes[self.at] if self.at < len(self.episodes) else None
+            if episode is None or episode.insns != self.engine.insns or self._native(1, episode) is not None:
+                return said
+            self._apply(episode)                     # the instruction faults: `settle` leaves that to whoever executes it
+            said.append("fault")
+
+    def reach(self, goal: Position) -> str:
+        episodes = self.episodes
+        while self.engine.insns < goal.beat or self.at < goal.transition:
+            episode = episodes[self.at] if self.at < len(episodes) else None
+            target = goal.beat if episode is None else min(goal.beat, episode.insns)
+            if self.engine.insns < target:
+                event = self._native(min(target - self.engine.insns, CHUNK), episode)
+                if event is not None:
+                    return event.text or "replay diverged"
+                if self.pausing:
+                    self.pausing = False
+                    return "interrupted"
+                continue
+            if episode is None or self.at >= goal.transition or episode.insns != self.engine.insns:
+                return f"replay diverged at instruction {self.engine.insns:,}"
+            self._apply(episode)
+        return "" if self.position == goal else f"replay diverged: {self.position} instead of {goal}"
+
+    # -- the past --------------------------------------------------------------------------------------------------------
+    def save(self) -> Any:
+        return self._state(dict(self.shadow), self.past_threads)
+
+    def _state(self, shadow: dict[int, bytes], threads: tuple[int, ...]) -> Any:
+        return {"state": self.engine.state.save(), "insns": self.engine.insns, "hash": self.engine.trace_hash,
+                "at": self.position.transition, "thread": self.running, "threads": threads, "shadow": shadow,
+                "areas": [a.part(a.start, a.end) for a in self.space.areas()]}
+
+    def load(self, state: Any) -> None:
+        self.engine.state.restore(state["state"])
+        self.engine.insns, self.engine.trace_hash, self.at = state["insns"], state["hash"], state["at"]
+        self.running, self.past_threads, self.shadow = state["thread"], state["threads"], dict(state["shadow"])
+        self.engine.kicked = False
+
+    def map_as(self, state: Any) -> None:
+        self.space.set_areas(state["areas"])
+
+    def difference(self, state: Any) -> str:
+        now = self.save()
+        for name in ("insns", "at", "thread", "hash"):
+            if now[name] != state[name]:
+                return name
+        if now["state"] != state["state"]:
+            for cell in self.engine.target.layout.owners():
+                for i in range(cell.count):
+                    at = 16 + cell.at(i) - ENGINE_BYTES
+                    if now["state"][at:at + cell.stride] != state["state"][at:at + cell.stride] and \
+                            not self.engine.target.is_scratch(cell.name, i):
+                        return cell.names[i] if i < len(cell.names) else cell.name
+            if now["state"][:16] != state["state"][:16]:
+                return "pc"
+        return ""
+
+    # -- state -----------------------------------------------------------------------------------------------------------
+    @property
+    def thread(self) -> int:
+        return self.running
+
+    def threads(self) -> list[ThreadInfo]:
+        return [ThreadInfo(tid, self.name, "running" if tid == self.running else "waiting") for tid in self.past_threads]
+
+    def _registers(self, thread: int) -> bytes | None:
+        """Return the registers of a thread that does not run."""
+        return self.shadow.get(thread)
+
+    def read_register(self, name: str, thread: int | None = None) -> int | None:
+        if thread is not None and thread != self.running:
+            data = self._registers(thread)
+            return None if data is None else _read(SavedState(self.engine, data), self.engine, name)
+        try:
+            return int(self.engine.state.read(name))
+        except KeyError:
+            return None
+
+    def read_memory(self, address: int, length: int) -> bytes:
+        space, out = self.space, b""
+        while len(out) < length:
+            at = address + len(out)
+            step = min(length - len(out), PAGE - at % PAGE)
+            data = space.peek(at, step) if 0 <= at < space.limit else None
+            if data is None:
+                break
+            out += data
+        return out
+
+    def memory_map(self) -> list[MapEntry]:
+        out = []
+        for a in self.space.areas():
+            rights = "".join(c if a.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
+            out.append(MapEntry(a.start, a.end, rights, a.path, "file" if a.inode != (0, 0) else "ram", offset=a.offset))
+        return out
+
+    def level(self) -> Any:
+        return self.running, self.engine.state.read("sp")
+
+    def close(self) -> None:
+        self.engine.close()
+
+
+def _read(saved: SavedState, engine: Engine, name: str) -> int | None:
+    if name == "pc":
+        return saved.pc
+    special = engine.target.read(saved, name)
+    if special is not None:
+        return special
+    found = engine.state._names.get(name)  # noqa: SLF001  the one table of register names
+    return None if found is None else saved.get(*found)
