@@ -10,7 +10,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.debug.arm_frames import EXC_RETURN
-from xemu.debug.code import flow
+from xemu.debug.code import Row, flow
 from xemu.debug.disassembly import disassemble
 from xemu.debug.expressions import Binary, Const, Register
 from xemu.debug.points import Breakpoint, Catchpoint
@@ -18,7 +18,7 @@ from xemu.debug.stops import StopKind
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
-    from xemu.debug.code import Routine, Row
+    from xemu.debug.code import Routine
     from xemu.debug.stepping import Stepping
     from xemu.debug.stops import Position, Stop
     from xemu.debug.unwind import Frame
@@ -144,17 +144,17 @@ class Backwards:
         if (stop := self._out_of_call(here, hidden, into=into)) is not None:
             return stop
         while True:
-            if self.system.pausing:
-                self.system.pausing = False
+            if (paused := self.motion.breathe()) is not None:
                 self._seek(here)
-                return self.debugger._stop(StopKind.PAUSE)  # noqa: SLF001
+                return self.debugger._stop(paused.kind)  # noqa: SLF001
             before = self._before(here)
             if before is None and here.position != origin and self.tape.before(here.position) is not None:
                 return self._stop(here)                                  # the first instruction of a thread
             if before is None:
                 return self.debugger._to_begin()  # noqa: SLF001
             returned = self._call_before(before, here)
-            executed = before if returned is None else before._replace(pc=returned)
+            stepped = into and self._has_lines(before.pc)
+            executed = before if returned is None or stepped else before._replace(pc=returned)
             if here.position != origin and self._begins(here, executed, chain, into=into):
                 starting = self.code.starting(here.pc)
                 outside = bool(starting) and not into and self.code.chain(here.pc)[:-len(starting)] == chain
@@ -172,7 +172,7 @@ class Backwards:
                 if entered is not None:
                     chain = self.code.chain(before.pc)
                 here = before
-            elif into and (routine := self.code.routine(before.pc)) is not None and routine.lines:
+            elif stepped:
                 here, chain = before, self.code.chain(before.pc)
             else:
                 found = self._back_to(here, returned, here.sp)
@@ -183,12 +183,12 @@ class Backwards:
     def _out_of_call(self, here: Moment, hidden: int, *, into: bool) -> Stop | None:
         """Go in front of an inlined call that starts here, without moving, where a step forwards would have stopped."""
         starting = self.code.starting(here.pc)
-        before = self._before(here) if len(starting) > hidden else None
-        if before is None:
+        if len(starting) <= hidden:
             return None
+        before = self._before(here)
         outer = self.code.chain(here.pc)[:-len(starting)]
-        row = self._line_before(before, outer, into=into)
-        same = row is not None and row.same(starting[-1]) and self.code.chain(before.pc) == outer
+        row = self._line_before(before, outer, into=into) if before is not None else None
+        same = row is not None and before is not None and row.same(starting[-1]) and self.code.chain(before.pc) == outer
         if len(starting) - same <= hidden:
             return None
         self._seek(here)
@@ -207,7 +207,8 @@ class Backwards:
                     raise EndedError(back)
                 return back
             if skip is None:
-                self._to_entry(here, found)
+                if not self._to_entry(here, found):
+                    return None
             else:
                 insns = skip(here.context, found.position)
                 if insns is None:
@@ -225,8 +226,8 @@ class Backwards:
         data = self.source.read_memory(here.pc - SVC_BYTES, SVC_BYTES)
         return data is not None and data[1] == 0b11011111
 
-    def _to_entry(self, here: Moment, found: Moment) -> None:
-        """Go to where the exception was entered that has returned to a moment; `found` is in its handler."""
+    def _to_entry(self, here: Moment, found: Moment) -> bool:
+        """Go to where the exception was entered that has returned to a moment; `found` is in its handler. False: nowhere."""
         debugger = self.debugger
         condition = Entry(self.motion, here)
         own = [Catchpoint(owner="step", kind=kind, condition=condition) for kind in ("irq", "exception")]
@@ -238,8 +239,9 @@ class Backwards:
         finally:
             for point in own:
                 debugger.delete(point)
-        if not any(point in own for point in stop.points):
+        if stop.kind is not StopKind.HISTORY_BEGIN and not any(point in own for point in stop.points):
             raise EndedError(stop)
+        return stop.kind is not StopKind.HISTORY_BEGIN
 
     def _starts_handler(self, here: Moment) -> bool:
         """Whether an exception's handler starts at a moment: before it is what was interrupted."""
@@ -325,21 +327,29 @@ class Backwards:
     def _line_before(self, before: Moment, chain: tuple[int, ...], *, into: bool) -> Row | None:
         """Return the line that a step forwards would be leaving after a moment: beginnings of no statement do not count.
 
-        Neither do inlined calls that are stepped over.
+        An inlined call that is stepped over belongs to the line it is on.
         """
         code, row = self.code, self.code.row(before.pc)
         for _ in range(MOST_ODD):
             deeper = code.chain(before.pc)
-            over = not into and len(deeper) > len(chain) and deeper[:len(chain)] == chain
-            if not over and (row is None or row.statement or row.start != before.pc):
+            if not into and len(deeper) > len(chain) and deeper[:len(chain)] == chain:
+                return self._line_of_call(before, len(deeper) - len(chain))
+            if row is None or row.statement or row.start != before.pc:
                 break
             found = self._before(before)
             if found is None:
                 break
             returned = self._call_before(found, before)
-            before = found if returned is None else found._replace(pc=returned)
+            stepped = into and self._has_lines(found.pc)
+            before = found if returned is None or stepped else found._replace(pc=returned)
             row = code.row(before.pc)
         return row
+
+    def _line_of_call(self, moment: Moment, number: int) -> Row | None:
+        """Return the line of an inlined call around a moment, counted from the innermost."""
+        module = self.code.module(moment.pc)
+        calls = module.calls_at(moment.pc) if module is not None else []
+        return Row(calls[number - 1].file, calls[number - 1].line, moment.pc, moment.pc, statement=True) if number <= len(calls) else None
 
     def _has_lines(self, pc: int) -> bool:
         routine = self.code.routine(pc)

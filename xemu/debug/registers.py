@@ -32,7 +32,8 @@ class RegisterMotions:
             if insns is not None and before >= insns:
                 return debugger._stop(StopKind.REACHED)  # noqa: SLF001
             event = debugger._advance(before + 1, beat)  # noqa: SLF001
-            stop = watch.changed() if event.kind is StopKind.REACHED and debugger.position.insns > before else debugger._judge(event)  # noqa: SLF001
+            moved = event.kind is StopKind.REACHED and debugger.position.insns > before
+            stop = watch.changed() if moved else debugger._judge(event)  # noqa: SLF001
             if stop is not None:
                 return stop
             if count % BREATH == 0:

@@ -106,7 +106,8 @@ def _scope_end(source: Source, point: Watchpoint) -> Point | None:
     function = frame.module.function(frame.lookup) if frame.module else None
     if function is not None:
         places[function.start] = frame.cfa if arch.link else frame.cfa - arch.address_bytes
-    return ScopeEnd(owner="scope", once=True, addresses=tuple(places), watchpoint=point, stacks=tuple(places.values()), stack=arch.sp)
+    return ScopeEnd(owner="scope", once=True, addresses=tuple(places), watchpoint=point, where=point.where,
+                    stacks=tuple(places.values()), stack=arch.sp)
 
 
 __all__ = ["ScopeEnd", "watched"]

@@ -192,18 +192,18 @@ class Source:
         return f"{name} () at {place.name}" if name else place.name
 
     def described(self, stop: Stop) -> Stop:
-        """Return a stop whose text says the place in the source."""
-        if stop.kind is StopKind.BREAKPOINT and stop.points:
+        """Return a stop whose text says the place in the source. Whoever sets points by addresses has symbols of their own."""
+        words = any(getattr(point, "where", "") for point in stop.points)
+        if stop.kind is StopKind.BREAKPOINT and words:
             self._hide_calls(stop)
             names = [f"breakpoint {p.id}" if type(p) is Breakpoint else str(p) for p in stop.points]
-            text = f"{', '.join(names)}, {self.describe(stop.pc)}"
-        elif stop.kind in (StopKind.WATCHPOINT, StopKind.STEP):
-            text = f"{stop.text}, {self.describe(self.debugger.pc)}" if stop.kind is StopKind.WATCHPOINT else self.describe(stop.pc)
-        else:
-            return stop
-        made = Stop(stop.kind, stop.position, stop.pc, stop.thread, stop.points, stop.watch, stop.number, stop.name, stop.code, text)
-        self.debugger.stop = made
-        return made
+            stop = replace(stop, text=f"{', '.join(names)}, {self.describe(stop.pc)}")
+        elif stop.kind is StopKind.WATCHPOINT and words:
+            stop = replace(stop, pc=self.debugger.pc, text=f"{stop.text}, {self.describe()}")
+        elif stop.kind is StopKind.STEP:
+            stop = replace(stop, text=self.describe(stop.pc))
+        self.debugger.stop = stop
+        return stop
 
     def _hide_calls(self, stop: Stop) -> None:
         """Stop in front of inlined calls that start at a function's breakpoint, but not at one for a line or the inlined function."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xemu.debug.unwind import Frame
 
 MOST_INLINED = 64        # frames of one function
+BREATH = 64              # instructions between looks at what front ends want
 FAULTS = range(3, 8)      # HardFault to SecureFault
 PATIENCE = 48            # instructions of one line that are stepped before points are set around it
 
@@ -37,6 +38,7 @@ class Stepping:
         self.debugger, self.system, self.source = debugger, debugger.system, debugger.source
         self.code = Code(debugger)
         self.thread = 0
+        self._breaths = 0
 
     # -- parts -------------------------------------------------------------------------------------------------------------
     def _register(self, name: str) -> int:
@@ -54,6 +56,16 @@ class Stepping:
             return stop
         self.debugger.stop = made = Stop(stop.kind, stop.position, stop.pc, stop.thread, text=f"{stop.text}; {text}")
         return made
+
+    def breathe(self) -> Stop | None:
+        """Let others do what they have posted, now and then; the stop if one of them wants a pause."""
+        self._breaths += 1
+        if self._breaths % BREATH == 0:
+            self.debugger.on_slice()
+        if not self.system.pausing:
+            return None
+        self.system.pausing = False
+        return self.debugger._stop(StopKind.PAUSE)  # noqa: SLF001
 
     def instruction(self, thread: int | None = None) -> Stop:
         """Execute an instruction of a thread; others may run before."""
@@ -363,7 +375,7 @@ class _LineStep:
     def run(self) -> Stop:
         """Go on until the line is left."""
         while True:
-            stop = self._go() or self._judge()
+            stop = self.motion.breathe() or self._go() or self._judge()
             if stop is not None:
                 return stop
 
@@ -481,7 +493,7 @@ class _LineStep:
         """Leave the innermost inlined call."""
         depth, routine = len(self.chain), self.routine
         while True:
-            stop = self._go()
+            stop = self.motion.breathe() or self._go()
             if stop is not None:
                 return stop
             pc = self.debugger.pc
