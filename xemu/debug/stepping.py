@@ -7,6 +7,7 @@ to a breakpoint behind them that looks at the stack pointer, so that deeper call
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xemu.debug import arm_frames
@@ -27,8 +28,20 @@ if TYPE_CHECKING:
 
 MOST_INLINED = 64        # frames of one function
 BREATH = 64              # instructions between looks at what front ends want
+MOST_AFTER_JUMP = 32     # instructions of `longjmp` between taking back the stack and its end
 FAULTS = range(3, 8)      # HardFault to SecureFault
 PATIENCE = 48            # instructions of one line that are stepped before points are set around it
+
+
+@dataclass(eq=False)
+class CallEnd(Breakpoint):
+    """Where a call ends: behind it, with the right stack, or in functions that jump out of calls."""
+
+    returns: int = 0
+
+    def condition_at(self, address: int) -> Expression | None:
+        """Return what must hold at an address."""
+        return self.condition if address == self.returns else None
 
 
 class Stepping:
@@ -107,11 +120,11 @@ class Stepping:
             return self.debugger._stop(StopKind.THREAD, f"thread {self.thread} has ended")  # noqa: SLF001
         return self.run_to([pc], lambda: self.system.thread == self.thread)
 
-    def run_to(self, addresses: Iterable[int], accept: Callable[[], bool] = lambda: True,
-               condition: Expression | None = None) -> Stop | None:
+    def run_to(self, addresses: Iterable[int], accept: Callable[[], bool] = lambda: True, condition: Expression | None = None,
+               own: Breakpoint | None = None) -> Stop | None:
         """Run until one of some addresses is reached and `accept`ed; a stop: something has come before."""
         debugger = self.debugger
-        own = Breakpoint(owner="step", addresses=tuple(dict.fromkeys(addresses)), condition=condition)
+        own = own or Breakpoint(owner="step", addresses=tuple(dict.fromkeys(addresses)), condition=condition)
         debugger.points.add(own)
         debugger.apply()
         debugger._pass_point()  # noqa: SLF001
@@ -147,8 +160,29 @@ class Stepping:
         return Binary("equal", Register(self.source.architecture.sp), Const(sp))
 
     def run_out(self, returns: int, sp: int) -> Stop | None:
-        """Run to where a function returns to, with the stack as it was before the call."""
-        return self.run_to([returns], condition=self._stack_is(sp))
+        """Run to where a function returns to, with the stack as it was before the call; or to where that has been left by a jump."""
+        jumps = self.code.jumps()
+        own = CallEnd(owner="step", addresses=(returns, *jumps), returns=returns, condition=self._stack_is(sp))
+
+        def accept() -> bool:
+            return self.debugger.pc == returns
+
+        while True:
+            stop = self.run_to((), lambda: accept() or self.debugger.pc in jumps, own=own)
+            if stop is not None or accept():
+                return stop
+            entered, thread = self.sp, self.thread
+            while self.sp <= entered or self.system.thread != thread:        # until the stack has been taken back
+                if (stop := self.breathe() or self._instruction()) is not None:
+                    return stop
+            inside = self.code.routine(self.debugger.pc)
+            for _ in range(MOST_AFTER_JUMP):
+                if self.code.routine(self.debugger.pc) != inside:
+                    break
+                if (stop := self._instruction()) is not None:
+                    return stop
+            if self.sp >= sp:
+                return self._arrived()
 
     # -- calls -------------------------------------------------------------------------------------------------------------
     def _size(self, pc: int, thumb: bool) -> int:
