@@ -155,6 +155,13 @@ def test_every_motion_is_undone_backwards(programs: Callable[..., Path], motion:
     assert answers["back"] == answers["wanted"]
 
 
+def test_a_loop_on_one_line_is_passed_at_full_speed_in_both_directions(programs: Callable[..., Path]) -> None:
+    answers = session(BACK, programs("loop_line.c", "-O0", "-static"), "main", "next_line", 4)
+    assert answers["back"] == answers["wanted"]
+    assert [line for _, _, line in answers["wanted"]] == [11, 10, 9, 8]
+    assert answers["wanted"][0][0] - answers["wanted"][1][0] > 1_000_000
+
+
 HANDLERS = """
 d = open_process(sys.argv[1])
 run_to(d, "work", condition="n == 2")

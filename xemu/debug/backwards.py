@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 LENGTH = 48              # instructions of the first piece of tape; later ones are longer
 LONGEST = 4_096
 SVC_BYTES = 2
+PATIENCE = 1_000         # instructions of one line that are walked through
+MOST_AROUND = 4_000      # bytes of a function in which that is cut short
 MOST_ODD = 32            # rows in a sequence that are no statements
 
 
@@ -141,6 +143,7 @@ class Backwards:
         here, origin = self.tape.now(), self.debugger.position
         hidden = self.source.hidden
         chain = self.code.chain(here.pc)[:-hidden or None]
+        walked = 0                                         # instructions of one line
         if (stop := self._out_of_call(here, hidden, into=into)) is not None:
             return stop
         while True:
@@ -171,7 +174,9 @@ class Backwards:
                     return self._stop(before)                            # the caller has no lines to go back to
                 if entered is not None:
                     chain = self.code.chain(before.pc)
-                here = before
+                walked = walked + 1 if before.pc in self._line_around(here) else 0
+                here = before if walked < PATIENCE else self._to_first(before)
+                walked %= PATIENCE
             elif stepped:
                 here, chain = before, self.code.chain(before.pc)
             else:
@@ -179,6 +184,32 @@ class Backwards:
                 if not isinstance(found, Moment):
                     return found
                 here = found
+
+    def _line_around(self, here: Moment) -> range:
+        return range(*self.code.group(here.pc))
+
+    def _to_first(self, here: Moment) -> Moment:
+        """Go to the first instruction that was executed of a line in a loop: by points at all others of the function."""
+        module, debugger, within = self.code.module(here.pc), self.debugger, self._line_around(here)
+        function = module.source_function(here.pc) if module is not None else None
+        if module is None or function is None or sum(end - start for start, end in function.ranges) > MOST_AROUND:
+            return here
+        code = [a + module.bias for start, end in function.ranges for a in range(start, end, debugger._unit)]  # noqa: SLF001
+        stack = Binary("equal", Register(self.source.architecture.sp), Const(here.sp))
+        self._seek(here)
+        around = Breakpoint(owner="step", addresses=tuple(a for a in code if a not in within), condition=stack)
+        debugger.points.add(around)
+        debugger.apply()
+        try:
+            stop = debugger.cont(back=True)
+        finally:
+            debugger.delete(around)
+        if stop.points != (around,):
+            raise EndedError(stop)
+        found = self.motion.run_to(within[::debugger._unit], condition=stack)  # noqa: SLF001
+        if found is not None:
+            raise EndedError(found)
+        return self.tape.now()
 
     def _out_of_call(self, here: Moment, hidden: int, *, into: bool) -> Stop | None:
         """Go in front of an inlined call that starts here, without moving, where a step forwards would have stopped."""
