@@ -82,7 +82,7 @@ def test_the_first_packets_of_gdb(process: Served) -> None:
         > Tp2a.9
         < E.this thread has ended
         > qThreadExtraInfo,p2a.2
-        < 776f726b6572203c263e2c20736c656570696e67
+        < 776f726b6572203c263e
         > vCont?
         < vCont;c;C;s;S;t;r
     """)
@@ -252,6 +252,8 @@ def test_moving(process: Served) -> None:
         < {T05}
         > vCont;s:1;c
         < {T05}
+        > vCont;r8000,8010:1;c:-1
+        < {T05}
         > vCont;r8000,8010:2;c:-1
         < {T05}
         > s
@@ -269,7 +271,8 @@ def test_moving(process: Served) -> None:
         > vCont;t
         < OK
     """)
-    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, None), ("step", 1, False, None),
+    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, None),
+                              ("step", 1, False, 2), ("step", 1, False, None),
                               ("cont", False), ("step", 1, True, None), ("cont", True), ("cont", False)]
     assert debugger.registers["pc", 1] == 0x8000
 

@@ -46,6 +46,7 @@ def run_process(process: Process, values: dict[str, Any], finished: Callable[[],
 
     tape = Tape(values["record"], system)
     process.forked.append(tape.let_go)
+    process.leaving.append(lambda: tape.end(StopKind.EXEC, "went on as a program of the host", symbols=bool(values.get("with_symbols"))))
     tape.start()
     tape.follow()
     try:

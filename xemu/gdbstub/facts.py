@@ -46,7 +46,7 @@ def _resume_with(system: Any, signal: int, thread: int | None) -> None:
 
 
 AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_PHDR, DT_NULL, DT_DEBUG = 3, 4, 5, 2, 6, 0, 21
-MOST_LIBRARIES = 4096
+MOST_LIBRARIES, MOST_SPACES = 4096, 64
 
 
 class Words:
@@ -87,12 +87,16 @@ def link_map(debugger: Any) -> list[dict[str, Any]]:
             found = value if tag == DT_DEBUG else 0
             break
         entry += 2 * words.size
-    link = words.at(found + words.size)[0] if found else 0
     out: list[dict[str, Any]] = []
-    while link and len(out) < MOST_LIBRARIES:
-        at, name, dynamic, following, _ = words.at(link, 5)
-        out.append({"name": words.text(name), "link": link, "bias": at, "dynamic": dynamic})
-        link = following
+    spaces: list[int] = []                                # r_debug of each name space: dlmopen makes more
+    while found and found not in spaces and len(spaces) < MOST_SPACES:
+        spaces.append(found)
+        version, link, *_, following_space = words.at(found, 6)
+        while link and len(out) < MOST_LIBRARIES:
+            at, name, dynamic, following, _ = words.at(link, 5)
+            out.append({"name": words.text(name), "link": link, "bias": at, "dynamic": dynamic, "space": found})
+            link = following
+        found = following_space if version > 1 else 0
     return out
 
 

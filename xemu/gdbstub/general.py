@@ -121,7 +121,7 @@ async def thread_text(client: Client, thread: ThreadId) -> str:
     info = await client.ask(lambda debugger: _thread_info(debugger, number))
     if info is None:
         raise RspError(f"no thread {number}", 3)
-    return hexed(", ".join(filter(None, (info.name, info.state))))
+    return hexed(info.name)
 
 
 @packet("qAttached[:{process:hex}]", needs_target=False)

@@ -48,9 +48,9 @@ class Resume:
 
     def _move(self, debugger: Any) -> Any:
         which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
-        if self.how == "r":
+        if self.how == "r" and self.thread in (None, debugger.stop.thread):       # of another thread one instruction: GDB asks again
             return debugger.step_range(self.low, self.high, back=self.back)
-        if self.how == "s":
+        if self.how in "rs":
             return debugger.step(back=self.back, **which)
         return debugger.cont(back=self.back)
 

@@ -77,9 +77,14 @@ def memory_map(_client: Client, debugger: Any, _annex: str) -> str:
 @transferred("threads")
 def threads(client: Client, debugger: Any, _annex: str) -> str:
     """List threads with their names."""
-    rows = [element("thread", {"id": client.thread_text(info.id), "core": info.core, "name": info.name}, info.state)
+    rows = [element("thread", {"id": client.thread_text(info.id), "core": info.core, "name": info.name}, waiting_text(info))
             for info in debugger.system.threads()]
     return document("threads", rows)
+
+
+def waiting_text(info: Any) -> str:
+    """Return what a thread waits for; nothing where it could run: it stands still now, and GDB would call it running."""
+    return "" if info.state in ("running", "ready") else str(info.state)
 
 
 @transferred("auxv", "process")
@@ -102,8 +107,9 @@ def libraries(_client: Client, debugger: Any, annex: str) -> str:
     program, others = (everything[0] if everything else None), everything[1:]
     if start:
         others = others[next((i for i, library in enumerate(others) if library["link"] == start), len(others)):]
-    rows = [element("library", {"name": library["name"], "lm": f"{library['link']:#x}", "l_addr": f"{library['bias']:#x}",
-                                "l_ld": f"{library['dynamic']:#x}", "lmid": "0x0"}) for library in others if library["name"]]
+    rows = [element("library", {
+        "name": library["name"], "lm": f"{library['link']:#x}", "l_addr": f"{library['bias']:#x}", "l_ld": f"{library['dynamic']:#x}",
+        "lmid": f"{library['space']:#x}"}) for library in others if library["name"]]
     main = f' main-lm="{program["link"]:#x}"' if program is not None and not start else ""
     return document("library-list-svr4", rows, f'version="1.0"{main}')
 

@@ -78,6 +78,7 @@ class Process:
         self.exe = b""  # as the guest sees it
         self.exe_host = b""
         self.forked: list[Callable[[], None]] = []  # called in a child that the guest has forked
+        self.leaving: list[Callable[[], None]] = []  # called before a program of the host takes this process's place
         self.is_child = False  # forked by the guest: dies by its signals
         self.vfork: Any = None
         self.mmap_top = self.brk = self.brk_start = self.program_bias = 0

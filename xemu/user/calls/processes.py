@@ -341,6 +341,8 @@ def _execute_native(task: Task, name: bytes, head: bytes, arguments: list[bytes]
     if process.vfork is not None:
         process.vfork.release()
         process.vfork = None
+    for leave in process.leaving:
+        leave()
     _place_descriptors(process)
     process.signals.before_native(task.blocked)
     env = dict(item.split(b"=", 1) for item in environment if b"=" in item)
