@@ -121,6 +121,12 @@ def test_motions_in_optimized_code_stop_where_gdb_does(
     assert len(wanted) > 10
 
 
+@pytest.mark.parametrize(("start", "lines"), [("main", [26, 27, 28, 29, 30]), ("between", [19, 20, 21])])
+def test_steps_over_calls_that_are_left_by_longjmp(programs: Callable[..., Path], start: str, lines: list[int]) -> None:
+    found = places(programs("jumps.c", "-O0", "-static"), start, ["next"] * 5)
+    assert [line for name, line in found if name == start][1:len(lines) + 1] == lines
+
+
 BACK = """
 program, start, motion, count = sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4])
 d = open_process(program, sysroot=sys.argv[5] if len(sys.argv) > 5 else None)
@@ -147,6 +153,13 @@ finish()
 def test_every_motion_is_undone_backwards(programs: Callable[..., Path], motion: str, count: int, options: tuple[str, ...]) -> None:
     answers = session(BACK, programs("steps.c", *options, "-static"), "main", motion, count)
     assert answers["back"] == answers["wanted"]
+
+
+def test_a_loop_on_one_line_is_passed_at_full_speed_in_both_directions(programs: Callable[..., Path]) -> None:
+    answers = session(BACK, programs("loop_line.c", "-O0", "-static"), "main", "next_line", 4)
+    assert answers["back"] == answers["wanted"]
+    assert [line for _, _, line in answers["wanted"]] == [11, 10, 9, 8]
+    assert answers["wanted"][0][0] - answers["wanted"][1][0] > 1_000_000
 
 
 HANDLERS = """

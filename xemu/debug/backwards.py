@@ -1,13 +1,12 @@
 """Motions by lines and functions, backwards: to the places where steps forwards would have stopped.
 
-A `Tape` is a piece of the past, instruction by instruction: it is repeated once, and steps back are made on it. Calls are passed at
-full speed: back to the call before the place where they return to, with the stack pointer that belongs to it.
+Steps back are made on a `Tape`. Calls are passed at full speed: back to the call before the place where they return to, with the
+stack pointer that belongs to it.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from xemu.debug.arm_frames import EXC_RETURN
 from xemu.debug.code import Row, flow
@@ -15,86 +14,19 @@ from xemu.debug.disassembly import disassemble
 from xemu.debug.expressions import Binary, Const, Register
 from xemu.debug.points import Breakpoint, Catchpoint
 from xemu.debug.stops import StopKind
+from xemu.debug.tape import Moment, Tape
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
     from xemu.debug.code import Routine
     from xemu.debug.stepping import Stepping
-    from xemu.debug.stops import Position, Stop
+    from xemu.debug.stops import Stop
     from xemu.debug.unwind import Frame
 
-LENGTH = 48              # instructions of the first piece of tape; later ones are longer
-LONGEST = 4_096
 SVC_BYTES = 2
+PATIENCE = 1_000         # instructions of one line that are walked through
+MOST_AROUND = 4_000      # bytes of a function in which that is cut short
 MOST_ODD = 32            # rows in a sequence that are no statements
-
-
-class Moment(NamedTuple):
-    """The guest before one instruction."""
-
-    position: Position
-    pc: int
-    sp: int
-    link: int
-    thumb: bool
-    context: Any             # thread, or what exceptions are active: handlers and other threads are passed over
-
-
-class Tape:
-    """The instructions before a place."""
-
-    def __init__(self, motion: Stepping) -> None:
-        self.motion, self.debugger, self.system = motion, motion.debugger, motion.system
-        self.moments: list[Moment] = []
-        self._keys: list[Position] = []
-        self._length = LENGTH
-
-    def now(self) -> Moment:
-        """Return the moment where the guest is."""
-        motion, arch = self.motion, self.motion.source.architecture
-        return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion._register(arch.link),  # noqa: SLF001  its other half
-                      motion._thumb(), motion.context())  # noqa: SLF001
-
-    def before(self, position: Position) -> Moment | None:
-        """Return the moment of the instruction executed before a place; None at the start of the history."""
-        number = bisect_left(self._keys, position) - 1
-        if number < 0 or (self._keys[-1] < position and not self._joined(position)):
-            self._record(position)
-            number = bisect_left(self._keys, position) - 1
-        return self.moments[number] if number >= 0 else None
-
-    def _joined(self, position: Position) -> bool:
-        return self._keys[-1].insns + 1 == position.insns
-
-    def _record(self, goal: Position) -> None:
-        """Repeat what comes before a place, instruction by instruction."""
-        history, system, debugger = self.debugger.history, self.system, self.debugger
-        history.leave_present()
-        start = max(goal.insns - self._length, history.first.insns)
-        self._length = min(2 * self._length, LONGEST)
-        self.moments, self._keys = [], []
-        number = history.find_insns(start)
-        if number < 0:
-            return
-        history.place(number)
-        debugger._quietly(start)  # noqa: SLF001
-        debugger.engine.quiet(on=True)
-        try:
-            while debugger.position < goal:
-                system.settle()
-                if not debugger.position < goal:
-                    break
-                here = self.now()
-                self.moments.append(here)
-                self._keys.append(here.position)
-                while system.run(insns=here.position.insns + 1).kind is None:
-                    pass
-                if debugger.position == here.position:
-                    break
-        finally:
-            debugger.engine.quiet(on=False)
-        if self.moments and self.moments[-1].position.insns + 1 < goal.insns:        # it went another way: nothing to rely on
-            raise UsageError("the past could not be repeated exactly")
 
 
 class EndedError(Exception):
@@ -141,6 +73,7 @@ class Backwards:
         here, origin = self.tape.now(), self.debugger.position
         hidden = self.source.hidden
         chain = self.code.chain(here.pc)[:-hidden or None]
+        walked = 0                                         # instructions of one line
         if (stop := self._out_of_call(here, hidden, into=into)) is not None:
             return stop
         while True:
@@ -171,7 +104,9 @@ class Backwards:
                     return self._stop(before)                            # the caller has no lines to go back to
                 if entered is not None:
                     chain = self.code.chain(before.pc)
-                here = before
+                walked = walked + 1 if before.pc in self._line_around(here) else 0
+                here = before if walked < PATIENCE else self._to_first(before)
+                walked %= PATIENCE
             elif stepped:
                 here, chain = before, self.code.chain(before.pc)
             else:
@@ -179,6 +114,32 @@ class Backwards:
                 if not isinstance(found, Moment):
                     return found
                 here = found
+
+    def _line_around(self, here: Moment) -> range:
+        return range(*self.code.group(here.pc))
+
+    def _to_first(self, here: Moment) -> Moment:
+        """Go to the first instruction that was executed of a line in a loop: by points at all others of the function."""
+        module, debugger, within = self.code.module(here.pc), self.debugger, self._line_around(here)
+        function = module.source_function(here.pc) if module is not None else None
+        if module is None or function is None or sum(end - start for start, end in function.ranges) > MOST_AROUND:
+            return here
+        code = [a + module.bias for start, end in function.ranges for a in range(start, end, debugger._unit)]  # noqa: SLF001
+        stack = Binary("equal", Register(self.source.architecture.sp), Const(here.sp))
+        self._seek(here)
+        around = Breakpoint(owner="step", addresses=tuple(a for a in code if a not in within), condition=stack)
+        debugger.points.add(around)
+        debugger.apply()
+        try:
+            stop = debugger.cont(back=True)
+        finally:
+            debugger.delete(around)
+        if stop.points != (around,):
+            raise EndedError(stop)
+        found = self.motion.run_to(within[::debugger._unit], condition=stack)  # noqa: SLF001
+        if found is not None:
+            raise EndedError(found)
+        return self.tape.now()
 
     def _out_of_call(self, here: Moment, hidden: int, *, into: bool) -> Stop | None:
         """Go in front of an inlined call that starts here, without moving, where a step forwards would have stopped."""
@@ -443,4 +404,4 @@ def _is_return(mnemonic: str, operands: str) -> bool:
     return operands.replace(" ", "") in ("lr", "pc,lr")
 
 
-__all__ = ["Backwards", "Tape"]
+__all__ = ["Backwards"]

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xemu.debug.lines import Call
     from xemu.debug.symbols import Module
 
+JUMPS = ("longjmp", "_longjmp", "siglongjmp", "__longjmp_chk", "__restore_core_regs", "restore_core_regs")
 VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
 
 
@@ -44,6 +45,7 @@ class Code:
         self.source = debugger.source
         self._rows: dict[tuple[int, int], Row | None] = {}
         self._routines: dict[tuple[int, int], Routine | None] = {}
+        self._jumps: dict[int, list[int]] = {}
         self._starting: dict[tuple[int, int], list[Call]] = {}
         self._chains: dict[tuple[int, int], tuple[int, ...]] = {}
 
@@ -98,6 +100,16 @@ class Code:
                 found.append(call)
             self._starting[key] = found
         return self._starting[key]
+
+    def jumps(self) -> tuple[int, ...]:
+        """Return the functions through which calls are left without returning: `longjmp`, the unwinder of C++."""
+        found: dict[int, None] = {}
+        for module in self.source.latest:
+            if id(module) not in self._jumps:
+                symbols = [symbol for name in JUMPS if (symbol := module.find(name)) is not None]
+                self._jumps[id(module)] = [s.address for s in symbols if s.kind == "function" and module.stub_start(s.address) is None]
+            found |= dict.fromkeys(self._jumps[id(module)])
+        return tuple(found)
 
     def body(self, routine: Routine) -> int:
         """Return the first address behind a function's prologue."""
