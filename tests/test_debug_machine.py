@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -218,7 +219,7 @@ def test_the_branch_trace_has_the_blocks_that_ran(kernel: Debugger) -> None:
     assert state(kernel) == now
     assert len(blocks) == 20
     assert blocks[0] == (kernel.pc, kernel.pc)
-    for later, earlier in zip(blocks, blocks[1:], strict=False):
+    for later, earlier in pairwise(blocks):
         kernel.step(back=True)
         assert kernel.pc == earlier[1]
         while kernel.pc != earlier[0]:
