@@ -225,3 +225,50 @@ def test_the_branch_trace_has_the_blocks_that_ran(kernel: Debugger) -> None:
         while kernel.pc != earlier[0]:
             kernel.step(back=True)
         assert later[0] != earlier[1]
+
+
+def test_another_future_and_back(kernel: Debugger) -> None:
+    first = kernel.cont()
+    there = state(kernel)
+    kernel.seek(first.position.insns // 2)
+    middle = state(kernel)
+    at = kernel.resolve("counter")
+    assert kernel.write_memory(at, b"\x55\x55\0\0")
+    second = kernel.cont()
+    assert state(kernel) != there
+    other = state(kernel)
+    assert [(b.fork.position, b.end) for b in kernel.branches] == [(middle[1], first.position)]
+    kernel.switch(kernel.branches[0].number)
+    assert state(kernel) == middle
+    kernel.seek("end")
+    assert state(kernel) == there
+    assert kernel.cont() == first                         # it had ended
+    kernel.step(30, back=True)
+    kernel.switch(kernel.branches[0].number)
+    kernel.seek("end")
+    assert state(kernel) == other
+    assert kernel.position == second.position
+    with pytest.raises(DebuggerError, match="no branch 9"):
+        kernel.switch(9)
+
+
+def test_a_call_in_the_past_leaves_it_as_it_was(kernel: Debugger) -> None:
+    kernel.cont()
+    end = state(kernel)
+    kernel.break_at("produce_thread")
+    kernel.cont(back=True)
+    before = state(kernel)
+    names = [*(f"r{i}" for i in range(13)), "sp", "lr", "pc", "xpsr"]
+    saved = {name: kernel.read_register(name) for name in names}
+    back = kernel.pc                                       # what GDB does for `call board_ticks()`
+    kernel.write_register("lr", back | 1)
+    kernel.write_register("pc", kernel.resolve("board_ticks") & ~1)
+    stop = kernel.cont()
+    assert stop.pc == back
+    for name in names:
+        kernel.write_register(name, saved[name] or 0)
+    assert not kernel.system.live
+    assert state(kernel) == before
+    kernel.delete(next(iter(kernel.points)))
+    assert kernel.cont().kind is StopKind.EXITED             # as it did then
+    assert state(kernel) == end

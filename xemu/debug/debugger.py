@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from xemu.debug.history import LIMIT, History, HistoryError
+from xemu.debug.history import LIMIT, Branch, History, HistoryError
 from xemu.debug.points import ACCESSES, CATCHES, Breakpoint, Catchpoint, Point, Points, Watchpoint
 from xemu.debug.source import SourceLevel
 from xemu.debug.stops import Position, Stop, StopKind, WatchHit
@@ -51,6 +51,7 @@ class Debugger(SourceLevel):
         self._engine_watches: list[Any] = []
         self._outside: dict[int, bytes] = {}     # watch -> what its memory held before something that is no instruction touched it
         self._old = b""
+        self._left: tuple[Branch, bytes, int] | None = None          # the last branch, the registers and the instruction where it began
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
         self._stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
@@ -669,7 +670,9 @@ class Debugger(SourceLevel):
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
         """Change a register. In the past another future begins."""
         self._branch()
-        return self.system.write_register(name, value, thread)
+        done = self.system.write_register(name, value, thread)
+        self._return_from_branch()
+        return done
 
     def read_memory(self, address: int, length: int) -> bytes:
         """Return memory as far as it can be read, without effect on devices."""
@@ -684,8 +687,34 @@ class Debugger(SourceLevel):
 
     def _branch(self) -> None:
         if not self.system.live:
-            self.history.cut()
+            registers, place = self.engine.state.save(), self.position
+            branch = self.history.cut(self.ended)
+            self._left = (branch, registers, place.insns) if branch is not None else None
             self.ended = None
+
+    def _return_from_branch(self) -> None:
+        """If all registers are again what they were where a branch began (GDB has called a function there), go back to before."""
+        if self._left is None or not self.system.live:
+            return
+        branch, registers, insns = self._left
+        if self.position.insns > insns and branch in self.history.branches and self.engine.state.save() == registers:
+            self.switch(branch.number)
+
+    @property
+    def branches(self) -> list[Branch]:
+        """Other futures that began where something was changed in the past."""
+        return self.history.branches
+
+    def switch(self, number: int) -> Stop:
+        """Put another future in the place of the present one; the guest stands where they part."""
+        branch = next((b for b in self.branches if b.number == number), None)
+        if branch is None:
+            known = ", ".join(str(b.number) for b in self.branches) or "none"
+            raise DebuggerError(f"no branch {number}; there are {known}")
+        self._left = None
+        self.history.switch(branch, self.ended)
+        self.ended = branch.ended
+        return self._stop(StopKind.REACHED, f"where branch {number} begins")
 
 
 def _catch_of(kind: StopKind) -> str:

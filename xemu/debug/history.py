@@ -34,7 +34,7 @@ class HistoryError(XemuError):
     """The past cannot be reached."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Snapshot:
     """A place in time: all state but memory, and the pages that change between here and the next snapshot."""
 
@@ -42,6 +42,29 @@ class Snapshot:
     state: Any
     taken: float                     # when, in seconds of recording
     pages: Pages = field(default_factory=dict)
+    forks: int = 0                   # other futures that begin here
+
+
+@dataclass(eq=False)
+class Branch:
+    """Another future: what came after `fork` before something was changed there."""
+
+    number: int
+    fork: Snapshot
+    pages: Pages                     # that change between the fork and the first snapshot of `tail`
+    tail: list[Snapshot]
+    future: Any                      # what the system keeps of it
+    ended: Any                       # how the guest ended in it, if it did
+
+    @property
+    def end(self) -> Position:
+        """Where it ends."""
+        return self.tail[-1].position
+
+    @property
+    def size(self) -> int:
+        """Bytes of its pages."""
+        return PAGE * (len(self.pages) + sum(len(s.pages) for s in self.tail))
 
 
 class History:
@@ -50,6 +73,8 @@ class History:
     def __init__(self, system: System, limit: int = LIMIT) -> None:
         self.system, self.engine, self.limit = system, system.engine, limit
         self.snapshots: list[Snapshot] = []
+        self.branches: list[Branch] = []
+        self._numbers = 0
         self.base = 0                        # memory is that of this snapshot, plus what the engine has kept since
         self.size = 0                        # bytes of all pages
         self.recorded = 0.0                  # seconds of running that were recorded
@@ -114,13 +139,14 @@ class History:
         i = 1
         while i < len(self.snapshots) - 1:
             age = self.recorded - self.snapshots[i].taken
-            if self.snapshots[i + 1].taken - self.snapshots[i - 1].taken < age / keep:
+            if not self.snapshots[i].forks and self.snapshots[i + 1].taken - self.snapshots[i - 1].taken < age / keep:
                 self._merge(i)
             else:
                 i += 1
         while self.size > self.limit and len(self.snapshots) > 2:
             self.size -= PAGE * len(self.snapshots[0].pages)
-            del self.snapshots[0]
+            gone = self.snapshots.pop(0)
+            self.branches = [b for b in self.branches if b.fork is not gone]
             self.base -= 1
 
     def _merge(self, i: int) -> None:
@@ -287,20 +313,44 @@ class History:
             return f"memory at {self.system.where((page << PAGE_SHIFT) + at)}"
         return ""
 
-    def cut(self) -> None:
-        """Forget the future of a place in the past and be live here."""
+    def cut(self, ended: Any) -> Branch | None:
+        """Be live at a place in the past: another future begins. Returns the one that was, which `switch` brings back."""
         if self.system.live:
-            return
-        self.system.resume(cut=True)                 # which says so where that is not possible
+            return None
+        future = self.system.resume(cut=True)        # says so where that is not possible
         self.insert()
-        for snapshot in self.snapshots[self.base + 1:]:
-            self.size -= PAGE * len(snapshot.pages)
-        del self.snapshots[self.base + 1:]
-        self.size -= PAGE * len(self.snapshots[self.base].pages)
-        self.snapshots[self.base].pages = {}
+        branch = self._take_tail(future, ended)
+        self.branches.append(branch)
+        while self.size + sum(b.size for b in self.branches) > self.limit and len(self.branches) > 1:
+            self.branches.pop(0).fork.forks -= 1
         self.recorded = self.snapshots[self.base].taken
         self._due = 0.0
         self._looked = monotonic()
+        return branch
+
+    def _take_tail(self, future: Any, ended: Any) -> Branch:
+        """Take what comes after the base snapshot off the line."""
+        fork = self.snapshots[self.base]
+        self._numbers += 1
+        branch = Branch(self._numbers, fork, fork.pages, self.snapshots[self.base + 1:], future, ended)
+        del self.snapshots[self.base + 1:]
+        fork.pages = {}
+        fork.forks += 1
+        self.size -= branch.size
+        return branch
+
+    def switch(self, branch: Branch, ended: Any) -> Branch:
+        """Put another future in the place of the present one, which becomes a branch; the system stands where they part."""
+        if branch.fork not in self.snapshots:
+            raise HistoryError(f"branch {branch.number} leaves another future than this one: switch to that first")
+        self.leave_present()
+        self.place(self.snapshots.index(branch.fork))
+        other = self._take_tail(self.system.swap_future(branch.future), ended)
+        self.branches[self.branches.index(branch)] = other
+        branch.fork.pages, branch.fork.forks = branch.pages, branch.fork.forks - 1
+        self.snapshots += branch.tail
+        self.size += branch.size
+        return other
 
     def resume(self) -> None:
         """Go to the end of the recording and be live again, unless it was made elsewhere."""

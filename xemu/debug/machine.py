@@ -164,12 +164,15 @@ class MachineSystem(System):
     def rewind(self) -> None:
         self.live = False
 
-    def resume(self, *, cut: bool = False) -> None:
-        if cut:
-            self.machine.door.cut()
+    def resume(self, *, cut: bool = False) -> Any:
+        future = self.swap_future([]) if cut else None
         self.live, self.machine.door.at = True, None
         if self.hub is not None:
             self.hub.resumed()
+        return future
+
+    def swap_future(self, future: Any) -> Any:
+        return self.machine.door.swap(future)
 
     def difference(self, state: Any) -> str:
         now, then = self.machine.save(memory=False), state["machine"]

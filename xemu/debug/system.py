@@ -134,8 +134,12 @@ class System(ABC):
         """From now on repeat what has been recorded; a state is loaded next."""
 
     @abstractmethod
-    def resume(self, *, cut: bool = False) -> None:
-        """Go on live from here; `cut`: what was recorded after this place is another future."""
+    def resume(self, *, cut: bool = False) -> Any:
+        """Go on live from here; `cut`: what was recorded after this place is another future, which is returned."""
+
+    def swap_future(self, future: Any) -> Any:
+        """Put another future of this place in the past in the place of the present one, which is returned."""
+        raise XemuError(f"{self.name} has one future only: {type(future).__name__}")
 
     @property
     def pc(self) -> int:

@@ -205,6 +205,23 @@ async def checkpoints(console: Console) -> None:
     await console.table("checkpoints")
 
 
+@command("branches", "list other futures, which began where something was changed in the past")
+async def branches(console: Console) -> None:
+    """List them."""
+    found = await console.ask(lambda debugger: [(b.number, b.fork.position, b.end) for b in debugger.branches])
+    await console.say("\n".join(f"{number}: from {start} to {end}" for number, start, end in found) or "no branches")
+
+
+@command("branch NUMBER", "put another future in the place of the present one", writes=True)
+async def branch(console: Console, number: str) -> None:
+    """Switch."""
+    if not number.isdecimal():
+        raise RspError(f"{number} is no branch's number")
+    stop = await console.client.move(lambda debugger: debugger.switch(int(number)))
+    console.client.last_stop = None
+    await console.say(f"{stop.position}, pc {stop.pc:#x}\n{FLUSH}")
+
+
 @command("reset", "reset the machine; it stops at its first instruction", writes=True)
 async def reset(console: Console) -> None:
     """Reset."""

@@ -89,10 +89,12 @@ class Door:
             self.at += 1
             machine.moved += 1
 
-    def cut(self) -> None:
-        """Forget the entries that are still to come: another future begins here."""
-        if self.at is not None:
-            del self.entries[self.at:]
+    def swap(self, future: list[Entry]) -> list[Entry]:
+        """Put other entries in the place of those that are still to come, which are returned."""
+        if self.at is None:
+            return []
+        coming, self.entries[self.at:] = self.entries[self.at:], future
+        return coming
 
 
 def _serial(machine: Machine, name: str, value: Any) -> None:
