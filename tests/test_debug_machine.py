@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +208,20 @@ def test_samples_repeat_exactly(image: Path) -> None:
 def test_what_cannot_be_caught(kernel: Debugger, kind: str, detail: str | None, words: str) -> None:
     with pytest.raises(XemuError, match=words):
         kernel.catch(kind, detail)
+
+
+def test_the_branch_trace_has_the_blocks_that_ran(kernel: Debugger) -> None:
+    kernel.break_at("produce_thread")
+    kernel.cont()
+    here, now = kernel.position, state(kernel)
+    blocks = kernel.branch_trace(20)
+    assert kernel.position == here
+    assert state(kernel) == now
+    assert len(blocks) == 20
+    assert blocks[0] == (kernel.pc, kernel.pc)
+    for later, earlier in pairwise(blocks):
+        kernel.step(back=True)
+        assert kernel.pc == earlier[1]
+        while kernel.pc != earlier[0]:
+            kernel.step(back=True)
+        assert later[0] != earlier[1]

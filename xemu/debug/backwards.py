@@ -325,7 +325,7 @@ class Backwards:
         self._seek(moment)
         if before is not None and before.position.insns + 1 < moment.position.insns:
             self._seek(before)
-            self.debugger._quietly(before.position.insns + 1)  # noqa: SLF001
+            self.debugger.history.repeat(before.position.insns + 1)
             if (self.debugger.pc, self.motion.sp) != (moment.pc, moment.sp):
                 self._seek(moment)
         return self.motion._arrived() or self.motion.before_inlined(hidden)  # noqa: SLF001

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
+BLOCK = 5                # instructions in a block, about
 PIECE = 200_000          # instructions that a search backwards looks through first; doubles while nothing is found
 TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -50,6 +51,7 @@ class Debugger(SourceLevel):
         self._engine_watches: list[Any] = []
         self._outside: dict[int, bytes] = {}     # watch -> what its memory held before something that is no instruction touched it
         self._old = b""
+        self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
         self._stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
@@ -127,6 +129,8 @@ class Debugger(SourceLevel):
 
     def _pass_point(self) -> None:
         """Have the point where the guest stands not stop it at once. One whose native condition does not hold will not anyway."""
+        if self._about_to_access == self.position:
+            self.engine.pass_watches()
         points = self.points.breakpoints(self.pc)
         if len(points) != 1 or self._native(points[0], self.pc) is None or self._holds(points[0]):
             self.engine.pass_point()
@@ -168,6 +172,7 @@ class Debugger(SourceLevel):
         """Whether a signal stops the guest before it is delivered."""
         return number not in self.pass_signals
 
+    tells = frozenset({"exec", "fork", "vfork"})     # events that it can stop at
     #: Linux signals that are delivered without a stop: those that programs use to tell themselves something, as in GDB
     pass_signals: frozenset[int] = frozenset({14, 17, 23, 26, 27, 28, 29, *range(32, 65)})
 
@@ -217,6 +222,7 @@ class Debugger(SourceLevel):
             if hits is None:
                 self.engine.pass_watches()
                 return None
+            self._about_to_access = before
             return self._stop(StopKind.WATCHPOINT, f"{touched}: about to be {'written' if access == 'w' else 'read'}", points=hits,
                               watch=WatchHit(touched, touched.address, access, old, old))
         self.engine.pass_watches()
@@ -352,32 +358,16 @@ class Debugger(SourceLevel):
         if number < 0:
             return self._to_begin()
         history.place(number)
-        self._quietly(wanted)
+        history.repeat(wanted)
         self.system.settle()
         before = self.position
         if before >= here:                           # nothing was executed since the start of the history
             return self._to_begin()
-        self.engine.quiet(on=True)
-        try:
-            self.system.run(insns=here.insns)
-        finally:
-            self.engine.quiet(on=False)
+        history.repeat(here.insns)
         if self.position < here and self.pc != pc:   # an exception or signal came between: that is the step back
             return self._stop(StopKind.STEP)
         history.seek(before)
         return self._stop(StopKind.STEP)
-
-    def _quietly(self, insns: int) -> None:
-        """Repeat up to an instruction count."""
-        history, here = self.history, self.position.insns
-        self.engine.quiet(on=True)
-        try:
-            if insns - here > 20_000:
-                history._repeat(insns - 2_000)  # noqa: SLF001
-                history.insert()
-            history._repeat(insns)  # noqa: SLF001
-        finally:
-            self.engine.quiet(on=False)
 
     def _to_begin(self) -> Stop:
         self.history.leave_present()
@@ -402,11 +392,7 @@ class Debugger(SourceLevel):
             while goal.insns - history.snapshots[number].position.insns > 2 * piece:
                 history.place(number)
                 before = self.position
-                self.engine.quiet(on=True)
-                try:
-                    history._repeat(goal.insns - piece)  # noqa: SLF001
-                finally:
-                    self.engine.quiet(on=False)
+                history.repeat(goal.insns - piece)
                 if not before < self.position < goal:
                     break
                 history.insert()
@@ -433,7 +419,14 @@ class Debugger(SourceLevel):
             piece *= 2
 
     def _last_stop_before(self, goal: Position) -> Stop | None:
-        """Run from here to `goal`; return the last stop on the way, as it is met going backwards."""
+        """Run from here to `goal`; return the last stop on the way, as it is met going backwards: before its access."""
+        keep, self.before_access = self.before_access, False
+        try:
+            return self._search(goal)
+        finally:
+            self.before_access = keep
+
+    def _search(self, goal: Position) -> Stop | None:
         found: Stop | None = None
         while True:
             event = self.system.run(insns=goal.insns + 1, beat=goal.beat)
@@ -514,6 +507,34 @@ class Debugger(SourceLevel):
         name = name or next(str(i) for i in range(1, 1 << 30) if str(i) not in self.checkpoints)
         self.checkpoints[name] = self.position
         return name
+
+    def branch_trace(self, count: int) -> list[tuple[int, int]]:
+        """Return the last blocks that ran, newest first: addresses of their first and last instructions. Found by repeating."""
+        self.need_history()
+        here, history, lengths = self.position, self.history, {}
+        start = max(history.first.insns, here.insns - BLOCK * count)
+        if start >= here.insns:
+            return [(self.pc, self.pc)]
+        history.leave_present()
+        history.place(history.find_insns(start))
+        history.repeat(start)
+        blocks, begin = [], self.pc
+        self.engine.quiet(on=True)
+        try:
+            while self.position.insns < here.insns:
+                pc, context = self.pc, self.engine.state.context
+                if pc not in lengths:
+                    decoded = self.engine.library.decode(pc, context)
+                    lengths[pc] = decoded.variant.row.length if decoded is not None else 0
+                if self.system.run(insns=self.position.insns + 1).kind is not StopKind.REACHED:
+                    break
+                if self.pc != pc + lengths[pc]:
+                    blocks.append((begin, pc))
+                    begin = self.pc
+        finally:
+            self.engine.quiet(on=False)
+        self.seek(here)
+        return [(begin, self.pc), *blocks[::-1]][:count]
 
     # -- points ----------------------------------------------------------------------------------------------------------
     def break_at(self, where: int | str, *, condition: Expression | str | None = None, ignore: int = 0, once: bool = False,

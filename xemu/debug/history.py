@@ -208,27 +208,30 @@ class History:
 
     def _run_to(self, goal: Position) -> None:
         """Repeat up to a place; a long way leaves a snapshot shortly before."""
-        if goal == self.system.position:
-            return
+        if goal.insns - self.system.position.insns > NEAR:
+            self.repeat(goal.insns - 1)
         self.engine.quiet(on=True)
         try:
-            distance = goal.insns - self.system.position.insns
-            if distance > NEAR:
-                self._repeat(insns=goal.insns - NEAR // 10)
-                if self.system.position.insns < goal.insns and self.system.position < goal:
-                    self.insert()
-            trouble = self.system.reach(goal)
+            trouble = self.system.reach(goal) if goal != self.system.position else ""
         finally:
             self.engine.quiet(on=False)
         if trouble:
             raise HistoryError(trouble)
 
-    def _repeat(self, insns: int) -> None:
-        """Repeat up to an instruction count."""
-        while True:
-            event = self.system.run(insns=insns)
-            if event.kind is not None:
-                return
+    def repeat(self, insns: int) -> None:
+        """Repeat up to an instruction count; a long way leaves a snapshot shortly before."""
+        self.engine.quiet(on=True)
+        try:
+            if insns - self.system.position.insns > NEAR:
+                self._to_count(insns - NEAR // 10)
+                self.insert()
+            self._to_count(insns)
+        finally:
+            self.engine.quiet(on=False)
+
+    def _to_count(self, insns: int) -> None:
+        while self.system.run(insns=insns).kind is None:
+            pass
 
     def insert(self) -> None:
         """Make a snapshot of a place in the past, where the system is."""

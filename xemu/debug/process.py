@@ -66,6 +66,7 @@ class Recorder:
         space.wrote = lambda address, length: self.wrote.append((address, length))
         space.changing = self._changing
         self.process.forked.append(self.detach)
+        self.process.executed.append(self.system.note_exec)
         self.threads = self._threads()
         self.exit = self.engine.state.save()
 
@@ -183,6 +184,11 @@ class Recorder:
             if made is not None:
                 name = self.system.call_name(made)
                 self.leave(Event(StopKind.SYSCALL_RETURN, made, name, f"returned from {name}"))
+        if self.process.new_child is not None:
+            kind, child = self.process.new_child
+            self.process.new_child = None
+            if self.system.catches(kind, child, ""):
+                self.leave(Event(StopKind(kind), child, kind, f"{kind}: the child is {child}"))
         if self.system.exec_seen:
             self.system.exec_seen = False
             if self.system.catches("exec", 0, ""):
@@ -325,6 +331,10 @@ class ProcessSystem(PastProcess):
         self.recorder.touch_open()
 
     # -- state -----------------------------------------------------------------------------------------------------------
+    def note_exec(self) -> None:
+        """The process has become another program."""
+        self.exec_seen = True
+
     def call_number(self) -> int:
         """Return the number of the system call the running thread makes."""
         return int(self.engine.state.read(self.process.abi.number_register))

@@ -50,7 +50,7 @@ class RegisterMotions:
         while goal.insns > history.first.insns:
             start = max(goal.insns - piece, history.first.insns)
             history.place(history.find_insns(start))
-            debugger._quietly(start)  # noqa: SLF001
+            history.repeat(start)
             begin = debugger.position
             found = self._last_change(goal) if begin < goal else None
             if found is not None:

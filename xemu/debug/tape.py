@@ -63,7 +63,7 @@ class Tape:
         if number < 0:
             return
         history.place(number)
-        debugger._quietly(start)  # noqa: SLF001
+        debugger.history.repeat(start)
         debugger.engine.quiet(on=True)
         try:
             while debugger.position < goal:

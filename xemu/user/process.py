@@ -78,6 +78,8 @@ class Process:
         self.exe = b""  # as the guest sees it
         self.exe_host = b""
         self.forked: list[Callable[[], None]] = []  # called in a child that the guest has forked
+        self.executed: list[Callable[[], None]] = []  # called when it has become another program
+        self.new_child: tuple[str, int] | None = None  # "fork" or "vfork" and the number of the last child, for who looks on
         self.leaving: list[Callable[[], None]] = []  # called before a program of the host takes this process's place
         self.is_child = False  # forked by the guest: dies by its signals
         self.vfork: Any = None
@@ -159,6 +161,8 @@ class Process:
         if self.vfork is not None:
             self.vfork.release()
             self.vfork = None
+        for executed in self.executed:
+            executed()
         try:
             self._start(program, argv, envp, path)
         except Exception:  # noqa: BLE001 - past the point of no return the kernel kills
