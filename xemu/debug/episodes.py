@@ -6,6 +6,7 @@ the past, native code runs to the same instruction and the episode's effects are
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import ExitKind
@@ -68,6 +69,17 @@ class PastProcess(System):
     def episodes(self) -> Sequence[Episode]:
         """All that is known to have happened."""
         raise NotImplementedError
+
+    def last_turn(self, thread: int, before: Position) -> int | None:
+        """Return up to which instruction, before a place, a thread ran that does not run there; None where it never did."""
+        episodes = self.episodes
+        at = bisect_left(episodes, before.insns, key=lambda episode: episode.insns)
+        while at > 0 and (at >= len(episodes) or episodes[at].thread == thread):
+            at -= 1
+        for number in range(at, 0, -1):
+            if episodes[number].thread != thread and episodes[number - 1].thread == thread:
+                return episodes[number].insns
+        return None
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property

@@ -8,7 +8,6 @@ instruction and the effects are put there again. No system call is made twice, a
 from __future__ import annotations
 
 import os
-from bisect import bisect_left
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -332,17 +331,6 @@ class ProcessSystem(PastProcess):
         self.recorder.touch_open()
 
     # -- state -----------------------------------------------------------------------------------------------------------
-    def last_turn(self, thread: int, before: Position) -> int | None:
-        """Return up to which instruction, before a place, a thread ran that does not run there; None where it never did."""
-        episodes = self.recorder.episodes
-        at = bisect_left(episodes, (before.insns,))
-        while at > 0 and (at >= len(episodes) or episodes[at].thread == thread):
-            at -= 1
-        for number in range(at, 0, -1):
-            if episodes[number].thread != thread and episodes[number - 1].thread == thread:
-                return episodes[number].insns
-        return None
-
     def note_exec(self) -> None:
         """The process has become another program."""
         self.exec_seen = True
