@@ -192,10 +192,7 @@ def test_what_has_no_name_cannot_be_recorded(tmp_path: Path) -> None:
 
 def test_a_board_of_ones_own_must_be_named(tmp_path: Path) -> None:
     badge, path = ROOT / "samples" / "boards" / "badge.py", tmp_path / "badge.rec"
-    image = next((ROOT / "samples" / "firmware").glob("boards/*.elf"), None) or FIRMWARE / "microbit" / "timer.elf"
-    done = xemu("boot", "-M", badge, "--record", path, "--vtime", "5ms", image, code=None)
-    if not path.exists():
-        pytest.skip(done.stderr.decode())
+    xemu("boot", "-M", badge, "--record", path, "--vtime", "5ms", FIRMWARE / "mps2-an385" / "console.elf")
     assert b"name that file with --machine" in xemu("replay", path, code=126).stderr
     assert b"the same" in xemu("replay", "-M", badge, path).stdout
 
@@ -429,3 +426,29 @@ def test_hostile_files_are_refused_or_repeat_something_else(kind: str, request: 
         path.write_bytes(packed(mutated))
         seen.add(opened(path)[:60])
     assert len(seen) > 3
+
+
+def test_a_file_that_cannot_be_begun_is_one_line(tmp_path: Path) -> None:
+    limit = f"ulimit -f 2; {sys.executable} -m xemu run --record {tmp_path / 'x'} {PROGRAMS / 'primes-thumb'}"
+    done = subprocess.run(["bash", "-c", f"trap '' XFSZ; {limit}"], env=ENVIRONMENT, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 126
+    assert b"cannot be written: File too large" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_up_during_the_run_leaves_the_run_alone(tmp_path: Path) -> None:
+    d = open_machine(KERNEL, "mps2-an385", jit=False)
+    tape = Tape(str(tmp_path / "x"), d.system)
+    tape.start()
+    tape.follow()
+    assert tape.out is not None
+    tape.out.file.close()
+    tape.out.file = Path("/dev/full").open("wb", buffering=0)
+    tape._due = 0.0
+    d.run_to(insns=1000)
+    tape.tick()
+    d.run_to(insns=2000)
+    tape.end(StopKind.REACHED)
+    assert "cannot be written: No space left on device" in tape.trouble
+    assert not list(tmp_path.iterdir())
+    close(d)

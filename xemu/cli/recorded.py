@@ -57,6 +57,8 @@ def run_process(process: Process, values: dict[str, Any], finished: Callable[[],
         tape.abandon()
         raise
     process.engine.close()
+    if tape.trouble:
+        say(tape.trouble)
     finished()
     return 128 + event.number if event.kind is StopKind.KILLED else event.code
 
@@ -160,6 +162,8 @@ def _ended(tape: Tape, run: Run, stop: Stop | None) -> None:
     text = "" if stop is None else stop.text or f"{stop.reason} {stop.code}".removesuffix(" 0")
     tape.end(kind, text, code=stop.code if stop else 0, symbols=bool(run.values.get("with_symbols")),
              files=[image.name for image in run.images])
+    if tape.trouble:
+        run.say(tape.trouble)
 
 
 # -- checking ----------------------------------------------------------------------------------------------------------------

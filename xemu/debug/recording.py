@@ -71,21 +71,21 @@ class Tape:
         self.out: SectionWriter | None = SectionWriter(path)
         self.first: Position
         self.spool: Spool | None = None
+        self.trouble = ""                            # why there will be no recording
         self._due = 0.0
         self._door = 0                               # entries before the start
 
     def put(self, tag: bytes, value: Any) -> None:
-        """Write a section; where that fails the recording is over, and the system runs on."""
+        """Write a section. Where that fails while the system runs, the recording is over (`trouble`), and the system runs on."""
         if self.out is None:
             return
         try:
             self.out.put(tag, value)
-        except TypeError as error:
+        except (TypeError, RecordingError) as error:
             self.abandon()
-            raise RecordingError(f"this run cannot be recorded: {error}") from None
-        except RecordingError:
-            self.out = None
-            raise
+            self.trouble = f"the run is not recorded: {error}"
+            if self.spool is None:
+                raise RecordingError(self.trouble) from None
 
     def start(self) -> None:
         """Write who it is and the state here."""
@@ -97,7 +97,7 @@ class Tape:
             saved = self._saved(self.first, state)
         except TypeError as error:
             self.abandon()
-            raise RecordingError(f"this run cannot be recorded: {error}") from None
+            raise RecordingError(f"the run is not recorded: {error}") from None
         self.put(STATE, saved)
         pages = _pages(system)
         while chunk := dict(item for _, item in zip(range(CHUNK), pages, strict=False)):
@@ -155,8 +155,9 @@ class Tape:
             known.append(described)
         last = self._saved(self.system.position, self.system.save())
         self.put(LAST, {"last": last, "kind": kind.value, "text": text, "code": code, "number": number, "files": known})
-        self.out.finish()
-        self.out = None
+        if self.out is not None:
+            self.out.finish()
+            self.out = None
 
     def _pack(self, path: str) -> bool:
         with open(path, "rb") as file:

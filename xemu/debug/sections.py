@@ -81,7 +81,11 @@ class SectionWriter:
         """Write the end and put the file in its place."""
         self.put(END, self.count)
         self.file.close()
-        os.replace(self.part, self.path)
+        try:
+            os.replace(self.part, self.path)
+        except OSError as error:
+            self.abandon()
+            raise RecordingError(f"{self.path} cannot be written: {error.strerror}") from None
 
     def abandon(self) -> None:
         """Leave nothing behind."""
