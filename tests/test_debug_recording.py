@@ -424,7 +424,7 @@ def test_hostile_files_are_refused_or_repeat_something_else(kind: str, request: 
                 data[at:at] = bytes((rng.randrange(256),))
             mutated[number] = tag, bytes(data)
         path.write_bytes(packed(mutated))
-        seen.add(opened(path)[:60])
+        seen.add(opened(path).replace(str(path), "")[:60])
     assert len(seen) > 10
 
 
@@ -443,7 +443,7 @@ def test_a_disk_that_fills_up_during_the_run_leaves_the_run_alone(tmp_path: Path
     tape.follow()
     assert tape.out is not None
     tape.out.file.close()
-    tape.out.file = Path("/dev/full").open("wb", buffering=0)
+    tape.out.file = Path("/dev/full").open("wb", buffering=0)  # noqa: SIM115  the tape closes it
     tape._due = 0.0
     d.run_to(insns=1000)
     tape.tick()
