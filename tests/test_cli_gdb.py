@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.programs import PLAIN, ROOT, SAMPLES, XEMU, run
+from xemu.debug import is_program
 from xemu.gdbstub import framing
 from xemu.gdbstub.stage import find_gdb, gdb_command
-from xemu.gdbstub.targets import is_program
 
 if TYPE_CHECKING:
     from pathlib import Path

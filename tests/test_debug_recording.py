@@ -424,7 +424,7 @@ def test_hostile_files_are_refused_or_repeat_something_else(kind: str, request: 
                 data[at:at] = bytes((rng.randrange(256),))
             mutated[number] = tag, bytes(data)
         path.write_bytes(packed(mutated))
-        seen.add(opened(path)[:60])
+        seen.add(opened(path).replace(str(path), "")[:60])
     assert len(seen) > 3
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import Option
@@ -17,30 +16,12 @@ if TYPE_CHECKING:
     from xemu.debug.names import Names
     from xemu.debug.stops import Stop
 
-PROFILES = ("-m", "-m.base", "-m.main")      # of the ARM architecture, that have boards
-
 #: what every command with a TARGET takes
 OPTIONS = (
     Option("-L --sysroot", "DIRECTORY", "root of a program's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
     Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of a program", repeat=True),
     Option("-M --machine", "NAME|FILE.py", "the board of firmware; guessed from the image if left out", environment="XEMU_MACHINE"),
 )
-
-
-def is_program(path: str) -> bool:
-    """Whether an ELF file is a Linux program: it names its loader, can lie anywhere, or fits no board."""
-    from xemu.hw.start import read_image
-    from xemu.loaders.elf import ET_DYN, PT_INTERP, ElfHeader, bytes_reader, program_headers
-
-    data = Path(path).read_bytes()
-    if data[:4] != b"\x7fELF":
-        return False
-    read = bytes_reader(data)
-    header = ElfHeader(read, path)
-    if header.fields.type == ET_DYN or any(row.type == PT_INTERP for row in program_headers(header, read, len(data))):
-        return True
-    built_for = read_image(path).attributes.get("architecture")
-    return header.machine[0] != "arm" or (bool(built_for) and not str(built_for).endswith(PROFILES))
 
 
 def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "start") -> Debugger:
@@ -61,7 +42,7 @@ def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "star
         for note in recording.notes:
             sys.stderr.write(f"xemu: {note}\n")
         return debugger
-    if machine is not None or not is_program(path):
+    if machine is not None or not debug.is_program(path):
         if arguments:
             raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
         debugger = debug.open_machine(path, machine)

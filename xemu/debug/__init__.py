@@ -50,3 +50,27 @@ def open_process(program: str | Path, *arguments: str, sysroot: str | Path | Non
     process = Process(chosen, make_engine)
     process.load(os.fsencode(program), [os.fsencode(word) for word in (program, *arguments)], environment(env or []))
     return Debugger(ProcessSystem(process))
+
+
+PROFILES = ("-m", "-m.base", "-m.main")      # of the ARM architecture, that have boards
+
+
+def is_program(path: str | Path) -> bool:
+    """Whether an ELF file is a Linux program: it names its loader, can lie anywhere, or fits no board."""
+    from pathlib import Path
+
+    from xemu.hw.start import read_image
+    from xemu.loaders.elf import ET_DYN, PT_INTERP, ElfHeader, bytes_reader, program_headers
+
+    try:
+        data = Path(path).read_bytes()
+    except OSError:
+        return False
+    if data[:4] != b"\x7fELF":
+        return False
+    read = bytes_reader(data)
+    header = ElfHeader(read, str(path))
+    if header.fields.type == ET_DYN or any(row.type == PT_INTERP for row in program_headers(header, read, len(data))):
+        return True
+    built_for = read_image(path).attributes.get("architecture")
+    return header.machine[0] != "arm" or (bool(built_for) and not str(built_for).endswith(PROFILES))
