@@ -321,14 +321,13 @@ class Debugger(SourceLevel):
         try:
             while True:
                 event = self._advance()
-                if event.kind is StopKind.BREAKPOINT and self.pc == pc and self.system.level() == level:
-                    others = [p for p in self.points.breakpoints(pc) if p is not own]
-                    del others                       # it was stepped from there: it does not stop again
-                    self.engine.pass_point()
-                    return None
-                if event.kind is StopKind.BREAKPOINT and self.points.breakpoints(self.pc) == [own]:
-                    self.engine.pass_point()
-                    continue
+                if event.kind is StopKind.BREAKPOINT and self.pc == pc:
+                    back = self.system.level() == level          # whoever has a point there: it does not stop again
+                    if back or self.points.breakpoints(pc) == [own]:
+                        self.engine.pass_point()
+                        if back:
+                            return None
+                        continue
                 stop = self._judge(event)
                 if stop is not None:
                     return stop
