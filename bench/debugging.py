@@ -66,6 +66,7 @@ class Client:
         if "QStartNoAckMode+" in features and self.ask("QStartNoAckMode") == "OK":
             self.acks = False
         self.features = features
+        self.ask("?")                              # gdbserver takes nothing else before
 
     def send(self, text: str) -> None:
         """Send a packet."""
@@ -225,7 +226,7 @@ def main() -> int:
     """Measure and write the page."""
     arm, native = _programs()
     names, host = _symbols(arm), _symbols(native)
-    rounds = {"xemu": 40_000, "qemu": 20_000, "gdbserver": 40_000}
+    rounds = {"xemu": 160_000, "qemu": 40_000, "gdbserver": 160_000}     # some seconds: what is compiled anew does not count
     program = {"xemu": arm, "qemu": arm, "gdbserver": native}
     at = {"xemu": names, "qemu": names, "gdbserver": host}
     size = {"xemu": 4, "qemu": 4, "gdbserver": 1}
