@@ -474,12 +474,7 @@ class Debugger(SourceLevel):
         if number < 0:
             raise HistoryError(f"that is before the start of the history (instruction {history.first.insns:,})")
         history.place(number)
-        self.engine.quiet(on=True)
-        try:
-            while self.system.run(insns=insns, beat=beat).kind is None:
-                pass
-        finally:
-            self.engine.quiet(on=False)
+        history.repeat(insns, beat)
         return self._stop(StopKind.REACHED)
 
     def _place(self, where: Position | int | str) -> Position | tuple[str, int]:

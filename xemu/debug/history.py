@@ -244,19 +244,19 @@ class History:
         if trouble:
             raise HistoryError(trouble)
 
-    def repeat(self, insns: int) -> None:
-        """Repeat up to an instruction count; a long way leaves a snapshot shortly before."""
+    def repeat(self, insns: int | None, beat: int | None = None) -> None:
+        """Repeat up to an instruction count or a beat; a long way to a count leaves a snapshot shortly before."""
         self.engine.quiet(on=True)
         try:
-            if insns - self.system.position.insns > NEAR:
+            if insns is not None and insns - self.system.position.insns > NEAR:
                 self._to_count(insns - NEAR // 10)
                 self.insert()
-            self._to_count(insns)
+            self._to_count(insns, beat)
         finally:
             self.engine.quiet(on=False)
 
-    def _to_count(self, insns: int) -> None:
-        while self.system.run(insns=insns).kind is None:
+    def _to_count(self, insns: int | None, beat: int | None = None) -> None:
+        while self.system.run(insns=insns, beat=beat).kind is None:
             pass
 
     def insert(self) -> None:

@@ -62,13 +62,17 @@ class Recorder:
 
     def start(self) -> None:
         """Begin to write down."""
-        space = self.process.space
-        space.wrote = lambda address, length: self.wrote.append((address, length))
-        space.changing = self._changing
+        self.attach()
         self.process.forked.append(self.detach)
         self.process.executed.append(self.system.note_exec)
         self.threads = self._threads()
         self.exit = self.engine.state.save()
+
+    def attach(self) -> None:
+        """Be told of what others than instructions write and map: while the process is live."""
+        space = self.process.space
+        space.wrote = lambda address, length: self.wrote.append((address, length))
+        space.changing = self._changing
 
     def detach(self) -> None:
         """Let a forked child run free."""
@@ -323,9 +327,8 @@ class ProcessSystem(PastProcess):
             raise HistoryError("the past of a process cannot be changed: its files and signals are those of the present; "
                                "go there first (seek end)")
         self.live = True
-        space, recorder = self.process.space, self.recorder
-        space.wrote, space.changing = lambda address, length: recorder.wrote.append((address, length)), recorder._changing  # noqa: SLF001
-        recorder.exit = self._present
+        self.recorder.attach()
+        self.recorder.exit = self._present
 
     def marked(self) -> None:
         self.recorder.touch_open()
