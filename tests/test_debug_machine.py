@@ -120,6 +120,19 @@ def test_a_step_runs_through_interrupts(kernel: Debugger) -> None:
     assert kernel.cont().kind is StopKind.IRQ
 
 
+def test_an_exception_that_led_to_a_snapshot_is_found_again(kernel: Debugger) -> None:
+    kernel.catch("irq")
+    kernel.cont()
+    entered = kernel.cont()
+    assert entered.kind is StopKind.IRQ
+    kernel.step(back=True)                       # leaves a snapshot right behind the entry
+    kernel.seek(entered.position.insns + 5_000)
+    while (found := kernel.cont(back=True)).position > entered.position:
+        assert found.kind is StopKind.IRQ
+    assert (found.kind, found.position, found.number) == (StopKind.IRQ, entered.position, entered.number)
+    assert kernel.cont(back=True).position < entered.position
+
+
 def test_checkpoints_and_times(kernel: Debugger) -> None:
     kernel.seek(5000)
     assert kernel.position.insns == 5000

@@ -253,6 +253,8 @@ for point in list(d.points.by_id.values()):
 d.watch(place, 4)
 stop = d.cont()
 answers["forwards"] = [stop.kind.value, stop.watch.new.decode(), "not by an instruction" in stop.text]
+d.step(back=True)                           # leaves a snapshot right behind the call
+d.seek("end")
 d.seek(d.position.insns + 2000)
 stop = d.cont(back=True)
 answers["backwards"] = [stop.kind.value, stop.watch.new.decode()]

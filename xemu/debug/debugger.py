@@ -381,7 +381,7 @@ class Debugger(SourceLevel):
         history.leave_present()
         if self.points.registers():
             return self.source.described(self.register_motions.backwards())
-        piece = PIECE
+        piece, inside = PIECE, False
         keep = {id(p): p.hits for p in self.points.by_id.values()}
         while True:
             number = history.find(goal)
@@ -400,7 +400,7 @@ class Debugger(SourceLevel):
             history.place(number)
             self.searching = True
             try:
-                found = self._last_stop_before(goal)
+                found = self._last_stop_before(goal, inside=inside)
             finally:
                 self.searching = False
             for point in self.points.by_id.values():
@@ -415,25 +415,31 @@ class Debugger(SourceLevel):
             if self.system.pausing:
                 self.system.pausing = False
                 return self._stop(StopKind.PAUSE)
-            goal = history.snapshots[number].position
+            goal, inside = history.snapshots[number].position, True
             piece *= 2
 
-    def _last_stop_before(self, goal: Position) -> Stop | None:
-        """Run from here to `goal`; return the last stop on the way, as it is met going backwards: before its access."""
+    def _last_stop_before(self, goal: Position, *, inside: bool = False) -> Stop | None:
+        """Run from here to `goal`; return the last stop on the way, as it is met going backwards: before its access.
+
+        `inside`: what has led to `goal` itself without an instruction counts too; what its next instruction does never counts.
+        """
         keep, self.before_access = self.before_access, False
         try:
-            return self._search(goal)
+            return self._search(goal, inside=inside)
         finally:
             self.before_access = keep
 
-    def _search(self, goal: Position) -> Stop | None:
+    def _search(self, goal: Position, *, inside: bool) -> Stop | None:
         found: Stop | None = None
         while True:
             event = self.system.run(insns=goal.insns + 1, beat=goal.beat)
+            if event.kind is StopKind.REACHED and self.position < goal:
+                event = self.system.cross(goal) or event
             if event.kind is None:
                 self.on_slice()
                 continue
-            if event.kind is StopKind.REACHED or event.kind.final or self.position >= goal:
+            led_here = inside and self.position == goal and (event.done or event.kind in (StopKind.EXCEPTION, StopKind.IRQ))
+            if event.kind is StopKind.REACHED or event.kind.final or (self.position >= goal and not led_here):
                 return found
             at = self.position
             self._change = None
@@ -447,7 +453,7 @@ class Debugger(SourceLevel):
                 stop = Stop(stop.kind, self._change[0], 0, stop.thread, stop.points, stop.watch, text=stop.text)
             elif stop.kind is StopKind.BREAKPOINT:
                 self.engine.pass_point()
-            if at < goal and stop.position < goal:
+            if led_here or (at < goal and stop.position < goal):
                 found = stop
 
     def seek(self, where: Position | int | str) -> Stop:

@@ -176,6 +176,14 @@ class PastProcess(System):
             self._apply(episodes[self.at])
         return None
 
+    def cross(self, goal: Position) -> Event | None:
+        episodes = self.episodes
+        while self.at < min(goal.transition, len(episodes)) and episodes[self.at].insns == self.engine.insns:
+            self._apply(episodes[self.at])
+            if (number := self.outside()) >= 0:
+                return Event(StopKind.WATCHPOINT, watch=number, done=True)
+        return None
+
     def arrive(self) -> list[str]:
         said: list[str] = []
         while True:

@@ -131,6 +131,17 @@ class MachineSystem(System):
             stop = Stop("diverged", 1, str(error))
         return None if stop.reason == "settled" else self._event(stop)
 
+    def cross(self, goal: Position) -> Event | None:
+        machine = self.machine
+        machine.door.limit = (goal.beat, goal.transition)
+        try:
+            stop = machine.settle(goal.transition)
+        except ReplayError as error:
+            stop = Stop("diverged", 1, str(error))
+        finally:
+            machine.door.limit = (NEVER, NEVER)
+        return None if stop.reason == "settled" else self._event(stop)
+
     def reach(self, goal: Position) -> str:
         machine = self.machine
         machine.door.limit = (goal.beat, goal.transition)

@@ -103,6 +103,10 @@ class System(ABC):
         return said
 
     @abstractmethod
+    def cross(self, goal: Position) -> Event | None:
+        """Repeat what comes before the next instruction up to a position at this beat; the first of it that stops, else None."""
+
+    @abstractmethod
     def reach(self, goal: Position) -> str:
         """Repeat up to a position that lies ahead in the recorded past; return what is wrong if that is not possible."""
 

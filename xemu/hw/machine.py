@@ -476,7 +476,7 @@ class Machine:
         try:
             while True:
                 if settle is not None and self.transitions >= settle >= 0:
-                    return Stop("settled")
+                    return self.stopping or Stop("settled")
                 if self.door.at is not None:
                     self.door.feed()
                 now = engine.insns + engine.skipped
