@@ -10,7 +10,7 @@ import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.memory import Area
-from xemu.debug.episodes import Episode
+from xemu.debug.episodes import NOTES, Episode
 from xemu.debug.stops import Position
 from xemu.errors import XemuError
 from xemu.hw.door import Entry
@@ -59,6 +59,10 @@ def _write(value: Any) -> bool:
     return isinstance(value, tuple) and len(value) == 2 and _natural(value[0]) and isinstance(value[1], bytes)
 
 
+def _notes(value: Any) -> bool:
+    return isinstance(value, tuple) and all(isinstance(p, tuple) and len(p) == 2 and p[0] in NOTES and _natural(p[1]) for p in value)
+
+
 def _natural(value: Any) -> bool:
     return isinstance(value, int) and 0 <= value < 1 << 64
 
@@ -69,7 +73,7 @@ CHECKS: dict[str, Callable[[Any], bool]] = {
     "r": _ranges, "w": _writes, "d": lambda v: v is None or _write(v), "p": lambda v: isinstance(v, Position),
     "t": lambda v: v is None or (isinstance(v, tuple) and all(map(_natural, v))),
     "a": lambda v: v is None or (isinstance(v, list) and all(isinstance(a, Area) for a in v)),
-    "i": lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(_natural, v)),
+    "e": _notes, "i": lambda v: isinstance(v, tuple) and len(v) == 2 and all(map(_natural, v)),
 }
 
 
@@ -83,7 +87,8 @@ KINDS = (
     Kind(Saved, "pv", tuple, Saved),
     Kind(Entry, "nnssv", tuple, Entry),
     Kind(Area, "nnnbsni", lambda a: (a.start, a.end, a.prot, a.shared, a.path, a.offset, a.inode), _area),
-    Kind(Episode, "nsntdwar", tuple, Episode),
+    Kind(Episode, "nsntdwar", tuple, Episode),                       # of format 1
+    Kind(Episode, "nsntdware", tuple, Episode),
 )
 _NUMBERS = {kind.type: number for number, kind in enumerate(KINDS)}
 

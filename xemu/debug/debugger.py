@@ -132,6 +132,8 @@ class Debugger(SourceLevel):
         """Have the point where the guest stands not stop it at once. One whose native condition does not hold will not anyway."""
         if self._about_to_access == self.position:
             self.engine.pass_watches()
+        if self.stop.kind in (StopKind.SYSCALL_ENTRY, StopKind.SIGNAL) and self.stop.position == self.position:
+            self.system.pass_event()
         points = self.points.breakpoints(self.pc)
         if len(points) != 1 or self._native(points[0], self.pc) is None or self._holds(points[0]):
             self.engine.pass_point()
@@ -337,6 +339,8 @@ class Debugger(SourceLevel):
     def _caught(self, kind: str, number: int, name: str) -> bool:
         """Say whether something that just happened stops the guest."""
         del name
+        if not self.points.by_id and not self._stepping:
+            return False
         if self.engine.is_quiet:                     # on the way to a place
             return False
         if self._stepping and kind == "irq":
@@ -449,6 +453,8 @@ class Debugger(SourceLevel):
                     self.system.pausing = True
                     return found
                 continue
+            if stop.kind is StopKind.SIGNAL and not stop.points and any(p.owner == "step" for p in self.points):
+                continue                             # a step goes back through handlers
             if stop.kind is StopKind.WATCHPOINT and self._change is not None:
                 stop = Stop(stop.kind, self._change[0], 0, stop.thread, stop.points, stop.watch, text=stop.text)
             elif stop.kind is StopKind.BREAKPOINT:
@@ -688,7 +694,10 @@ class Debugger(SourceLevel):
     def _branch(self) -> None:
         if not self.system.live:
             registers, place = self.engine.state.save(), self.position
+            first = not self.history.branches
             branch = self.history.cut(self.ended)
+            if first and self.system.branch_note:
+                self.log(self.system.branch_note)
             self._left = (branch, registers, place.insns) if branch is not None else None
             self.ended = None
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 24          # instructions that are repeated between two looks
 CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
+ENTERED, SIGNALLED, LEFT, EXECUTED = "call", "signal", "return", "exec"     # what it was …
+NOTES = frozenset({ENTERED, SIGNALLED, LEFT, EXECUTED, "fork", "vfork"})
 
 
 class Episode(NamedTuple):
@@ -36,6 +38,7 @@ class Episode(NamedTuple):
     writes: tuple[tuple[int, bytes], ...]
     areas: list[Area] | None                       # all mappings, if they changed
     emptied: tuple[tuple[int, int], ...] = ()      # ranges whose contents are new: `writes`, else zeros
+    notes: tuple[tuple[str, int], ...] = ()        # what it was: (ENTERED, call), (LEFT, call), (SIGNALLED, signal), ("fork", child) …
 
 
 class SavedState(StateBlock):
@@ -64,6 +67,9 @@ class PastProcess(System):
         self.at = 0                                # the episode that is repeated next
         self.shadow: dict[int, bytes] = {}         # registers of threads that do not run, in the past
         self.past_threads: tuple[int, ...] = ()
+        self.told = (-1, 0)                        # up to which note of which episode its beginning has been told
+        self.due: list[Event] = []                 # what has happened and is to be told
+        self._call_names: dict[int, str] = {}
 
     @property
     def episodes(self) -> Sequence[Episode]:
@@ -81,6 +87,57 @@ class PastProcess(System):
                 return episodes[number].insns
         return None
 
+    # -- what episodes are -----------------------------------------------------------------------------------------------
+    def call_name(self, number: int) -> str:
+        """Return the name of a system call."""
+        if not self._call_names:
+            from xemu.user.abi import get_abi
+
+            self._call_names = {n: name for name, n in get_abi(self.arch, self.name, self.name).numbers.items()}
+        return self._call_names.get(number, f"syscall_{number}")
+
+    def about_to(self, what: str, number: int) -> Event | None:
+        """Return the event of a call that is about to be made or a signal to be delivered, if somebody waits for it."""
+        if what == ENTERED and self.catches("syscall", number, ""):
+            name = self.call_name(number)
+            return Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}")
+        if what == SIGNALLED and not self.engine.is_quiet and self.signals(number):
+            from xemu.user.strace_names import SIGNALS
+
+            name = SIGNALS.get(number, f"SIG{number}")
+            return Event(StopKind.SIGNAL, number, name, f"signal {name}")
+        return None
+
+    def happened(self, notes: tuple[tuple[str, int], ...]) -> None:
+        """Note what is over as far as somebody waits for it."""
+        for what, number in notes:
+            if what == LEFT and self.catches("syscall", number, ""):
+                name = self.call_name(number)
+                self.due.append(Event(StopKind.SYSCALL_RETURN, number, name, f"returned from {name}", done=True))
+            elif what in ("fork", "vfork") and self.catches(what, number, ""):
+                self.due.append(Event(StopKind(what), number, what, f"{what}: the child is {number}", done=True))
+            elif what == EXECUTED and self.catches("exec", 0, ""):
+                self.due.append(Event(StopKind.EXEC, text=f"executes {self.program()}", done=True))
+
+    def program(self) -> str:
+        """Return the path of the program on the host, as far as it is known."""
+        libraries = self.libraries()
+        return libraries[0].path if libraries else self.name
+
+    def pass_event(self) -> None:
+        if self.at < len(self.episodes):
+            self.told = self.at, len(self.episodes[self.at].notes)
+
+    def _begins(self, episode: Episode) -> Event | None:
+        """Return what an episode begins with that somebody waits for and has not been told of."""
+        first = self.told[1] if self.told[0] == self.at else 0
+        for place, (what, number) in enumerate(episode.notes[first:], first):
+            event = self.about_to(what, number)
+            if event is not None:
+                self.told = self.at, place + 1
+                return event
+        return None
+
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
     def position(self) -> Position:
@@ -95,6 +152,8 @@ class PastProcess(System):
         engine, episodes = self.engine, self.episodes
         end = engine.insns + CHUNK
         while True:
+            if self.due:
+                return self.due.pop(0)
             episode = episodes[self.at] if self.at < len(episodes) else None
             target = end if goal is None else min(goal, end)
             if episode is not None:
@@ -107,8 +166,11 @@ class PastProcess(System):
             if engine.insns > target:
                 return self._lost(episode)
             here = episode is not None and episode.insns == engine.insns
-            if here and (goal is None or engine.insns < goal or episode.cause == CALL):        # type: ignore[union-attr]
-                self._apply(episode)                                                           # type: ignore[arg-type]
+            if episode is not None and here and (goal is None or engine.insns < goal or episode.cause == CALL):
+                if (event := self._begins(episode)) is not None:
+                    return event
+                self._apply(episode)
+                self.happened(episode.notes)
                 if (number := self.outside()) >= 0:
                     return Event(StopKind.WATCHPOINT, watch=number, done=True)
                 continue
@@ -179,10 +241,15 @@ class PastProcess(System):
     def cross(self, goal: Position) -> Event | None:
         episodes = self.episodes
         while self.at < min(goal.transition, len(episodes)) and episodes[self.at].insns == self.engine.insns:
-            self._apply(episodes[self.at])
+            if self.due:
+                return self.due.pop(0)
+            if (event := self._begins(episode := episodes[self.at])) is not None:
+                return event
+            self._apply(episode)
+            self.happened(episode.notes)
             if (number := self.outside()) >= 0:
                 return Event(StopKind.WATCHPOINT, watch=number, done=True)
-        return None
+        return self.due.pop(0) if self.due else None
 
     def arrive(self) -> list[str]:
         said: list[str] = []
@@ -225,6 +292,7 @@ class PastProcess(System):
         self.engine.state.restore(state["state"])
         self.engine.insns, self.engine.trace_hash, self.at = state["insns"], state["hash"], state["at"]
         self.running, self.past_threads, self.shadow = state["thread"], state["threads"], dict(state["shadow"])
+        self.told, self.due = (-1, 0), []
         self.engine.kicked = False
 
     def map_as(self, state: Any) -> None:

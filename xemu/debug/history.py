@@ -146,7 +146,8 @@ class History:
         while self.size > self.limit and len(self.snapshots) > 2:
             self.size -= PAGE * len(self.snapshots[0].pages)
             gone = self.snapshots.pop(0)
-            self.branches = [b for b in self.branches if b.fork is not gone]
+            for branch in [b for b in self.branches if b.fork is gone]:
+                self._drop(branch)
             self.base -= 1
 
     def _merge(self, i: int) -> None:
@@ -322,11 +323,16 @@ class History:
         branch = self._take_tail(future, ended)
         self.branches.append(branch)
         while self.size + sum(b.size for b in self.branches) > self.limit and len(self.branches) > 1:
-            self.branches.pop(0).fork.forks -= 1
+            self._drop(self.branches[0])
         self.recorded = self.snapshots[self.base].taken
         self._due = 0.0
         self._looked = monotonic()
         return branch
+
+    def _drop(self, branch: Branch) -> None:
+        self.branches.remove(branch)
+        branch.fork.forks -= 1
+        self.system.drop_future(branch.future)
 
     def _take_tail(self, future: Any, ended: Any) -> Branch:
         """Take what comes after the base snapshot off the line."""

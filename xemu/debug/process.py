@@ -2,7 +2,8 @@
 
 What happens between two runs of native code (a system call, a signal's delivery, a change of thread) is an *episode*. Its
 effects on registers and memory are written down, whatever caused them; to repeat the past, native code runs to the same
-instruction and the effects are put there again. No system call is made twice, and the process's own tables stay those of the present.
+instruction and the effects are put there again. No system call is made twice. What else the process consists of (descriptors,
+signals, threads) is kept in a journal: where something is changed in the past, it is put back, and another future begins.
 """
 
 from __future__ import annotations
@@ -10,244 +11,37 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core.engine import ExitKind
-from xemu.core.memory import PAGE_SHIFT
-from xemu.debug.episodes import CALL, OTHER, TRAP, Episode, PastProcess, SavedState
+from xemu.core.engine import PLAIN_CALL
+from xemu.debug.episodes import CALL, Episode, PastProcess, SavedState
 from xemu.debug.history import HistoryError
 from xemu.debug.linkmap import LinkMap
+from xemu.debug.recorder import SLICE, Left, Recorder
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, Library, ThreadInfo
+from xemu.user import tables
+from xemu.user.descriptors import LostError
 from xemu.user.task import ProcessExit
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xemu.core.engine import Engine, Exit
+    from xemu.debug.journal import Tail
     from xemu.user.process import Process
-    from xemu.user.task import Task
-
-SLICE = 0.01             # seconds between two looks at what front ends want
-BEFORE = (ExitKind.FAULT, ExitKind.UNDEFINED, ExitKind.BREAKPOINT)      # exits whose instruction did not happen
+    from xemu.user.tables import Tables
 
 
-class Left(Exception):  # noqa: N818  not an error: it takes the debugger out of the process's loop
-    """The loop is left for an event."""
+class Future(NamedTuple):
+    """What came after a place, up to a live end: what was written down, and how the process stood there."""
 
-    def __init__(self, event: Event) -> None:
-        super().__init__(event)
-        self.event = event
-
-
-class Recorder:
-    """Runs the engine for the process's scheduler, and writes down what happens in between."""
-
-    def __init__(self, system: ProcessSystem) -> None:
-        self.system, self.process, self.engine = system, system.process, system.engine
-        self.episodes: list[Episode] = []
-        self.exit = b""                            # the state when native code was left
-        self.cause = OTHER
-        self.threads: tuple[int, ...] = ()
-        self.wrote: list[tuple[int, int]] = []     # ranges that were handed out for writing since then
-        self.open: list[tuple[int, int]] = []      # … and that calls which wait still hold
-        self.changed: list[tuple[int, int]] = []   # ranges whose mapping changed
-        self.held: Exit | None = None              # a system call that somebody looks at before it is made
-        self.calls: dict[int, int] = {}            # thread -> number of the call it makes, where its end is waited for
-        self.shown: Any = None                     # the signal that was looked at
-        self.discard = False                       # … and is not to be delivered
-        self.goal: int | None = None
-        self.until = 0.0
-        self.detached = False
-
-    def start(self) -> None:
-        """Begin to write down."""
-        self.attach()
-        self.process.forked.append(self.detach)
-        self.process.executed.append(self.system.note_exec)
-        self.threads = self._threads()
-        self.exit = self.engine.state.save()
-
-    def attach(self) -> None:
-        """Be told of what others than instructions write and map: while the process is live."""
-        space = self.process.space
-        space.wrote = lambda address, length: self.wrote.append((address, length))
-        space.changing = self._changing
-
-    def detach(self) -> None:
-        """Let a forked child run free."""
-        self.detached = True
-        space = self.process.space
-        space.wrote = space.changing = space.keep = None
-        self.process.scheduler.observer = None
-        for address in list(self.engine.points):
-            self.engine.clear_point(address)
-        self.engine.watch([])
-        self.engine.keep_no_pages()
-
-    def _threads(self) -> tuple[int, ...]:
-        return tuple(sorted(self.process.tasks))
-
-    def _changing(self, address: int, length: int) -> None:
-        """Keep what a change of mappings destroys."""
-        space = self.process.space
-        for page in space.held(address, length):
-            self.engine.keep_page(page)
-        self.changed.append((address, length))
-
-    # -- episodes --------------------------------------------------------------------------------------------------------
-    def close(self) -> None:
-        """End the episode that is under way: write down what it changed."""
-        process, state = self.process, self.engine.state
-        now = state.save()
-        threads = self._threads()
-        parked = any(task.call is not None for task in process.scheduler.parked)
-        if now == self.exit and not self.wrote and not self.changed and not self.open and threads == self.threads:
-            return
-        writes = self._writes(parked=parked)
-        areas, emptied = None, tuple(self.changed)
-        if self.changed:
-            areas = [a.part(a.start, a.end) for a in process.space.areas()]
-            writes = (*writes, *self._mapped())
-        delta = _delta(self.exit, now)
-        if delta is None and not writes and areas is None and threads == self.threads:
-            return
-        current = process.scheduler.current
-        if current is not None:
-            self.system.running = current.tid
-        self.episodes.append(Episode(self.engine.insns, self.cause, self.system.running, threads if threads != self.threads else None,
-                                     delta, writes, areas, emptied))
-        self.threads, self.exit, self.cause = threads, now, OTHER
-
-    def _writes(self, *, parked: bool) -> tuple[tuple[int, bytes], ...]:
-        """Return what stands in the ranges that were handed out. Those of calls that wait may be written later."""
-        mem, limit = self.process.space.mem, self.process.space.limit
-        ranges, self.wrote = dict.fromkeys([*self.open, *self.wrote]), []
-        self.open = list(ranges) if parked else []
-        return tuple((at, bytes(mem[at:at + n])) for at, n in ranges if n and at + n <= limit and self.process.space.area_at(at))
-
-    def _mapped(self) -> tuple[tuple[int, bytes], ...]:
-        """Return the contents of ranges that were mapped."""
-        space, out = self.process.space, []
-        for address, length in self.changed:
-            for page in space.held(address, length):
-                self.engine.keep_absence(page)
-                out.append((page << PAGE_SHIFT, space.page(page)))
-        self.changed.clear()
-        return tuple(out)
-
-    def touch_open(self) -> None:
-        """After a snapshot: ranges that calls still hold may change unnoticed, so take them for changed."""
-        for address, length in self.open:
-            for page in range(address >> PAGE_SHIFT, (address + length - 1 >> PAGE_SHIFT) + 1):
-                if self.process.space.area_at(page << PAGE_SHIFT) is not None:
-                    self.engine.keep_page(page)
-
-    # -- what the scheduler calls ----------------------------------------------------------------------------------------
-    def leave(self, event: Event) -> None:
-        """Leave the scheduler's loop."""
-        self.process.scheduler.attention = True
-        raise Left(event)
-
-    def run(self, budget: int) -> Any:
-        """Run the engine for at most so many instructions."""
-        if self.detached:
-            return self.engine.run(budget)
-        if self.held is not None:
-            left, self.held = self.held, None
-            return left
-        self.close()
-        self._before()
-        engine = self.engine
-        if self.goal is not None:
-            if engine.insns >= self.goal:
-                self.leave(Event(StopKind.REACHED))
-            budget = min(budget, self.goal - engine.insns)
-        left = engine.run(budget)
-        kind = left.kind
-        self.exit = engine.state.save()
-        self.cause = CALL if kind is ExitKind.SYSCALL else TRAP if kind in BEFORE else OTHER
-        if kind is ExitKind.POINT:
-            self.leave(Event(StopKind.BREAKPOINT))
-        elif kind is ExitKind.WATCH:
-            self.leave(Event(StopKind.WATCHPOINT, watch=left.number))
-        elif kind is ExitKind.SYSCALL:
-            self._call(left)
-        elif self.goal is not None and engine.insns >= self.goal and kind is ExitKind.BUDGET:
-            self.leave(Event(StopKind.REACHED))
-        return left
-
-    def _before(self) -> None:
-        """Look around before native code runs."""
-        if (number := self.system.outside()) >= 0:
-            self.leave(Event(StopKind.WATCHPOINT, watch=number, done=True))
-        current = self.process.scheduler.current
-        if current is not None:
-            self.system.running = current.tid
-            made = self.calls.pop(current.tid, None)
-            if made is not None:
-                name = self.system.call_name(made)
-                self.leave(Event(StopKind.SYSCALL_RETURN, made, name, f"returned from {name}"))
-        if self.process.new_child is not None:
-            kind, child = self.process.new_child
-            self.process.new_child = None
-            if self.system.catches(kind, child, ""):
-                self.leave(Event(StopKind(kind), child, kind, f"{kind}: the child is {child}"))
-        if self.system.exec_seen:
-            self.system.exec_seen = False
-            if self.system.catches("exec", 0, ""):
-                self.leave(Event(StopKind.EXEC, text=f"executes {os.fsdecode(self.process.exe_host)}"))
-        self.look()
-
-    def look(self) -> None:
-        """Leave where somebody waits or a slice is over."""
-        if self.system.pausing:
-            self.system.pausing = False
-            self.leave(Event(StopKind.PAUSE))
-        if self.system.nudged or monotonic() >= self.until:
-            self.system.nudged = False
-            self.leave(Event(None))
-
-    def _call(self, left: Exit) -> None:
-        number = self.system.call_number()
-        name = self.system.call_name(number)
-        task = self.process.scheduler.current
-        if task is None or not self.system.catches("syscall", number, name):
-            return
-        self.held = left
-        self.calls[task.tid] = number
-        self.leave(Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}"))
-
-    def signal(self, task: Task, info: Any) -> bool:
-        """Show a signal before it is delivered; returns whether it is."""
-        if self.detached:
-            return True
-        if self.shown is info:
-            self.shown = None
-            return not self.discard
-        if not self.system.signals(info.signo):
-            return True
-        self.shown, self.discard = info, False
-        self.system.running = task.tid
-        self.close()
-        from xemu.user.strace_names import SIGNALS
-
-        name = SIGNALS.get(info.signo, f"SIG{info.signo}")
-        where = f" at {info.address:#x}" if getattr(info, "kind", "") == "fault" else ""
-        self.leave(Event(StopKind.SIGNAL, info.signo, name, f"signal {name}{where}"))
-        return True
-
-
-def _delta(before: bytes, now: bytes) -> tuple[int, bytes] | None:
-    """Return offset and bytes of what differs, in one piece."""
-    if before == now:
-        return None
-    if len(before) != len(now):
-        return 0, now
-    size = len(now)
-    first = next(i for i in range(0, size, 64) if before[i:i + 64] != now[i:i + 64])
-    last = next(i for i in range(size, 0, -64) if before[max(i - 64, 0):i] != now[max(i - 64, 0):i])
-    return first, now[first:last]
+    episodes: list[Episode]
+    journal: Tail
+    tables: Tables
+    present: bytes
+    held: Exit | None
+    ended: Event | None
 
 
 class ProcessSystem(PastProcess):
@@ -259,12 +53,18 @@ class ProcessSystem(PastProcess):
         self.process = process
         self.recorder = Recorder(self)
         self.exec_seen = False
+        self._present = b""                        # the registers at the end, while the system is in the past
+        self._end: Tables | None = None            # what the process is at the end of this future, if it is another's now
+        self._futures: list[Future] = []           # others
         self.ended: Event | None = None
         self._link_map: tuple[Any, LinkMap] | None = None
         self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
         process.scheduler.observer = self.recorder
         self.recorder.start()
+
+    branch_note = ("the past of the process has been changed: another future begins. Files have their offsets of then and their "
+                   "contents of now; pipes, sockets and children that have ended do not come back")
 
     @property
     def episodes(self) -> Sequence[Episode]:
@@ -291,6 +91,8 @@ class ProcessSystem(PastProcess):
             return Event(StopKind.REACHED)
         recorder = self.recorder
         recorder.goal, recorder.until = goal, monotonic() + SLICE
+        if recorder.held is not None:
+            self.process.scheduler.attention = False         # the call comes before anything else
         try:
             self.process.scheduler.run()
         except Left as left:
@@ -298,8 +100,7 @@ class ProcessSystem(PastProcess):
         except ProcessExit as end:
             if self.process.is_child:
                 self.process._end_child(end)  # noqa: SLF001  a forked child ends here, as in Process.run
-            recorder.cause = CALL
-            recorder.close()
+            recorder.end()
             if end.signal:
                 from xemu.user.strace_names import SIGNALS
 
@@ -308,6 +109,9 @@ class ProcessSystem(PastProcess):
             else:
                 self.ended = Event(StopKind.EXITED, code=end.status, text=f"exited with {end.status}")
             return self.ended
+        except LostError as error:
+            recorder.held = recorder.left                    # who goes on makes the call again
+            return Event(StopKind.LOST, recorder.made, self.call_name(recorder.made), str(error))
         raise AssertionError("the scheduler's loop ended")
 
     # -- the past --------------------------------------------------------------------------------------------------------
@@ -322,13 +126,78 @@ class ProcessSystem(PastProcess):
         self._present = self.recorder.exit
         self.live = False
 
-    def resume(self, *, cut: bool = False) -> None:
+    def resume(self, *, cut: bool = False) -> Any:
+        recorder, future = self.recorder, None
         if cut:
-            raise HistoryError("the past of a process cannot be changed: its files and signals are those of the present; "
-                               "go there first (seek end)")
+            future = self._cut()
+        else:
+            if self._end is not None:
+                held = recorder.held
+                tables.put_back(self.process, self._end, self._end.state.current, {})
+                recorder.begin()
+                self._end = None
+                if held is not None:
+                    recorder.enter(held)
+                    recorder.held = held
+            recorder.exit = self._present
         self.live = True
-        self.recorder.attach()
-        self.recorder.exit = self._present
+        recorder.attach()
+        return future
+
+    def _cut(self) -> Future:
+        """Be what the process was here; what came afterwards is another future, which is returned."""
+        recorder = self.recorder
+        if recorder.journal is None:
+            raise HistoryError("the past of this process cannot be changed: what it had open then is not known")
+        following = self.episodes[self.at] if self.at < len(self.episodes) else None
+        then, threads = recorder.journal.at(self.at), dict(self.shadow)
+        future = self._leave()
+        tables.put_back(self.process, then, self.running, threads)
+        recorder.begin()
+        if following is not None and following.insns == self.engine.insns and following.cause == CALL:
+            recorder.enter(PLAIN_CALL)                       # the call is about to be made
+            recorder.held, recorder.cause = PLAIN_CALL, CALL
+        self.told, self.due = (-1, 0), []
+        return future
+
+    def _leave(self) -> Future:
+        """Take what comes after this place."""
+        recorder, journal = self.recorder, self.recorder.journal
+        assert journal is not None
+        end = self._end if self._end is not None else tables.take(self.process)
+        future = Future(recorder.episodes[self.at:], journal.cut(self.at), end, self._present, recorder.held, self.ended)
+        del recorder.episodes[self.at:]
+        self._futures.append(future)
+        self._end = recorder.held = self.ended = None
+        return future
+
+    def swap_future(self, future: Any) -> Any:
+        mine, recorder, journal = self._leave(), self.recorder, self.recorder.journal
+        assert journal is not None
+        self._futures.remove(future)
+        recorder.episodes += future.episodes
+        journal.extend(future.journal)
+        self._end, self._present, recorder.held, self.ended = future.tables, future.present, future.held, future.ended
+        return mine
+
+    def drop_future(self, future: Any) -> None:
+        self._futures.remove(future)
+        self._close(future.tables)
+
+    def _close(self, of: Tables) -> None:
+        """Close descriptors that nothing else has."""
+        used = {row.entry for other in (*(f.tables for f in self._futures), *([self._end] if self._end else ()))
+                for row in other.files.entries}
+        used |= set(self.process.fds.table.values())
+        for row in of.files.entries:
+            if row.entry not in used and row.entry.host >= 0:
+                row.entry.close()
+
+    def let_go(self) -> None:
+        """Close what only other futures have, in a child that the guest has forked."""
+        futures, self._futures = self._futures, []
+        for future in futures:
+            self._close(future.tables)
 
     def marked(self) -> None:
         self.recorder.touch_open()
@@ -338,15 +207,8 @@ class ProcessSystem(PastProcess):
         """The process has become another program."""
         self.exec_seen = True
 
-    def call_number(self) -> int:
-        """Return the number of the system call the running thread makes."""
-        return int(self.engine.state.read(self.process.abi.number_register))
-
-    def call_name(self, number: int) -> str:
-        """Return its name."""
-        table = self.process.table
-        entry = table[number] if number < len(table) else self.process.private_calls.get(number)
-        return entry[2].name if entry is not None else f"syscall_{number}"
+    def program(self) -> str:
+        return os.fsdecode(self.process.exe_host) if self.live else super().program()
 
     def threads(self) -> list[ThreadInfo]:
         if not self.live:
@@ -372,6 +234,7 @@ class ProcessSystem(PastProcess):
             if not _write(saved, self.engine, name, value):
                 return False
             task.registers = saved.save()
+            self.process.scheduler.changed = True
             return True
         try:
             self.engine.state.write(name, value)

@@ -118,6 +118,8 @@ class Tape:
         owner, name = (system.machine.door, "entries") if system.kind == MACHINE else (system.recorder, "episodes")
         self.spool = Spool(self, len(getattr(owner, name)))
         setattr(owner, name, self.spool)
+        if system.kind == PROCESS:
+            owner.stream()
         self._due = monotonic() + EVERY
 
     def tick(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
 MAGIC = b"\x89XEMUREC"
-FORMAT = 1
+FORMAT = 2               # 1: episodes do not say what they were
 HEADER = struct.Struct("<4sBIII")    # tag, how it is stored, bytes in the file, bytes of the value, CRC-32 of all that
 PLAIN, DEFLATED = 0, 1
 END = b"END!"
@@ -127,7 +127,7 @@ def _sections(file: BinaryIO, path: str) -> Iterator[tuple[bytes, Any]]:
     if len(start) < len(MAGIC) + 4:
         raise DamagedError("it is cut off")
     version, reserved = struct.unpack_from("<HH", start, len(MAGIC))
-    if version != FORMAT:
+    if not 1 <= version <= FORMAT:
         newer = "a newer xemu made it" if version > FORMAT else "there never was such a format"
         raise RecordingError(f"{path} has format {version}, this xemu reads {FORMAT}: {newer}")
     if reserved:

@@ -48,6 +48,7 @@ class StopKind(Enum):
     HISTORY_BEGIN = "start of history"
     HISTORY_END = "end of history"
     DIVERGED = "diverged"            # a repeated run went another way: nothing after this is to be trusted
+    LOST = "lost"                    # a call needs what only another future of the process has
     REQUEST = "request"              # a script or device asked for it
 
     @property

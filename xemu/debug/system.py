@@ -72,6 +72,7 @@ class System(ABC):
     arch: str                        # the target's name
     engine: Engine
     live = True                      # False while it repeats what it has done
+    branch_note = ""                 # what whoever changes the past should know
     pausing = nudged = False
     catches: Callable[[str, int, str], bool]          # told of (kind, number, name): True stops
     signals: Callable[[int], bool]                    # whether a signal is looked at before it is delivered
@@ -90,6 +91,10 @@ class System(ABC):
     @abstractmethod
     def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
         """Run to an instruction count or beat (event REACHED), to what stops it, or to the end of a slice (about 10 ms)."""
+
+    def pass_event(self) -> None:
+        """Have what is about to happen here not stop the system again. In the past only."""
+        return
 
     @abstractmethod
     def settle(self) -> Event | None:
@@ -140,6 +145,10 @@ class System(ABC):
     @abstractmethod
     def resume(self, *, cut: bool = False) -> Any:
         """Go on live from here; `cut`: what was recorded after this place is another future, which is returned."""
+
+    def drop_future(self, future: Any) -> None:
+        """Forget another future."""
+        del future
 
     def swap_future(self, future: Any) -> Any:
         """Put another future of this place in the past in the place of the present one, which is returned."""

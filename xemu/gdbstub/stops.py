@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: the names of watch stops, by the access that the point watches
 WATCHES = {"w": "watch", "r": "rwatch", "a": "awatch"}
 #: stops that GDB has no word for: what they are is printed
-TOLD = {"EXCEPTION", "IRQ", "DEVICE", "THREAD", "IDLE", "LOCKUP", "STRICT", "REACHED", "DIVERGED", "REQUEST"}
+TOLD = {"EXCEPTION", "IRQ", "DEVICE", "THREAD", "IDLE", "LOCKUP", "STRICT", "REACHED", "DIVERGED", "LOST", "REQUEST"}
 
 
 def _breakpoint(client: Client, stop: Any) -> str:

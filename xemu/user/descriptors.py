@@ -2,34 +2,113 @@
 
 The guest cannot name descriptors that are not in the table, so xemu's own are out of its reach. Host
 descriptors 0-2 are never given back to the host: when the guest closes them they become /dev/null.
+
+For debuggers, which go back in time, a closed entry keeps what it takes to open its file again.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
 from errno import EBADF, EMFILE
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from xemu.errors import XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 FILE, STREAM, UNKNOWN = 0, 1, 2  # does reading block? never; perhaps; not asked yet
 STANDARD = 3
+_ONCE = os.O_CREAT | os.O_EXCL | os.O_TRUNC  # what opening a file again must not do
+
+
+class LostError(XemuError):
+    """A call needs something that only another future of the process has."""
+
+
+class Origin(NamedTuple):
+    """What it takes to open a file again: its path, what it was, how it was opened."""
+
+    path: str
+    mode: int
+    identity: tuple[int, int, int]  # device, inode, device number
+    flags: int
+
+    @classmethod
+    def of(cls, host: int) -> Origin:
+        """Ask about an open host descriptor."""
+        status = os.fstat(host)
+        path = os.readlink(f"/proc/self/fd/{host}")
+        return cls(path, status.st_mode, (status.st_dev, status.st_ino, status.st_rdev), fcntl.fcntl(host, fcntl.F_GETFL))
+
+    def open(self) -> int:
+        """Open the same file again; LostError."""
+        if stat.S_ISFIFO(self.mode) or stat.S_ISSOCK(self.mode):
+            raise LostError("the pipe it was" if stat.S_ISFIFO(self.mode) else "the socket it was")
+        try:
+            host = os.open(self.path, self.flags & ~_ONCE | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError as error:
+            raise LostError(f"{self.path} ({error.strerror})") from None
+        status = os.fstat(host)
+        if (status.st_dev, status.st_ino, status.st_rdev) != self.identity:
+            os.close(host)
+            raise LostError(f"{self.path}, which is another file now")
+        fcntl.fcntl(host, fcntl.F_SETFL, self.flags)
+        return host
+
+
+class OpenFile:
+    """An open file description (open(2)): what duplicates of a descriptor share. `entries`: those that are open."""
+
+    __slots__ = ("entries", "origin")
+
+    def __init__(self) -> None:
+        """Start with nobody."""
+        self.entries: list[Descriptor] = []
+        self.origin: Origin | None = None
 
 
 class Descriptor:
-    """One entry: the host's number and what xemu must know about it."""
+    """One entry: the host's number (-1: closed) and what xemu must know about it."""
 
-    __slots__ = ("cloexec", "data", "host", "kind", "nowait")
+    __slots__ = ("cloexec", "data", "file", "host", "kind", "nowait")
 
-    def __init__(self, host: int, *, cloexec: bool = False, kind: int = UNKNOWN, data: object = None) -> None:
+    def __init__(self, host: int, *, cloexec: bool = False, kind: int = UNKNOWN, data: object = None,
+                 file: OpenFile | None = None) -> None:
         """Wrap a host descriptor; `data` belongs to synthesized files, epoll sets and timers."""
         self.host = host
         self.cloexec = cloexec
         self.kind = kind
         self.nowait = True  # the host knows RWF_NOWAIT for it (until it says it does not)
         self.data = data
+        self.file = file or OpenFile()
+        self.file.entries.append(self)
+
+    def copy(self, *, cloexec: bool) -> Descriptor:
+        """Return a duplicate, as dup(2) makes it."""
+        made = Descriptor(os.dup(self.host), cloexec=cloexec, kind=self.kind, data=self.data, file=self.file)
+        made.nowait = self.nowait
+        return made
+
+    def close(self) -> None:
+        """Give the host's descriptor back."""
+        host, self.host = self.host, -1
+        self.file.entries.remove(self)
+        release(host)
+
+    def reopen(self) -> None:
+        """Open what was closed again; LostError where that is impossible."""
+        if self.host >= 0:
+            return
+        if self.file.entries:
+            self.host = fcntl.fcntl(self.file.entries[0].host, fcntl.F_DUPFD_CLOEXEC, STANDARD)
+        elif self.file.origin is None:
+            raise LostError("what nobody remembers")
+        else:
+            self.host = self.file.origin.open()
+        self.file.entries.append(self)
 
     def blocks(self) -> bool:
         """Tell whether reading or writing can block."""
@@ -40,12 +119,32 @@ class Descriptor:
         return self.kind == STREAM
 
 
+class LostDescriptor(Descriptor):
+    """Stands for one that cannot be opened again: whatever needs it raises LostError."""
+
+    __slots__ = ("of", "why")
+
+    def __init__(self, of: Descriptor, number: int, why: str) -> None:  # it has no host's descriptor
+        """Stand for another entry."""
+        self.of, self.why = of, f"descriptor {number} needs {why}: only another future of the process has that"
+        self.cloexec, self.kind, self.data, self.nowait, self.file = of.cloexec, of.kind, of.data, of.nowait, of.file
+
+    @property
+    def host(self) -> int:  # type: ignore[override]
+        """There is none."""
+        raise LostError(self.why)
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 class Descriptors:
     """The table of one process."""
 
     def __init__(self) -> None:
         """Start with what the host process was given as 0, 1 and 2."""
         self.table: dict[int, Descriptor] = {}
+        self.remember = False  # closed files may be opened again, for a debugger
         self.limit = os.sysconf("SC_OPEN_MAX")
         self._low = 0
 
@@ -79,7 +178,7 @@ class Descriptors:
         while number in table:
             number += 1
         if number >= self.limit:
-            os.close(entry.host)
+            entry.close()
             raise OSError(EMFILE, os.strerror(EMFILE))
         table[number] = entry
         if at_least <= self._low:
@@ -102,7 +201,14 @@ class Descriptors:
         if entry is None:
             raise OSError(EBADF, "bad descriptor")
         self._low = min(self._low, number)
-        release(entry.host)
+        if self.remember and not isinstance(entry, LostDescriptor):
+            entry.file.origin = Origin.of(entry.host)
+        entry.close()
+
+    def set_table(self, table: dict[int, Descriptor]) -> None:
+        """Have other entries; none is closed."""
+        self.table = table
+        self._low = next(n for n in range(len(table) + 1) if n not in table)
 
     def close_on_exec(self) -> None:
         """Close what execve(2) closes."""

@@ -12,7 +12,7 @@ from xemu.user import host
 from xemu.user import program as programs
 from xemu.user import signals as sig
 from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
-from xemu.user.descriptors import Descriptors
+from xemu.user.descriptors import Descriptors, LostDescriptor
 from xemu.user.paths import Paths
 from xemu.user.pids import HostPids, VirtualPids
 from xemu.user.procfs import Proc
@@ -70,6 +70,8 @@ class Process:
         self.clock = self._make_clock()
         self.pids = VirtualPids() if options.virtual_clock else HostPids()
         self.children: set[int] = set()  # host pids of guest children
+        self.lost_children: set[int] = set()  # … that have ended in another future (see tables.py)
+        self.umask: int | None = None  # what the guest has set
         self.reaped: set[int] = set()  # children waited for whose SIGCHLD may still come
         self.tasks: dict[int, Task] = {}
         self.comm = b""
@@ -204,7 +206,8 @@ class Process:
 
     def guest_fd(self, host_fd: int) -> int:
         """Return the guest's number of a host descriptor, -1 if it has none."""
-        return next((number for number, entry in self.fds.table.items() if entry.host == host_fd), -1)
+        return next((number for number, entry in self.fds.table.items()
+                     if not isinstance(entry, LostDescriptor) and entry.host == host_fd), -1)
 
     def new_tid(self) -> int:
         """Return an id for a new thread, out of the range of process ids."""

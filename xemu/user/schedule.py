@@ -81,6 +81,7 @@ class Scheduler:
         self.exact = self.clock.virtual
         self.unknown: set[int] = set()
         self.observer: Observer | None = None
+        self.changed = False  # a thread has begun or ended to wait, a signal or timer has come, since an observer cleared it
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -239,6 +240,7 @@ class Scheduler:
     def park(self, task: Task, call: Any, row: Any) -> None:
         """Start the generator of a call that waits."""
         task.call, task.call_row = call, row
+        self.changed = True
         self._step(task, lambda: call.send(None))
         self.attention = True
 
@@ -265,6 +267,7 @@ class Scheduler:
 
     def _finish(self, task: Task, result: Any) -> None:
         task.call = task.wait = None
+        self.changed = True
         if task in self.parked:
             self.parked.remove(task)
         if self.process.traced:
@@ -415,6 +418,7 @@ class Scheduler:
             timer = heappop(self.timers)[2]
             if timer.function is not None:
                 function, timer.function = timer.function, None
+                self.changed = True
                 function()
 
     def drop_timers_for_exec(self) -> None:

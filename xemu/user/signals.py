@@ -261,7 +261,7 @@ class Signals:
         queue.append(info)
         if self.files:
             self.update_files()
-        self.process.scheduler.attention = True
+        self.process.scheduler.attention = self.process.scheduler.changed = True
 
     def update_files(self) -> None:
         """Make each guest signalfd readable exactly while a signal of its set waits."""
@@ -292,7 +292,7 @@ class Signals:
             self.actions[info.signo] = Action()
             task.blocked &= ~bit
         task.pending.insert(0, info)
-        self.process.scheduler.attention = True
+        self.process.scheduler.attention = self.process.scheduler.changed = True
 
     # --- taking ---------------------------------------------------------------------------------
 

@@ -343,10 +343,7 @@ def fadvise(task: Task, fd: int, advice: int, offset: int, length: int) -> int:
 
 def duplicate(task: Task, fd: int, at_least: int = 0, *, cloexec: bool = False) -> int:
     """Duplicate a guest descriptor under the lowest free number."""
-    entry = task.fds.get(fd)
-    copy = Descriptor(os.dup(entry.host), cloexec=cloexec, kind=entry.kind, data=entry.data)
-    copy.nowait = entry.nowait
-    return task.fds.add(copy, at_least)
+    return task.fds.add(task.fds.get(fd).copy(cloexec=cloexec), at_least)
 
 
 @call("dup fd")
@@ -375,9 +372,7 @@ def _dup_to(task: Task, old: int, new: int, *, cloexec: bool) -> int:
     entry = task.fds.get(old)
     if not 0 <= new < task.fds.limit:
         return -EBADF
-    copy = Descriptor(os.dup(entry.host), cloexec=cloexec, kind=entry.kind, data=entry.data)
-    copy.nowait = entry.nowait
-    task.fds.put(new, copy)
+    task.fds.put(new, entry.copy(cloexec=cloexec))
     return new
 
 

@@ -180,8 +180,9 @@ def setsid(task: Task) -> int:
 
 
 @call("umask mode")
-def umask(_task: Task, mask: int) -> int:
+def umask(task: Task, mask: int) -> int:
     """umask(2)."""
+    task.process.umask = mask & 0o777
     return os.umask(mask & 0o777)
 
 

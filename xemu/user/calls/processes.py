@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.core.memory import READ, WRITE
 from xemu.errors import ImageError, NotFoundError
 from xemu.user import host
+from xemu.user.descriptors import LostError
 from xemu.user.paths import AT_FDCWD, PATH_MAX, host_path
 from xemu.user.program import Program
 from xemu.user.rows import call
@@ -146,6 +147,7 @@ def _become_child(process: Process, task: Task, number: int) -> None:
     process.is_child = True
     process.children.clear()
     process.reaped.clear()
+    process.lost_children.clear()
     process.signals.after_fork()
     process.tasks = {process.pids.own(): task}
     task.tid = process.pids.own()
@@ -388,6 +390,9 @@ def _candidates(task: Task, kind: int, which: int) -> list[int]:
     elif kind == P_PGID:
         group = process.pids.host(which) if which else os.getpgrp()
         children = [pid for pid in children if _group_of(pid) == group]
+    if process.lost_children and (kind != P_PID or process.pids.host(which) in process.lost_children):
+        ended = " and ".join(str(process.pids.guest(pid)) for pid in sorted(process.lost_children))
+        raise LostError(f"a wait for children needs {ended}: only another future of the process has that")
     if not children:
         raise OSError(ECHILD, os.strerror(ECHILD))
     return children
