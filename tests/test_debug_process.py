@@ -2,64 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.packages import PackageError
+from tests.support.debug import session
 from tests.support.programs import SAMPLES
 from tests.support.roots import tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-HERE = Path(__file__).parent
-
-# A process takes over the host's signals, and its guest may fork: each test is a process of its own, which prints JSON.
-PROLOGUE = """
-import hashlib, json, os, random, sys
-from xemu.debug import open_process
-from xemu.debug.stops import Position, StopKind
-answers = {}
-
-def finish():
-    os.write(2, b"\\nANSWERS " + json.dumps(answers).encode() + b"\\n")
-    os._exit(0)
-
-def state(d):
-    digest = hashlib.md5()
-    space = d.system.process.space
-    for area in space.areas():
-        for page in space.held(area.start, area.end - area.start) if not area.shared else ():
-            data = space.page(page)
-            if any(data):
-                digest.update(page.to_bytes(4, "little") + data)
-    registers = [d.read_register(n) for n in ("r0", "r1", "r4", "r7", "sp", "lr", "cpsr", "d0", "d9")]
-    return [d.position.beat, d.position.transition, d.pc, d.system.thread, *registers, digest.hexdigest()]
-
-def to_the_end(d):
-    stop = d.cont()
-    while not stop.kind.final:
-        stop = d.cont()
-    return stop
-"""
-
-
-def session(script: str, *arguments: object, expect_output: bytes | None = None) -> dict[str, Any]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))}
-    done = subprocess.run([sys.executable, "-c", PROLOGUE + script, *map(str, arguments)], capture_output=True, timeout=240,
-                          env=environment, check=False)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
-    if expect_output is not None:
-        assert done.stdout == expect_output
-    answers = done.stderr.decode(errors="replace").rpartition("ANSWERS ")[2]
-    return json.loads(answers)
-
+    from pathlib import Path
 
 REPEAT = """
 sysroot, *words = sys.argv[1:]

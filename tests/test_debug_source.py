@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.support.debug import build
+from tests.support.debug import build, session
 from tests.support.gdb_steps import gdb_places
 from xemu.debug import open_machine
 from xemu.debug.stops import StopKind
@@ -27,49 +25,11 @@ HERE = Path(__file__).parent
 KERNEL = HERE.parent / "samples" / "firmware" / "elf" / "mps2-an385" / "kernel.elf"
 LIBRARIES = Path("/usr/arm-linux-gnueabihf")
 
-# A process takes over the host's signals: each of its tests is a process of its own, which prints JSON.
-PROLOGUE = """
-import json, os, sys
-from xemu.debug import open_process
-from xemu.debug.stops import StopKind
-from xemu.errors import XemuError
-answers = {}
-
-def finish():
-    os.write(2, b"\\nANSWERS " + json.dumps(answers).encode() + b"\\n")
-    os._exit(0)
-
-def place(d):
-    frame = d.backtrace(limit=1)[0]
-    return [frame.function, frame.place.line if frame.place else 0]
-
-def refused(action):
-    try:
-        action()
-    except XemuError as error:
-        return str(error)
-
-def run_to(d, *words, **options):
-    point = d.break_at(*words, **options)
-    stop = d.cont()
-    d.delete(point)
-    return stop
-"""
-
-
 @pytest.fixture(scope="module")
 def programs(need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     need("arm-linux-gnueabihf-gcc")
     place = tmp_path_factory.mktemp("source")
     return lambda source, *options: build(place, source, "-g", *options)
-
-
-def session(script: str, *arguments: object) -> dict[str, Any]:
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), os.environ.get("PYTHONPATH")]))}
-    done = subprocess.run([sys.executable, "-c", PROLOGUE + script, *map(str, arguments)], capture_output=True, timeout=240,
-                          env=environment, check=False)
-    assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
-    return json.loads(done.stderr.decode(errors="replace").rpartition("ANSWERS ")[2])
 
 
 # -- motions against GDB -----------------------------------------------------------------------------------------------------

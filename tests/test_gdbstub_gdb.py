@@ -291,3 +291,23 @@ def test_detaching_lets_the_program_run_to_its_end(stub: Callable[..., Stub], gd
     gdb.run("detach")
     code, out, _ = server.finish()
     assert (code, out.splitlines()[-1]) == (0, "fib 5 counter 21")
+
+
+def test_a_program_goes_another_way_from_the_past(stub: Callable[..., Stub], gdb: Gdb, victims: dict[str, Path]) -> None:
+    server = stub(str(victims["static"]))
+    gdb.run(f"target remote {server.place}")
+    gdb.run("handle SIGUSR1 nostop noprint")
+    gdb.run("break worker")
+    gdb.run("break fib if n == 0")
+    gdb.go("continue")
+    gdb.run("delete")
+    gdb.run("break main")
+    gdb.go("reverse-continue")
+    counter = gdb.value("counter")
+    assert gdb.value("fib(5)") == "5"                           # GDB calls it: another future, which is left again
+    assert "from instruction" in gdb.run("monitor branches")
+    assert gdb.value("counter") == counter
+    gdb.run("set var counter = 100")                            # this one is not
+    gdb.run("delete")
+    assert gdb.go("continue")["exit-code"] == "03"
+    assert server.finish()[1].splitlines()[-1] == "fib 5 counter 121"

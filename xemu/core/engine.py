@@ -600,8 +600,8 @@ class Engine:
             self.pin(page, pc, self.points[pc].get(name) or self.library.natives[f"point_{name}"])
 
     def pass_point(self) -> None:
-        """Let the next instruction run even where a point is set."""
-        self.passing = self.pc
+        """Let the next instruction run even where a point is set (not one that is set there later)."""
+        self.passing = self.pc if self.pc in self.points else -1
 
     def _run_lifted(self) -> Exit | None:
         """Run the one instruction at pc whose point has been passed."""

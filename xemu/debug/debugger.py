@@ -389,7 +389,7 @@ class Debugger(SourceLevel):
         keep = {id(p): p.hits for p in self.points.by_id.values()}
         while True:
             number = history.find(goal)
-            if number >= 0 and history.snapshots[number].position >= goal:
+            while number >= 0 and history.snapshots[number].position >= goal:      # two, where memory was changed there
                 number -= 1
             if number < 0:
                 return self._to_begin()

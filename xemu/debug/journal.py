@@ -72,7 +72,7 @@ class Journal:
         for notes in (self.files, self.states, self.offsets):
             first = bisect_right(notes, at, key=_number)
             tail.append(notes[first:])
-            del notes[first:]    
+            del notes[first:]
         return Tail(*tail)                                     # type: ignore[arg-type]
 
     def extend(self, tail: Tail) -> None:
