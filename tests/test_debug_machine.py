@@ -120,6 +120,33 @@ def test_a_step_runs_through_interrupts(kernel: Debugger) -> None:
     assert kernel.cont().kind is StopKind.IRQ
 
 
+def test_supervisor_calls_are_caught_wherever_they_are_entered(kernel: Debugger) -> None:
+    kernel.run_to(insns=60_000)                  # nobody looks: native code enters them
+    end = kernel.position
+    kernel.catch("exception")
+    kernel.catch("irq", [14])
+    backwards = []
+    while (found := kernel.cont(back=True)).kind in (StopKind.EXCEPTION, StopKind.IRQ):
+        backwards.append((found.position, found.number, found.pc))
+    assert {number for _, number, _ in backwards} == {11, 14}
+    assert all(found[0] > before[0] for found, before in pairwise(backwards))
+    forwards = []
+    while (found := kernel.cont()).kind in (StopKind.EXCEPTION, StopKind.IRQ) and found.position < end:
+        forwards.append((found.position, found.number, found.pc))
+    assert forwards == backwards[::-1]
+    calls = [position for position, number, _ in forwards if number == 11]
+    kernel.seek(end)
+    assert kernel.position == end
+    assert kernel.history.verify() == ""
+    other = debug(KERNEL, jit=True)              # here every one is seen as it happens
+    other.catch("exception")
+    seen = []
+    while (found := other.cont()).position < end:
+        seen.append(found.position)
+    assert seen == calls
+    assert other.history.verify() == ""
+
+
 def test_an_exception_that_led_to_a_snapshot_is_found_again(kernel: Debugger) -> None:
     kernel.catch("irq")
     kernel.cont()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.packages import PackageError
-from tests.support.debug import session
+from tests.support.debug import build, session
 from tests.support.programs import SAMPLES
 from tests.support.roots import tools
 
@@ -102,20 +102,53 @@ def test_a_shell_that_forks_repeats_exactly(need: Callable[..., str]) -> None:
 
 
 CATCH = """
-d = open_process(sys.argv[1])
-d.catch("syscall")
-seen = []
+sysroot, kinds, *words = sys.argv[1:]
+d = open_process(*words, sysroot=sysroot or None)
+for kind in kinds.split():
+    kind, _, numbers = kind.partition(":")
+    d.catch(kind, [int(n) for n in numbers.split(",")] if numbers else None)
+def entry(stop):
+    return [stop.kind.value, stop.name, stop.number, d.position.insns, d.pc, stop.thread]
+forwards, backwards, again = [], [], []
 while not (stop := d.cont()).kind.final:
-    seen.append([stop.kind.value, stop.name])
-answers["forwards"] = seen
+    forwards.append(entry(stop))
+while (stop := d.cont(back=True)).kind is not StopKind.HISTORY_BEGIN:
+    backwards.insert(0, entry(stop))
+while (stop := d.cont()).kind is not StopKind.HISTORY_END and not stop.kind.final:
+    again.append(entry(stop))
+answers["names"] = [f[:2] for f in forwards]
+answers["differ"] = [[f, b] for f, b in zip(forwards, backwards) if f != b][:3] + [len(forwards) - len(backwards)]
+answers["again"] = [[f, b] for f, b in zip(forwards, again) if f != b][:3] + [len(forwards) - len(again)]
 finish()
 """
 
 
+def caught(kinds: str, *words: object, sysroot: object = "") -> list[list[str]]:
+    """Return what catchpoints stop at: the same forwards, backwards and in the past."""
+    answers = session(CATCH, sysroot, kinds, *words)
+    assert (answers["differ"], answers["again"]) == ([0], [0])
+    return answers["names"]
+
+
 def test_system_calls_are_caught() -> None:
-    answers = session(CATCH, SAMPLES / "hello")
-    assert answers["forwards"] == [
+    assert caught("syscall", SAMPLES / "hello") == [
         *[["syscall entry", "write"], ["syscall return", "write"]] * 2, ["syscall entry", "exit_group"]]
+
+
+def test_signals_and_children_are_caught(need: Callable[..., str]) -> None:
+    root = debian(need)
+    script = "trap 'echo got' USR1; kill -USR1 $$; /bin/true; x=$(echo hi); trap '' USR1; kill -USR1 $$; exec /bin/true"
+    names = caught("signal fork vfork exec", root / "bin/bash", "-c", script, sysroot=root)
+    assert [kind for kind, name in names if name != "SIGCHLD"] == ["signal", "fork", "fork", "exec"]
+
+
+def test_calls_of_threads_are_caught(need: Callable[..., str], tmp_path: Path) -> None:
+    need("arm-linux-gnueabihf-gcc")
+    names = caught("syscall:240,265", build(tmp_path, "branches.c", "-g", "-static", "-pthread"), "/etc/passwd")
+    calls = [name for _, name in names]
+    assert calls[:2] == ["clock_nanosleep", "futex"] or calls[:2] == ["futex", "clock_nanosleep"]
+    assert names.index(["syscall return", "futex"]) > names.index(["syscall return", "clock_nanosleep"])      # the worker waited
+    assert calls.count("futex") % 2 == 0
 
 
 SIGNAL = """

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 #: bytes of the block that belong to the engine (see ENGINE_CELLS)
 ENGINE_BYTES = 1024
+STATE_HEAD = 16              # bytes of PC and context in a saved state, before the cells
 
 #: engine cells: name -> byte offset; all are 8 bytes wide
 ENGINE_CELLS = {

@@ -634,6 +634,7 @@ class Debugger(SourceLevel):
             if address not in self._applied or self._applied[address] != condition:
                 self.engine.set_point(address, condition)
         self._applied = wanted
+        self.system.show_exceptions(on=bool(self.points.catches("exception", "irq")))
         self._engine_watches = list(self._watches())
         self._outside.clear()
         wanted_outside = any(isinstance(p, Watchpoint) for p in self._engine_watches)

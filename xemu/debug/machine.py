@@ -7,6 +7,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.state import ENGINE_BYTES, STATE_HEAD
 from xemu.debug.arm_frames import exception_name
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, Library, MapEntry, System, ThreadInfo
@@ -124,6 +125,11 @@ class MachineSystem(System):
     def watch_outside(self, changed: Callable[[], int] | None) -> None:
         self.machine.watcher = changed
 
+    def show_exceptions(self, *, on: bool) -> None:
+        show = getattr(self.machine.cpu, "show_exceptions", None)
+        if show is not None:
+            show(on=on)
+
     def settle(self) -> Event | None:
         try:
             stop = self.machine.settle()
@@ -191,11 +197,20 @@ class MachineSystem(System):
             if now[key] != then[key]:
                 return key
         for name, saved in then["parts"].items():
-            if isinstance(saved, dict) and "dirty" in saved:          # what the CPU has to work out yet is no state
-                saved, now["parts"][name] = {**saved, "dirty": 0}, {**now["parts"][name], "dirty": 0}  # noqa: PLW2901
+            if isinstance(saved, dict) and "dirty" in saved:
+                saved, now["parts"][name] = self._plain(saved), self._plain(now["parts"][name])  # noqa: PLW2901
             if now["parts"][name] != saved:
                 return _first(name, saved, now["parts"][name], self.machine.parts[name])
         return "" if now["serials"] == then["serials"] else "a serial line"
+
+    def _plain(self, cpu: dict[str, Any]) -> dict[str, Any]:
+        """Return a CPU's state without what is none: what it has to work out yet, and who is told of exceptions."""
+        cell = self.engine.target.layout.cells.get("FAST")
+        if cell is None:
+            return {**cpu, "dirty": 0}
+        at = STATE_HEAD + cell.at(0) - ENGINE_BYTES
+        state = cpu["state"]
+        return {**cpu, "dirty": 0, "state": state[:at] + bytes((state[at] != 0,)) + state[at + 1:]}
 
     # -- state -----------------------------------------------------------------------------------------------------------
     @property

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import PAGE, PAGE_SHIFT, AddressSpace
-from xemu.core.state import ENGINE_BYTES
+from xemu.core.state import ENGINE_BYTES, STATE_HEAD
 from xemu.debug.episodes import CALL, OTHER, TRAP, Episode, PastProcess
 from xemu.debug.history import HistoryError
 from xemu.debug.machine import MachineSystem
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from xemu.hw.machine import Machine
 
 FIXED = "a recording cannot be changed"
-STATE_HEAD = 16              # bytes of PC and context before a thread's registers
 
 
 # -- events by name ----------------------------------------------------------------------------------------------------------

@@ -203,6 +203,10 @@ class System(ABC):
         """Stop at changes that no instruction makes (DMA, system calls): `changed` says which watch they touched, or -1."""
         self.outside = changed or (lambda: -1)
 
+    def show_exceptions(self, *, on: bool) -> None:
+        """Tell of all exceptions that are entered, also of those that cost nothing otherwise."""
+        del on
+
     def register_range(self, name: str) -> tuple[int, int]:
         """Return address and length of a device's register, PART.REGISTER; XemuError."""
         raise XemuError(f"{self.name} has no devices: {name}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core.state import ENGINE_BYTES
+from xemu.core.state import ENGINE_BYTES, STATE_HEAD
 from xemu.debug.accesses import Access, Accesses
 from xemu.debug.arm_frames import EXC_RETURN
 from xemu.debug.stops import StopKind
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from xemu.debug.names import Names
     from xemu.debug.stops import Position, Stop
 
-STATE_HEAD = 16              # bytes of PC and context in a saved state, before the cells
 FOLDED = ("Q", "GE", "ITSTATE", "FPNZCV", "FPQC")        # cells that registers worked out of several show
 
 

@@ -211,12 +211,19 @@ class CortexM(Exceptions, Cpu):
         self.mpu.apply()
         self.cells["ASUSER"].value = int(self.mpu.enabled and self.privileged)
         scs = self.scs
-        self.cells["FAST"].value = int(bool((self.v6 or scs.CCR.STKALIGN) and not self.control & 1 and not self.mpu.ctrl & 1
-                                            and not scs.SCR.SLEEPONEXIT))
+        fast = (self.v6 or scs.CCR.STKALIGN) and not self.control & 1 and not self.mpu.ctrl & 1 and not scs.SCR.SLEEPONEXIT
+        self.cells["FAST"].value = (1 + self.shown) if fast else 0
         if self.privileged == self._hidden:              # unprivileged code may not look at the system control space
             self._hidden = not self._hidden
             self.engine.slow.hide(self.scs.at, hidden=self._hidden)
         self.engine.set_position(pc, self.context(thumb))
+
+    def show_exceptions(self, *, on: bool) -> None:
+        """Have the machine told of all exceptions that are entered, or only of those that native code does not enter."""
+        if self.shown != on:
+            self.shown = on
+            if self.cells["FAST"].value:
+                self.cells["FAST"].value = 1 + on
 
     def context(self, thumb: int) -> int:
         """Return the context word that the state gives."""
@@ -399,7 +406,8 @@ class CortexM(Exceptions, Cpu):
 
     def _supervisor_call(self) -> None:
         if self._group(self.priority[ex.SVCALL]) < self.execution_priority():
-            self.enter(ex.SVCALL)
+            with self.as_native(native=self.enters_natively()):
+                self.enter(ex.SVCALL)
         else:
             describe_fault(self, ex.SVCALL, 0, None, self.engine.pc - 2)
             target = self._escalated(ex.SVCALL)

@@ -7,12 +7,15 @@ Numbers: 1 Reset, 2 NMI, 3 HardFault, 4 MemManage, 5 BusFault, 6 UsageFault, 11 
 from __future__ import annotations
 
 import struct
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import EXEC, READ, WRITE, GuestFault
 from xemu.targets.arm.layout import MContext
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xemu.core.engine import Engine
     from xemu.hw.cortex_m.cores import CellView
     from xemu.hw.cortex_m.scs import SystemControl
@@ -249,10 +252,39 @@ class Exceptions:
         if vector >= 0xF000_0000:                      # not a return: nothing there can be executed
             self.fault(HARD_FAULT if self.v6 else MEM_MANAGE, IACCVIOL)
 
+    # -- what native code enters (see targets/arm/m_exceptions.py), shown here ------------------------------------------------
+    shown = False                                      # whether the machine wants to be told of all exceptions
+
+    def enters_natively(self) -> bool:
+        """Whether native code would have entered the exception of an SVC here, were it not to be shown."""
+        cells = self.cells
+        return self.shown and self._unmasked() and not (cells["IPSR"].value or cells["NACTIVE"].value or cells["ITSTATE"].value)
+
+    def chains_natively(self, link: int) -> bool:
+        """Whether native code would have gone on to PendSV from here, were it not to be shown."""
+        cells = self.cells
+        return (self.shown and self._unmasked() and link in (0xFFFFFFF9, 0xFFFFFFFD) and not cells["CONTROL"].value
+                and bool(self.active >> cells["IPSR"].value & 1) and cells["NACTIVE"].value == 1 and not cells["LINES"].value
+                and bool(cells["SWITCH"].value))
+
+    def _unmasked(self) -> bool:
+        cells = self.cells
+        return bool(cells["FAST"].value) and not any(cells[name].value for name in ("PRIMASK", "BASEPRI", "FAULTMASK")) \
+            and not cells["CONTROL"].value & 4
+
+    @contextmanager
+    def as_native(self, *, native: bool) -> Iterator[None]:
+        """Enter an exception; one that native code would have entered does not count as a change of the state."""
+        moved = self.machine.moved
+        yield
+        if native and self.machine.moved == moved + 1:
+            self.machine.moved = moved
+
     # -- return (B1.5.8) ---------------------------------------------------------------------------------------------------
     def leave(self, link: int) -> None:
         """ExceptionReturn() with an EXC_RETURN value."""
         self.machine.moved += 1
+        native = self.chains_natively(link)
         number, nested = self.cells["IPSR"].value, self.active.bit_count()
         kind = link & 0xF if link >> 4 & 0xFFFFFFE == 0xFFFFFFE else -1
         wrong = not self.active >> number & 1 or kind not in (1, 9, 13) or (not link & 0x10 and not self.fpu)
@@ -267,8 +299,13 @@ class Exceptions:
         self.dirty = True
         priority, pending = self.best_pending()
         if pending and priority < self.execution_priority():
-            self.engine.folded(link)
-            self.taken(pending, link)                   # tail-chaining: the frame stays where it is
+            if native:                                  # there it takes the time of an instruction
+                self.machine.moved -= 1
+                self.engine.insns += 1
+            else:
+                self.engine.folded(link)
+            with self.as_native(native=native):
+                self.taken(pending, link)               # tail-chaining: the frame stays where it is
             return
         self._unstack(link, kind, number)
 

@@ -54,7 +54,7 @@ M_LAYOUT.word("SWITCH", 1, hidden=True)       # PendSV alone is pending, and onl
 M_LAYOUT.word("NACTIVE", 9, hidden=True)      # how many there are
 M_LAYOUT.word("LINES", 1, hidden=True)        # some interrupt line is high
 M_LAYOUT.word("VTOR", 32, hidden=True)
-M_LAYOUT.word("FAST", 1, hidden=True)         # see m_exceptions.py
+M_LAYOUT.word("FAST", 2, hidden=True)         # see m_exceptions.py
 M_LAYOUT.word("PRIOMASK", 8, hidden=True)     # the bits of BASEPRI that the processor has: 0xE0 for 3 bits of priority
 
 

@@ -1,6 +1,7 @@
 """Exception entry by SVC and exception return, as far as they need no decision of the machine's. ARMv7-M ARM B1.5.6, B1.5.8.
 
-The machine keeps the cell FAST: the stack is 8-byte aligned at entry, code is privileged, no MPU, no SLEEPONEXIT. What
+The machine keeps the cell FAST: 1 where the stack is 8-byte aligned at entry, code is privileged, no MPU, no SLEEPONEXIT; 2 where
+that is so and somebody wants to see exceptions entered: then only those returns are made here that enter none. What
 is not covered here (floating-point frames, something pending, masks, nesting in unusual order) goes to the machine's own
 description of the same in Python. Both count as no instruction of their own.
 """
@@ -59,9 +60,9 @@ def exception_return(cpu):
     to_handler, to_process = cpu.pc == RETURN_TO_HANDLER, cpu.pc == RETURN_TO_PROCESS
     known = to_handler | to_process | (cpu.pc == RETURN_TO_MAIN)
     nesting = mux(to_handler, cpu.NACTIVE != 1, cpu.NACTIVE == 1)
-    fast = (cpu.FAST == 1) & known & (number != 0) & ((cpu.ACTIVE[word] & bit) != 0) & nesting
+    fast = (cpu.FAST != 0) & known & (number != 0) & ((cpu.ACTIVE[word] & bit) != 0) & nesting
     fast = fast & (cpu.LINES == 0) & (cpu.FAULTMASK == 0) & (cpu.CONTROL == 0)
-    chain = ~to_handler & (cpu.SWITCH == 1) & (cpu.PRIMASK == 0) & (cpu.BASEPRI == 0)
+    chain = (cpu.FAST == 1) & ~to_handler & (cpu.SWITCH == 1) & (cpu.PRIMASK == 0) & (cpu.BASEPRI == 0)
     with when(~(fast & ((cpu.PENDING == 0) | chain))):
         cpu.abort("exception", RETURN)
     with when(chain):
