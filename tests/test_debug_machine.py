@@ -312,3 +312,23 @@ def test_a_call_in_the_past_leaves_it_as_it_was(kernel: Debugger) -> None:
     kernel.delete(next(iter(kernel.points)))
     assert kernel.cont().kind is StopKind.EXITED             # as it did then
     assert state(kernel) == end
+
+
+@pytest.mark.parametrize("back", [False, True])
+def test_a_repeat_that_goes_another_way_is_said(back: bool) -> None:
+    d = debug(KERNEL, jit=True)
+    d.run_to(insns=60_000)
+    for insns in (20_000, 40_000):
+        d.seek(insns)
+        d.history.insert()
+    wrong = d.history.snapshots[d.history.base]
+    registers = wrong.state["machine"]["parts"]["timer0"]["registers"]
+    number = registers.index(max(registers))
+    wrong.state["machine"]["parts"]["timer0"]["registers"] = [v + (i == number) for i, v in enumerate(registers)]
+    d.seek("end" if back else 10_000)
+    stop = d.cont(back=back)
+    assert stop.kind is StopKind.DIVERGED       # backwards it is the way from there that ends elsewhere
+    places = ("40,000", "60,000") if back else ("20,000", "40,000")
+    assert stop.text.startswith("replay diverged between instruction {} and instruction {}: first timer0.".format(*places))
+    d.seek(30_000)                               # what lies before can still be looked at
+    assert d.position.insns == 30_000

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.memory import Area
 from xemu.debug.episodes import NOTES, Episode
+from xemu.debug.history import Saved
 from xemu.debug.stops import Position
 from xemu.errors import XemuError
 from xemu.hw.door import Entry
@@ -29,13 +30,6 @@ VALUE = 64               # bytes that a value takes in memory, about
 
 class DamagedError(XemuError):
     """Bytes that are no value."""
-
-
-class Saved(NamedTuple):
-    """A state, as `System.save` gave it, and its place. For files; memory comes apart."""
-
-    position: Position
-    state: Any
 
 
 class Kind(NamedTuple):

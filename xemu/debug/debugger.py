@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from xemu.debug.history import LIMIT, Branch, History, HistoryError
+from xemu.debug.history import LIMIT, Branch, History, HistoryError, Saved
 from xemu.debug.points import ACCESSES, CATCHES, Breakpoint, Catchpoint, Point, Points, Watchpoint
 from xemu.debug.source import SourceLevel
 from xemu.debug.stops import Position, Stop, StopKind, WatchHit
@@ -95,17 +95,34 @@ class Debugger(SourceLevel):
         end = history.last
         goal = end.beat if beat is None else min(beat, end.beat)
         while True:
-            event = system.run(insns=insns, beat=goal)
+            check = history.next_check(self.position)
+            event = system.run(insns=insns, beat=goal if check is None else min(goal, check.position.beat))
             if event.kind is None:
                 self.on_slice()
                 continue
             if event.kind is not StopKind.REACHED:
                 return event
             here = self.position
-            if (insns is not None and here.insns >= insns) or (beat is not None and here.beat >= beat and here.beat < end.beat):
+            there = (insns is not None and here.insns >= insns) or (beat is not None and here.beat >= beat and here.beat < end.beat)
+            if check is not None and check.position.beat <= here.beat and not there:
+                crossed = self._check(check)
+                if crossed is not None:
+                    return crossed
+                if here.beat < goal:
+                    continue
+            if there:
                 return event
             history.resume()
             return Event(StopKind.HISTORY_END, text=history.ending)
+
+    def _check(self, then: Saved) -> Event | None:
+        """Go on to a place at this beat whose state is known, and compare; what stops on the way, or that it differs."""
+        if self.position <= then.position:
+            event = self.system.cross(then.position)
+            if event is not None:
+                return event
+        trouble = self.history.diverged(then) if self.position <= then.position else ""
+        return Event(StopKind.DIVERGED, text=trouble) if trouble else None
 
     def cont(self, *, back: bool = False) -> Stop:
         """Run until something stops the guest."""
@@ -407,6 +424,9 @@ class Debugger(SourceLevel):
                 found = self._last_stop_before(goal, inside=inside)
             finally:
                 self.searching = False
+            then = history.next_check(history.snapshots[number].position)
+            if then is not None and then.position == goal == self.position and (trouble := history.diverged(then)):
+                return self._stop(StopKind.DIVERGED, trouble)
             for point in self.points.by_id.values():
                 point.hits = keep.get(id(point), point.hits)
             if found is not None:

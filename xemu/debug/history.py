@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 from dataclasses import dataclass, field
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.memory import CLEAN, CODE, PAGE, PAGE_SHIFT, with_fast_write
 from xemu.errors import XemuError
@@ -32,6 +32,13 @@ _CLEAN = bytes(with_fast_write(flag | CLEAN) for flag in range(256))       # tho
 
 class HistoryError(XemuError):
     """The past cannot be reached."""
+
+
+class Saved(NamedTuple):
+    """A state, as `System.save` gave it, and its place."""
+
+    position: Position
+    state: Any
 
 
 @dataclass(eq=False)
@@ -80,6 +87,7 @@ class History:
         self.recorded = 0.0                  # seconds of running that were recorded
         self.end: Position | None = None     # where a recording ends that was made elsewhere; there is no snapshot of it
         self.ending = ""                     # … and how, in words
+        self.marks: list[Saved] = []         # … and states on the way, to compare with
         self._due = 0.0
         self._looked = 0.0
         self.progress: Callable[[float], None] = lambda _part: None
@@ -280,6 +288,29 @@ class History:
         self.base += 1
         self._mark_clean()
 
+    # -- comparing -------------------------------------------------------------------------------------------------------
+    def next_check(self, here: Position) -> Saved | None:
+        """Return the next place, after one, whose state is known: whoever repeats the past compares there."""
+        known: list[Saved] = []
+        for kept in (self.snapshots, self.marks):
+            at = bisect.bisect_right(kept, here, key=lambda s: s.position)
+            known += [Saved(s.position, s.state) for s in kept[at:at + 1]]
+        return min(known, key=lambda s: s.position, default=None)
+
+    def diverged(self, then: Saved) -> str:
+        """Compare the state, repeated up to a place, with what it was there; where it differs, say so and leave the wrong way.
+
+        The system stands at the last place that is known to be right.
+        """
+        trouble = self.system.difference(then.state) if self.system.position == then.position else "the time"
+        if not trouble:
+            return ""
+        number = max(bisect.bisect_left(self.snapshots, then.position, key=lambda s: s.position) - 1, 0)
+        before = self.snapshots[number].position
+        known = self.find(then.position)
+        self.place(known)
+        return f"replay diverged between {before} and {then.position}: first {trouble}"
+
     def verify(self, progress: Callable[[int], None] = lambda _number: None) -> str:
         """Repeat all that is recorded and compare at every snapshot; say what differs first, "" where nothing does."""
         self.leave_present()
@@ -368,4 +399,4 @@ class History:
         self._looked = monotonic()
 
 
-__all__ = ["History", "HistoryError", "Snapshot"]
+__all__ = ["History", "HistoryError", "Saved", "Snapshot"]

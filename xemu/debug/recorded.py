@@ -379,6 +379,7 @@ def open_debugger(recording: Recording, *, at: str = "start", machine: str | Non
 
     debugger = Debugger(open_system(recording, machine=machine, jit=jit))
     debugger.history.end = recording.last.position
+    debugger.history.marks = [*recording.marks, recording.last]
     debugger.history.ending = f"end of the recording: {recording.how_it_ended}"
     if at == "end":
         debugger.seek("end")
