@@ -28,7 +28,7 @@ TIMER = ROOT / "samples/firmware/elf/mps2-an386/timer.elf"
     ([], 2, "no COMM given"),
     ([":0"], 2, "no PROG given; with --multi GDB chooses it"),
     (["x", HELLO], 2, "not a place to listen at"),
-    ([":0", "/no/such"], 1, "/no/such: there is no such file\nError creating process\n\nExiting"),
+    ([":0", "/no/such"], 1, "/no/such: no such file\nError creating process\n\nExiting"),
     (["--onec", ":0", HELLO], 2, "did you mean --once?"),
 ])
 def test_gdbserver_refuses(arguments: list[Any], code: int, words: str) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.support.debug import build
 from tests.support.gdb import Gdb, GdbError
 from tests.support.programs import KEPT, PLAIN, ROOT, XEMU
 
@@ -311,3 +312,38 @@ def test_a_program_goes_another_way_from_the_past(stub: Callable[..., Stub], gdb
     gdb.run("delete")
     assert gdb.go("continue")["exit-code"] == "03"
     assert server.finish()[1].splitlines()[-1] == "fib 5 counter 121"
+
+
+def test_points_stay_when_a_program_forks(stub: Callable[..., Stub], gdb: Gdb, need: Any, tmp_path: Path) -> None:
+    need("arm-linux-gnueabihf-gcc")
+    program = build(tmp_path, "branches.c", "-g", "-static", "-pthread")
+    server = stub(str(program), "/etc/passwd")
+    gdb.run(f"file {program}")
+    gdb.run(f"target remote {server.place}")
+    gdb.run("handle SIGUSR1 nostop noprint")
+    gdb.run("break twice")
+    assert gdb.go("continue")["frame"]["func"] == "twice"
+    gdb.run("delete")
+    gdb.run("catch fork")
+    assert gdb.go("reverse-continue")["reason"] == "fork"
+    gdb.run("monitor reset")
+    gdb.run("maint flush register-cache")
+    assert "_start" in gdb.run("info symbol $pc")
+    gdb.run("break mark")
+    assert gdb.go("continue")["frame"]["args"] == [{"name": "place", "value": "1"}]
+
+
+def test_a_recording_is_debugged(gdb: Gdb, stub: Callable[..., Stub], victims: dict[str, Path], tmp_path: Path) -> None:
+    recording = tmp_path / "run.rec"
+    subprocess.run([*XEMU, "run", "-L", SYSROOT, "--record", recording, victims["dynamic"]], check=False, env=PLAIN, capture_output=True)
+    gdb.run(f"file {victims['dynamic']}")
+    gdb.run(f"target remote {stub('--sysroot=' + SYSROOT, str(recording)).place}")
+    gdb.run("handle SIGUSR1 nostop noprint")
+    gdb.run("break worker")
+    assert gdb.go("continue")["frame"]["func"] == "worker"
+    assert "libc.so.6" in gdb.run("info sharedlibrary")
+    assert gdb.value("counter") == "20"
+    gdb.run("delete")
+    gdb.run("watch counter")
+    assert gdb.go("reverse-continue")["value"] == {"old": "20", "new": "10"}
+    assert "cannot" in refusal(gdb, "set var counter = 1").lower()

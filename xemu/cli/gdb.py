@@ -10,7 +10,7 @@ from xemu.errors import UsageError
 
 USAGE = """usage: xemu gdb [OPTIONS] TARGET [ARGUMENTS] [-- GDB'S OPTIONS]
 
-TARGET is a program of another architecture, or firmware. Time goes both ways: reverse-step, reverse-continue."""
+TARGET is a program of another architecture, firmware, or a recording. Time goes both ways: reverse-step, reverse-continue."""
 
 OPTIONS = (
     Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
@@ -38,11 +38,11 @@ def main(arguments: list[str]) -> int:
     if values.get("help"):
         sys.stdout.write(help_text(USAGE, OPTIONS))
         return 0
+    from xemu.cli.targets import is_elf, open_target
     from xemu.debug.session import Session
     from xemu.gdbstub.stage import find_gdb, run_with_gdb
-    from xemu.gdbstub.targets import is_elf, open_target
 
     gdb = find_gdb(values.get("gdb_path"))                       # before the guest is set up
-    debugger = open_target(words[0], words[1:], machine=values.get("machine"), sysroot=values.get("sysroot"))
-    file = words[0] if is_elf(words[0]) else None
+    debugger = open_target(words, values)
+    file = words[0] if is_elf(words[0]) else next((library.path for library in debugger.system.libraries()), None)
     return run_with_gdb(Session(debugger), gdb_path=gdb, file=file, sysroot=values.get("sysroot"), more=more)

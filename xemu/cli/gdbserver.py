@@ -58,12 +58,13 @@ def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
 
 
 def open_session(request: Launch, values: dict[str, Any]) -> Any:
-    """Return a session on the program or firmware that a request names."""
+    """Return a session on the program, firmware or recording that a request names."""
+    from xemu.cli.targets import open_target
     from xemu.debug.session import Session
-    from xemu.gdbstub.targets import open_target
 
-    debugger = open_target(request.program, request.arguments, machine=values.get("machine"), sysroot=values.get("sysroot"),
-                           environment=request.environment, directory=request.directory, randomize=request.randomize)
+    environment = [name if value is None else f"{name}={value}" for name, value in request.environment.items()]
+    debugger = open_target([request.program, *request.arguments], {**values, "env": environment}, directory=request.directory,
+                           randomize=request.randomize)
     return Session(debugger)
 
 

@@ -54,11 +54,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _snap(words: list[str], values: dict[str, Any]) -> int:
-    from xemu.cli.targets import go, open_target
+    from xemu.cli.targets import go, open_to_run
     from xemu.debug.names import Names
     from xemu.debug.recording import Tape
 
-    debugger = open_target(words, values)
+    debugger = open_to_run(words, values)
     names = Names(debugger.system)
     stop = go(debugger, names, values["at"])
     tape = Tape(values["output"], debugger.system)

@@ -24,8 +24,21 @@ OPTIONS = (
 )
 
 
-def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "start") -> Debugger:
-    """Return a debugger on a target at its first instruction (a recording: `at` its start or end)."""
+def is_elf(path: str) -> bool:
+    """Whether a file is an ELF file."""
+    try:
+        with open(path, "rb") as file:
+            return file.read(4) == b"\x7fELF"
+    except OSError:
+        return False
+
+
+def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "start", directory: str = "",
+                randomize: bool = False) -> Debugger:
+    """Return a debugger on a target at its first instruction (a recording: `at` its start or end).
+
+    `directory`: a program's working directory; `randomize`: its addresses.
+    """
     from xemu import debug
     from xemu.debug.sections import is_recording
 
@@ -45,11 +58,19 @@ def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "star
     if machine is not None or not debug.is_program(path):
         if arguments:
             raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
-        debugger = debug.open_machine(path, machine)
+        return debug.open_machine(path, machine)
+    if directory:
+        os.chdir(directory)
+    return debug.open_process(path, *arguments, sysroot=values.get("sysroot"), env=values.get("env"), aslr=randomize)
+
+
+def open_to_run(words: Sequence[str], values: dict[str, Any]) -> Debugger:
+    """Return a debugger on a target that is to run by itself: firmware's output comes out, signals do not stop programs."""
+    debugger = open_target(words, values)
+    if debugger.system.kind == "process":
+        debugger.pass_signals = frozenset(range(1, 65))
+    elif debugger.system.live:
         _show_output(debugger.system)
-        return debugger
-    debugger = debug.open_process(path, *arguments, sysroot=values.get("sysroot"), env=values.get("env"))
-    debugger.pass_signals = frozenset(range(1, 65))
     return debugger
 
 

@@ -77,11 +77,11 @@ def _opened(path: str | None) -> Iterator[Callable[[str], object]]:
 
 
 def _trace(values: dict[str, Any], words: list[str], write: Callable[[str], object]) -> int:
-    from xemu.cli.targets import go, open_target, to_the_end
+    from xemu.cli.targets import go, open_to_run, to_the_end
     from xemu.debug.names import Names
     from xemu.debug.trace import FORMATS, trace
 
-    debugger = open_target(words, values)
+    debugger = open_to_run(words, values)
     if debugger.system.kind == "machine":            # of a program, Ctrl-C is the program's
         _signal.signal(_signal.SIGINT, lambda *_: debugger.system.kick())
     names = Names(debugger.system)

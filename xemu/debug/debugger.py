@@ -730,6 +730,18 @@ class Debugger(SourceLevel):
         if self.position.insns > insns and branch in self.history.branches and self.engine.state.save() == registers:
             self.switch(branch.number)
 
+    def reset(self) -> Stop:
+        """Have the guest start anew, as it was first; what it has done is another future. A recording goes back to its start."""
+        self.need_history()
+        history = self.history
+        if history.first.beat:
+            raise DebuggerError(f"the start is not in the history any more, which begins at {history.first}")
+        history.leave_present()
+        history.place(0)
+        if history.end is None:
+            self._branch()
+        return self._stop(StopKind.REACHED, "reset")
+
     @property
     def branches(self) -> list[Branch]:
         """Other futures that began where something was changed in the past."""

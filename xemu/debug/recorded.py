@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xemu.debug.recording import Recording
     from xemu.hw.machine import Machine
 
+MOST_AUXV = 1024         # bytes of an auxiliary vector
 FIXED = "a recording cannot be changed"
 
 
@@ -204,6 +205,12 @@ class RecordedProcess(PastProcess):
         super().__init__(recording.head["name"], engine, recording.first.state["thread"])
         self._episodes: list[Episode] = recording.inputs
         self._libraries = [Library(path, bias) for path, bias in code_files(recording)]
+        self.auxv: bytes | None = None               # the auxiliary vector, where the recording begins with the program
+
+    @property
+    def exe_path(self) -> str:
+        """The program's path."""
+        return self.program()
 
     @property
     def episodes(self) -> Sequence[Episode]:
@@ -317,7 +324,30 @@ def _open_process(recording: Recording, *, jit: bool) -> RecordedProcess:
         if not space.poke(page << PAGE_SHIFT, data):
             raise RecordingError(f"{recording.path} is damaged: it has memory at {page << PAGE_SHIFT:#x} where nothing is mapped")
     system.load(state)
+    if recording.first.position.insns == 0:
+        system.auxv = _auxiliary_vector(system)
     return system
+
+
+def _auxiliary_vector(system: RecordedProcess) -> bytes:
+    """Return what the kernel has put on the stack behind arguments and environment. System V ABI, "Process Initialization"."""
+    size = system.engine.target.address_bits // 8
+    at = (system.read_register("sp") or 0) + size
+    out, zeros = bytearray(), 0
+    while len(out) < MOST_AUXV:
+        word = system.read_memory(at, size)
+        if len(word) < size:
+            break
+        at += size
+        if zeros < 2:                                # arguments, environment
+            zeros += not any(word)
+            continue
+        value = system.read_memory(at, size)
+        at += size
+        out += word + value
+        if not any(word):                            # AT_NULL
+            break
+    return bytes(out)
 
 
 # -- both --------------------------------------------------------------------------------------------------------------------

@@ -37,7 +37,8 @@ class SectionWriter:
     """Writes a file beside its final place, where `finish` puts it."""
 
     def __init__(self, path: str) -> None:
-        self.path, self.part = path, f"{path}.{os.getpid()}.part"
+        self.path = os.path.abspath(path)            # the guest may change the working directory
+        self.part = f"{self.path}.{os.getpid()}.part"
         try:
             self.file: BinaryIO = open(self.part, "wb", buffering=0)  # noqa: SIM115  a forked guest must not have unwritten bytes
         except OSError as error:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.errors import XemuError
 from xemu.gdbstub import stops
 from xemu.gdbstub.errors import RspError, UnsupportedError
-from xemu.gdbstub.facts import fact_or
+from xemu.gdbstub.facts import NoFactError, fact_or
 from xemu.gdbstub.framing import Decoder, Kind, encode
 from xemu.gdbstub.replies import hexed
 from xemu.gdbstub.signals import to_gdb, to_linux
@@ -117,9 +117,13 @@ class Client:
         """Return a thread as packets name it."""
         return f"p{process or self.process:x}.{thread:x}" if self.multiprocess else f"{thread:x}"
 
+    def is_elsewhere(self, thread: ThreadId) -> bool:
+        """Whether a thread is one of another process."""
+        return thread.process not in (None, -1, 0, self.process)
+
     def find_thread(self, thread: ThreadId) -> int | None:
         """Return the number of one thread, None for any; RspError for another process's."""
-        if thread.process not in (None, -1, 0, self.process):
+        if self.is_elsewhere(thread):
             raise RspError(f"no process {thread.process}", 3)
         return thread.thread if thread.thread > 0 else None
 
@@ -237,6 +241,8 @@ class Client:
             return self._error(data, error)
         except XemuError as error:
             return self._error(data, RspError(str(error)))
+        except NoFactError as error:
+            return self._error(data, RspError(f"this guest has no {error}"))
         except (ConnectionError, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - one packet's bug must not end the session; tests look at `bugs`

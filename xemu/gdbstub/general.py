@@ -62,6 +62,9 @@ async def why_stopped(client: Client) -> str:
 @packet("H{what:letter}{thread:thread}")
 async def select_thread(client: Client, what: str, thread: ThreadId) -> str:
     """Choose the thread that `g` and the like, or `c` and `s`, are about."""
+    if what == "g" and client.is_elsewhere(thread) and await client.ask(lambda debugger: debugger.stop.number) == thread.process:
+        client.general = thread                      # a child that GDB was told of: it takes its points out of that one
+        return OK
     number = client.find_thread(thread)
     if number is not None and not await client.ask(lambda debugger: _thread_info(debugger, number)):
         raise RspError(f"no thread {number}", 3)

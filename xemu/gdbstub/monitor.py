@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xemu.errors import XemuError
 from xemu.gdbstub.errors import RspError
 from xemu.gdbstub.facts import NoFactError, fact
-from xemu.gdbstub.processes import reset_machine
+from xemu.gdbstub.processes import reset_guest
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.table import packet
 from xemu.gdbstub.transfer import TABLES, table_rows
@@ -222,12 +222,11 @@ async def branch(console: Console, number: str) -> None:
     await console.say(f"{stop.position}, pc {stop.pc:#x}\n{FLUSH}")
 
 
-@command("reset", "reset the machine; it stops at its first instruction", writes=True)
+@command("reset", "start the guest anew; it stops at its first instruction", writes=True)
 async def reset(console: Console) -> None:
     """Reset."""
-    if console.client.kind != "machine":
-        raise RspError("a process cannot be reset; `run` starts it again")
-    await console.ask(reset_machine)
+    await console.ask(reset_guest)
+    console.client.last_stop = None
     await console.say(FLUSH)
 
 

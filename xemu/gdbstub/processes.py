@@ -44,7 +44,7 @@ async def restart(client: Client, name: str, arguments: list[str]) -> None:
     await server.halt()
     client.last_stop = None
     if client.kind == "machine" and server.session is not None:
-        await client.ask(reset_machine)
+        await client.ask(reset_guest)
         return
     if server.launch is None:
         raise RspError("this stub cannot start programs; `xemu gdbserver --multi` can", 1)
@@ -57,12 +57,9 @@ async def restart(client: Client, name: str, arguments: list[str]) -> None:
     server.adopt(await asyncio.to_thread(server.launch, server.request))
 
 
-def reset_machine(debugger: Any) -> None:
-    """Reset a machine; one that cannot goes back to its start."""
-    if hasattr(debugger, "reset"):
-        debugger.reset()
-    else:
-        debugger.seek("start")
+def reset_guest(debugger: Any) -> None:
+    """Have the guest start anew."""
+    debugger.reset()
 
 
 @packet("vAttach;{process:hex}", needs_target=False)
