@@ -120,6 +120,22 @@ finish()
     assert answers == {"threads": 2, "end": 0}
 
 
+def test_reset_runs_a_program_again(program: tuple[Path, Path]) -> None:
+    script = START + """
+back_to(d, "mark", condition="place == 3")
+d.assign("choice", "3")
+answers["reset"] = [d.reset().text, d.position.insns, d.system.live]
+assert to_the_end(d).code == 0
+answers["branches"] = len(d.branches)
+d.switch(d.branches[-1].number)
+d.seek("end")
+answers["choice"] = d.evaluate("choice").number()
+finish()
+"""
+    answers = session(script, *program, expect_output=(OLD + OLD).encode())
+    assert answers == {"reset": ["reset", 0, True], "branches": 2, "choice": 3}
+
+
 def test_a_call_that_is_about_to_be_made_is_made(program: tuple[Path, Path]) -> None:
     script = START + """
 point = d.catch("syscall", [3])                             # read

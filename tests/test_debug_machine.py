@@ -332,3 +332,18 @@ def test_a_repeat_that_goes_another_way_is_said(back: bool) -> None:
     assert stop.text.startswith("replay diverged between instruction {} and instruction {}: first timer0.".format(*places))
     d.seek(30_000)                               # what lies before can still be looked at
     assert d.position.insns == 30_000
+
+
+def test_reset_starts_a_machine_anew() -> None:
+    d = debug(KERNEL, jit=True)
+    first = state(d)
+    d.run_to(insns=30_000)
+    there = state(d)
+    d.assign("ticks", "1000")
+    assert (d.reset().text, state(d), d.system.live) == ("reset", first, True)
+    d.run_to(insns=30_000)
+    assert state(d) == there
+    d.switch(d.branches[0].number)
+    d.seek("end")
+    assert d.evaluate("ticks").number() == 1000
+    assert d.reset().text == "reset"

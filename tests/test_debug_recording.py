@@ -357,7 +357,7 @@ def test_what_is_wrong_is_one_line(small: Path, tmp_path: Path) -> None:
     for contents, words in ((b"", "is no recording of xemu"), (b"\x7fELF" + data, "is no recording of xemu"), (data[:11], "it is cut off"),
                             (data[:-1], "it is cut off"), (data[:len(data) // 2], "it is cut off"),
                             (data + b"x", "something follows its end"),
-                            (data[:8] + b"\2\0" + data[10:], "has format 2, this xemu reads 1: a newer xemu made it"),
+                            (data[:8] + b"\3\0" + data[10:], "has format 3, this xemu reads 2: a newer xemu made it"),
                             (data[:200] + bytes((data[200] ^ 1,)) + data[201:], "is damaged: a checksum is wrong")):
         bad.write_bytes(contents)
         with pytest.raises(XemuError, match=words) as caught:

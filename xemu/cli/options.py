@@ -6,12 +6,16 @@ Options may stand before the program only; everything after it belongs to the pr
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    Main = Callable[[list[str]], int]
+    Body = Callable[[dict[str, Any], list[str]], int]
 
 
 class Option:
@@ -101,6 +105,27 @@ def help_text(usage: str, options: Sequence[Option]) -> str:
     rows = [(", ".join(o.names) + (f" {o.metavar}" if o.metavar else ""), o.help) for o in options]
     width = max(len(left) for left, _ in rows)
     return usage + "\n\n" + "\n".join(f"  {left:{width}}  {right}" for left, right in rows) + "\n"
+
+
+def command(usage: str, options: Sequence[Option], missing: str, *, most: int | None = None) -> Callable[[Body], Main]:
+    """Make the `main` of a command of what it does with (values, words); the help and the number of words are dealt with here.
+
+    `missing`: what to say where there are no words, or more than `most`.
+    """
+    def wrap(body: Body) -> Main:
+        def main(arguments: list[str]) -> int:
+            values, words = parse(options, arguments)
+            if values.get("help"):
+                sys.stdout.write(help_text(usage, options))
+                return 0
+            if not words or (most is not None and len(words) > most):
+                raise UsageError(f"{missing}; " + usage.partition("\n")[0])
+            return body(values, words)
+
+        main.__doc__ = body.__doc__
+        return main
+
+    return wrap
 
 
 def is_place(word: str) -> bool:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 import time
+from typing import Any
 
-from xemu.cli.options import Option, help_text, parse
-from xemu.errors import UsageError
+from xemu.cli.options import Option, command
 
 USAGE = """usage: xemu replay [OPTIONS] FILE
 
@@ -21,14 +21,9 @@ OPTIONS = (
 )
 
 
-def main(arguments: list[str]) -> int:
+@command(USAGE, OPTIONS, "one recording", most=1)
+def main(values: dict[str, Any], words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    values, words = parse(OPTIONS, arguments)
-    if values.get("help"):
-        sys.stdout.write(help_text(USAGE, OPTIONS))
-        return 0
-    if len(words) != 1:
-        raise UsageError("one recording; " + USAGE.partition("\n")[0])
     from xemu.debug.recorded import open_debugger
     from xemu.debug.recording import Recording, verify
 

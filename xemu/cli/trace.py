@@ -7,7 +7,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, command
 from xemu.cli.targets import OPTIONS as TARGET_OPTIONS
 from xemu.errors import UsageError, XemuError
 
@@ -50,14 +50,9 @@ OPTIONS = (
 )
 
 
-def main(arguments: list[str]) -> int:
+@command(USAGE, OPTIONS, "no target given")
+def main(values: dict[str, Any], words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    values, words = parse(OPTIONS, arguments)
-    if values.get("help"):
-        sys.stdout.write(help_text(USAGE, OPTIONS))
-        return 0
-    if not words:
-        raise UsageError("no target given; " + USAGE.partition("\n")[0])
     if values.get("start") and values.get("last"):
         raise UsageError("--start and --last exclude each other")
     with _opened(values.get("output")) as write:
