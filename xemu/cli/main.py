@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # command -> (module, one line of help); a module has `main(arguments) -> exit code`
 COMMANDS = {
     "boot": ("xemu.cli.boot", "run firmware on a board"),
+    "debug": ("xemu.cli.debug", "debug a program or firmware on the screen"),
     "gdb": ("xemu.cli.gdb", "debug a program or firmware with GDB"),
     "gdbserver": ("xemu.cli.gdbserver", "serve a program or firmware to GDB, as gdbserver does"),
     "list": ("xemu.cli.list", "show machines, devices and processors"),

@@ -13,6 +13,7 @@ from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.location import UnavailableError
 from xemu.debug.points import ACCESSES, Breakpoint, Watchpoint
+from xemu.debug.sources import Sources
 from xemu.debug.stops import Stop, StopKind
 from xemu.debug.symbols import Module, Modules
 from xemu.errors import UsageError, XemuError
@@ -52,6 +53,7 @@ class Source:
         self._modules = Modules()
         self._looked: Any = None
         self._hidden: tuple[Position, int] | None = None
+        self.sources = Sources()                     # files of source code
         self._event: Breakpoint | None = None        # where the loader says that its list has changed
 
     # -- files -----------------------------------------------------------------------------------------------------------

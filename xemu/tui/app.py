@@ -1,0 +1,363 @@
+"""The app: it lays out, routes what comes from the guest to the panes, and has the keys that work everywhere."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.screen import Screen
+
+from xemu.errors import XemuError
+from xemu.tui import messages as m
+from xemu.tui.client import Client
+from xemu.tui.desk import LAYOUTS, Desk, size_class
+from xemu.tui.header import Footer, Header
+from xemu.tui.keys import KEYS
+from xemu.tui.panes import make_panes
+from xemu.tui.prompt import Prompt
+from xemu.tui.text import Palette
+from xemu.tui.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from textual import events
+
+    from xemu.tui.pane import Pane
+
+
+class DeskScreen(Screen[None]):
+    """The one screen behind all dialogs."""
+
+    app: Debug
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
+        self.prompt, self.footer = Prompt(), Footer()
+
+    def compose(self) -> ComposeResult:
+        """Yield what it is made of."""
+        yield from (self.header, self.timeline, self.desk, self.prompt, self.footer)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.app.begin()
+
+    def on_resize(self) -> None:
+        """Choose the layout that fits."""
+        self.app.fit()
+
+
+class Debug(App[int]):
+    """`xemu debug`."""
+
+    CSS_PATH = "styles.tcss"
+    TITLE = "xemu"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str = "code") -> None:
+        super().__init__(ansi_color=theme == "ansi")
+        self.target = target
+        self.styles_by_name = Palette(theme, ascii_only=ascii_only)
+        self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
+        self.client = Client(self.received, self.printed)
+        self.first_layout = layout
+        self.main = DeskScreen()
+        self.hello: m.Hello | None = None
+        self.stop: m.StopView | None = None
+        self.moving: m.Moving | None = None
+        self.insns = self.beat = 0
+        self.log_lines: list[str] = []
+        self.ended: str | None = None
+        self.waiters: list[Callable[[Any], None]] = []           # told of every message, for tests and pictures
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the screen."""
+        return self.main
+
+    def begin(self) -> None:
+        """Start the guest's process; the first frame does not wait for it."""
+        self.desk.arrangement.layout = self.first_layout
+        self.fit()
+        if self.styles_by_name.ascii_only:
+            self.main.add_class("-ascii")
+        self.client.start(self.target)
+
+    def on_unmount(self) -> None:
+        """End the guest's process."""
+        self.client.close()
+
+    # -- parts -----------------------------------------------------------------------------------------------------------
+    @property
+    def desk(self) -> Desk:
+        """The panes."""
+        return self.main.desk
+
+    @property
+    def prompt(self) -> Prompt:
+        """The line in which something is typed."""
+        return self.main.prompt
+
+    def pane(self, name: str) -> Pane:
+        """Return a pane by name."""
+        return self.desk.panes[name]
+
+    def fit(self) -> None:
+        """Choose the layout that fits the terminal."""
+        arrangement = self.desk.arrangement
+        size = size_class(self.size)
+        if size != arrangement.size:
+            arrangement.size = size
+        self.desk.rearrange(focus=not self.prompt.is_open)
+
+    def _bars(self) -> None:
+        self.main.header.refresh()
+        self.main.timeline.refresh()
+
+    # -- what comes from the guest -------------------------------------------------------------------------------------------
+    def received(self, message: Any) -> None:
+        """Take a message of the guest's process."""
+        if isinstance(message, m.Stopped):
+            self.stop, self.moving = message.stop, None
+            self.insns, self.beat = message.stop.insns, message.stop.beat
+            self.desk.remove_class("-running")
+            for pane in self.desk.panes.values():
+                pane.stopped(message.stop)
+            self._put(message.data, message.stop.number)
+        elif isinstance(message, m.Update):
+            self.insns, self.beat = message.insns, message.beat
+            if message.number in (0, self.stop.number if self.stop else 0):
+                self._put(message.data, message.number)
+        elif isinstance(message, m.Moving):
+            self.moving = message
+            self.desk.add_class("-running")
+        elif isinstance(message, m.Hello):
+            self.hello = message
+            for pane in self.desk.panes.values():
+                pane.met(message)
+                pane.ask(again=True)
+        elif isinstance(message, m.Output):
+            for pane in self.desk.panes.values():
+                pane.output(message)
+        elif isinstance(message, m.Log):
+            self.log_text(message.text)
+        elif isinstance(message, m.Ended):
+            self.ended = message.text
+            if message.text:
+                self.say(message.text, error=True)
+        self._bars()
+        for waiter in list(self.waiters):
+            waiter(message)
+
+    def printed(self, data: bytes) -> None:
+        """Take what the guest's terminal shows."""
+        self.received(m.Output("terminal", self.beat, data))
+
+    def _put(self, data: dict[str, Any], number: int) -> None:
+        for name, value in data.items():
+            if name == "timeline":
+                self.main.timeline.put(value)
+            elif name in self.desk.panes:
+                self.desk.panes[name].put(value, number)
+
+    # -- telling the user ------------------------------------------------------------------------------------------------
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Show a line at the bottom until something happens."""
+        self.main.footer.say(text, error=error)
+        if error:
+            self.log_text(text)
+
+    def log_text(self, text: str) -> None:
+        """Write a line to the log pane."""
+        self.log_lines += text.splitlines()
+        del self.log_lines[:-5000]
+        pane = self.desk.panes.get("log")
+        if pane is not None:
+            pane.put(list(self.log_lines), 0)
+
+    def report(self, what: str, error: Exception) -> None:
+        """Write an error of xemu's own to the log."""
+        self.log_text(f"{what}: " + "".join(traceback.format_exception(error)))
+
+    # -- asking the guest ------------------------------------------------------------------------------------------------
+    def go(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do something that waits for the guest; errors go to the bottom line."""
+        async def guarded() -> None:
+            try:
+                await work
+            except XemuError as error:
+                self.say(str(error), error=True)
+
+        self.run_worker(guarded(), exit_on_error=False)
+
+    def act_do(self, what: str, /, **arguments: Any) -> None:
+        """Have a motion or action done."""
+        self.go(self.client.do(what, **arguments))
+
+    # -- motions ---------------------------------------------------------------------------------------------------------
+    def action_move(self, name: str) -> None:
+        """Move the guest."""
+        self.act_do(name)
+
+    def action_move_back(self, name: str) -> None:
+        """Move it backwards."""
+        self.act_do(name, back=True)
+
+    def action_pause(self) -> None:
+        """Stop it."""
+        self.client.pause()
+
+    def action_until_cursor(self) -> None:
+        """Run to the cursor of the code pane."""
+        self._until(back=False)
+
+    def action_until_cursor_back(self) -> None:
+        """Go back to when the cursor's place was executed last."""
+        self._until(back=True)
+
+    def _until(self, *, back: bool) -> None:
+        address = self.code_address()
+        if address is not None:
+            self.act_do("until", where=address, back=back)
+
+    def code_address(self) -> int | None:
+        """Return the address under the code pane's cursor."""
+        address: int | None = self.pane("code").here.key if isinstance(self.pane("code").here.key, int) else None
+        if address is None:
+            self.say("there is no code on this line", error=True)
+        return address
+
+    # -- points ----------------------------------------------------------------------------------------------------------
+    def action_toggle_break(self) -> None:
+        """Set or delete a breakpoint under the cursor."""
+        async def toggle(address: int) -> None:
+            self.say(await self.client.do("toggle_break", address=address))
+
+        address = self.code_address()
+        if address is not None:
+            self.go(toggle(address))
+
+    def action_edit_point(self) -> None:
+        """Set a breakpoint with all that belongs to it."""
+        address = self.code_address()
+        if address is not None:
+            self.prompt.open("break if", "", lambda text: self.act_do("break_at", where=address, condition=text or None))
+
+    def action_log_point(self) -> None:
+        """Set a breakpoint that logs."""
+        address = self.code_address()
+        if address is not None:
+            self.prompt.open("log text", "", lambda text: self.act_do("break_at", where=address, log=text))
+
+    def action_watch(self) -> None:
+        """Watch what an expression names."""
+        self.prompt.open("watch", "", lambda text: self.act_do("watch", where=text))
+
+    # -- places ----------------------------------------------------------------------------------------------------------
+    def action_goto(self) -> None:
+        """Show a place in the code or memory pane."""
+        pane = self.desk.focused_pane
+        name = pane.pane if pane is not None and hasattr(pane, "act_goto") else "code"
+
+        async def show(text: str) -> None:
+            self.act_goto(name, await self.client.do("address_of", text=text))
+
+        self.prompt.open(f"go to ({name})", "", lambda text: self.go(show(text)))
+
+    def act_goto(self, pane: str, address: int) -> None:
+        """Show an address in a pane."""
+        self.desk.show(pane)
+        self.pane(pane).act_goto(address)  # type: ignore[attr-defined]
+
+    def action_home(self) -> None:
+        """Show where the guest stands."""
+        self.pane("code").act_home()  # type: ignore[attr-defined]
+
+    def action_find(self) -> None:
+        """Search in the pane that has the keys."""
+        pane = self.desk.focused_pane
+        if pane is not None:
+            def search(text: str) -> None:
+                if not pane.find(text):
+                    self.say(f"{text}: not found", error=True)
+
+            self.prompt.open("find", "", search)
+
+    def action_seek(self) -> None:
+        """Go to a place in time."""
+        self.prompt.open("go to instruction, time (12.5ms), name, start or end", "",
+                         lambda text: self.act_do("seek", where=int(text.replace(",", "")) if text.replace(",", "").isdigit() else text))
+
+    def action_checkpoint(self) -> None:
+        """Give this moment a name."""
+        async def name(text: str) -> None:
+            self.say(f"checkpoint {await self.client.do('checkpoint', name=text)}")
+
+        self.prompt.open("name of this moment", "", lambda text: self.go(name(text)), allow_empty=True)
+
+    # -- panes -----------------------------------------------------------------------------------------------------------
+    def action_group(self, number: int) -> None:
+        """Give a group the keys; its next tab if it has them."""
+        arrangement = self.desk.arrangement
+        pane = self.desk.focused_pane
+        if arrangement.focus == number and pane is not None and pane.has_focus:
+            self.desk.turn(number, 1)
+        else:
+            arrangement.show(number)
+            self.desk.rearrange()
+
+    def action_show(self, name: str) -> None:
+        """Show a pane."""
+        self.desk.show(name)
+
+    def action_tab(self, count: int) -> None:
+        """Show another tab."""
+        self.desk.turn(self.desk.arrangement.focus, count)
+
+    def action_zoom(self) -> None:
+        """Show one pane alone, or all again."""
+        self.desk.arrangement.zoomed = not self.desk.arrangement.zoomed
+        self.desk.rearrange()
+
+    def action_layout(self) -> None:
+        """Show the next layout."""
+        names = list(LAYOUTS)
+        arrangement = self.desk.arrangement
+        arrangement.layout = names[(names.index(arrangement.layout) + 1) % len(names)]
+        self.desk.rearrange()
+        self.say(f"layout {arrangement.layout}")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A click has given a pane the keys."""
+        pane = self.desk.panes.get(event.widget.id or "")
+        if pane is not None:
+            self.desk.arrangement.focus = pane.group
+
+    def action_redraw(self) -> None:
+        """Draw everything anew."""
+        self.screen.refresh(layout=True)
+
+    def action_command(self, words: str = "") -> None:
+        """Open the command line."""
+        self.prompt.open(":", words, self.command)
+
+    def command(self, words: str) -> None:
+        """Do what was typed at the command line."""
+        raise NotImplementedError
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield everything that has a key, for the palette."""
+        del screen
+        for key in KEYS:
+            yield SystemCommand(key.text, f"{key.section}   {key.label}", lambda key=key: self.run_action_soon(key.action))
+        for pane in self.desk.panes.values():
+            yield SystemCommand(f"Show {pane.title}", f"pane {pane.group}", lambda pane=pane: self.desk.show(pane.pane))
+
+    def run_action_soon(self, action: str) -> None:
+        """Do what a key does."""
+        self.call_later(self.run_action, action)

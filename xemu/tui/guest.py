@@ -1,0 +1,108 @@
+"""Opening what the screen debugs, and the channels on which a machine talks."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xemu.errors import NotFoundError, XemuError
+from xemu.hw.ports import Hub, Pace, Port
+from xemu.tui import messages as m
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.debug.debugger import Debugger
+
+
+def open_debugger(target: m.Target) -> Debugger:
+    """Return a debugger on a program, firmware, a recording or a snapshot."""
+    from xemu import debug
+    from xemu.debug.sections import is_recording
+
+    path, *arguments = target.words
+    if not Path(path).exists():
+        raise NotFoundError(f"{path}: no such file")
+    if is_recording(path):
+        return debug.open_recording(path, machine=target.machine)
+    if target.machine is None and debug.is_program(path):
+        return debug.open_process(path, *arguments, sysroot=target.sysroot, env=list(target.env))
+    from xemu.debug.debugger import Debugger
+    from xemu.debug.machine import MachineSystem
+    from xemu.hw.harness import start_board
+
+    machine = start_board(target.machine, path).machine
+    hub = Hub(machine)
+    hub.pace = Pace(machine, 1.0)
+    d = Debugger(MachineSystem(machine, hub))
+    if target.svd is not None:
+        from xemu.hw.svd import load_svd
+
+        machine.svd = load_svd(target.svd, d.log)
+    return d
+
+
+def hello(d: Debugger, target: m.Target, channels: tuple[str, ...]) -> m.Hello:
+    """Describe a guest."""
+    path = str(Path(target.words[0]).absolute())
+    architecture = d.source.architecture
+    machine = getattr(d.system, "machine", None)
+    title = f"{machine.name} ({getattr(machine.cpu, 'title', d.system.arch)})" if machine is not None else f"Linux {d.system.arch}"
+    return m.Hello(Path(path).name, title, d.system.kind, d.system.rate, build_of(path), (path,), channels,
+                   architecture.bits, architecture.little)
+
+
+def build_of(path: str) -> str:
+    """Return what tells one build of a program from others: its build-id, else a digest of the file."""
+    from xemu.debug.elffile import ElfFile
+
+    with suppress(XemuError):
+        found = ElfFile.open(path).build_id
+        if found:
+            return found
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha1").hexdigest()
+
+
+class Channel(Port):
+    """The screen's end of a serial line."""
+
+    open = True                                      # somebody may always type: the machine waits for that
+
+    def __init__(self, hub: Hub, name: str, line: Any, send: Callable[[m.Output], None]) -> None:
+        super().__init__(hub)
+        self.name, self.line, self.send = name, line, send
+        line.listeners.append(self.write)
+
+    def write(self, data: bytes) -> None:
+        """Show what the guest sends."""
+        self.send(m.Output(self.name, self.hub.machine.now, bytes(data)))
+
+
+class Channels:
+    """All channels of a guest. A program has none: it has its terminal."""
+
+    def __init__(self, d: Debugger, send: Callable[[m.Output], None]) -> None:
+        self.feeds: dict[str, Callable[[bytes], None]] = {}
+        self.names: tuple[str, ...] = ()
+        machine = getattr(d.system, "machine", None)
+        if machine is None or not d.system.live:
+            self.names = ("terminal",) if d.system.live else ()
+            return
+        hub: Any = d.system.hub                      # type: ignore[attr-defined]
+        for line in machine.serials:
+            if line.port is not None:
+                hub.ports.append(Channel(hub, line.name, line, send))
+                self.feeds[line.name] = line.feed
+        semihosting = getattr(machine.cpu, "semihosting", None)
+        if semihosting is not None:
+            semihosting.console = lambda data: send(m.Output("semihosting", machine.now, bytes(data)))
+            self.feeds["semihosting"] = semihosting.input.extend
+        self.names = tuple(self.feeds)
+
+    def feed(self, channel: str, data: bytes) -> None:
+        """Have the guest receive bytes."""
+        if channel in self.feeds:
+            self.feeds[channel](data)
