@@ -188,6 +188,10 @@ class Pane(ScrollView, can_focus=True):
             self.scroll_to(y=self.cursor - height + 1, animate=False)
         self.refresh()
 
+    def action_edge(self, end: int) -> None:
+        """Move the cursor to the first or last line."""
+        self.move_to(len(self.lines) * end)
+
     def action_page(self, count: int) -> None:
         """Move the cursor by a page."""
         self.action_cursor(count * max(self.size.height - 1, 1))
