@@ -316,6 +316,27 @@ def test_reasons_that_name_points(process: Served) -> None:
                      "T05exec:2f62696e2f78;"]
 
 
+def test_points_that_are_taken_out_of_a_forked_child_stay_in_its_parent(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.FORK, number=0x4D)]
+    transcript(process, """
+        > qSupported:multiprocess+;fork-events+
+        < PacketSize=…
+        > Hgp4d.4d
+        < E.no process 77
+        > Z0,8000,4
+        < OK
+        > vCont;c
+        < T05fork:p4d.4d;…
+        > Hgp4d.4d
+        < OK
+        > z0,8000,4
+        < OK
+        > D;4d
+        < OK
+    """)
+    assert [point.address for point in process.debugger.points if isinstance(point, Breakpoint)] == [0x8000]
+
+
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:
     machine.debugger.coming = [stop(StopKind.IRQ, text="interrupt 3")]
     transcript(machine, "> vCont;c\n< O696e7465727275707420330a\n< T05thread:1;…")

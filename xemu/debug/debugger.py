@@ -122,7 +122,8 @@ class Debugger(SourceLevel):
             return self.stop
         if self.points.registers():
             return self.source.described(self.register_motions.forwards(insns, beat))
-        self._pass_point()
+        if self.pc == self.stop.pc:                  # else it was put there: a point there stops the guest at once
+            self._pass_point()
         while True:
             stop = self._judge(self._advance(insns, beat))
             if stop is not None:
