@@ -355,6 +355,23 @@ def test_an_interrupt_ends_a_motion(process: Served, how: bytes) -> None:
     assert replies[-1].startswith("T02thread:1;")
 
 
+def test_an_interrupt_that_comes_after_a_stop_ends_the_next_motion(process: Served) -> None:
+    line = process.connect()
+    assert line.ask("vCont;s").startswith(T05)
+    line.socket.sendall(b"\x03")
+    assert line.ask("vCont;s").startswith("T02thread:1;")
+    assert line.ask("vCont;s").startswith(T05)
+
+
+def test_steps_stop_at_signals_that_pass(process: Served) -> None:
+    debugger, line = process.debugger, process.connect()
+    assert line.ask("QPassSignals:e") == "OK"
+    passed = []
+    debugger.step = lambda *_words, **_more: passed.append(debugger.pass_signals) or debugger.cont()
+    line.ask("vCont;s")
+    assert (passed, debugger.pass_signals) == ([frozenset()], {14})
+
+
 def test_an_interrupt_of_nothing_is_nothing(process: Served) -> None:
     line = process.connect()
     line.socket.sendall(b"\x03\x03")

@@ -51,8 +51,15 @@ async def remove(client: Client, kind: int, address: int, length: int) -> str:
     if client.general.process in client.children:            # GDB takes its points out of a child that it does not follow
         return OK
     point = client.points.pop(_key(kind, address, length), None)
-    if point is not None:
-        await client.ask(lambda debugger: debugger.delete(point))
+    if point is None:
+        return OK
+
+    def take_out(debugger: Any) -> bool:
+        debugger.delete(point)
+        return kind != SOFTWARE or client.thread_suffix or bool(debugger.read_memory(address, 1))
+
+    if not await client.ask(take_out):
+        raise RspError(f"{address:#x} cannot be read any more", 0x0E)
     return OK
 
 
@@ -79,7 +86,9 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
         if kind == SOFTWARE and not client.thread_suffix and not debugger.read_memory(address, 1):
             raise RspError(f"{address:#x} cannot be read: there is no code", 0x0E)
         action = partial(_print, client, debugger, texts) if texts else None
-        return debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
+        point = debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
+        point.stays = True
+        return point
 
     return insert_breakpoint
 
