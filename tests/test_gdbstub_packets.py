@@ -316,6 +316,27 @@ def test_reasons_that_name_points(process: Served) -> None:
                      "T05exec:2f62696e2f78;"]
 
 
+def test_points_that_are_taken_out_of_a_forked_child_stay_in_its_parent(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.FORK, number=0x4D)]
+    transcript(process, """
+        > qSupported:multiprocess+;fork-events+
+        < PacketSize=…
+        > Hgp4d.4d
+        < E.no process 77
+        > Z0,8000,4
+        < OK
+        > vCont;c
+        < T05fork:p4d.4d;…
+        > Hgp4d.4d
+        < OK
+        > z0,8000,4
+        < OK
+        > D;4d
+        < OK
+    """)
+    assert [point.address for point in process.debugger.points if isinstance(point, Breakpoint)] == [0x8000]
+
+
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:
     machine.debugger.coming = [stop(StopKind.IRQ, text="interrupt 3")]
     transcript(machine, "> vCont;c\n< O696e7465727275707420330a\n< T05thread:1;…")
@@ -332,6 +353,23 @@ def test_an_interrupt_ends_a_motion(process: Served, how: bytes) -> None:
         assert replies == ["OK"]
         replies.append(line.receive())
     assert replies[-1].startswith("T02thread:1;")
+
+
+def test_an_interrupt_that_comes_after_a_stop_ends_the_next_motion(process: Served) -> None:
+    line = process.connect()
+    assert line.ask("vCont;s").startswith(T05)
+    line.socket.sendall(b"\x03")
+    assert line.ask("vCont;s").startswith("T02thread:1;")
+    assert line.ask("vCont;s").startswith(T05)
+
+
+def test_steps_stop_at_signals_that_pass(process: Served) -> None:
+    debugger, line = process.debugger, process.connect()
+    assert line.ask("QPassSignals:e") == "OK"
+    passed = []
+    debugger.step = lambda *_words, **_more: passed.append(debugger.pass_signals) or debugger.cont()
+    line.ask("vCont;s")
+    assert (passed, debugger.pass_signals) == ([frozenset()], {14})
 
 
 def test_an_interrupt_of_nothing_is_nothing(process: Served) -> None:

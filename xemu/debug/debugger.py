@@ -122,7 +122,10 @@ class Debugger(SourceLevel):
             return self.stop
         if self.points.registers():
             return self.source.described(self.register_motions.forwards(insns, beat))
-        self._pass_point()
+        if self.pc != self.stop.pc or any(point.stays for point in self.points.breakpoints(self.pc)):
+            self.engine.pass_nothing()               # a guest that was put elsewhere is stopped by a point there at once
+        else:
+            self._pass_point()
         while True:
             stop = self._judge(self._advance(insns, beat))
             if stop is not None:

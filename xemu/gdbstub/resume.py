@@ -32,6 +32,7 @@ class Resume:
     back: bool = False
     signals: dict[int | None, int] = field(default_factory=dict)     # thread (None: the stop's) -> Linux signal
     before_access: bool = False                  # watchpoints stop before the access
+    shows_signals: bool = True                   # steps stop at every signal: GDB decides how its handler is passed, LLDB does not
     alone: bool = False                          # no other thread may run (GDB's scheduler-locking)
 
     def motion(self, debugger: Any) -> Any:
@@ -40,11 +41,13 @@ class Resume:
             return self._backwards(debugger)
         for thread, signal in (self.signals or {None: 0}).items():
             fact_or(None, debugger.system, "resume_with", signal, thread)
-        debugger.before_access = self.before_access
+        debugger.before_access, passed = self.before_access, debugger.pass_signals
+        if self.how in "rs" and self.shows_signals:
+            debugger.pass_signals = frozenset()
         try:
             return self._move(debugger)
         finally:
-            debugger.before_access = False
+            debugger.before_access, debugger.pass_signals = False, passed
 
     def _move(self, debugger: Any) -> Any:
         which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
@@ -108,7 +111,7 @@ async def go(client: Client, resume: Resume) -> str | None:
         return final_reply(client, before)
     client.vfork_done = False
     await catch_events(client)
-    resume.before_access = client.description.before_access
+    resume.before_access, resume.shows_signals = client.description.before_access, not client.thread_suffix
     stop = await client.move(resume.motion)
     client.last_stop = stop
     if stop.text and stop.kind.name in TOLD:
