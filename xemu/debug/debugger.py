@@ -21,7 +21,7 @@ from xemu.debug.system import Event
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
@@ -77,6 +77,20 @@ class Debugger(SourceLevel):
     def _stop(self, kind: StopKind, text: str = "", **more: Any) -> Stop:
         self.stop = Stop(kind, self.position, self.pc, self.system.thread, text=text or kind.value, **more)
         return self.stop
+
+    # -- threads ---------------------------------------------------------------------------------------------------------
+    @property
+    def only(self) -> frozenset[int] | None:
+        """The threads that run; None: all."""
+        return self.system.only
+
+    @only.setter
+    def only(self, threads: Iterable[int] | None) -> None:
+        """Hold all other threads, new ones too, in motions forwards, until it is None again; XemuError.
+
+        In the past, what happened happens again. A motion whose threads all wait goes on until `pause`.
+        """
+        self.system.restrict(None if threads is None else frozenset(threads))
 
     # -- running forwards ------------------------------------------------------------------------------------------------
     def _advance(self, insns: int | None = None, beat: int | None = None) -> Event:
@@ -284,10 +298,14 @@ class Debugger(SourceLevel):
                 break
         return stop
 
-    def step_range(self, low: int, high: int, *, back: bool = False) -> Stop:
-        """Step until the next instruction is outside [low, high)."""
+    def step_range(self, low: int, high: int, *, back: bool = False, thread: int | None = None) -> Stop:
+        """Step until the next instruction is outside [low, high). `thread`: as for `step`."""
+        if not back:
+            from xemu.debug.rangestep import step_range
+
+            return step_range(self.motions, range(low, high), thread)
         while True:
-            stop = self.step(back=back)
+            stop = self.step(back=True)
             if stop.kind is not StopKind.STEP or not low <= self.pc < high:
                 return stop
 
