@@ -706,6 +706,16 @@ class Debugger(SourceLevel):
         self._outside.clear()
         return done
 
+    def set_pin(self, name: str, level: int | None) -> None:
+        """Drive a pin of a machine from outside ("gpioa.5"; None: let go). In the past another future begins. XemuError."""
+        self._branch()
+        self.system.set_pin(name, level)
+
+    def set_value(self, name: str, text: str) -> None:
+        """Set what a device of a machine feels ("temp.celsius"). In the past another future begins. XemuError."""
+        self._branch()
+        self.system.set_value(name, text)
+
     def _branch(self) -> None:
         if not self.system.live:
             registers, place = self.engine.state.save(), self.position

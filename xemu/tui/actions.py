@@ -216,3 +216,16 @@ def _points(value: Any) -> bool:
 def checkpoint(d: Debugger, *, name: str = "") -> str:
     """Give this moment a name."""
     return d.checkpoint(name)
+
+
+# -- devices -------------------------------------------------------------------------------------------------------------
+@action
+def set_pin(d: Debugger, *, name: str, level: int | None) -> None:
+    """Drive a pin from outside; None: let go."""
+    d.set_pin(name, level)
+
+
+@action
+def set_value(d: Debugger, *, name: str, text: str) -> None:
+    """Set what a device feels."""
+    d.set_value(name, text)
