@@ -23,6 +23,7 @@ from xemu.errors import XemuError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from xemu.debug.events import Events
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
@@ -55,6 +56,7 @@ class Debugger(SourceLevel):
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
         self._stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
+        self.events: Events | None = None        # what has happened, where somebody wants to know
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
@@ -720,6 +722,8 @@ class Debugger(SourceLevel):
         if not self.system.live:
             registers, place = self.engine.state.save(), self.position
             branch = self.history.cut(self.ended)
+            if self.events is not None:
+                self.events.cut(branch)
             self._left = (branch, registers, place.insns) if branch is not None else None
             self.ended = None
 
@@ -743,7 +747,9 @@ class Debugger(SourceLevel):
             known = ", ".join(str(b.number) for b in self.branches) or "none"
             raise DebuggerError(f"no branch {number}; there are {known}")
         self._left = None
-        self.history.switch(branch, self.ended)
+        other = self.history.switch(branch, self.ended)
+        if self.events is not None:
+            self.events.switched(number, other)
         self.ended = branch.ended
         return self._stop(StopKind.REACHED, f"where branch {number} begins")
 

@@ -143,6 +143,7 @@ class Debug(App[int]):
             for pane in self.desk.panes.values():
                 pane.met(message)
                 pane.ask(again=True)
+            self.main.timeline.ask(again=True)
         elif isinstance(message, m.Output):
             for pane in self.desk.panes.values():
                 pane.output(message)
@@ -213,6 +214,10 @@ class Debug(App[int]):
     def action_move_back(self, name: str) -> None:
         """Move it backwards."""
         self.act_do(name, back=True)
+
+    def action_event(self, direction: str, which: str = "") -> None:
+        """Go to another event."""
+        self.act_do("event", back=direction == "back", same=bool(which))
 
     def action_pause(self) -> None:
         """Stop it."""

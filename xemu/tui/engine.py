@@ -90,15 +90,22 @@ class Guest:
     # -- setting up ------------------------------------------------------------------------------------------------------
     def open(self) -> None:
         """Load the guest."""
+        from xemu.debug.events import events_of
         from xemu.debug.session import Session
         from xemu.tui.guest import Channels, hello, open_debugger
 
         self.debugger: Debugger = open_debugger(self.target)
-        self.channels = Channels(self.debugger, self.sender.send_output)
+        self.events = events_of(self.debugger)
+        self.channels = Channels(self.debugger, self._sent)
         self.session = Session(self.debugger)
         self.session.subscribe(self._told)
         self.debugger.log = lambda text: self.send(m.Log(text))
         self.send(hello(self.debugger, self.target, self.channels.names))
+
+    def _sent(self, output: m.Output) -> None:
+        """Take what the guest has sent on a channel."""
+        self.events.output(output.channel, output.data)
+        self.sender.send_output(output)
 
     def run(self) -> None:
         """Serve the screen until it has enough."""
@@ -171,6 +178,7 @@ class Guest:
         elif isinstance(event, Stop):
             self.ticking.clear()
             self.stops += 1
+            self.events.stopped(event)
             self._show(event)
         elif isinstance(event, Ended):
             self.send(m.Ended())
