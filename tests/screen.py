@@ -1,9 +1,7 @@
-"""The screen under test: driven by keys, read as text. `Screen` runs the real app with the real guest's process, without a terminal.
+"""The screen under test: driven by keys, read as text. The app and the guest's process are real, the terminal is not there.
 
-    async def work(s):
-        await s.press("s", "n")
-        assert "main.c" in s.text("code")
-    drive(work, SAMPLE, size=(120, 40))
+A test is a coroutine function of a `Screen`: `async def work(s): await s.press("s"); assert "main" in s.text("code")`, which
+`drive(work, SAMPLE, size=(120, 40))` runs.
 """
 
 from __future__ import annotations
@@ -58,6 +56,8 @@ class Screen:
         await self.until(lambda: app.stop is not None and app.moving is None, "a stop")
         await self.until(lambda: all(p.stop == app.stop.number for p in app.desk.panes.values() if p.display and p.query_name),  # type: ignore[union-attr]
                          "all panes show the stop")
+
+        await self.until(lambda: all(name in p.extra for p in app.desk.panes.values() if p.display for name in p.more), "all data")
 
     async def press(self, *keys: str) -> None:
         """Press keys that move the guest, one after the other, each when the last has come to its end."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from tests.screen import SIZES, Screen, drive, same_picture
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"

@@ -28,6 +28,7 @@ class Pane(ScrollView, can_focus=True):
     title: ClassVar[str]
     group: ClassVar[int]                             # the frame it is a tab of
     query_name: ClassVar[str] = ""                   # what it shows ("module.function"); "": it is told otherwise
+    more: ClassVar[dict[str, str]] = {}              # further queries by name, whose data may come later: in `extra`
     follows: ClassVar[bool] = False                  # new lines at the end keep the end in view
     keys: ClassVar[tuple[Key, ...]] = ()             # beside those of every pane
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in PANE_KEYS]
@@ -44,7 +45,8 @@ class Pane(ScrollView, can_focus=True):
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self.cursor = 0
-        self.asked: Any = None                       # the arguments of the query that was asked last
+        self.extra: dict[str, Any] = {}              # the data of `more`
+        self.asked: Any = None                       # the arguments of the queries that were asked last
 
     @property
     def screen_app(self) -> App:
@@ -54,6 +56,11 @@ class Pane(ScrollView, can_focus=True):
     # -- what a pane says about itself -----------------------------------------------------------------------------------
     def arguments(self) -> dict[str, Any]:
         """Return what the query is asked with, at the present size."""
+        return {}
+
+    def arguments_of(self, name: str) -> dict[str, Any]:
+        """Return what one of the further queries is asked with."""
+        del name
         return {}
 
     def view(self, data: Any, before: Any) -> list[Line]:
@@ -79,19 +86,28 @@ class Pane(ScrollView, can_focus=True):
         """Say what this pane shows, if that has changed."""
         if not self.query_name:
             return
-        arguments = self.arguments() if self.display else None
-        if again or arguments != self.asked:
-            self.asked = arguments
-            if arguments is None:
-                self.screen_app.client.want(self.pane, "")
-            else:
-                self.screen_app.client.want(self.pane, self.query_name, **arguments)
+        queries = {self.pane: (self.query_name, self.arguments() if self.display else None)}
+        queries |= {f"{self.pane}.{name}": (query, self.arguments_of(name) if self.display else None) for name, query in self.more.items()}
+        if not again and queries == self.asked:
+            return
+        for key, (query, arguments) in queries.items():
+            if again or self.asked is None or self.asked.get(key) != (query, arguments):
+                if arguments is None:
+                    self.screen_app.client.want(key, "")
+                else:
+                    self.screen_app.client.want(key, query, **arguments)
+        self.asked = queries
 
     def put(self, data: Any, stop: int) -> None:
         """Take new data; `stop` 0: the guest runs."""
         if stop and stop != self.stop:
             self.before, self.stop = self.data, stop
         self.data = data
+        self.redraw()
+
+    def put_more(self, name: str, data: Any) -> None:
+        """Take the data of a further query."""
+        self.extra[name] = None if isinstance(data, Failed) else data
         self.redraw()
 
     def redraw(self) -> None:

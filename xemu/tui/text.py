@@ -56,6 +56,7 @@ STYLES = {
     "device": ("#ffcb6b", "#a16207", "yellow"),
     "string": ("#ecc48d", "#9a3412", "yellow"),
     "mnemonic": ("bold", "bold", "bold"),
+    "ahead": ("#89ddff", "#0e7490", "cyan"),
     "comment": ("italic #7a8290", "italic #6b7280", "bright_black"),
     "keyword": ("#c792ea", "#7e22ce", "magenta"),
     "type": ("#89ddff", "#0e7490", "cyan"),

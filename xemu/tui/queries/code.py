@@ -155,3 +155,26 @@ def above(d: Debugger, *, address: int, count: int) -> int:
             break
         address = before
     return address
+
+
+class Ahead(NamedTuple):
+    """What an instruction that comes will do, from where the guest stands."""
+
+    values: tuple[tuple[str, int], ...]              # registers it reads
+    accesses: tuple[tuple[str, int, int | None, int], ...]       # "r" or "w", address, value, bytes
+    taken: bool
+    target: int
+    end: str
+
+
+@query()
+def ahead(d: Debugger, *, count: int = 16) -> dict[int, Ahead]:
+    """Return what the next instructions will do, by address; of a loop the first time round."""
+    from xemu.debug.foresight import foresee
+
+    out: dict[int, Ahead] = {}
+    if not d.stop.kind.final:
+        for item in foresee(d, count):
+            out.setdefault(item.pc, Ahead(item.reads, tuple((a.kind, a.address, a.value, a.size) for a in item.accesses), item.taken,
+                                          item.next_pc, item.end))
+    return out
