@@ -216,3 +216,11 @@ def _points(value: Any) -> bool:
 def checkpoint(d: Debugger, *, name: str = "") -> str:
     """Give this moment a name."""
     return d.checkpoint(name)
+
+
+@action
+def exact_times(d: Debugger, *, channel: str, on: bool) -> None:
+    """Have (or no longer have) a serial line's bytes come with the beat of each, not in batches; that costs speed."""
+    for item in getattr(getattr(d.system, "machine", None), "serials", ()):
+        if item.name == channel:
+            item.watch(on=on)
