@@ -149,10 +149,11 @@ class Debug(App[int]):
     def received(self, message: Any) -> None:
         """Take a message of the guest's process."""
         if isinstance(message, m.Stopped):
+            moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
             self.stop, self.moving = message.stop, None
             self.insns, self.beat = message.stop.insns, message.stop.beat
             self.desk.remove_class("-running")
-            for pane in self.desk.panes.values():
+            for pane in self.desk.panes.values() if moved else ():
                 pane.extra.clear()
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
