@@ -253,3 +253,11 @@ def set_pin(d: Debugger, *, name: str, level: int | None) -> None:
 def set_value(d: Debugger, *, name: str, text: str) -> None:
     """Set what a device feels."""
     d.set_value(name, text)
+
+
+@action
+def exact_times(d: Debugger, *, channel: str, on: bool) -> None:
+    """Have (or no longer have) a serial line's bytes come with the beat of each, not in batches; that costs speed."""
+    for item in getattr(getattr(d.system, "machine", None), "serials", ()):
+        if item.name == channel:
+            item.watch(on=on)

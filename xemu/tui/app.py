@@ -15,6 +15,7 @@ from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
 from xemu.tui.keys import KEYS
 from xemu.tui.panes import make_panes
+from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
 from xemu.tui.text import Palette
 from xemu.tui.timeline import Timeline
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from textual import events
 
     from xemu.tui.pane import Pane
+
+FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
 
 
 class DeskScreen(Screen[None]):
@@ -107,6 +110,29 @@ class Debug(App[int]):
         """Return a pane by name."""
         return self.desk.panes[name]
 
+    def terminal(self, channel: str) -> Terminal:
+        """Return a channel's terminal, a new one if there is none yet."""
+        pane = self.desk.panes.get(channel)
+        if isinstance(pane, Terminal):
+            return pane
+        pane = Terminal(channel, self.hello.rate if self.hello else 1)
+        self.desk.add(pane)
+        self._offer(pane)
+        return pane
+
+    def _offer(self, pane: Terminal) -> None:
+        """Have a terminal on top of its group, while nobody has chosen a tab there and no other terminal has said anything."""
+        top = self.desk.panes.get(self.desk.arrangement.active.get(pane.group, ""))
+        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (top.told or not pane.told)):
+            self.desk.arrangement.active[pane.group] = pane.pane
+            self.desk.rearrange(focus=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A terminal that is typed at gets all keys, also those that come first otherwise."""
+        if action in FIRST and isinstance(self.focused, Terminal) and self.focused.typing:
+            return False
+        return super().check_action(action, parameters)
+
     def fit(self) -> None:
         """Choose the layout that fits the terminal."""
         arrangement = self.desk.arrangement
@@ -140,13 +166,17 @@ class Debug(App[int]):
             self.desk.add_class("-running")
         elif isinstance(message, m.Hello):
             self.hello = message
+            for channel in message.channels:
+                self.terminal(channel)
             for pane in self.desk.panes.values():
                 pane.met(message)
                 pane.ask(again=True)
             self.main.timeline.ask(again=True)
         elif isinstance(message, m.Output):
+            terminal = self.terminal(message.channel)
             for pane in self.desk.panes.values():
                 pane.output(message)
+            self._offer(terminal)
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):

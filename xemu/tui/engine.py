@@ -99,6 +99,7 @@ class Guest:
         self.channels = Channels(self.debugger, self._sent)
         self.session = Session(self.debugger)
         self.session.subscribe(self._told)
+        self.debugger.on_slice = partial(self._between, self.debugger.on_slice)
         self.debugger.log = lambda text: self.send(m.Log(text))
         self.send(hello(self.debugger, self.target, self.channels.names))
 
@@ -168,6 +169,11 @@ class Guest:
         self.send(m.Answer(do.number, None if error is not None or motion else future.result(), str(error) if error is not None else ""))
 
     # -- on the engine's thread ------------------------------------------------------------------------------------------
+    def _between(self, calls: Callable[[], None]) -> None:
+        """Between two slices of a guest that runs."""
+        calls()
+        self.channels.poll()
+
     def _told(self, event: Any) -> None:
         from xemu.debug.session import Ended, Running
         from xemu.debug.stops import Stop
@@ -176,6 +182,7 @@ class Guest:
             self.send(m.Moving(event.back))
             self.ticking.set()
         elif isinstance(event, Stop):
+            self.channels.poll()
             self.ticking.clear()
             self.stops += 1
             self.events.stopped(event)

@@ -24,8 +24,8 @@ WHEEL = 3                # lines a turn of the wheel moves
 class Pane(ScrollView, can_focus=True):
     """`view` is a pure function of the data; the rest is common to all panes."""
 
-    pane: ClassVar[str]                              # its name, in layouts, commands and tests
-    title: ClassVar[str]
+    pane: str                                        # its name, in layouts, commands and tests
+    title: str
     group: ClassVar[int]                             # the frame it is a tab of
     query_name: ClassVar[str] = ""                   # what it shows ("module.function"); "": it is told otherwise
     follows: ClassVar[bool] = False                  # new lines at the end keep the end in view
