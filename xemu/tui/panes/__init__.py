@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from xemu.tui.pane import Pane
 
 #: in the order of their tabs
-MODULES = ("registers", "code", "stack", "memory", "log")
+MODULES = ("registers", "code", "stack", "locals", "watch", "memory", "log")
 
 
 def make_panes() -> list[Pane]:

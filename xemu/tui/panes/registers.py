@@ -66,7 +66,8 @@ def value_line(value: Value, old: int | None, width: int, radix: str, pc: str) -
 
 def registers_lines(data: Data, before: Data | None, folded: set[str], radix: str = "hex") -> list[Line]:
     """Return all registers; groups whose name is in `folded` show their title only."""
-    old = {v.name: v.value for group in before.groups for v in group.values} if before is not None and (before.thread, before.frame) == (data.thread, data.frame) else {}
+    comparable = before is not None and (before.thread, before.frame) == (data.thread, data.frame)
+    old = {v.name: v.value for group in before.groups for v in group.values} if before is not None and comparable else {}
     lines: list[Line] = []
     for group in data.groups:
         if group.name:
