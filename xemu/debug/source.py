@@ -19,7 +19,7 @@ from xemu.debug.symbols import Module, Modules
 from xemu.errors import NotFoundError, UsageError, XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from xemu.debug.architectures import Architecture
     from xemu.debug.debugger import Debugger
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from xemu.debug.syntax import Node
     from xemu.debug.system import Library
     from xemu.debug.unwind import Frame, Unwinding
-    from xemu.debug.values import Value
+    from xemu.debug.values import Value, Write
     from xemu.debug.variables import Scope, Variable
 
 #: registers that no DWARF number names, but unwinding and modes need
@@ -376,15 +376,20 @@ class SourceLevel:
         """
         from xemu.debug.evaluate import assignment
 
-        debugger, scope = cast("Debugger", self), self.source.scope(frame, thread)
+        scope = self.source.scope(frame, thread)
         writes = assignment(f"{expression} = ({value})", scope) if isinstance(value, str) \
             else self.source.evaluate(expression, frame, thread).assign(value)
+        self.store(writes, expression, thread)
+        return self.source.evaluate(expression, None if frame is None or frame.innermost else frame, thread)
+
+    def store(self, writes: Sequence[Write], name: str, thread: int | None = None) -> None:
+        """Write what changes a value (`Value.assign`); UsageError where that is not possible."""
+        debugger = cast("Debugger", self)
         for write in writes:
             done = debugger.write_memory(write.address, write.data) if write.address is not None \
                 else debugger.write_register(write.register, write.value, thread)
             if not done:
-                raise UsageError(f"{expression} cannot be changed")
-        return self.source.evaluate(expression, None if frame is None or frame.innermost else frame, thread)
+                raise UsageError(f"{name} cannot be changed")
 
     def disassemble(self, address: int | str | None = None, count: int = 8) -> list[Line]:
         """Return instructions from an address or place on (None: the next one)."""

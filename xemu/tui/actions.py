@@ -212,6 +212,19 @@ def assign(d: Debugger, *, text: str, value: str) -> str:
 
 
 @action
+def set_variable(d: Debugger, *, path: tuple[str, ...], value: str, watch: bool = False, thread: int | None = None, frame: int = 0) -> None:
+    """Give a node of the tree of variables (or of watched expressions) the value of an expression."""
+    from xemu.tui.queries import locals as tree
+    from xemu.tui.queries.stack import chosen
+
+    items = tree.watch_items(d, path[:1], thread, frame) if watch else tree.local_items(d, thread, frame)
+    item = tree.find(items, path)
+    if item.variable is None:
+        raise UsageError(item.failed or f"{item.name} has no value of its own")
+    d.store(item.variable.value.assign(d.evaluate(value, chosen(d, thread, frame), thread)), item.name, thread)
+
+
+@action
 def address_of(d: Debugger, *, text: str) -> int:
     """Return the address that an expression, symbol or place means."""
     return find_address(d, text)

@@ -74,6 +74,8 @@ class Debug(App[int]):
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
+        self.thread: int | None = None               # whose frame the panes show; None: the thread that runs
+        self.frame = 0
         self.insns = self.beat = 0
         self.log_lines: list[str] = []
         self.ended: str | None = None
@@ -150,6 +152,8 @@ class Debug(App[int]):
         """Take a message of the guest's process."""
         if isinstance(message, m.Stopped):
             moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
+            if moved:
+                self.thread, self.frame = None, 0                # the guest's process does the same
             self.stop, self.moving = message.stop, None
             self.insns, self.beat = message.stop.insns, message.stop.beat
             self.desk.remove_class("-running")
@@ -157,6 +161,7 @@ class Debug(App[int]):
                 pane.extra.clear()
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
+            self._ask_all()
         elif isinstance(message, m.Update):
             self.insns, self.beat = message.insns, message.beat
             if message.number in (0, self.stop.number if self.stop else 0):
@@ -201,6 +206,23 @@ class Debug(App[int]):
                 self.desk.panes[pane].put_more(more, value)
             elif pane in self.desk.panes:
                 self.desk.panes[pane].put(value, number)
+
+    # -- the selected frame ----------------------------------------------------------------------------------------------
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What queries are asked with to show the selected thread and frame."""
+        return {"thread": self.thread, "frame": self.frame}
+
+    def select(self, thread: int | None = None, frame: int = 0) -> None:
+        """Show a thread and frame in all panes until the next stop."""
+        self.thread, self.frame = thread, frame
+        for pane in self.desk.panes.values():
+            pane.selected()
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        for pane in self.desk.panes.values():
+            pane.ask()
 
     # -- telling the user ------------------------------------------------------------------------------------------------
     def say(self, text: str, *, error: bool = False) -> None:

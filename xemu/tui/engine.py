@@ -33,6 +33,11 @@ LIVE = 0.25              # … at least so many times what the last one took
 QUEUED = 64              # messages that wait for a screen that is busy, before output makes the guest wait
 
 
+def unselected(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a query's arguments for the newest frame of the thread that runs: a stop ends the selection of another."""
+    return {name: {"thread": None, "frame": 0}.get(name, value) for name, value in arguments.items()}
+
+
 class Sender(threading.Thread):
     """Sends messages: a screen that is busy makes nobody wait, and gets the newest update only."""
 
@@ -186,6 +191,7 @@ class Guest:
             self.ticking.clear()
             self.stops += 1
             self.events.stopped(event)
+            self.wants = {name: want._replace(arguments=unselected(want.arguments)) for name, want in self.wants.items()}
             self._show(event)
         elif isinstance(event, Ended):
             self.send(m.Ended())

@@ -41,6 +41,7 @@ class Pane(ScrollView, can_focus=True):
         super().__init__(id=self.pane)
         self.data: Any = None
         self.before: Any = None                      # what the stop before this one showed
+        self.newest: Any = None                      # what was shown last of the newest frame, not of one that was selected
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self.cursor = 0
@@ -82,6 +83,9 @@ class Pane(ScrollView, can_focus=True):
     def stopped(self, stop: StopView) -> None:
         """The guest stands still; data comes by `put`."""
 
+    def selected(self) -> None:
+        """The user has selected a thread or frame; its data comes by `put`."""
+
     def output(self, message: Output) -> None:
         """The guest has sent something on a channel."""
 
@@ -107,7 +111,9 @@ class Pane(ScrollView, can_focus=True):
     def put(self, data: Any, stop: int) -> None:
         """Take new data; `stop` 0: the guest runs."""
         if stop and stop != self.stop:
-            self.before, self.stop = self.data, stop
+            self.before, self.stop = self.newest, stop
+        if not getattr(data, "frame", 0):
+            self.newest = data
         self.data = data
         self.redraw()
 

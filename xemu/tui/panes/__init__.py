@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 MODULES = (
     "registers",
     "code",
+    "stack",
+    "locals",
+    "watch",
     "devices",
     "threads",
     "map",
