@@ -556,8 +556,9 @@ class Debugger(SourceLevel):
                 raise
             found = []
         point = Breakpoint(owner=owner, condition=self._condition(condition), ignore=ignore, once=once, thread=thread,
-                           action=action if log is None else self._log_action(log), log=log or "", hardware=hardware, pending=pending, words=words,
-                           addresses=tuple(dict.fromkeys(a & -self._unit for a in found)), where=where if isinstance(where, str) else "")
+                           action=action if log is None else self._log_action(log), log=log or "", hardware=hardware, pending=pending,
+                           words=words, addresses=tuple(dict.fromkeys(a & -self._unit for a in found)),
+                           where=where if isinstance(where, str) else "")
         if words:
             self.source.listen()
         if isinstance(condition, str):

@@ -91,13 +91,14 @@ class Guest:
     def open(self) -> None:
         """Load the guest."""
         from xemu.debug.session import Session
-        from xemu.tui.guest import Channels, hello, open_debugger
+        from xemu.tui.guest import Channels, hello, open_debugger, prepare
 
         self.debugger: Debugger = open_debugger(self.target)
         self.channels = Channels(self.debugger, self.sender.send_output)
         self.session = Session(self.debugger)
         self.session.subscribe(self._told)
         self.debugger.log = lambda text: self.send(m.Log(text))
+        prepare(self.debugger, self.target)
         self.send(hello(self.debugger, self.target, self.channels.names))
 
     def run(self) -> None:

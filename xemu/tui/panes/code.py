@@ -78,6 +78,7 @@ class Code(Pane):
     more: ClassVar[dict[str, str]] = {"ahead": "code.ahead"}
     keys = (Key("m", "mode", "Source, instructions or both"), Key("enter", "until", "Run to the cursor"),
             Key("x", "opcodes", "Show the bytes of instructions"))
+    kept: ClassVar = {"mode": MODES, "opcodes": (None, True, False)}
 
     def __init__(self) -> None:
         super().__init__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.tui.keys import Key
 from xemu.tui.pane import Pane
@@ -71,6 +71,8 @@ class Memory(Pane):
     query_name = "memory.memory"
     keys = (Key("x", "size", "Bytes, halfwords, words, doublewords"), Key("e", "edit", "Change the memory under the cursor"),
             Key("asterisk", "follow", "Show what the word under the cursor points to"))
+
+    kept: ClassVar = {"unit": SIZES}
 
     def __init__(self) -> None:
         super().__init__()
