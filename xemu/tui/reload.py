@@ -19,7 +19,8 @@ POINTS = "keeping"       # the name under which points come with every stop
 class Opening(NamedTuple):
     """What the command line wants done with a new guest."""
 
-    breaks: tuple[str, ...] = ()
+    breaks: tuple[str, ...] = ()                     # run to the first of these
+    places: tuple[str, ...] = ()                     # breakpoints to begin with
     at: int | str | None = None                      # a place in time
     watch: bool = False                              # start again whenever the file was built anew
 
@@ -78,7 +79,7 @@ class Life:
             notes, keeper.waiting = await app.client.do("restore_points", rows=rows, same_build=keeper.build == hello.build)
             for note in notes:
                 app.say(note, error=True)
-            for place in self.opening.breaks if first else ():
+            for place in (*self.opening.places, *self.opening.breaks) if first else ():
                 await self._wanted("break_once_more", where=place)
             app.client.want(POINTS, "keeping.points")
             self.opened = True
