@@ -28,7 +28,6 @@ class Pane(ScrollView, can_focus=True):
     title: ClassVar[str]
     group: ClassVar[int]                             # the frame it is a tab of
     query_name: ClassVar[str] = ""                   # what it shows ("module.function"); "": it is told otherwise
-    more: ClassVar[dict[str, str]] = {}              # further queries by name, whose data may come later: in `extra`
     follows: ClassVar[bool] = False                  # new lines at the end keep the end in view
     keys: ClassVar[tuple[Key, ...]] = ()             # beside those of every pane
     kept: ClassVar[dict[str, tuple[Any, ...] | None]] = {}       # attributes that are saved, with the values they may have (None: any)
@@ -46,7 +45,7 @@ class Pane(ScrollView, can_focus=True):
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self.cursor = 0
-        self.extra: dict[str, Any] = {}              # the data of `more`
+        self.extra: dict[str, Any] = {}              # the data of further queries
         self.asked: Any = None                       # the arguments of the queries that were asked last
 
     @property
@@ -57,6 +56,11 @@ class Pane(ScrollView, can_focus=True):
     # -- what a pane says about itself -----------------------------------------------------------------------------------
     def arguments(self) -> dict[str, Any]:
         """Return what the query is asked with, at the present size."""
+        return {}
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """Further queries, by a name: their data may come later, and is in `extra`."""
         return {}
 
     def arguments_of(self, name: str) -> dict[str, Any]:
@@ -104,7 +108,9 @@ class Pane(ScrollView, can_focus=True):
         if not self.query_name:
             return
         queries = {self.pane: (self.query_name, self.arguments() if self.display else None)}
-        queries |= {f"{self.pane}.{name}": (query, self.arguments_of(name) if self.display else None) for name, query in self.more.items()}
+        for name, query in self.queries.items():
+            queries[f"{self.pane}.{name}"] = query, self.arguments_of(name) if self.display else None
+        queries |= {key: ("", None) for key in self.asked or () if key not in queries}
         if not again and queries == self.asked:
             return
         for key, (query, arguments) in queries.items():

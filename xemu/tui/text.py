@@ -46,6 +46,8 @@ STYLES = {
     "label": ("#82aaff", "#1d4ed8", "blue"),
     "value": ("", "", ""),
     "changed": ("bold #ffcb6b", "bold #b45309", "bold yellow"),
+    "faded": ("#d7af5f", "#d97706", "yellow"),
+    "bold": ("bold", "bold", "bold"),
     "pc": ("bold #c3e88d", "bold #15803d", "bold green"),
     "break": ("bold #ff5370", "bold #b91c1c", "bold red"),
     "off": ("#7a8290", "#6b7280", "bright_black"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from xemu.tui.keys import Key
 from xemu.tui.pane import Pane
@@ -75,7 +75,6 @@ class Code(Pane):
 
     pane, title, group = "code", "Code", 2
     query_name = "code.code"
-    more: ClassVar[dict[str, str]] = {"ahead": "code.ahead"}
     keys = (Key("m", "mode", "Source, instructions or both"), Key("enter", "until", "Run to the cursor"),
             Key("x", "opcodes", "Show the bytes of instructions"))
     kept: ClassVar = {"mode": MODES, "opcodes": (None, True, False)}
@@ -87,6 +86,11 @@ class Code(Pane):
         self.address: int | None = None              # what is to be in view instead
         self.file = ""
         self.opcodes: bool | None = None
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """What comes."""
+        return {"ahead": "code.ahead"}
 
     def arguments(self) -> dict[str, Any]:
         """Return what the window is asked with."""
@@ -110,7 +114,8 @@ class Code(Pane):
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         del before
-        self.border_subtitle = f"{data.title} · {data.mode}"
+        note = f"[bold]{data.note}[/] · " if data.note else ""
+        self.border_subtitle = f"{note}{data.title} · {data.mode}"
         opcodes = self.size.width >= 100 if self.opcodes is None else self.opcodes
         return code_lines(data, self.screen_app.hello.bits if self.screen_app.hello else 32, opcodes=opcodes, ahead=self.extra.get("ahead"))
 
