@@ -86,6 +86,7 @@ class Keeper:
         self.build = ""
         self.hello: Hello | None = None
         self._written = ""
+        self._file: Path | None = None
         self._told = False
 
     @property
@@ -139,7 +140,10 @@ class Keeper:
                 self._told = True
                 self.app.log_text(f"{self.path}: {error.strerror}; nothing will be remembered")
             return
-        first, self._written = not self._written, text
-        if first:
+        before, self._file = self._file, self.path
+        self._written = text
+        if before is not None and before != self._file:
+            before.unlink(missing_ok=True)           # of a build that this one has replaced
+        if before is None:
             for old in list(newest_first(directory()))[FILES:]:
                 old.unlink(missing_ok=True)
