@@ -579,8 +579,9 @@ class Debugger(SourceLevel):
                 raise
             found = []
         point = Breakpoint(owner=owner, condition=self._condition(condition), ignore=ignore, once=once, thread=thread,
-                           action=action if log is None else self._log_action(log), hardware=hardware, pending=pending, words=words,
-                           addresses=tuple(dict.fromkeys(a & -self._unit for a in found)), where=where if isinstance(where, str) else "")
+                           action=action if log is None else self._log_action(log), log=log or "", hardware=hardware, pending=pending,
+                           words=words, addresses=tuple(dict.fromkeys(a & -self._unit for a in found)),
+                           where=where if isinstance(where, str) else "")
         if words:
             self.source.listen()
         if isinstance(condition, str):
@@ -603,7 +604,7 @@ class Debugger(SourceLevel):
         """
         point, end = self._watched_place(where, length, access)
         point.owner, point.condition, point.ignore, point.once, point.thread = owner, self._condition(condition), ignore, once, thread
-        point.action = action if log is None else self._log_action(log)
+        point.action, point.log = action if log is None else self._log_action(log), log or ""
         self.points.add(point)
         if end is not None:
             self.points.add(end)

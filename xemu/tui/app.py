@@ -13,10 +13,13 @@ from xemu.tui import messages as m
 from xemu.tui.client import Client
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
-from xemu.tui.keys import KEYS
+from xemu.tui.hint import Hint
+from xemu.tui.keys import KEYS, key_name
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
+from xemu.tui.reload import POINTS, Life, Opening
+from xemu.tui.saved import Keeper
 from xemu.tui.text import Palette
 from xemu.tui.timeline import Timeline
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
 
     from textual import events
 
+    from xemu.tui.keys import Key
     from xemu.tui.pane import Pane
 
 FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
@@ -35,14 +39,15 @@ class DeskScreen(Screen[None]):
 
     app: Debug
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = "") -> None:
         super().__init__()
+        self.hint = Hint(hint)
         self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
         self.prompt, self.footer = Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
         """Yield what it is made of."""
-        yield from (self.header, self.timeline, self.desk, self.prompt, self.footer)
+        yield from (self.header, self.timeline, self.desk, self.hint, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -63,14 +68,18 @@ class Debug(App[int]):
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
     ESCAPE_TO_MINIMIZE = False
 
-    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str = "code") -> None:
+    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str | None = None,
+                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "") -> None:
+        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do."""
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
         self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
-        self.main = DeskScreen()
+        self.keymap = keymap or {}
+        self.main = DeskScreen(hint)
+        self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
@@ -87,14 +96,24 @@ class Debug(App[int]):
 
     def begin(self) -> None:
         """Start the guest's process; the first frame does not wait for it."""
-        self.desk.arrangement.layout = self.first_layout
+        self.desk.arrangement.layout = self.first_layout or "code"
+        self.set_keymap(self.keymap)
         self.fit()
         if self.styles_by_name.ascii_only:
             self.main.add_class("-ascii")
-        self.client.start(self.target)
+        self.life.begin()
+
+    def forget(self) -> None:
+        """The guest's process is about to be another one."""
+        self.stop, self.moving, self.ended = None, None, None
+        self.insns = self.beat = 0
+        self.desk.remove_class("-running")
+        for pane in self.desk.panes.values():
+            pane.stop, pane.before = 0, None
 
     def on_unmount(self) -> None:
         """End the guest's process."""
+        self.life.keep()
         self.client.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------------
@@ -107,6 +126,10 @@ class Debug(App[int]):
     def prompt(self) -> Prompt:
         """The line in which something is typed."""
         return self.main.prompt
+
+    def label(self, key: Key) -> str:
+        """Return the key of a row as the user has it, as people write it."""
+        return key_name(self.keymap[key.id].split(",")[0]) if key.id in self.keymap else key.label
 
     def pane(self, name: str) -> Pane:
         """Return a pane by name."""
@@ -173,6 +196,7 @@ class Debug(App[int]):
             self.hello = message
             for channel in message.channels:
                 self.terminal(channel)
+            self.life.met(message)
             for pane in self.desk.panes.values():
                 pane.met(message)
                 pane.ask(again=True)
@@ -200,6 +224,9 @@ class Debug(App[int]):
         for name, value in data.items():
             if name == "timeline":
                 self.main.timeline.put(value)
+                continue
+            if name == POINTS:
+                self.keeper.put(value)
                 continue
             pane, _, more = name.partition(".")
             if pane in self.desk.panes and more:
@@ -400,6 +427,14 @@ class Debug(App[int]):
         pane = self.desk.panes.get(event.widget.id or "")
         if pane is not None:
             self.desk.arrangement.focus = pane.group
+
+    def action_reload(self) -> None:
+        """Load the program anew and start it; points, panes and layout stay."""
+        self.life.again()
+
+    def action_hide_hint(self) -> None:
+        """Hide the hint."""
+        self.main.hint.display = False
 
     def action_redraw(self) -> None:
         """Draw everything anew."""

@@ -131,6 +131,11 @@ class Client:
         else:
             self._loop.remove_reader(self._errors)
 
+    @property
+    def busy(self) -> bool:
+        """Whether answers are awaited."""
+        return bool(self._answers)
+
     # -- asking ----------------------------------------------------------------------------------------------------------
     def send(self, message: Any) -> None:
         """Send a message; nothing happens where the process has ended."""
@@ -193,6 +198,9 @@ class Client:
 
     def close(self) -> None:
         """End the process."""
+        for future in self._answers.values():
+            future.cancel()
+        self._answers.clear()
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()

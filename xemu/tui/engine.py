@@ -97,7 +97,7 @@ class Guest:
         """Load the guest."""
         from xemu.debug.events import events_of
         from xemu.debug.session import Session
-        from xemu.tui.guest import Channels, hello, open_debugger
+        from xemu.tui.guest import Channels, hello, open_debugger, prepare
 
         self.debugger: Debugger = open_debugger(self.target)
         self.events = events_of(self.debugger)
@@ -106,6 +106,7 @@ class Guest:
         self.session.subscribe(self._told)
         self.debugger.on_slice = partial(self._between, self.debugger.on_slice)
         self.debugger.log = lambda text: self.send(m.Log(text))
+        prepare(self.debugger, self.target)
         self.send(hello(self.debugger, self.target, self.channels.names))
 
     def _sent(self, output: m.Output) -> None:

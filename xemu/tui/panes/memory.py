@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.errors import UsageError
 from xemu.tui.keys import Key
@@ -88,6 +88,8 @@ class Memory(Pane):
             Key("asterisk", "follow", "Show what the word under the cursor points to"),
             Key("H", "heat", "What the last instructions have read and written"), Key("plus", "wider(2)", "Wider rows"),
             Key("minus", "wider(0.5)", "Narrower rows"))
+
+    kept: ClassVar = {"form": tuple(FORMS), "row": (8, 16, 32, 64), "hot": (True, False)}
 
     def __init__(self) -> None:
         super().__init__()
