@@ -264,6 +264,7 @@ class ProcessSystem(PastProcess):
         self.recorder = Recorder(self)
         self.exec_seen = False
         self.ended: Event | None = None
+        self._restricting = self._follow = False
         self._link_map: tuple[Any, LinkMap] | None = None
         self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
@@ -294,7 +295,8 @@ class ProcessSystem(PastProcess):
         recorder = self.recorder
         if goal is not None and goal <= self.engine.insns and self.running not in recorder.held:
             return Event(StopKind.REACHED)
-        self._hold()
+        if self._restricting:
+            self._hold()
         recorder.goal, recorder.until = goal, monotonic() + SLICE
         try:
             self.process.scheduler.run()
@@ -315,14 +317,16 @@ class ProcessSystem(PastProcess):
             return self.ended
         raise AssertionError("the scheduler's loop ended")
 
-    def restrict(self, only: frozenset[int] | None) -> None:
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
         super().restrict(only)
+        self._restricting, self._follow = True, follow
         if self.live and self.ended is None:
             self._hold()
 
     def _hold(self) -> None:
         """Have the scheduler give turns to those threads only that may run. One of them runs from here on."""
         scheduler = self.process.scheduler
+        self._restricting, scheduler.follow = False, self._follow
         if scheduler.only == self.only:
             return
         self.recorder.close()                      # what the debugger has changed belongs to the thread that ran

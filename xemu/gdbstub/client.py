@@ -19,6 +19,7 @@ from xemu.gdbstub.target_xml import Description, describe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xemu.gdbstub.nonstop import NonStop
     from xemu.gdbstub.server import Server
     from xemu.gdbstub.table import Row
 
@@ -55,6 +56,7 @@ class Client:
         self.traced_at = ""                                 # where the branch trace was read last
         self.motion: asyncio.Future[Any] | None = None      # the resume whose reply is owed
         self.last_stop: Any = None                          # instead of the debugger's, where the two differ
+        self.nonstop: NonStop | None = None                 # what runs, where threads stop one by one
         self.vfork_done = False                             # the stop after a vfork has been told
         self.closing = False
         self._last_sent = b""
@@ -155,13 +157,16 @@ class Client:
 
     def interrupt(self) -> None:
         """End the motion that is running, or that a packet which has come already begins."""
+        if self.nonstop is not None:
+            self.nonstop.interrupt()
+            return
         self._interrupted = self._received
         if self.motion is not None and self.server.session is not None:
             self.server.session.pause()
 
     def log(self, text: bytes) -> None:
         """Print what a log point says, while GDB waits for a stop; dropped for a client that does not read."""
-        if self.motion is not None and self.writer.transport.get_write_buffer_size() < OUTPUT_ROOM:
+        if self.motion is not None and self.nonstop is None and self.writer.transport.get_write_buffer_size() < OUTPUT_ROOM:
             self._write(b"O" + hexed(text).encode())
 
     # -- the line --------------------------------------------------------------------------------------------------------
@@ -169,6 +174,13 @@ class Client:
         """Send a packet."""
         self._write(reply.encode("utf-8", "surrogateescape") if isinstance(reply, str) else reply)
         await self.writer.drain()
+
+    def notify(self, text: str) -> None:
+        """Send a notification."""
+        data = text.encode("utf-8", "surrogateescape")
+        self._note("to", b"%" + data)
+        if not self.writer.is_closing():
+            self.writer.write(encode(data, start=b"%"))
 
     def _note(self, which: str, data: bytes) -> None:
         if self.server.log is not None:

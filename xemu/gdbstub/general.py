@@ -53,6 +53,8 @@ async def why_stopped(client: Client) -> str:
     """Say why the program stands; a running one is stopped first."""
     if client.server.session is None:
         return "W00"
+    if client.nonstop is not None:
+        return await client.nonstop.status()
     if client.server.claim(client):
         await client.server.halt()
     return await client.stop_text(final=client.server.leaves)       # else an ended one is shown where it ended: one can go back

@@ -82,6 +82,7 @@ class Scheduler:
         self.unknown: set[int] = set()
         self.observer: Observer | None = None
         self.only: frozenset[int] | None = None  # threads that get turns; None: all
+        self.follow = False  # … and those that they begin
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -195,6 +196,8 @@ class Scheduler:
     def add(self, task: Task) -> None:
         """Make a thread ready to run."""
         self.ready.append(task)
+        if self.follow and self.only is not None:
+            self.only |= {task.tid}
         self.attention = True
 
     def restrict(self, only: frozenset[int] | None) -> None:
