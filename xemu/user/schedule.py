@@ -382,6 +382,13 @@ class Scheduler:
             elif self._must_take(task):
                 self.interrupt(task)
 
+    def abandon(self, task: Task) -> None:
+        """End a call that waits, without a result: a debugger has the thread go on elsewhere."""
+        if task.call is not None:
+            with contextlib.suppress(Exception):
+                task.call.close()
+            self._finish(task, KEEP)
+
     def _signal_for_parked(self) -> bool:
         return any(self._must_take(task) for task in self._waiting())
 
