@@ -449,6 +449,33 @@ def test_reasons_that_name_points(process: Served) -> None:
                      "T05exec:2f62696e2f78;"]
 
 
+def test_a_forked_child_has_no_points_that_gdb_could_remove(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.FORK, number=77)]
+    transcript(process, """
+        > qSupported:fork-events+;multiprocess+
+        < PacketSize=…
+        > Z0,8000,4
+        < OK
+        > Hgp4d.4d
+        < E.no process 77
+        > vCont;c
+        < T05fork:p4d.4d;…
+        > Hgp4d.4d
+        < OK
+        > z0,8000,4
+        < OK
+        > Z0,8010,4
+        < E.a forked child runs without a debugger
+        > Hgp2a.1
+        < OK
+        > D;4d
+        < OK
+        > Hgp4d.4d
+        < E.no process 77
+    """)
+    assert [p.address for p in process.debugger.points if isinstance(p, Breakpoint)] == [0x8000]
+
+
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:
     machine.debugger.coming = [stop(StopKind.IRQ, text="interrupt 3")]
     transcript(machine, "> vCont;c\n< O696e7465727275707420330a\n< T05thread:1;…")

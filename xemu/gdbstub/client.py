@@ -57,6 +57,7 @@ class Client:
         self.motion: asyncio.Future[Any] | None = None      # the resume whose reply is owed
         self.last_stop: Any = None                          # instead of the debugger's, where the two differ
         self.nonstop: NonStop | None = None                 # what runs, where threads stop one by one
+        self.children: set[int] = set()                     # forked processes that it has been told of: they run free
         self.vfork_done = False                             # the stop after a vfork has been told
         self.closing = False
         self._last_sent = b""
@@ -118,6 +119,11 @@ class Client:
     def thread_text(self, thread: int, process: int | None = None) -> str:
         """Return a thread as packets name it."""
         return f"p{process or self.process:x}.{thread:x}" if self.multiprocess else f"{thread:x}"
+
+    @property
+    def at_child(self) -> bool:
+        """Whether packets are about a forked child, which has no points."""
+        return self.general.process in self.children
 
     def find_thread(self, thread: ThreadId) -> int | None:
         """Return the number of one thread, None for any; RspError for another process's."""
