@@ -80,7 +80,7 @@ def threads(client: Client, debugger: Any, _annex: str) -> str:
     size = pthread_size(debugger) if client.kind == "process" else 0
     rows = [element("thread", {"id": client.thread_text(info.id), "core": info.core, "name": info.name,
                                "handle": pthread(client, debugger, info.id, size)}, waiting_text(info))
-            for info in debugger.system.threads()]
+            for info in ([] if client.told_of_end else debugger.system.threads())]
     return document("threads", rows)
 
 
