@@ -566,6 +566,10 @@ def test_documents_are_well_formed(process: Served, machine: Served) -> None:
     assert time.get("save-restore") == "no"  # GDB writes all others back after a call of the program's functions
     names = [row.get("name") for row in ET.fromstring(read_object(line, "threads"))]
     assert names == ["main", "worker <&>"]
+    process.debugger.symbols["_thread_db_sizeof_pthread"] = RAM + 0x100
+    process.debugger.write_memory(RAM + 0x100, bytes([0xC0, 4, 0, 0]))
+    process.debugger.registers |= {("tpidruro", 1): 0xB6FF_24C0, ("tpidruro", 2): 0}
+    assert [row.get("handle") for row in ET.fromstring(read_object(line, "threads"))] == ["0020ffb6", None]
     libraries = ET.fromstring(read_object(line, "libraries-svr4"))
     assert (libraries.get("main-lm"), [row.get("name") for row in libraries]) == ("0x20000460", ["/lib/libc.so.6"])
     assert len(ET.fromstring(read_object(line, "libraries-svr4", "start=20000480;prev=20000460"))) == 1

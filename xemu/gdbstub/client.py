@@ -102,6 +102,11 @@ class Client:
         system = self.session.debugger.system
         return describe(system.arch, fpu=fact_or(True, system, "fpu"))
 
+    @property
+    def told_of_end(self) -> bool:
+        """Whether this client was told that the program has ended: there is nothing left for it."""
+        return self.last_stop is not None and self.last_stop.kind in (StopKind.EXITED, StopKind.KILLED)
+
     def require_target(self) -> None:
         """Refuse where no program is loaded."""
         if self.server.session is None:
