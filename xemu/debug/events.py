@@ -94,7 +94,8 @@ class Events:
 
     def _listen(self, machine: Any) -> None:
         """Note exceptions that a live machine enters: these are many, and nobody else may want to know."""
-        d, engine, cells, door, entered, raw = self.debugger, machine.engine, machine.engine.cells, machine.door, machine.on_exception, self._raw
+        d, engine, door, entered, raw = self.debugger, machine.engine, machine.door, machine.on_exception, self._raw
+        cells = engine.cells
 
         def note(number: int) -> bool:
             if door.at is not None:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from xemu.tui.pane import Pane
 
 #: in the order of their tabs
-MODULES = ("registers", "code", "memory", "trace", "events", "log")
+MODULES = ("registers", "code", "memory", "trace", "events", "calls", "log")
 
 
 def make_panes() -> list[Pane]:
