@@ -123,7 +123,8 @@ def foresee(debugger: Debugger, count: int) -> Iterator[Foreseen]:
             return
         if outcome.abort is not None or outcome.trap is not None:
             end = (outcome.abort or outcome.trap or ("",))[0]
-        yield Foreseen(pc, outcome.next_pc, outcome.taken, tuple(state.used.items()), tuple(state.changed.items()), tuple(memory.accesses), end)
+        yield Foreseen(pc, outcome.next_pc, outcome.taken, tuple(state.used.items()), tuple(state.changed.items()),
+                       tuple(memory.accesses), end)
         if end:
             return
         state.pc = outcome.next_pc
