@@ -21,6 +21,7 @@ MODULES = (
     "memory",
     "trace",
     "events",
+    "calls",
     "log",
 )
 
