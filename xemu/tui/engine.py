@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -31,6 +32,15 @@ AT_ONCE = 0.02           # seconds of a stop's queries that go into its first me
 TICK = 1 / 15            # seconds between updates while the guest runs
 LIVE = 0.25              # … at least so many times what the last one took
 QUEUED = 64              # messages that wait for a screen that is busy, before output makes the guest wait
+
+
+def start_deaf(thread: threading.Thread) -> None:
+    """Start a thread that gets no signals: they are the guest's, and one that another thread takes is lost for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Sender(threading.Thread):
@@ -79,7 +89,7 @@ class Guest:
     def __init__(self, connection: Connection, target: m.Target) -> None:
         self.connection, self.target = connection, target
         self.sender = Sender(connection)
-        self.sender.start()
+        start_deaf(self.sender)
         self.send = self.sender.send
         self.wants: dict[str, m.Want] = {}
         self.stops = 0
@@ -103,8 +113,8 @@ class Guest:
 
     def run(self) -> None:
         """Serve the screen until it has enough."""
-        threading.Thread(target=self._receive, name="from the screen", daemon=True).start()
-        threading.Thread(target=self._tick, name="ticks", daemon=True).start()
+        start_deaf(threading.Thread(target=self._receive, name="from the screen", daemon=True))
+        start_deaf(threading.Thread(target=self._tick, name="ticks", daemon=True))
         self._told(self.debugger.stop)
         self.session.serve()
 
