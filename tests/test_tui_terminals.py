@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.packages import sysroot
 from tests.screen import Screen, drive
 from tests.support.debug import BARE, build
-
 from xemu.tui.panes.terminal import key_bytes, with_cursor
 from xemu.tui.terminal import LIMIT, SLACK, Teletype
 from xemu.tui.text import Palette, line, plain
@@ -136,7 +136,7 @@ def test_what_has_scrolled_away_is_bounded(make: Callable[[], Emulator | Teletyp
 def test_garbage_never_gets_through(make: Callable[[], Emulator | Teletype]) -> None:
     import random
 
-    rng = random.Random(5)  # noqa: S311  only noise
+    rng = random.Random(5)
     terminal, palette = make(), Palette()
     for _ in range(300):
         terminal.feed(rng.choice([rng.randbytes(40), b"\x1b[" + rng.randbytes(3), b"\x1b[%d;%d%c" % (rng.randrange(60), rng.randrange(200),

@@ -54,7 +54,8 @@ class Client:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        threading.Thread(target=self._read, args=(connection, self._loop, contextvars.copy_context()), name="from the guest", daemon=True).start()
+        arguments = connection, self._loop, contextvars.copy_context()
+        threading.Thread(target=self._read, args=arguments, name="from the guest", daemon=True).start()
 
     def _read(self, connection: Connection, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
         while True:
