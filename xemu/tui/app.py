@@ -13,10 +13,14 @@ from xemu.tui import messages as m
 from xemu.tui.client import Client
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
-from xemu.tui.keys import KEYS
+from xemu.tui.hint import Hint
+from xemu.tui.keys import KEYS, key_name
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
+from xemu.tui.reload import POINTS, Life, Opening
+from xemu.tui.saved import Keeper
+from xemu.tui.summary import Summary
 from xemu.tui.text import Palette
 from xemu.tui.timeline import Timeline
 
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
 
     from textual import events
 
+    from xemu.tui.keys import Key
     from xemu.tui.pane import Pane
 
 FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
@@ -35,14 +40,15 @@ class DeskScreen(Screen[None]):
 
     app: Debug
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = "") -> None:
         super().__init__()
+        self.hint = Hint(hint)
         self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
-        self.prompt, self.footer = Prompt(), Footer()
+        self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
         """Yield what it is made of."""
-        yield from (self.header, self.timeline, self.desk, self.prompt, self.footer)
+        yield from (self.header, self.timeline, self.desk, self.summary, self.hint, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -63,17 +69,23 @@ class Debug(App[int]):
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
     ESCAPE_TO_MINIMIZE = False
 
-    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str = "code") -> None:
+    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str | None = None,
+                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "") -> None:
+        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do."""
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
         self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
-        self.main = DeskScreen()
+        self.keymap = keymap or {}
+        self.main = DeskScreen(hint)
+        self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
+        self.thread: int | None = None               # whose frame the panes show; None: the thread that runs
+        self.frame = 0
         self.insns = self.beat = 0
         self.log_lines: list[str] = []
         self.ended: str | None = None
@@ -85,14 +97,24 @@ class Debug(App[int]):
 
     def begin(self) -> None:
         """Start the guest's process; the first frame does not wait for it."""
-        self.desk.arrangement.layout = self.first_layout
+        self.desk.arrangement.layout = self.first_layout or "code"
+        self.set_keymap(self.keymap)
         self.fit()
         if self.styles_by_name.ascii_only:
             self.main.add_class("-ascii")
-        self.client.start(self.target)
+        self.life.begin()
+
+    def forget(self) -> None:
+        """The guest's process is about to be another one."""
+        self.stop, self.moving, self.ended = None, None, None
+        self.insns = self.beat = 0
+        self.desk.remove_class("-running")
+        for pane in self.desk.panes.values():
+            pane.stop, pane.before = 0, None
 
     def on_unmount(self) -> None:
         """End the guest's process."""
+        self.life.keep()
         self.client.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------------
@@ -105,6 +127,10 @@ class Debug(App[int]):
     def prompt(self) -> Prompt:
         """The line in which something is typed."""
         return self.main.prompt
+
+    def label(self, key: Key) -> str:
+        """Return the key of a row as the user has it, as people write it."""
+        return key_name(self.keymap[key.id].split(",")[0]) if key.id in self.keymap else key.label
 
     def pane(self, name: str) -> Pane:
         """Return a pane by name."""
@@ -139,6 +165,7 @@ class Debug(App[int]):
         size = size_class(self.size)
         if size != arrangement.size:
             arrangement.size = size
+            self.main.summary.ask(on=size == "narrow")
         self.desk.rearrange(focus=not self.prompt.is_open)
 
     def _bars(self) -> None:
@@ -150,6 +177,8 @@ class Debug(App[int]):
         """Take a message of the guest's process."""
         if isinstance(message, m.Stopped):
             moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
+            if moved:
+                self.thread, self.frame = None, 0                # the guest's process does the same
             self.stop, self.moving = message.stop, None
             self.insns, self.beat = message.stop.insns, message.stop.beat
             self.desk.remove_class("-running")
@@ -157,6 +186,7 @@ class Debug(App[int]):
                 pane.extra.clear()
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
+            self._ask_all()
         elif isinstance(message, m.Update):
             self.insns, self.beat = message.insns, message.beat
             if message.number in (0, self.stop.number if self.stop else 0):
@@ -168,10 +198,14 @@ class Debug(App[int]):
             self.hello = message
             for channel in message.channels:
                 self.terminal(channel)
+            self.life.met(message)
             for pane in self.desk.panes.values():
                 pane.met(message)
                 pane.ask(again=True)
+            self.main.timeline.ask(again=True)
+            self.main.summary.ask(on=self.desk.arrangement.size == "narrow")
         elif isinstance(message, m.Output):
+            self.main.summary.printed(message.data.decode(errors="replace"))
             terminal = self.terminal(message.channel)
             for pane in self.desk.panes.values():
                 pane.output(message)
@@ -195,11 +229,34 @@ class Debug(App[int]):
             if name == "timeline":
                 self.main.timeline.put(value)
                 continue
+            if name == "summary":
+                self.main.summary.put(value, number)
+                continue
+            if name == POINTS:
+                self.keeper.put(value)
+                continue
             pane, _, more = name.partition(".")
             if pane in self.desk.panes and more:
                 self.desk.panes[pane].put_more(more, value)
             elif pane in self.desk.panes:
                 self.desk.panes[pane].put(value, number)
+
+    # -- the selected frame ----------------------------------------------------------------------------------------------
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What queries are asked with to show the selected thread and frame."""
+        return {"thread": self.thread, "frame": self.frame}
+
+    def select(self, thread: int | None = None, frame: int = 0) -> None:
+        """Show a thread and frame in all panes until the next stop."""
+        self.thread, self.frame = thread, frame
+        for pane in self.desk.panes.values():
+            pane.selected()
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        for pane in self.desk.panes.values():
+            pane.ask()
 
     # -- telling the user ------------------------------------------------------------------------------------------------
     def say(self, text: str, *, error: bool = False) -> None:
@@ -243,6 +300,10 @@ class Debug(App[int]):
     def action_move_back(self, name: str) -> None:
         """Move it backwards."""
         self.act_do(name, back=True)
+
+    def action_event(self, direction: str, which: str = "") -> None:
+        """Go to another event."""
+        self.act_do("event", back=direction == "back", same=bool(which))
 
     def action_pause(self) -> None:
         """Stop it."""
@@ -373,6 +434,14 @@ class Debug(App[int]):
         pane = self.desk.panes.get(event.widget.id or "")
         if pane is not None:
             self.desk.arrangement.focus = pane.group
+
+    def action_reload(self) -> None:
+        """Load the program anew and start it; points, panes and layout stay."""
+        self.life.again()
+
+    def action_hide_hint(self) -> None:
+        """Hide the hint."""
+        self.main.hint.display = False
 
     def action_redraw(self) -> None:
         """Draw everything anew."""

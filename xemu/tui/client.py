@@ -54,8 +54,8 @@ class Client:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        arguments = connection, self._loop, contextvars.copy_context()
-        threading.Thread(target=self._read, args=arguments, name="from the guest", daemon=True).start()
+        context = contextvars.copy_context()
+        threading.Thread(target=self._read, args=(connection, self._loop, context), name="from the guest", daemon=True).start()
 
     def _read(self, connection: Connection, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
         while True:
@@ -81,6 +81,8 @@ class Client:
             return
         if message is None:
             self._over("the guest's process has ended")
+        elif isinstance(message, m.Ended):
+            self._over(message.text)
         elif isinstance(message, m.Answer):
             future = self._answers.pop(message.number, None)
             if future is not None and not future.done():
@@ -131,6 +133,11 @@ class Client:
             self.received(m.Log(data.decode(errors="replace").rstrip("\n")))
         else:
             self._loop.remove_reader(self._errors)
+
+    @property
+    def busy(self) -> bool:
+        """Whether answers are awaited."""
+        return bool(self._answers)
 
     # -- asking ----------------------------------------------------------------------------------------------------------
     def send(self, message: Any) -> None:
@@ -194,6 +201,9 @@ class Client:
 
     def close(self) -> None:
         """End the process."""
+        for future in self._answers.values():
+            future.cancel()
+        self._answers.clear()
         connection, self.connection = self.connection, None
         if connection is not None:
             connection.close()

@@ -47,6 +47,37 @@ def open_debugger(target: m.Target) -> Debugger:
     return d
 
 
+def prepare(d: Debugger, target: m.Target) -> None:
+    """Have a debugger find its sources, and run the user's script with it."""
+    from xemu.debug.sources import Sources
+    from xemu.tui import keeping  # noqa: F401  its actions
+
+    if target.source_map:
+        d.source.sources = Sources(target.source_map)
+    if target.script is not None:
+        run_script(d, target.script)
+
+
+def run_script(d: Debugger, path: str) -> None:
+    """Run Python with the debugger as `d`; what it prints, and what is wrong with it, goes to the log."""
+    import contextlib
+    import io
+    import traceback
+
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise NotFoundError(f"{path}: {error.strerror}") from None
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        try:
+            exec(compile(text, path, "exec"), {"__name__": "__main__", "__file__": path, "d": d})
+        except Exception as error:  # noqa: BLE001  the user's, not ours: the screen opens all the same
+            said.write(f"{path}: " + "".join(traceback.format_exception(error)))
+    if said.getvalue():
+        d.log(said.getvalue().rstrip("\n"))
+
+
 def hello(d: Debugger, target: m.Target, channels: tuple[str, ...]) -> m.Hello:
     """Describe a guest."""
     path = str(Path(target.words[0]).absolute())

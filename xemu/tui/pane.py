@@ -30,6 +30,7 @@ class Pane(ScrollView, can_focus=True):
     query_name: ClassVar[str] = ""                   # what it shows ("module.function"); "": it is told otherwise
     follows: ClassVar[bool] = False                  # new lines at the end keep the end in view
     keys: ClassVar[tuple[Key, ...]] = ()             # beside those of every pane
+    kept: ClassVar[dict[str, tuple[Any, ...] | None]] = {}       # attributes that are saved, with the values they may have (None: any)
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in PANE_KEYS]
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -41,6 +42,7 @@ class Pane(ScrollView, can_focus=True):
         super().__init__(id=self.pane)
         self.data: Any = None
         self.before: Any = None                      # what the stop before this one showed
+        self.newest: Any = None                      # what was shown last of the newest frame, not of one that was selected
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self.cursor = 0
@@ -75,12 +77,31 @@ class Pane(ScrollView, can_focus=True):
         """Return what is shown while there is no data."""
         return [line(("…", "dim"))]
 
+    def saved(self) -> dict[str, Any]:
+        """Return what is kept of it per program: plain values."""
+        values = {name: getattr(self, name) for name in self.kept}
+        return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Take what was kept; what makes no sense is left out."""
+        for name, allowed in self.kept.items():
+            now, value = getattr(self, name), values.get(name, getattr(self, name))
+            if isinstance(now, set) and isinstance(value, list):
+                value = {item for item in value if isinstance(item, str)}
+            fits = any(value is one or (type(value) is type(one) and value == one) for one in allowed) if allowed is not None else \
+                type(value) is type(now)
+            if fits:
+                setattr(self, name, value)
+
     # -- what happens ----------------------------------------------------------------------------------------------------
     def met(self, hello: Hello) -> None:
         """The guest is loaded."""
 
     def stopped(self, stop: StopView) -> None:
         """The guest stands still; data comes by `put`."""
+
+    def selected(self) -> None:
+        """The user has selected a thread or frame; its data comes by `put`."""
 
     def output(self, message: Output) -> None:
         """The guest has sent something on a channel."""
@@ -107,7 +128,9 @@ class Pane(ScrollView, can_focus=True):
     def put(self, data: Any, stop: int) -> None:
         """Take new data; `stop` 0: the guest runs."""
         if stop and stop != self.stop:
-            self.before, self.stop = self.data, stop
+            self.before, self.stop = self.newest, stop
+        if not getattr(data, "frame", 0):
+            self.newest = data
         self.data = data
         self.redraw()
 
