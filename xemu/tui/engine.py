@@ -107,12 +107,14 @@ class Guest:
         """Load the guest."""
         from xemu.debug.events import events_of
         from xemu.debug.session import Session
+        from xemu.tui.console import Console
         from xemu.tui.guest import Channels, hello, open_debugger, prepare
 
         self.debugger: Debugger = open_debugger(self.target)
         self.events = events_of(self.debugger)
         self.channels = Channels(self.debugger, self._sent)
         self.session = Session(self.debugger)
+        self.console = Console(self.debugger, self.session, self._refresh)
         self.session.subscribe(self._told)
         self.debugger.on_slice = partial(self._between, self.debugger.on_slice)
         self.debugger.log = lambda text: self.send(m.Log(text))
@@ -145,6 +147,7 @@ class Guest:
                 self._do(message)
             elif isinstance(message, m.Pause):
                 self.session.pause()
+                self.console.paused()
             elif isinstance(message, m.Input):
                 self.session.call(partial(self.channels.feed, message.channel, message.data))
 
@@ -161,7 +164,13 @@ class Guest:
             self.send(m.Update(self.view.number, self.view.insns, self.view.beat, {want.pane: self._ask(want)}))
 
     def _do(self, do: m.Do) -> None:
-        if do.name in MOTIONS:
+        if do.name == "command":
+            self.console.start(**do.arguments, by=self).add_done_callback(lambda done: self._answer(do, done))
+        elif do.name == "completion.complete":
+            names = self.console.kept.get("python")
+            self.session.call(lambda: find(do.name)[0](self.debugger, python=names, **do.arguments)).add_done_callback(
+                lambda done: self._answer(do, done))
+        elif do.name in MOTIONS:
             future = self.session.start(lambda debugger: MOTIONS[do.name](debugger, **do.arguments), by=self)
             future.add_done_callback(lambda done: self._answer(do, done, motion=True))
         elif do.name in ACTIONS:
