@@ -11,6 +11,7 @@ from textual.screen import Screen
 from xemu.errors import XemuError
 from xemu.tui import messages as m
 from xemu.tui.client import Client
+from xemu.tui.commandline import CommandLine
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
 from xemu.tui.hint import Hint
@@ -80,6 +81,7 @@ class Debug(App[int]):
         self.first_layout = layout
         self.keymap = keymap or {}
         self.main = DeskScreen(hint)
+        self.commands = CommandLine(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
@@ -449,11 +451,11 @@ class Debug(App[int]):
 
     def action_command(self, words: str = "") -> None:
         """Open the command line."""
-        self.prompt.open(":", words, self.command)
+        self.commands.open(words)
 
     def command(self, words: str) -> None:
         """Do what was typed at the command line."""
-        raise NotImplementedError
+        self.commands.do(words)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield everything that has a key, for the palette."""

@@ -19,6 +19,7 @@ MODULES = (
     "threads",
     "map",
     "memory",
+    "console",
     "trace",
     "events",
     "calls",
