@@ -1,9 +1,7 @@
-"""The screen under test: driven by keys, read as text. `Screen` runs the real app with the real guest's process, without a terminal.
+"""The screen under test: driven by keys, read as text. The app and the guest's process are real, the terminal is not there.
 
-    async def work(s):
-        await s.press("s", "n")
-        assert "main.c" in s.text("code")
-    drive(work, SAMPLE, size=(120, 40))
+A test is a coroutine function of a `Screen`: `async def work(s): await s.press("s"); assert "main" in s.text("code")`, which
+`drive(work, SAMPLE, size=(120, 40))` runs.
 """
 
 from __future__ import annotations
@@ -24,6 +22,18 @@ HERE = Path(__file__).resolve().parent
 PICTURES = HERE / "screens"
 SIZES = [(160, 48), (120, 40), (80, 24)]
 LONG = 15                # seconds that anything may take
+
+
+def _age() -> None:
+    """Have no sample be older than its sources, as after a build: a checkout gives files any order."""
+    samples = HERE.parent / "samples"
+    newest = max(path.stat().st_mtime for pattern in ("*.c", "*.h", "*.S") for path in samples.rglob(pattern))
+    for path in (*samples.rglob("*.elf"), *(samples / "arm").iterdir()):
+        if path.stat().st_mtime < newest:
+            os.utime(path, (newest, newest))
+
+
+_age()
 
 
 class Screen:
@@ -59,6 +69,8 @@ class Screen:
         await self.until(lambda: all(p.stop == app.stop.number for p in app.desk.panes.values() if p.display and p.query_name),  # type: ignore[union-attr]
                          "all panes show the stop")
 
+        await self.until(lambda: all(name in p.extra for p in app.desk.panes.values() if p.display for name in p.queries), "all data")
+
     async def press(self, *keys: str) -> None:
         """Press keys that move the guest, one after the other, each when the last has come to its end."""
         for key in keys:
@@ -76,6 +88,10 @@ class Screen:
         """Type a text and Enter."""
         await self.pilot.press(*[{" ": "space"}.get(c, c) for c in text], "enter")
         await self.pilot.pause()
+
+    async def type_break(self, where: str) -> None:
+        """Set a breakpoint."""
+        await self.app.client.do("break_at", where=where)
 
     def text(self, pane: str = "") -> str:
         """Return what is seen, of the whole screen or of one pane, frame included."""

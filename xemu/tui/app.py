@@ -131,6 +131,7 @@ class Debug(App[int]):
             self.insns, self.beat = message.stop.insns, message.stop.beat
             self.desk.remove_class("-running")
             for pane in self.desk.panes.values():
+                pane.extra.clear()
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
             self._ask_all()
@@ -167,8 +168,12 @@ class Debug(App[int]):
         for name, value in data.items():
             if name == "timeline":
                 self.main.timeline.put(value)
-            elif name in self.desk.panes:
-                self.desk.panes[name].put(value, number)
+                continue
+            pane, _, more = name.partition(".")
+            if pane in self.desk.panes and more:
+                self.desk.panes[pane].put_more(more, value)
+            elif pane in self.desk.panes:
+                self.desk.panes[pane].put(value, number)
 
     # -- the selected frame ----------------------------------------------------------------------------------------------
     @property

@@ -45,7 +45,8 @@ class Pane(ScrollView, can_focus=True):
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self.cursor = 0
-        self.asked: Any = None                       # the arguments of the query that was asked last
+        self.extra: dict[str, Any] = {}              # the data of further queries
+        self.asked: Any = None                       # the arguments of the queries that were asked last
 
     @property
     def screen_app(self) -> App:
@@ -55,6 +56,16 @@ class Pane(ScrollView, can_focus=True):
     # -- what a pane says about itself -----------------------------------------------------------------------------------
     def arguments(self) -> dict[str, Any]:
         """Return what the query is asked with, at the present size."""
+        return {}
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """Further queries, by a name: their data may come later, and is in `extra`."""
+        return {}
+
+    def arguments_of(self, name: str) -> dict[str, Any]:
+        """Return what one of the further queries is asked with."""
+        del name
         return {}
 
     def view(self, data: Any, before: Any) -> list[Line]:
@@ -83,13 +94,19 @@ class Pane(ScrollView, can_focus=True):
         """Say what this pane shows, if that has changed."""
         if not self.query_name:
             return
-        arguments = self.arguments() if self.display else None
-        if again or arguments != self.asked:
-            self.asked = arguments
-            if arguments is None:
-                self.screen_app.client.want(self.pane, "")
-            else:
-                self.screen_app.client.want(self.pane, self.query_name, **arguments)
+        queries = {self.pane: (self.query_name, self.arguments() if self.display else None)}
+        for name, query in self.queries.items():
+            queries[f"{self.pane}.{name}"] = query, self.arguments_of(name) if self.display else None
+        queries |= {key: ("", None) for key in self.asked or () if key not in queries}
+        if not again and queries == self.asked:
+            return
+        for key, (query, arguments) in queries.items():
+            if again or self.asked is None or self.asked.get(key) != (query, arguments):
+                if arguments is None:
+                    self.screen_app.client.want(key, "")
+                else:
+                    self.screen_app.client.want(key, query, **arguments)
+        self.asked = queries
 
     def put(self, data: Any, stop: int) -> None:
         """Take new data; `stop` 0: the guest runs."""
@@ -98,6 +115,11 @@ class Pane(ScrollView, can_focus=True):
         if not getattr(data, "frame", 0):
             self.newest = data
         self.data = data
+        self.redraw()
+
+    def put_more(self, name: str, data: Any) -> None:
+        """Take the data of a further query."""
+        self.extra[name] = None if isinstance(data, Failed) else data
         self.redraw()
 
     def redraw(self) -> None:

@@ -12,9 +12,10 @@ if TYPE_CHECKING:
     from textual import events
 
     from xemu.tui.messages import StopView
+    from xemu.tui.queries.code import Ahead, Row
     from xemu.tui.queries.code import Code as Data
-    from xemu.tui.queries.code import Row
 
+CALLS = {"svc", "bkpt"}
 MODES = ("mixed", "source", "assembly")
 EDGE = 3                 # rows between the guest's place and the window's edge
 
@@ -26,7 +27,23 @@ def mark_spans(row: Row) -> list[Span]:
             Span("▶" if "p" in row.marks else "◁" if "f" in row.marks else " ", "pc")]
 
 
-def code_line(row: Row, digits: int, *, opcodes: bool) -> Line:
+def ahead_text(row: Row, found: Ahead) -> str:
+    """Return what an instruction will do: "r0=20000400 r1=40", "[20000410]=1", "↓ will branch"."""
+    words = [f"{name}={value:x}" for name, value in found.values[:3]]
+    for kind, address, value, _ in found.accesses[:2]:
+        known = "" if value is None else f"={value:x}" if kind == "r" else f"←{value:x}"
+        words.append(f"[{address:x}]{known}")
+    arrow = "↓" if found.target > (row.address or 0) else "↑"
+    if found.taken:
+        words.append(f"{arrow} will branch")
+    elif row.target is not None and not found.end and row.mnemonic not in CALLS:
+        words.append("will not branch")
+    if found.end:
+        words.append(f"({found.end})")
+    return " ".join(words)
+
+
+def code_line(row: Row, digits: int, *, opcodes: bool, ahead: Ahead | None = None) -> Line:
     """Return the line of a row."""
     current = "current" if "p" in row.marks or "f" in row.marks else ""
     if row.kind == "label":
@@ -42,12 +59,15 @@ def code_line(row: Row, digits: int, *, opcodes: bool) -> Line:
     words += [Span(f"{row.mnemonic:<8}", "mnemonic"), Span(row.operands, "", there)]
     if row.comment:
         words.append(Span(f"  ; {row.comment}", "comment"))
+    if ahead is not None and (text := ahead_text(row, ahead)):
+        words.append(Span(f"{' ' if row.comment else '  ;'} {text}", "ahead"))
     return Line(tuple(words), row.address, current)
 
 
-def code_lines(data: Data, bits: int, *, opcodes: bool) -> list[Line]:
+def code_lines(data: Data, bits: int, *, opcodes: bool, ahead: dict[int, Ahead] | None = None) -> list[Line]:
     """Return the lines of a window."""
-    return [code_line(row, bits // 4, opcodes=opcodes) for row in data.rows]
+    return [code_line(row, bits // 4, opcodes=opcodes, ahead=(ahead or {}).get(row.address) if row.address is not None else None)
+            for row in data.rows]
 
 
 class Code(Pane):
@@ -66,6 +86,11 @@ class Code(Pane):
         self.file = ""
         self.opcodes: bool | None = None
         self.place: tuple[Any, ...] = ()             # the stop and frame that the cursor was put on
+
+    @property
+    def queries(self) -> dict[str, str]:
+        """What comes."""
+        return {"ahead": "code.ahead"}
 
     def arguments(self) -> dict[str, Any]:
         """Return what the window is asked with."""
@@ -96,9 +121,10 @@ class Code(Pane):
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         del before
-        self.border_subtitle = f"{data.title} · {data.mode}"
+        note = f"[bold]{data.note}[/] · " if data.note else ""
+        self.border_subtitle = f"{note}{data.title} · {data.mode}"
         opcodes = self.size.width >= 100 if self.opcodes is None else self.opcodes
-        return code_lines(data, self.screen_app.hello.bits if self.screen_app.hello else 32, opcodes=opcodes)
+        return code_lines(data, self.screen_app.hello.bits if self.screen_app.hello else 32, opcodes=opcodes, ahead=self.extra.get("ahead"))
 
     # -- moving the window -----------------------------------------------------------------------------------------------
     def action_cursor(self, count: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from xemu.debug.disassembly import previous
@@ -97,7 +99,18 @@ def _source(d: Debugger, file: str, line: int, top: int | None, rows: int, selec
                 marks += found.replace("p", "")
                 points += numbers
         out.append(Row("source", d.pc if current else address, number, lines[number - 1], marks=marks, points=points))
-    return Code("source", file.rpartition("/")[2], file, top, tuple(out), d.pc, len(lines))
+    return Code("source", file.rpartition("/")[2], file, top, tuple(out), d.pc, len(lines), _note(d, file, module))
+
+
+def _note(d: Debugger, file: str, module: Module | None) -> str:
+    """Say if a source file is missing, or was changed after the program was built."""
+    path = d.source.sources.find(file, module)
+    if path is None:
+        return f"{file} is not there; --source-map OLD=NEW says where sources are"
+    with suppress(OSError):
+        if module is not None and module.path and Path(path).stat().st_mtime > Path(module.path).stat().st_mtime + 1:
+            return f"{file.rpartition('/')[2]} is newer than the program"
+    return ""
 
 
 # -- instructions --------------------------------------------------------------------------------------------------------
@@ -126,8 +139,12 @@ def _assembly(d: Debugger, at: int, top: int | None, rows: int, selected: Frame 
             last = key or last
         row = _instruction(d, item)
         out.append(row._replace(marks=row.marks + "f") if lookup in range(item.address, item.address + item.size) else row)
-    title = d.modules.where(at)
-    return Code("mixed" if source else "assembly", title, "", top, tuple(out[:rows]), d.pc)
+    place, note = d.source_line(at) if source else None, ""
+    if place is not None and place.line:
+        note = _note(d, place.file, d.modules.at(at))
+    elif source:
+        note = "no line information"
+    return Code("mixed" if source else "assembly", d.modules.where(at), "", top, tuple(out[:rows]), d.pc, 0, note)
 
 
 def _lines_before(d: Debugger, module: Module | None, place: tuple[str, int], last: tuple[str, int] | None) -> list[Row]:
@@ -162,3 +179,26 @@ def above(d: Debugger, *, address: int, count: int) -> int:
             break
         address = before
     return address
+
+
+class Ahead(NamedTuple):
+    """What an instruction that comes will do, from where the guest stands."""
+
+    values: tuple[tuple[str, int], ...]              # registers it reads
+    accesses: tuple[tuple[str, int, int | None, int], ...]       # "r" or "w", address, value, bytes
+    taken: bool
+    target: int
+    end: str
+
+
+@query()
+def ahead(d: Debugger, *, count: int = 16) -> dict[int, Ahead]:
+    """Return what the next instructions will do, by address; of a loop the first time round."""
+    from xemu.debug.foresight import foresee
+
+    out: dict[int, Ahead] = {}
+    if not d.stop.kind.final:
+        for item in foresee(d, count):
+            out.setdefault(item.pc, Ahead(item.reads, tuple((a.kind, a.address, a.value, a.size) for a in item.accesses), item.taken,
+                                          item.next_pc, item.end))
+    return out
