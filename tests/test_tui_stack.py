@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tests.screen import Screen, drive
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "boot": ("xemu.cli.boot", "run firmware on a board"),
     "debug": ("xemu.cli.debug", "debug a program or firmware on the screen"),
+    "demo": ("xemu.cli.demo", "find a bug on the screen, in a sample"),
     "gdb": ("xemu.cli.gdb", "debug a program or firmware with GDB"),
     "gdbserver": ("xemu.cli.gdbserver", "serve a program or firmware to GDB, as gdbserver does"),
     "list": ("xemu.cli.list", "show machines, devices and processors"),

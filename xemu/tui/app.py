@@ -13,9 +13,13 @@ from xemu.tui import messages as m
 from xemu.tui.client import Client
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
-from xemu.tui.keys import KEYS
+from xemu.tui.hint import Hint
+from xemu.tui.keys import KEYS, key_name
 from xemu.tui.panes import make_panes
+from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
+from xemu.tui.reload import POINTS, Life, Opening
+from xemu.tui.saved import Keeper
 from xemu.tui.text import Palette
 from xemu.tui.timeline import Timeline
 
@@ -24,7 +28,10 @@ if TYPE_CHECKING:
 
     from textual import events
 
+    from xemu.tui.keys import Key
     from xemu.tui.pane import Pane
+
+FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
 
 
 class DeskScreen(Screen[None]):
@@ -32,14 +39,15 @@ class DeskScreen(Screen[None]):
 
     app: Debug
 
-    def __init__(self) -> None:
+    def __init__(self, hint: str = "") -> None:
         super().__init__()
+        self.hint = Hint(hint)
         self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
         self.prompt, self.footer = Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
         """Yield what it is made of."""
-        yield from (self.header, self.timeline, self.desk, self.prompt, self.footer)
+        yield from (self.header, self.timeline, self.desk, self.hint, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -60,14 +68,18 @@ class Debug(App[int]):
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
     ESCAPE_TO_MINIMIZE = False
 
-    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str = "code") -> None:
+    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str | None = None,
+                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "") -> None:
+        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do."""
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
         self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
-        self.main = DeskScreen()
+        self.keymap = keymap or {}
+        self.main = DeskScreen(hint)
+        self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
@@ -84,14 +96,24 @@ class Debug(App[int]):
 
     def begin(self) -> None:
         """Start the guest's process; the first frame does not wait for it."""
-        self.desk.arrangement.layout = self.first_layout
+        self.desk.arrangement.layout = self.first_layout or "code"
+        self.set_keymap(self.keymap)
         self.fit()
         if self.styles_by_name.ascii_only:
             self.main.add_class("-ascii")
-        self.client.start(self.target)
+        self.life.begin()
+
+    def forget(self) -> None:
+        """The guest's process is about to be another one."""
+        self.stop, self.moving, self.ended = None, None, None
+        self.insns = self.beat = 0
+        self.desk.remove_class("-running")
+        for pane in self.desk.panes.values():
+            pane.stop, pane.before = 0, None
 
     def on_unmount(self) -> None:
         """End the guest's process."""
+        self.life.keep()
         self.client.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------------
@@ -105,9 +127,36 @@ class Debug(App[int]):
         """The line in which something is typed."""
         return self.main.prompt
 
+    def label(self, key: Key) -> str:
+        """Return the key of a row as the user has it, as people write it."""
+        return key_name(self.keymap[key.id].split(",")[0]) if key.id in self.keymap else key.label
+
     def pane(self, name: str) -> Pane:
         """Return a pane by name."""
         return self.desk.panes[name]
+
+    def terminal(self, channel: str) -> Terminal:
+        """Return a channel's terminal, a new one if there is none yet."""
+        pane = self.desk.panes.get(channel)
+        if isinstance(pane, Terminal):
+            return pane
+        pane = Terminal(channel, self.hello.rate if self.hello else 1)
+        self.desk.add(pane)
+        self._offer(pane)
+        return pane
+
+    def _offer(self, pane: Terminal) -> None:
+        """Have a terminal on top of its group, while nobody has chosen a tab there and no other terminal has said anything."""
+        top = self.desk.panes.get(self.desk.arrangement.active.get(pane.group, ""))
+        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (top.told or not pane.told)):
+            self.desk.arrangement.active[pane.group] = pane.pane
+            self.desk.rearrange(focus=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A terminal that is typed at gets all keys, also those that come first otherwise."""
+        if action in FIRST and isinstance(self.focused, Terminal) and self.focused.typing:
+            return False
+        return super().check_action(action, parameters)
 
     def fit(self) -> None:
         """Choose the layout that fits the terminal."""
@@ -125,12 +174,13 @@ class Debug(App[int]):
     def received(self, message: Any) -> None:
         """Take a message of the guest's process."""
         if isinstance(message, m.Stopped):
-            if self.stop is None or message.stop.number != self.stop.number:
+            moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
+            if moved:
                 self.thread, self.frame = None, 0                # the guest's process does the same
             self.stop, self.moving = message.stop, None
             self.insns, self.beat = message.stop.insns, message.stop.beat
             self.desk.remove_class("-running")
-            for pane in self.desk.panes.values():
+            for pane in self.desk.panes.values() if moved else ():
                 pane.extra.clear()
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
@@ -144,12 +194,18 @@ class Debug(App[int]):
             self.desk.add_class("-running")
         elif isinstance(message, m.Hello):
             self.hello = message
+            for channel in message.channels:
+                self.terminal(channel)
+            self.life.met(message)
             for pane in self.desk.panes.values():
                 pane.met(message)
                 pane.ask(again=True)
+            self.main.timeline.ask(again=True)
         elif isinstance(message, m.Output):
+            terminal = self.terminal(message.channel)
             for pane in self.desk.panes.values():
                 pane.output(message)
+            self._offer(terminal)
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):
@@ -168,6 +224,9 @@ class Debug(App[int]):
         for name, value in data.items():
             if name == "timeline":
                 self.main.timeline.put(value)
+                continue
+            if name == POINTS:
+                self.keeper.put(value)
                 continue
             pane, _, more = name.partition(".")
             if pane in self.desk.panes and more:
@@ -234,6 +293,10 @@ class Debug(App[int]):
     def action_move_back(self, name: str) -> None:
         """Move it backwards."""
         self.act_do(name, back=True)
+
+    def action_event(self, direction: str, which: str = "") -> None:
+        """Go to another event."""
+        self.act_do("event", back=direction == "back", same=bool(which))
 
     def action_pause(self) -> None:
         """Stop it."""
@@ -364,6 +427,14 @@ class Debug(App[int]):
         pane = self.desk.panes.get(event.widget.id or "")
         if pane is not None:
             self.desk.arrangement.focus = pane.group
+
+    def action_reload(self) -> None:
+        """Load the program anew and start it; points, panes and layout stay."""
+        self.life.again()
+
+    def action_hide_hint(self) -> None:
+        """Hide the hint."""
+        self.main.hint.display = False
 
     def action_redraw(self) -> None:
         """Draw everything anew."""

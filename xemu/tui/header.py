@@ -26,11 +26,15 @@ def time_text(beat: int, rate: int) -> str:
     raise AssertionError
 
 
-def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | None, insns: int, beat: int, ended: str | None) -> Line:
+def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | None, insns: int, beat: int, ended: str | None, *,
+                stale: bool = False) -> Line:
     """Return what is known about the guest, in one line."""
     if hello is None:
         return line((" xemu ", "title"), ("loading …" if ended is None else "the guest could not be loaded", "dim"))
-    words: list[Span] = [Span(" xemu ", "title"), Span(hello.name, "title"), Span(f" · {hello.machine} │ ", "dim")]
+    words: list[Span] = [Span(" xemu ", "title"), Span(hello.name, "title")]
+    if stale:
+        words.append(Span(" ↻ built anew: R loads it", "changed"))
+    words.append(Span(f" · {hello.machine} │ ", "dim"))
     if ended is not None:
         words.append(Span("✗ ENDED", "error"))
     elif moving is not None:
@@ -74,7 +78,7 @@ class Header(Bar):
     def content(self) -> Line:
         """Return the line."""
         app = self.debug_app
-        return header_line(app.hello, app.stop, app.moving, app.insns, app.beat, app.ended)
+        return header_line(app.hello, app.stop, app.moving, app.insns, app.beat, app.ended, stale=app.life.stale)
 
 
 class Footer(Bar):
@@ -96,7 +100,8 @@ class Footer(Bar):
         words: list[Span] = []
         for key in KEYS:
             if key.short:
-                words += [Span(" "), Span(key.label, "label", ("press", key.action)), Span(" " + key.short, "dim", ("press", key.action))]
+                press = ("press", key.action)
+                words += [Span(" "), Span(self.debug_app.label(key), "label", press), Span(" " + key.short, "dim", press)]
         return line(*words, ("  SNFC back", "dim"))
 
     def on_click(self, event: events.Click) -> None:

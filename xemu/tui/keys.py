@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from textual.binding import Binding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Key(NamedTuple):
@@ -25,7 +28,7 @@ class Key(NamedTuple):
     @property
     def label(self) -> str:
         """The key as people write it."""
-        return NAMES.get(self.key, self.key.replace("ctrl+", "^").replace("shift+", "⇧"))
+        return key_name(self.key)
 
     def binding(self) -> Binding:
         """Return Textual's binding."""
@@ -36,6 +39,24 @@ NAMES = {"question_mark": "?", "full_stop": ".", "colon": ":", "slash": "/", "le
          "left_curly_bracket": "{", "right_curly_bracket": "}", "exclamation_mark": "!", "asterisk": "*", "enter": "Enter", "tab": "Tab",
          "shift+tab": "⇧Tab", "escape": "Esc", "pageup": "PgUp", "pagedown": "PgDn", "home": "Home", "end": "End", "greater_than_sign": ">",
          "less_than_sign": "<", "plus": "+", "minus": "-", "up": "↑", "down": "↓", "left": "←", "right": "→", "equals_sign": "="}
+
+def key_name(key: str) -> str:
+    """Return a key as people write it."""
+    return NAMES.get(key, key.replace("ctrl+", "^").replace("shift+", "⇧"))
+
+
+def check_keymap(keymap: dict[str, str], rows: Iterable[Key]) -> None:
+    """Refuse keys for actions that are not there; UsageError names the near miss."""
+    import difflib
+
+    from xemu.errors import UsageError
+
+    known = {row.id for row in rows}
+    for name in keymap:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            raise UsageError(f"keymap: no action '{name}'" + (f"; did you mean '{near[0]}'?" if near else "; ? in xemu debug shows them"))
+
 
 RUN, BACK, POINTS, GO, VIEW, PROGRAM = "Run", "Back", "Points", "Go", "Panes", "Program"
 
@@ -80,6 +101,7 @@ KEYS = (
     Key("exclamation_mark", "command('py ')", "Python with the debugger as d", "", "", PROGRAM),
     Key("R", "reload", "Load the program again, reset, keep breakpoints", "", "", PROGRAM),
     Key("ctrl+p", "command_palette", "Everything by name", "palette", "", PROGRAM),
+    Key("escape", "hide_hint", "Hide the hint", "", "", PROGRAM),
     Key("question_mark", "help", "Keys and help", "help", "f1", PROGRAM),
     Key("q", "quit", "Quit", "", "", PROGRAM),
 )
@@ -90,8 +112,8 @@ PANE_KEYS = (
     Key("k", "cursor(-1)", "Line up", "", "up"),
     Key("pagedown", "page(1)", "Page down", "", "space"),
     Key("pageup", "page(-1)", "Page up"),
-    Key("home", "cursor(-1000000000)", "First line"),
-    Key("end", "cursor(1000000000)", "Last line"),
+    Key("home", "edge(0)", "First line"),
+    Key("end", "edge(1)", "Last line"),
     Key("h", "pan(-8)", "Left", "", "left"),
     Key("l", "pan(8)", "Right", "", "right"),
     Key("enter", "enter", "Open, edit or follow what the cursor is on"),

@@ -24,12 +24,13 @@ WHEEL = 3                # lines a turn of the wheel moves
 class Pane(ScrollView, can_focus=True):
     """`view` is a pure function of the data; the rest is common to all panes."""
 
-    pane: ClassVar[str]                              # its name, in layouts, commands and tests
-    title: ClassVar[str]
+    pane: str                                        # its name, in layouts, commands and tests
+    title: str
     group: ClassVar[int]                             # the frame it is a tab of
     query_name: ClassVar[str] = ""                   # what it shows ("module.function"); "": it is told otherwise
     follows: ClassVar[bool] = False                  # new lines at the end keep the end in view
     keys: ClassVar[tuple[Key, ...]] = ()             # beside those of every pane
+    kept: ClassVar[dict[str, tuple[Any, ...] | None]] = {}       # attributes that are saved, with the values they may have (None: any)
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in PANE_KEYS]
 
     def __init_subclass__(cls, **more: Any) -> None:
@@ -75,6 +76,22 @@ class Pane(ScrollView, can_focus=True):
     def empty(self) -> list[Line]:
         """Return what is shown while there is no data."""
         return [line(("…", "dim"))]
+
+    def saved(self) -> dict[str, Any]:
+        """Return what is kept of it per program: plain values."""
+        values = {name: getattr(self, name) for name in self.kept}
+        return {name: sorted(value) if isinstance(value, set) else value for name, value in values.items()}
+
+    def restore(self, values: dict[str, Any]) -> None:
+        """Take what was kept; what makes no sense is left out."""
+        for name, allowed in self.kept.items():
+            now, value = getattr(self, name), values.get(name, getattr(self, name))
+            if isinstance(now, set) and isinstance(value, list):
+                value = {item for item in value if isinstance(item, str)}
+            fits = any(value is one or (type(value) is type(one) and value == one) for one in allowed) if allowed is not None else \
+                type(value) is type(now)
+            if fits:
+                setattr(self, name, value)
 
     # -- what happens ----------------------------------------------------------------------------------------------------
     def met(self, hello: Hello) -> None:
@@ -193,6 +210,10 @@ class Pane(ScrollView, can_focus=True):
         elif self.cursor >= top + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False)
         self.refresh()
+
+    def action_edge(self, end: int) -> None:
+        """Move the cursor to the first or last line."""
+        self.move_to(len(self.lines) * end)
 
     def action_page(self, count: int) -> None:
         """Move the cursor by a page."""

@@ -77,6 +77,7 @@ class Code(Pane):
     query_name = "code.code"
     keys = (Key("m", "mode", "Source, instructions or both"), Key("enter", "until", "Run to the cursor"),
             Key("x", "opcodes", "Show the bytes of instructions"))
+    kept: ClassVar = {"mode": MODES, "opcodes": (None, True, False)}
 
     def __init__(self) -> None:
         super().__init__()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.errors import UsageError
 from xemu.tui.keys import Key
@@ -88,6 +88,8 @@ class Memory(Pane):
             Key("asterisk", "follow", "Show what the word under the cursor points to"),
             Key("H", "heat", "What the last instructions have read and written"), Key("plus", "wider(2)", "Wider rows"),
             Key("minus", "wider(0.5)", "Narrower rows"))
+
+    kept: ClassVar = {"form": tuple(FORMS), "row": (8, 16, 32, 64), "hot": (True, False)}
 
     def __init__(self) -> None:
         super().__init__()
@@ -249,7 +251,10 @@ def typed(text: str, size: int, *, little: bool) -> bytes:
     try:
         if " " in text:
             return bytes.fromhex(text)
-        return (int(text, 0) & ((1 << 8 * size) - 1)).to_bytes(size, "little" if little else "big")
+        number = int(text, 0)
+        return number.to_bytes(size, "little" if little else "big", signed=number < 0)
+    except OverflowError:
+        raise UsageError(f"{text} does not fit in {8 * size} bits; key x shows larger cells") from None
     except ValueError:
         raise UsageError(f'{text}: neither a number, nor bytes such as "de ad", nor a text in quotes') from None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.tui.keys import Key
 from xemu.tui.pane import Pane
@@ -88,6 +88,7 @@ class Registers(Pane):
     pane, title, group = "registers", "Registers", 1
     query_name = "registers.registers"
     keys = (Key("x", "radix", "Hexadecimal, unsigned, signed"), Key("e", "enter", "Change the register under the cursor"))
+    kept: ClassVar = {"radix": RADIXES, "folded": None}
 
     def __init__(self) -> None:
         super().__init__()
