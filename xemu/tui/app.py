@@ -20,6 +20,7 @@ from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
 from xemu.tui.reload import POINTS, Life, Opening
 from xemu.tui.saved import Keeper
+from xemu.tui.summary import Summary
 from xemu.tui.text import Palette
 from xemu.tui.timeline import Timeline
 
@@ -43,11 +44,11 @@ class DeskScreen(Screen[None]):
         super().__init__()
         self.hint = Hint(hint)
         self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
-        self.prompt, self.footer = Prompt(), Footer()
+        self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
         """Yield what it is made of."""
-        yield from (self.header, self.timeline, self.desk, self.hint, self.prompt, self.footer)
+        yield from (self.header, self.timeline, self.desk, self.summary, self.hint, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -164,6 +165,7 @@ class Debug(App[int]):
         size = size_class(self.size)
         if size != arrangement.size:
             arrangement.size = size
+            self.main.summary.ask(on=size == "narrow")
         self.desk.rearrange(focus=not self.prompt.is_open)
 
     def _bars(self) -> None:
@@ -201,7 +203,9 @@ class Debug(App[int]):
                 pane.met(message)
                 pane.ask(again=True)
             self.main.timeline.ask(again=True)
+            self.main.summary.ask(on=self.desk.arrangement.size == "narrow")
         elif isinstance(message, m.Output):
+            self.main.summary.printed(message.data.decode(errors="replace"))
             terminal = self.terminal(message.channel)
             for pane in self.desk.panes.values():
                 pane.output(message)
@@ -224,6 +228,9 @@ class Debug(App[int]):
         for name, value in data.items():
             if name == "timeline":
                 self.main.timeline.put(value)
+                continue
+            if name == "summary":
+                self.main.summary.put(value, number)
                 continue
             if name == POINTS:
                 self.keeper.put(value)

@@ -54,7 +54,8 @@ class Client:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        threading.Thread(target=self._read, args=(connection, self._loop, contextvars.copy_context()), name="from the guest", daemon=True).start()
+        context = contextvars.copy_context()
+        threading.Thread(target=self._read, args=(connection, self._loop, context), name="from the guest", daemon=True).start()
 
     def _read(self, connection: Connection, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
         while True:
@@ -80,6 +81,8 @@ class Client:
             return
         if message is None:
             self._over("the guest's process has ended")
+        elif isinstance(message, m.Ended):
+            self._over(message.text)
         elif isinstance(message, m.Answer):
             future = self._answers.pop(message.number, None)
             if future is not None and not future.done():

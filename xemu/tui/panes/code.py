@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.tui.keys import Key
 from xemu.tui.pane import Pane
@@ -77,7 +77,7 @@ class Code(Pane):
     query_name = "code.code"
     keys = (Key("m", "mode", "Source, instructions or both"), Key("enter", "until", "Run to the cursor"),
             Key("x", "opcodes", "Show the bytes of instructions"))
-    kept: ClassVar = {"mode": MODES, "opcodes": (None, True, False)}
+    kept: ClassVar[dict[str, tuple[Any, ...] | None]] = {"mode": MODES, "opcodes": (None, True, False)}
 
     def __init__(self) -> None:
         super().__init__()
