@@ -15,6 +15,7 @@ MODULES = (
     "stack",
     "locals",
     "watch",
+    "points",
     "devices",
     "threads",
     "map",
