@@ -172,9 +172,10 @@ class Debug(App[int]):
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):
-            self.ended = message.text
-            if message.text:
-                self.say(message.text, error=True)
+            if not self.ended:                       # the first to say why knows best
+                self.ended = message.text
+                if message.text:
+                    self.say(message.text, error=True)
         self._bars()
         for waiter in list(self.waiters):
             waiter(message)

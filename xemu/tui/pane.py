@@ -144,6 +144,8 @@ class Pane(ScrollView, can_focus=True):
         except Exception as error:  # noqa: BLE001  the pane's own fault: it says so, the rest lives
             self.screen_app.report(f"pane {self.pane}", error)
             lines = [line((f"{type(error).__name__}: {error}", "error")), line(("this pane has failed; see the log", "dim"))]
+        if self.border_subtitle:
+            self.border_subtitle = self.screen_app.styles_by_name.visible(str(self.border_subtitle))
         self.show(lines)
 
     def show(self, lines: list[Line]) -> None:
