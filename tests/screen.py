@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 HERE = Path(__file__).resolve().parent
 PICTURES = HERE / "screens"
 SIZES = [(160, 48), (120, 40), (80, 24)]
-LONG = 60                # seconds that anything may take
+LONG = 15                # seconds that anything may take
 
 
 def _age() -> None:

@@ -271,10 +271,67 @@ def test_moving(process: Served) -> None:
         > vCont;t
         < OK
     """)
-    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, None),
-                              ("step", 1, False, 2), ("step", 1, False, None),
+    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, 1),
+                              ("range", 0x8000, 0x8010, False, 2), ("step", 1, False, 1),
                               ("cont", False), ("step", 1, True, None), ("cont", True), ("cont", False)]
     assert debugger.registers["pc", 1] == 0x8000
+
+
+@pytest.mark.parametrize(("actions", "only", "signals", "move"), [
+    ("c", None, {1: 0, 2: 0}, ("cont", False)),
+    ("s:2;c", None, {1: 0, 2: 0}, ("step", 1, False, 2)),
+    ("s:2", {2}, {2: 0}, ("step", 1, False, 2)),                           # scheduler-locking
+    ("C0b:2", {2}, {2: 11}, ("cont", False)),
+    ("C0b:2;c", None, {1: 0, 2: 11}, ("cont", False)),
+    ("c:1;t", {1}, {1: 0}, ("cont", False)),
+    ("t:1;c", {2}, {2: 0}, ("cont", False)),
+    ("c:1;c:2", {1, 2}, {1: 0, 2: 0}, ("cont", False)),                    # a third one that begins is held
+    ("s:1;r8000,8010:2;c", None, {1: 0, 2: 0}, ("step", 1, False, 1)),     # the thread that stopped last leads
+    ("r8000,8010:2;c:1", {1, 2}, {1: 0, 2: 0}, ("range", 0x8000, 0x8010, False, 2)),
+])
+def test_for_each_thread_the_first_action_that_fits_counts(process: Served, actions: str, only: set[int] | None, signals: dict[int, int],
+                                                           move: tuple[Any, ...]) -> None:
+    debugger, gone_on = process.debugger, []
+    debugger.system.resume_with = gone_on.append
+    assert process.connect().ask(f"vCont;{actions}").startswith("T05")
+    assert (debugger.moves, debugger.only, gone_on) == ([move], only, [signals])
+
+
+def test_nobody_left_to_run(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.HELD, text="held"), stop(StopKind.HELD, text="held")]
+    transcript(process, """
+        > vCont;c:2
+        < O68656c640a
+        < T05thread:1;…
+        > qSupported:no-resumed+
+        < PacketSize=…
+        > vCont;c:2
+        < O68656c640a
+        < N
+    """)
+
+
+def test_information_of_a_signal_is_read_and_changed(process: Served) -> None:
+    system, changes = process.debugger.system, []
+    system.siginfo = lambda thread, *, stopped: bytes([10, thread, stopped]).ljust(128, b"\0")
+    system.change_siginfo = lambda *change: changes.append(change) or change[0] == 2
+    line = process.connect()
+    assert line.ask("qXfer:siginfo:read::0,3") == "m\n\x01\x01"
+    assert line.ask("Hg2") == "OK"
+    assert line.ask("qXfer:siginfo:read::0,3") == "m\n\x02\x00"
+    assert line.ask(b"qXfer:siginfo:write::c:ab\x00d") == "4"
+    assert changes == [(2, 12, b"ab\0d")]
+    assert line.ask("Hg1") == "OK"
+    assert line.ask("qXfer:siginfo:write::0:x") == "E.no signal waits for this thread"
+
+
+def test_thread_local_variables(process: Served) -> None:
+    transcript(process, """
+        > qGetTLSAddr:2,10,0
+        < 12
+        > qGetTLSAddr:p2a.2,10,7000
+        < 7012
+    """)
 
 
 def stop(kind: StopKind, **more: Any) -> Stop:
@@ -316,6 +373,27 @@ def test_reasons_that_name_points(process: Served) -> None:
                      "T05exec:2f62696e2f78;"]
 
 
+def test_points_that_are_taken_out_of_a_forked_child_stay_in_its_parent(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.FORK, number=0x4D)]
+    transcript(process, """
+        > qSupported:multiprocess+;fork-events+
+        < PacketSize=…
+        > Hgp4d.4d
+        < E.no process 77
+        > Z0,8000,4
+        < OK
+        > vCont;c
+        < T05fork:p4d.4d;…
+        > Hgp4d.4d
+        < OK
+        > z0,8000,4
+        < OK
+        > D;4d
+        < OK
+    """)
+    assert [point.address for point in process.debugger.points if isinstance(point, Breakpoint)] == [0x8000]
+
+
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:
     machine.debugger.coming = [stop(StopKind.IRQ, text="interrupt 3")]
     transcript(machine, "> vCont;c\n< O696e7465727275707420330a\n< T05thread:1;…")
@@ -332,6 +410,23 @@ def test_an_interrupt_ends_a_motion(process: Served, how: bytes) -> None:
         assert replies == ["OK"]
         replies.append(line.receive())
     assert replies[-1].startswith("T02thread:1;")
+
+
+def test_an_interrupt_that_comes_after_a_stop_ends_the_next_motion(process: Served) -> None:
+    line = process.connect()
+    assert line.ask("vCont;s").startswith(T05)
+    line.socket.sendall(b"\x03")
+    assert line.ask("vCont;s").startswith("T02thread:1;")
+    assert line.ask("vCont;s").startswith(T05)
+
+
+def test_steps_stop_at_signals_that_pass(process: Served) -> None:
+    debugger, line = process.debugger, process.connect()
+    assert line.ask("QPassSignals:e") == "OK"
+    passed = []
+    debugger.step = lambda *_words, **_more: passed.append(debugger.pass_signals) or debugger.cont()
+    line.ask("vCont;s")
+    assert (passed, debugger.pass_signals) == ([frozenset()], {14})
 
 
 def test_an_interrupt_of_nothing_is_nothing(process: Served) -> None:

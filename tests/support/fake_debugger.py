@@ -38,6 +38,7 @@ class FakeSystem:
     name, exe_path, exe_host, arguments = "prog", "/bin/prog", "", ["prog", "a b"]
 
     def __init__(self, kind: str, arch: str) -> None:
+        self.live = True
         self.kind, self.arch, self.pid = kind, arch, PID if kind == "process" else 0
         self.kicked = threading.Event()
         self.engine = SimpleNamespace(kick=self.nudge)
@@ -82,6 +83,7 @@ class FakeDebugger:
         self.moves: list[tuple[Any, ...]] = []
         self.checkpoints: dict[str, Position] = {}
         self.step_into_irq = self.before_access = False
+        self.only: Any = None
         self.pass_signals: set[int] = set()
         self.position = Position(7, 0, 7)
         self.history = (Position(0), Position(7, 0, 7))
@@ -134,6 +136,9 @@ class FakeDebugger:
     def checkpoint(self, name: str = "") -> str:
         self.checkpoints[name] = self.position
         return name
+
+    def thread_local(self, link: int, offset: int, thread: int | None = None) -> int:
+        return link + offset + (thread or 0)
 
     def _move(self, *what: Any) -> Stop:
         self.moves.append(what)

@@ -263,6 +263,16 @@ class MachineSystem(System):
                 return device.at + slot.offset, slot.reg.width // 8
         raise XemuError(f"{part} has no register {register!r}")
 
+    def set_pin(self, name: str, level: int | None) -> None:
+        from xemu.hw.start import set_pin
+
+        set_pin(self.machine, name, level)
+
+    def set_value(self, name: str, text: str) -> None:
+        from xemu.hw.start import set_value
+
+        set_value(self.machine, name, text)
+
     def where(self, address: int) -> str:
         return self.machine.where(address)
 

@@ -46,6 +46,7 @@ class Breakpoint(Point):
     addresses: tuple[int, ...] = ()  # none: it waits for a library (`pending`)
     pending: bool = False            # its place need not exist yet
     words: str = ""                  # a place that is looked up again whenever a library is loaded
+    stays: bool = False              # stops a guest that stands there, too: its owner takes it out to go on, as GDB does
 
     def __post_init__(self) -> None:
         if self.addresses:

@@ -103,6 +103,30 @@ def seek_position(d: Debugger, *, beat: int, transition: int = 0, insns: int = 0
     return d.seek(Position(beat, transition, insns))
 
 
+@motion
+def seek_event(d: Debugger, *, beat: int, transition: int, insns: int, kind: str) -> Stop:
+    """Go to an event, which is at an exact place or (transition -1) at a beat."""
+    from xemu.debug.events import Event, events_of
+
+    return events_of(d).go(Event(beat, transition, insns, kind, ""))
+
+
+@motion
+def seek_between(d: Debugger, *, low: int, high: int) -> Stop:
+    """Go to the foremost event between two beats, or else to the first of them."""
+    from xemu.debug.events import events_of
+
+    return events_of(d).go_between(low, high)
+
+
+@motion
+def event(d: Debugger, *, back: bool = False, same: bool = False) -> Stop:
+    """Go to the next or last event; `same`: of the kind that came last."""
+    from xemu.debug.events import events_of
+
+    return events_of(d).go_next(back=back, same=same)
+
+
 def has_line(d: Debugger) -> bool:
     """Whether the place where the guest stands has a source line."""
     place = d.source_line()
@@ -188,6 +212,19 @@ def assign(d: Debugger, *, text: str, value: str) -> str:
 
 
 @action
+def set_variable(d: Debugger, *, path: tuple[str, ...], value: str, watch: bool = False, thread: int | None = None, frame: int = 0) -> None:
+    """Give a node of the tree of variables (or of watched expressions) the value of an expression."""
+    from xemu.tui.queries import locals as tree
+    from xemu.tui.queries.stack import chosen
+
+    items = tree.watch_items(d, path[:1], thread, frame) if watch else tree.local_items(d, thread, frame)
+    item = tree.find(items, path)
+    if item.variable is None:
+        raise UsageError(item.failed or f"{item.name} has no value of its own")
+    d.store(item.variable.value.assign(d.evaluate(value, chosen(d, thread, frame), thread)), item.name, thread)
+
+
+@action
 def address_of(d: Debugger, *, text: str) -> int:
     """Return the address that an expression, symbol or place means."""
     return find_address(d, text)
@@ -216,3 +253,24 @@ def _points(value: Any) -> bool:
 def checkpoint(d: Debugger, *, name: str = "") -> str:
     """Give this moment a name."""
     return d.checkpoint(name)
+
+
+# -- devices -------------------------------------------------------------------------------------------------------------
+@action
+def set_pin(d: Debugger, *, name: str, level: int | None) -> None:
+    """Drive a pin from outside; None: let go."""
+    d.set_pin(name, level)
+
+
+@action
+def set_value(d: Debugger, *, name: str, text: str) -> None:
+    """Set what a device feels."""
+    d.set_value(name, text)
+
+
+@action
+def exact_times(d: Debugger, *, channel: str, on: bool) -> None:
+    """Have (or no longer have) a serial line's bytes come with the beat of each, not in batches; that costs speed."""
+    for item in getattr(getattr(d.system, "machine", None), "serials", ()):
+        if item.name == channel:
+            item.watch(on=on)

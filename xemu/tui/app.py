@@ -16,9 +16,11 @@ from xemu.tui.header import Footer, Header
 from xemu.tui.hint import Hint
 from xemu.tui.keys import KEYS, key_name
 from xemu.tui.panes import make_panes
+from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
 from xemu.tui.reload import POINTS, Life, Opening
 from xemu.tui.saved import Keeper
+from xemu.tui.summary import Summary
 from xemu.tui.text import Palette
 from xemu.tui.timeline import Timeline
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from xemu.tui.keys import Key
     from xemu.tui.pane import Pane
 
+FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
+
 
 class DeskScreen(Screen[None]):
     """The one screen behind all dialogs."""
@@ -40,11 +44,11 @@ class DeskScreen(Screen[None]):
         super().__init__()
         self.hint = Hint(hint)
         self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
-        self.prompt, self.footer = Prompt(), Footer()
+        self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
         """Yield what it is made of."""
-        yield from (self.header, self.timeline, self.desk, self.hint, self.prompt, self.footer)
+        yield from (self.header, self.timeline, self.desk, self.summary, self.hint, self.prompt, self.footer)
 
     def on_mount(self) -> None:
         """Begin."""
@@ -80,6 +84,8 @@ class Debug(App[int]):
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
+        self.thread: int | None = None               # whose frame the panes show; None: the thread that runs
+        self.frame = 0
         self.insns = self.beat = 0
         self.log_lines: list[str] = []
         self.ended: str | None = None
@@ -130,12 +136,36 @@ class Debug(App[int]):
         """Return a pane by name."""
         return self.desk.panes[name]
 
+    def terminal(self, channel: str) -> Terminal:
+        """Return a channel's terminal, a new one if there is none yet."""
+        pane = self.desk.panes.get(channel)
+        if isinstance(pane, Terminal):
+            return pane
+        pane = Terminal(channel, self.hello.rate if self.hello else 1)
+        self.desk.add(pane)
+        self._offer(pane)
+        return pane
+
+    def _offer(self, pane: Terminal) -> None:
+        """Have a terminal on top of its group, while nobody has chosen a tab there and no other terminal has said anything."""
+        top = self.desk.panes.get(self.desk.arrangement.active.get(pane.group, ""))
+        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (top.told or not pane.told)):
+            self.desk.arrangement.active[pane.group] = pane.pane
+            self.desk.rearrange(focus=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A terminal that is typed at gets all keys, also those that come first otherwise."""
+        if action in FIRST and isinstance(self.focused, Terminal) and self.focused.typing:
+            return False
+        return super().check_action(action, parameters)
+
     def fit(self) -> None:
         """Choose the layout that fits the terminal."""
         arrangement = self.desk.arrangement
         size = size_class(self.size)
         if size != arrangement.size:
             arrangement.size = size
+            self.main.summary.ask(on=size == "narrow")
         self.desk.rearrange(focus=not self.prompt.is_open)
 
     def _bars(self) -> None:
@@ -146,13 +176,17 @@ class Debug(App[int]):
     def received(self, message: Any) -> None:
         """Take a message of the guest's process."""
         if isinstance(message, m.Stopped):
+            moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
+            if moved:
+                self.thread, self.frame = None, 0                # the guest's process does the same
             self.stop, self.moving = message.stop, None
             self.insns, self.beat = message.stop.insns, message.stop.beat
             self.desk.remove_class("-running")
-            for pane in self.desk.panes.values():
+            for pane in self.desk.panes.values() if moved else ():
                 pane.extra.clear()
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
+            self._ask_all()
         elif isinstance(message, m.Update):
             self.insns, self.beat = message.insns, message.beat
             if message.number in (0, self.stop.number if self.stop else 0):
@@ -162,13 +196,20 @@ class Debug(App[int]):
             self.desk.add_class("-running")
         elif isinstance(message, m.Hello):
             self.hello = message
+            for channel in message.channels:
+                self.terminal(channel)
             self.life.met(message)
             for pane in self.desk.panes.values():
                 pane.met(message)
                 pane.ask(again=True)
+            self.main.timeline.ask(again=True)
+            self.main.summary.ask(on=self.desk.arrangement.size == "narrow")
         elif isinstance(message, m.Output):
+            self.main.summary.printed(message.data.decode(errors="replace"))
+            terminal = self.terminal(message.channel)
             for pane in self.desk.panes.values():
                 pane.output(message)
+            self._offer(terminal)
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):
@@ -187,7 +228,11 @@ class Debug(App[int]):
         for name, value in data.items():
             if name == "timeline":
                 self.main.timeline.put(value)
-            elif name == POINTS:
+                continue
+            if name == "summary":
+                self.main.summary.put(value, number)
+                continue
+            if name == POINTS:
                 self.keeper.put(value)
                 continue
             pane, _, more = name.partition(".")
@@ -195,6 +240,23 @@ class Debug(App[int]):
                 self.desk.panes[pane].put_more(more, value)
             elif pane in self.desk.panes:
                 self.desk.panes[pane].put(value, number)
+
+    # -- the selected frame ----------------------------------------------------------------------------------------------
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What queries are asked with to show the selected thread and frame."""
+        return {"thread": self.thread, "frame": self.frame}
+
+    def select(self, thread: int | None = None, frame: int = 0) -> None:
+        """Show a thread and frame in all panes until the next stop."""
+        self.thread, self.frame = thread, frame
+        for pane in self.desk.panes.values():
+            pane.selected()
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        for pane in self.desk.panes.values():
+            pane.ask()
 
     # -- telling the user ------------------------------------------------------------------------------------------------
     def say(self, text: str, *, error: bool = False) -> None:
@@ -238,6 +300,10 @@ class Debug(App[int]):
     def action_move_back(self, name: str) -> None:
         """Move it backwards."""
         self.act_do(name, back=True)
+
+    def action_event(self, direction: str, which: str = "") -> None:
+        """Go to another event."""
+        self.act_do("event", back=direction == "back", same=bool(which))
 
     def action_pause(self) -> None:
         """Stop it."""

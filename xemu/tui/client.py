@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import threading
 from typing import TYPE_CHECKING, Any
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.connection import Connection
 
-CHUNK = 1 << 16          # bytes of a terminal that are read at once
-RATE = 1 / 30            # seconds between two reads: a guest that prints faster waits
+CHUNK = 1 << 18          # bytes of a terminal that are shown at once: a guest that prints faster waits
+BURST = 1 << 12          # … from which on the rest of the screen gets a turn, too
+TURN = 0.005             # seconds of it at least; else as many as showing them took
+AHEAD = 16               # messages with output that wait in the loop
+TYPED = 1 << 20          # bytes that wait for a program that does not read
 
 
 class Client:
@@ -30,6 +34,8 @@ class Client:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._master = self._errors = -1
         self._size = (24, 80)
+        self._typed = bytearray()                    # what the terminal has had no room for
+        self._ahead = threading.Semaphore(AHEAD)
 
     def start(self, target: m.Target) -> None:
         """Start the process; call it in the loop."""
@@ -37,6 +43,7 @@ class Client:
 
         self._loop = asyncio.get_running_loop()
         self._master, slave = os.openpty()
+        os.set_blocking(self._master, False)
         self._errors, errors = os.pipe()
         self.resize(*self._size)
         self.process = start(target, slave, errors, self._connect)
@@ -47,26 +54,35 @@ class Client:
 
     def _connect(self, connection: Connection) -> None:
         self.connection = connection
-        threading.Thread(target=self._read, args=(connection, self._loop), name="from the guest", daemon=True).start()
+        context = contextvars.copy_context()
+        threading.Thread(target=self._read, args=(connection, self._loop, context), name="from the guest", daemon=True).start()
 
-    def _read(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
+    def _read(self, connection: Connection, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
         while True:
             try:
                 message = connection.recv()
-            except (EOFError, OSError):
+            except (EOFError, OSError, TypeError):   # TypeError: it was closed here in the middle of reading
                 message = None
+            if isinstance(message, m.Output):
+                while not self._ahead.acquire(timeout=1):
+                    if connection is not self.connection:
+                        return
             try:
-                loop.call_soon_threadsafe(self._take, connection, message)
+                loop.call_soon_threadsafe(self._take, connection, message, context=context)
             except RuntimeError:                     # the loop is closed
                 return
             if message is None:
                 return
 
     def _take(self, connection: Connection, message: Any) -> None:
+        if isinstance(message, m.Output):
+            self._ahead.release()
         if connection is not self.connection:        # of a process that was replaced
             return
         if message is None:
             self._over("the guest's process has ended")
+        elif isinstance(message, m.Ended):
+            self._over(message.text)
         elif isinstance(message, m.Answer):
             future = self._answers.pop(message.number, None)
             if future is not None and not future.done():
@@ -88,14 +104,23 @@ class Client:
     def _print(self) -> None:
         """Take what the terminal has, and leave the rest for a moment: the screen has other things to do."""
         assert self._loop is not None
+        data, ended = bytearray(), False
         try:
-            data = os.read(self._master, CHUNK)
+            while len(data) < CHUNK and not ended:
+                some = os.read(self._master, CHUNK)
+                data += some
+                ended = not some
+        except BlockingIOError:
+            pass
         except OSError:                              # all programs on it have ended
-            data = b""
+            ended = True
         self._loop.remove_reader(self._master)
         if data:
-            self.printed(data)
-            self._loop.call_later(RATE if len(data) > CHUNK // 16 else 0, self._print_again, self._master)
+            began = self._loop.time()
+            self.printed(bytes(data))
+            took = self._loop.time() - began
+            if not ended:
+                self._loop.call_later(max(took, TURN) if len(data) >= BURST else 0, self._print_again, self._master)
 
     def _print_again(self, master: int) -> None:
         if self._loop is not None and master == self._master:
@@ -144,12 +169,25 @@ class Client:
     def type(self, channel: str, data: bytes) -> None:
         """Have the guest receive bytes."""
         if channel == "terminal":
-            try:
-                os.write(self._master, data)
-            except OSError:
-                return
+            if self._master >= 0 and len(self._typed) < TYPED:
+                self._typed += data
+                self._write_typed()
         else:
             self.send(m.Input(channel, data))
+
+    def _write_typed(self) -> None:
+        """Write as much as the terminal takes, the rest when it has room."""
+        assert self._loop is not None
+        try:
+            del self._typed[:os.write(self._master, self._typed)]
+        except BlockingIOError:
+            pass
+        except OSError:                              # all programs on it have ended
+            self._typed.clear()
+        if self._typed:
+            self._loop.add_writer(self._master, self._write_typed)
+        else:
+            self._loop.remove_writer(self._master)
 
     def resize(self, rows: int, columns: int) -> None:
         """Tell the terminal its size."""
@@ -170,6 +208,8 @@ class Client:
         if connection is not None:
             connection.close()
         if self._loop is not None:
+            self._loop.remove_writer(self._master)
+            self._typed.clear()
             for descriptor in (self._master, self._errors):
                 self._loop.remove_reader(descriptor)
                 os.close(descriptor)

@@ -158,6 +158,7 @@ class Desk(Container):
         for pane in panes:
             self.by_group.setdefault(pane.group, []).append(pane)
             self.arrangement.active.setdefault(pane.group, pane.pane)
+        self.chosen: set[int] = set()                # groups of which somebody has chosen a tab
         self._layout = DeskLayout()
 
     @property
@@ -168,6 +169,15 @@ class Desk(Container):
     def on_mount(self) -> None:
         """Show what the arrangement says."""
         self.rearrange()
+
+    def add(self, pane: Pane) -> None:
+        """Have one pane more, as a tab of its group in front of those of other kinds."""
+        self.panes[pane.pane] = pane
+        tabs = self.by_group.setdefault(pane.group, [])
+        tabs.insert(sum(type(other) is type(pane) for other in tabs), pane)
+        pane.display = False
+        self.mount(pane)
+        self.rearrange(focus=False)
 
     def top(self, found: Frame) -> Pane | None:
         """Return the pane that is seen in a frame."""
@@ -206,6 +216,7 @@ class Desk(Container):
     def show(self, pane: str) -> None:
         """Bring a pane to the top and give it the keys."""
         self.arrangement.show(self.panes[pane].group, pane)
+        self.chosen.add(self.panes[pane].group)
         self.rearrange()
 
     def turn(self, group: int, count: int) -> None:

@@ -33,6 +33,11 @@ LIVE = 0.25              # … at least so many times what the last one took
 QUEUED = 64              # messages that wait for a screen that is busy, before output makes the guest wait
 
 
+def unselected(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a query's arguments for the newest frame of the thread that runs: a stop ends the selection of another."""
+    return {name: {"thread": None, "frame": 0}.get(name, value) for name, value in arguments.items()}
+
+
 class Sender(threading.Thread):
     """Sends messages: a screen that is busy makes nobody wait, and gets the newest update only."""
 
@@ -90,16 +95,24 @@ class Guest:
     # -- setting up ------------------------------------------------------------------------------------------------------
     def open(self) -> None:
         """Load the guest."""
+        from xemu.debug.events import events_of
         from xemu.debug.session import Session
         from xemu.tui.guest import Channels, hello, open_debugger, prepare
 
         self.debugger: Debugger = open_debugger(self.target)
-        self.channels = Channels(self.debugger, self.sender.send_output)
+        self.events = events_of(self.debugger)
+        self.channels = Channels(self.debugger, self._sent)
         self.session = Session(self.debugger)
         self.session.subscribe(self._told)
+        self.debugger.on_slice = partial(self._between, self.debugger.on_slice)
         self.debugger.log = lambda text: self.send(m.Log(text))
         prepare(self.debugger, self.target)
         self.send(hello(self.debugger, self.target, self.channels.names))
+
+    def _sent(self, output: m.Output) -> None:
+        """Take what the guest has sent on a channel."""
+        self.events.output(output.channel, output.data)
+        self.sender.send_output(output)
 
     def run(self) -> None:
         """Serve the screen until it has enough."""
@@ -162,6 +175,11 @@ class Guest:
         self.send(m.Answer(do.number, None if error is not None or motion else future.result(), str(error) if error is not None else ""))
 
     # -- on the engine's thread ------------------------------------------------------------------------------------------
+    def _between(self, calls: Callable[[], None]) -> None:
+        """Between two slices of a guest that runs."""
+        calls()
+        self.channels.poll()
+
     def _told(self, event: Any) -> None:
         from xemu.debug.session import Ended, Running
         from xemu.debug.stops import Stop
@@ -170,8 +188,11 @@ class Guest:
             self.send(m.Moving(event.back))
             self.ticking.set()
         elif isinstance(event, Stop):
+            self.channels.poll()
             self.ticking.clear()
             self.stops += 1
+            self.events.stopped(event)
+            self.wants = {name: want._replace(arguments=unselected(want.arguments)) for name, want in self.wants.items()}
             self._show(event)
         elif isinstance(event, Ended):
             self.send(m.Ended())

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 from xemu.errors import NotFoundError, XemuError
 from xemu.hw.ports import Hub, Pace, Port
 from xemu.tui import messages as m
+from xemu.tui.queries.rtt import Rtt
+
+MESSAGE = 2048           # bytes of output that are sent at once
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -97,27 +100,52 @@ def build_of(path: str) -> str:
         return hashlib.file_digest(file, "sha1").hexdigest()
 
 
+class Outlet:
+    """What the guest sends on a channel, on its way to the screen: by lines, as bytes that come one by one would be many messages."""
+
+    def __init__(self, name: str, send: Callable[[m.Output], None], now: Callable[[], int]) -> None:
+        self.name, self.send, self.now = name, send, now
+        self.beat, self.waiting = 0, bytearray()
+
+    def write(self, data: bytes) -> None:
+        """Take bytes."""
+        if not self.waiting:
+            self.beat = self.now()
+        self.waiting += data
+        if len(self.waiting) >= MESSAGE or data.endswith(b"\n"):
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what waits."""
+        if self.waiting:
+            data, self.waiting = bytes(self.waiting), bytearray()
+            self.send(m.Output(self.name, self.beat, data))
+
+
 class Channel(Port):
     """The screen's end of a serial line."""
 
     open = True                                      # somebody may always type: the machine waits for that
 
-    def __init__(self, hub: Hub, name: str, line: Any, send: Callable[[m.Output], None]) -> None:
+    def __init__(self, hub: Hub, line: Any, outlet: Outlet) -> None:
         super().__init__(hub)
-        self.name, self.line, self.send = name, line, send
-        line.listeners.append(self.write)
+        self.outlet = outlet
+        line.listeners.append(outlet.write)
 
-    def write(self, data: bytes) -> None:
-        """Show what the guest sends."""
-        self.send(m.Output(self.name, self.hub.machine.now, bytes(data)))
+    def flush(self) -> None:
+        """The machine is about to wait."""
+        self.outlet.flush()
 
 
 class Channels:
-    """All channels of a guest. A program has none: it has its terminal."""
+    """All channels of a guest: serial lines, semihosting, RTT. A program has its terminal instead, which is no matter of messages."""
 
     def __init__(self, d: Debugger, send: Callable[[m.Output], None]) -> None:
+        self.debugger, self.send = d, send
         self.feeds: dict[str, Callable[[bytes], None]] = {}
+        self.outlets: list[Outlet] = []
         self.names: tuple[str, ...] = ()
+        self.rtt: Rtt | None = None
         machine = getattr(d.system, "machine", None)
         if machine is None or not d.system.live:
             self.names = ("terminal",) if d.system.live else ()
@@ -125,15 +153,33 @@ class Channels:
         hub: Any = d.system.hub                      # type: ignore[attr-defined]
         for line in machine.serials:
             if line.port is not None:
-                hub.ports.append(Channel(hub, line.name, line, send))
+                hub.ports.append(Channel(hub, line, self._outlet(line.name)))
                 self.feeds[line.name] = line.feed
         semihosting = getattr(machine.cpu, "semihosting", None)
         if semihosting is not None:
-            semihosting.console = lambda data: send(m.Output("semihosting", machine.now, bytes(data)))
+            semihosting.console = self._outlet("semihosting").write
             self.feeds["semihosting"] = semihosting.input.extend
         self.names = tuple(self.feeds)
+        self.rtt = Rtt(d)
+
+    def _outlet(self, name: str) -> Outlet:
+        outlet = Outlet(name, self.send, lambda: self.debugger.position.beat)
+        self.outlets.append(outlet)
+        return outlet
 
     def feed(self, channel: str, data: bytes) -> None:
-        """Have the guest receive bytes."""
+        """Have the guest receive bytes; in the past that would be another future, which typing does not begin."""
+        if not self.debugger.system.live:
+            return
         if channel in self.feeds:
             self.feeds[channel](data)
+        elif self.rtt is not None:
+            self.rtt.feed(channel, data)
+
+    def poll(self) -> None:
+        """Between slices and at stops: send what waits, read and write RTT's buffers."""
+        for outlet in self.outlets:
+            outlet.flush()
+        if self.rtt is not None and self.debugger.system.live:
+            for name, data in self.rtt.poll():
+                self.send(m.Output(name, self.debugger.position.beat, data))

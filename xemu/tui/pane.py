@@ -24,8 +24,8 @@ WHEEL = 3                # lines a turn of the wheel moves
 class Pane(ScrollView, can_focus=True):
     """`view` is a pure function of the data; the rest is common to all panes."""
 
-    pane: ClassVar[str]                              # its name, in layouts, commands and tests
-    title: ClassVar[str]
+    pane: str                                        # its name, in layouts, commands and tests
+    title: str
     group: ClassVar[int]                             # the frame it is a tab of
     query_name: ClassVar[str] = ""                   # what it shows ("module.function"); "": it is told otherwise
     follows: ClassVar[bool] = False                  # new lines at the end keep the end in view
@@ -42,6 +42,7 @@ class Pane(ScrollView, can_focus=True):
         super().__init__(id=self.pane)
         self.data: Any = None
         self.before: Any = None                      # what the stop before this one showed
+        self.newest: Any = None                      # what was shown last of the newest frame, not of one that was selected
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self.cursor = 0
@@ -99,6 +100,9 @@ class Pane(ScrollView, can_focus=True):
     def stopped(self, stop: StopView) -> None:
         """The guest stands still; data comes by `put`."""
 
+    def selected(self) -> None:
+        """The user has selected a thread or frame; its data comes by `put`."""
+
     def output(self, message: Output) -> None:
         """The guest has sent something on a channel."""
 
@@ -124,7 +128,9 @@ class Pane(ScrollView, can_focus=True):
     def put(self, data: Any, stop: int) -> None:
         """Take new data; `stop` 0: the guest runs."""
         if stop and stop != self.stop:
-            self.before, self.stop = self.data, stop
+            self.before, self.stop = self.newest, stop
+        if not getattr(data, "frame", 0):
+            self.newest = data
         self.data = data
         self.redraw()
 
@@ -206,6 +212,10 @@ class Pane(ScrollView, can_focus=True):
         elif self.cursor >= top + height:
             self.scroll_to(y=self.cursor - height + 1, animate=False)
         self.refresh()
+
+    def action_edge(self, end: int) -> None:
+        """Move the cursor to the first or last line."""
+        self.move_to(len(self.lines) * end)
 
     def action_page(self, count: int) -> None:
         """Move the cursor by a page."""

@@ -99,7 +99,7 @@ class Palette:
         if found is None:
             found = self._plain
             for name in names.split():
-                found += self._styles.get(name, self._plain)
+                found += self._styles.get(name) or printed(name)
             self._styles[names] = found
         return found
 
@@ -118,6 +118,13 @@ class Palette:
                             line_style + self.style(span.style)) for span in item.spans]
         strip = Strip(segments)
         return (strip.crop(left, left + width) if left or strip.cell_length > width else strip).extend_cell_length(width, line_style)
+
+
+def printed(name: str) -> Style:
+    """Return what a guest has asked for: "fg-N" or "bg-N" of 256 colours, "fg-#rrggbb", "a-" and an attribute."""
+    kind, _, what = name.partition("-")
+    colour = what if what.startswith("#") else f"color({what})"
+    return Style(color=colour) if kind == "fg" else Style(bgcolor=colour) if kind == "bg" else Style.parse(what) if kind == "a" else Style()
 
 
 def shown(character: str) -> str:

@@ -9,7 +9,20 @@ if TYPE_CHECKING:
     from xemu.tui.pane import Pane
 
 #: in the order of their tabs
-MODULES = ("registers", "code", "memory", "log")
+MODULES = (
+    "registers",
+    "code",
+    "stack",
+    "locals",
+    "watch",
+    "devices",
+    "threads",
+    "map",
+    "memory",
+    "trace",
+    "events",
+    "log",
+)
 
 
 def make_panes() -> list[Pane]:

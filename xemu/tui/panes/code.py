@@ -21,10 +21,10 @@ EDGE = 3                 # rows between the guest's place and the window's edge
 
 
 def mark_spans(row: Row) -> list[Span]:
-    """Return the gutter: ● breakpoint, ○ one that is off, ◆ one that logs; ▶ where the guest stands."""
+    """Return the gutter: ● breakpoint, ○ one that is off, ◆ one that logs; ▶ where the guest stands, ◁ the selected frame."""
     point = "●" if "b" in row.marks else "◆" if "l" in row.marks else "○" if "o" in row.marks else " "
     return [Span(point, "break" if point != "○" else "off", ("toggle", row.address) if row.address is not None else ()),
-            Span("▶" if "p" in row.marks else " ", "pc")]
+            Span("▶" if "p" in row.marks else "◁" if "f" in row.marks else " ", "pc")]
 
 
 def ahead_text(row: Row, found: Ahead) -> str:
@@ -45,7 +45,7 @@ def ahead_text(row: Row, found: Ahead) -> str:
 
 def code_line(row: Row, digits: int, *, opcodes: bool, ahead: Ahead | None = None) -> Line:
     """Return the line of a row."""
-    current = "current" if "p" in row.marks else ""
+    current = "current" if "p" in row.marks or "f" in row.marks else ""
     if row.kind == "label":
         return line((f"  {row.text}:", "title"))
     if row.kind == "source":
@@ -77,7 +77,7 @@ class Code(Pane):
     query_name = "code.code"
     keys = (Key("m", "mode", "Source, instructions or both"), Key("enter", "until", "Run to the cursor"),
             Key("x", "opcodes", "Show the bytes of instructions"))
-    kept: ClassVar = {"mode": MODES, "opcodes": (None, True, False)}
+    kept: ClassVar[dict[str, tuple[Any, ...] | None]] = {"mode": MODES, "opcodes": (None, True, False)}
 
     def __init__(self) -> None:
         super().__init__()
@@ -86,6 +86,7 @@ class Code(Pane):
         self.address: int | None = None              # what is to be in view instead
         self.file = ""
         self.opcodes: bool | None = None
+        self.place: tuple[Any, ...] = ()             # the stop and frame that the cursor was put on
 
     @property
     def queries(self) -> dict[str, str]:
@@ -94,7 +95,8 @@ class Code(Pane):
 
     def arguments(self) -> dict[str, Any]:
         """Return what the window is asked with."""
-        return {"mode": self.mode, "top": self.top, "file": self.file, "address": self.address, "rows": max(self.size.height, 1)}
+        return {"mode": self.mode, "top": self.top, "file": self.file, "address": self.address, "rows": max(self.size.height, 1),
+                **self.screen_app.selection}
 
     def stopped(self, stop: StopView) -> None:
         """Follow the guest again."""
@@ -103,12 +105,18 @@ class Code(Pane):
             self.top, self.address, self.file = None, None, ""
             self.ask()
 
+    def selected(self) -> None:
+        """Show the frame's code."""
+        self.top, self.address, self.file = None, None, ""
+
     def put(self, data: Any, stop: int) -> None:
         """Take a window, the cursor on the guest's place when it has moved."""
-        moved = stop != self.stop
+        place = stop, *self.screen_app.selection.values()
+        moved, self.place = place != self.place, place
         super().put(data, stop)
         if moved and self.top is None:
-            self.cursor = next((i for i, row in enumerate(getattr(data, "rows", ())) if "p" in row.marks), self.cursor)
+            mark = "f" if any("f" in row.marks for row in getattr(data, "rows", ())) else "p"
+            self.cursor = next((i for i, row in enumerate(getattr(data, "rows", ())) if mark in row.marks), self.cursor)
             self.refresh()
 
     def view(self, data: Data, before: Any) -> list[Line]:

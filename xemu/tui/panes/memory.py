@@ -251,7 +251,10 @@ def typed(text: str, size: int, *, little: bool) -> bytes:
     try:
         if " " in text:
             return bytes.fromhex(text)
-        return (int(text, 0) & ((1 << 8 * size) - 1)).to_bytes(size, "little" if little else "big")
+        number = int(text, 0)
+        return number.to_bytes(size, "little" if little else "big", signed=number < 0)
+    except OverflowError:
+        raise UsageError(f"{text} does not fit in {8 * size} bits; key x shows larger cells") from None
     except ValueError:
         raise UsageError(f'{text}: neither a number, nor bytes such as "de ad", nor a text in quotes') from None
 

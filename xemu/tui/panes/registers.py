@@ -66,7 +66,8 @@ def value_line(value: Value, old: int | None, width: int, radix: str, pc: str) -
 
 def registers_lines(data: Data, before: Data | None, folded: set[str], radix: str = "hex") -> list[Line]:
     """Return all registers; groups whose name is in `folded` show their title only."""
-    old = {v.name: v.value for group in before.groups for v in group.values} if before is not None and before.thread == data.thread else {}
+    comparable = before is not None and (before.thread, before.frame) == (data.thread, data.frame)
+    old = {v.name: v.value for group in before.groups for v in group.values} if before is not None and comparable else {}
     lines: list[Line] = []
     for group in data.groups:
         if group.name:
@@ -94,8 +95,13 @@ class Registers(Pane):
         self.folded = {"fpu", "tls", "time"}
         self.radix = "hex"
 
+    def arguments(self) -> dict[str, Any]:
+        """Return whose registers are shown."""
+        return self.screen_app.selection
+
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
+        self.border_subtitle = f"of frame #{data.frame}" if data.frame else ""
         return registers_lines(data, before, self.folded, self.radix)
 
     def act_fold(self, name: str) -> None:

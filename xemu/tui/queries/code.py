@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xemu.debug.disassembly import previous
 from xemu.tui.queries import query
+from xemu.tui.queries.stack import chosen_code
 
 if TYPE_CHECKING:
     from xemu.debug.debugger import Debugger
     from xemu.debug.disassembly import Line
+    from xemu.debug.frames import Frame
     from xemu.debug.symbols import Module
 
 MOST_SOURCE = 12         # source lines that are shown in front of one instruction
@@ -29,7 +31,7 @@ class Row(NamedTuple):
     comment: str = ""
     code: bytes = b""
     target: int | None = None
-    marks: str = ""                                  # p: the guest stands here; b: breakpoint, o: one that is off, l: it logs
+    marks: str = ""                                  # p: the guest stands here; f: the selected frame; b: breakpoint, o: off, l: it logs
     points: tuple[int, ...] = ()
 
 
@@ -48,18 +50,19 @@ class Code(NamedTuple):
 
 @query()
 def code(d: Debugger, *, mode: str = "mixed", top: int | None = None, file: str = "", address: int | None = None,
-         rows: int = 20) -> Code:
+         rows: int = 20, thread: int | None = None, frame: int = 0) -> Code:
     """Return a window of `rows` rows.
 
     `top` None: so that `address` (None: PC) is seen. Else the window starts at that line of `file`, or address.
     """
-    at = d.pc if address is None else address
-    place = d.source_line(at)
+    selected = chosen_code(d, thread, frame)
+    at = address if address is not None else selected.pc if selected is not None else d.pc
+    place = selected.place if selected is not None and address is None else d.source_line(at)
     if mode == "source" and (file or (place is not None and place.line)):
-        found = _source(d, file or place.file, place.line if place else 0, top, rows)  # type: ignore[union-attr]
+        found = _source(d, file or place.file, place.line if place else 0, top, rows, selected)  # type: ignore[union-attr]
         if found is not None:
             return found
-    return _assembly(d, at, top, rows, source=mode != "assembly")
+    return _assembly(d, at, top, rows, selected, source=mode != "assembly")
 
 
 def _marks(d: Debugger, address: int) -> tuple[str, tuple[int, ...]]:
@@ -71,7 +74,7 @@ def _marks(d: Debugger, address: int) -> tuple[str, tuple[int, ...]]:
 
 
 # -- source --------------------------------------------------------------------------------------------------------------
-def _source(d: Debugger, file: str, line: int, top: int | None, rows: int) -> Code | None:
+def _source(d: Debugger, file: str, line: int, top: int | None, rows: int, selected: Frame | None) -> Code | None:
     module = next((m for m in d.modules if m.lines is not None and file in m.lines.files()), d.modules.at(d.pc))
     lines = d.source.sources.lines(file, module)
     if not lines:
@@ -85,6 +88,8 @@ def _source(d: Debugger, file: str, line: int, top: int | None, rows: int) -> Co
     for number in range(top, min(top + rows, len(lines) + 1)):
         current = here is not None and here.file == file and here.line == number
         address, marks = None, "p" if current else ""
+        if selected is not None and selected.place is not None and (selected.place.file, selected.place.line) == (file, number):
+            marks += "f"
         points: tuple[int, ...] = ()
         if number in code_lines and module is not None:
             places = [p for p in module.line_addresses(file, number) if p.line == number]
@@ -109,7 +114,7 @@ def _note(d: Debugger, file: str, module: Module | None) -> str:
 
 
 # -- instructions --------------------------------------------------------------------------------------------------------
-def _assembly(d: Debugger, at: int, top: int | None, rows: int, *, source: bool) -> Code:
+def _assembly(d: Debugger, at: int, top: int | None, rows: int, selected: Frame | None, *, source: bool) -> Code:
     arch = d.source.architecture
     mode = arch.mode_of(d.source.registers())
     if top is None:
@@ -120,6 +125,7 @@ def _assembly(d: Debugger, at: int, top: int | None, rows: int, *, source: bool)
                 break
             top = before
     found = d.disassemble(top, rows)
+    lookup = selected.lookup if selected is not None else None
     out: list[Row] = []
     last = None
     for item in found:
@@ -131,7 +137,8 @@ def _assembly(d: Debugger, at: int, top: int | None, rows: int, *, source: bool)
             if key is not None and key != last:
                 out += _lines_before(d, d.modules.at(item.address), key, last)
             last = key or last
-        out.append(_instruction(d, item))
+        row = _instruction(d, item)
+        out.append(row._replace(marks=row.marks + "f") if lookup in range(item.address, item.address + item.size) else row)
     place, note = d.source_line(at) if source else None, ""
     if place is not None and place.line:
         note = _note(d, place.file, d.modules.at(at))

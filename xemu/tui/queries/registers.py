@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.tui.queries import query
 from xemu.tui.queries.pointers import Pointed, follow
+from xemu.tui.queries.stack import chosen
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xemu.debug.debugger import Debugger
 
 
@@ -34,30 +37,34 @@ class Registers(NamedTuple):
 
     groups: tuple[Group, ...]
     thread: int
+    frame: int = 0
 
 
 NAMES = {"core": "", "m-profile": "", "vfp": "fpu", "m-system": "system", "system": "system", "tls": "tls", "time": "time"}
 
 
 @query(live=True)
-def registers(d: Debugger, *, thread: int | None = None, follow_pointers: bool = True) -> Registers:
-    """Return all registers in the groups of the target's description."""
+def registers(d: Debugger, *, thread: int | None = None, frame: int = 0, follow_pointers: bool = True) -> Registers:
+    """Return all registers in the groups of the target's description; of a caller's frame, those that are known."""
     from xemu.gdbstub.target_xml import describe
 
     fpu = bool(getattr(getattr(getattr(d.system, "machine", None), "cpu", None), "fpu", True))
+    there = chosen(d, thread, frame) if frame else None
+    known = there.registers if there is not None else None
     groups: list[Group] = []
     for feature in describe(d.system.arch, fpu=fpu).features:
         name = NAMES.get(feature.name.rpartition(".")[2], feature.name.rpartition(".")[2])
         types = {kind.name: kind for kind in feature.types}
-        values = tuple(_value(d, row, types.get(row.kind), thread, follow_pointers=follow_pointers and not name)
+        values = tuple(_value(d, row, types.get(row.kind), thread, known, follow_pointers=follow_pointers and not name)
                        for row in feature.registers)
         if values:
             groups.append(Group(name, values))
-    return Registers(tuple(groups), d.system.thread)
+    return Registers(tuple(groups), d.system.thread if thread is None else thread, frame)
 
 
-def _value(d: Debugger, row: Any, flags: Any, thread: int | None, *, follow_pointers: bool) -> Value:
-    value = d.read_register(row.name, thread)
+def _value(d: Debugger, row: Any, flags: Any, thread: int | None, known: Mapping[str, int] | None, *,
+           follow_pointers: bool) -> Value:
+    value = d.read_register(row.name, thread) if known is None else known.get(row.name)
     fields: tuple[tuple[str, int, int], ...] = ()
     if flags is not None and value is not None:
         fields = tuple((name, value >> low & (1 << high - low + 1) - 1, high - low + 1) for name, low, high in reversed(flags.fields))
