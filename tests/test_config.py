@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.support.boot import FIRMWARE
 
+from tests.support.boot import FIRMWARE
 from xemu.cli import completion, init, trust
 from xemu.cli.debug import OPTIONS
 from xemu.cli.main import COMMANDS, main
@@ -117,9 +117,10 @@ def test_a_projects_code_runs_when_it_is_trusted(project: Path, capsys: pytest.C
     path = project / "xemu.toml"
     path.write_text('script = "first.py"\nmachine = "boards/mine.py"\ntheme = "light"\n', encoding="utf-8")
     (project / "first.py").write_text("print('the script has run')\n", encoding="utf-8")
-    command = ["debug", "--text", "--keys", "6", "--machine", "mps2-an385", str(STATION)]
+    command = ["debug", "--text", "--keys", "@log", "--machine", "mps2-an385", str(STATION)]
     assert main(command) == 2
-    assert capsys.readouterr().err == f'xemu: {path} names code to run (script = "first.py"); `xemu trust` allows it, once you have read it\n'
+    refused = f'{path} names code to run (script = "first.py"); `xemu trust` allows it, once you have read it'
+    assert capsys.readouterr().err == f"xemu: {refused}\n"
     assert main([*command[:-1], "-x", str(project / "first.py"), command[-1]]) == 0          # who names it runs it
     assert main(["debug", "--help"]) == 0
     assert main(["trust"]) == 0
@@ -200,7 +201,10 @@ def test_other_shells_know_every_command_and_option(shell: str, capsys: pytest.C
         assert line
         for option in row.options:
             for name in option.names:
-                assert (f"'{name}[" in text or f"'*{name}[" in text) if shell == "zsh" else f"-{'l' * name.startswith('--') or 's'} {name.lstrip('-')} " in text
+                if shell == "zsh":
+                    assert f"'{name}[" in line or f"'*{name}[" in line
+                else:
+                    assert f"-{'l' if name.startswith('--') else 's'} {name.lstrip('-')} " in text
     assert {row.name for row in completion.commands()} == set(COMMANDS)
     if shutil.which(shell):
         subprocess.run([shell, "-n"], input=text, text=True, check=True)

@@ -59,7 +59,7 @@ def test_keys_go_back_to_the_write_that_broke_the_pointer(capsys: pytest.Capture
 def test_a_script_runs_before_the_first_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     script = tmp_path / "first.py"
     script.write_text("print(d.cont() if d.break_at('measure') else '')\nprint('at', d.where())\nd.nothing()\n", encoding="utf-8")
-    assert main(["--text", "-x", str(script), "--keys", "6", STATION]) == 0
+    assert main(["--text", "-x", str(script), "--keys", "@log", STATION]) == 0
     shown = capsys.readouterr().out
     assert "measure" in shown.splitlines()[0]
     assert "insn 0" not in shown.splitlines()[0]
@@ -87,6 +87,7 @@ def test_sources_are_found_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixtu
     (["--text", "--size", "9x9", STATION], "--size 9x9: not a COLUMNSxROWS"),
     (["--theme", "drak", STATION], r"--theme drak: not a dark\|light\|ansi"),
     (["--text", "--keys", "'a", STATION], "--keys 'a: No closing quotation"),
+    (["--text", "--keys", "@lgo", STATION], "no pane 'lgo'; did you mean 'log'"),
     (["--keys", "n", STATION], "--keys and --size are for"),
     (["--picture", "/no/such/place.svg", STATION], "/no/such/place.svg: No such file"),
     ([STATION], "are no terminal; --text prints the screen"),
