@@ -55,7 +55,7 @@ OPTIONS = (
     Option("--text", None, "print the screen as text, and end"),
     Option("--picture", "FILE.svg", "write the screen as a picture, and end"),
     Option("--size", "COLUMNSxROWS", "how large --text and --picture are (160x48)", read=_size),
-    Option("--keys", "KEYS", "press these first for --text and --picture: \"n n 5 ctrl+o\"; text to type stands in '…'"),
+    Option("--keys", "KEYS", "press these first: \"n n 5 ctrl+o\"; @NAME shows a pane, text to type stands in '…'"),
     Option("--serve", "[[HOST:]PORT]", "show the screen in a browser (localhost:8000)", bare="8000", takes=is_port),
     Option("-h --help", None, "show this"),
 )

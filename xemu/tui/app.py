@@ -217,9 +217,9 @@ class Debug(App[int]):
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):
-            self.ended = message.text
-            if message.text:
+            if message.text and not self.ended:      # the first to say why knows best
                 self.say(message.text, error=True)
+            self.ended = self.ended or message.text
         self._bars()
         for waiter in list(self.waiters):
             waiter(message)
