@@ -13,6 +13,8 @@ from xemu.user import tables
 from xemu.user.tables import ALL, CHANGES, NOTHING, OFFSET, Files, State, Tables
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from xemu.user.descriptors import OpenFile
     from xemu.user.process import Process
 
@@ -46,8 +48,8 @@ class Journal:
             found = self.changes[number] = NOTHING if entry is None else CHANGES.get(entry[2].name, ALL)
         return found
 
-    def note(self, at: int, change: int, descriptor: int = -1) -> None:
-        """Write down what may have changed with the last of so many episodes."""
+    def note(self, at: int, change: int, descriptor: int = -1, held: Collection[int] = ()) -> None:
+        """Write down what may have changed with the last of so many episodes. `held`: threads that are about to make a call."""
         if change == NOTHING:
             return
         if change == OFFSET:
@@ -55,7 +57,7 @@ class Journal:
             if entry is not None and (place := tables.offset_of(entry)) is not None:
                 self.offsets.append((at, entry.file, place))
             return
-        self.states.append((at, tables.take_state(self.process)))
+        self.states.append((at, tables.take_state(self.process, held)))
         if change == ALL:
             self.files.append((at, tables.take_files(self.process)))
 

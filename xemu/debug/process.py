@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import PLAIN_CALL
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from xemu.debug.journal import Tail
     from xemu.user.process import Process
     from xemu.user.tables import Tables
+    from xemu.user.task import Task
 
 
 class Future(NamedTuple):
@@ -40,7 +42,7 @@ class Future(NamedTuple):
     journal: Tail
     tables: Tables
     present: bytes
-    held: Exit | None
+    held: dict[int, Exit]
     ended: Event | None
 
 
@@ -57,6 +59,8 @@ class ProcessSystem(PastProcess):
         self._end: Tables | None = None            # what the process is at the end of this future, if it is another's now
         self._futures: list[Future] = []           # others
         self.ended: Event | None = None
+        self._restricting = self._follow = False
+        self._abandoned: dict[tuple[int, int], int] = {}     # (thread, where a call would have returned) -> bytes of its instruction
         self._link_map: tuple[Any, LinkMap] | None = None
         self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
@@ -87,11 +91,13 @@ class ProcessSystem(PastProcess):
         goal = beat if insns is None else insns if beat is None else min(insns, beat)
         if self.ended is not None:
             return self.ended
-        if goal is not None and goal <= self.engine.insns and self.recorder.held is None:
-            return Event(StopKind.REACHED)
         recorder = self.recorder
+        if goal is not None and goal <= self.engine.insns and self.running not in recorder.held:
+            return Event(StopKind.REACHED)
+        if self._restricting:
+            self._hold()
         recorder.goal, recorder.until = goal, monotonic() + SLICE
-        if recorder.held is not None:
+        if self.running in recorder.held and self.process.scheduler.current is self.process.tasks.get(self.running):
             self.process.scheduler.attention = False         # the call comes before anything else
         try:
             self.process.scheduler.run()
@@ -110,9 +116,36 @@ class ProcessSystem(PastProcess):
                 self.ended = Event(StopKind.EXITED, code=end.status, text=f"exited with {end.status}")
             return self.ended
         except LostError as error:
-            recorder.held = recorder.left                    # who goes on makes the call again
+            recorder.held[self.running] = recorder.left      # who goes on makes the call again
             return Event(StopKind.LOST, recorder.made, self.call_name(recorder.made), str(error))
         raise AssertionError("the scheduler's loop ended")
+
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        super().restrict(only)
+        self._restricting, self._follow = True, follow
+        if self.live and self.ended is None:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Have the scheduler give turns to those threads only that may run. One of them runs from here on."""
+        scheduler = self.process.scheduler
+        self._restricting, scheduler.follow = False, self._follow
+        if scheduler.only == self.only:
+            return
+        self.recorder.close()                      # what the debugger has changed belongs to the thread that ran
+        scheduler.restrict(self.only)
+        if self.only is not None and self.running not in self.only:
+            tasks = self.process.tasks
+            task = scheduler.current or next((tasks[tid] for tid in sorted(self.only) if tid in tasks), None)
+            if task is not None:
+                self.turn_to(task)
+
+    def turn_to(self, task: Task) -> None:
+        """Have a thread be the one that is looked at; it stands still."""
+        if task.registers is not None:
+            self.engine.state.load(task.registers)
+        self.running = task.tid
+        self.recorder.close()
 
     # -- the past --------------------------------------------------------------------------------------------------------
     def save(self) -> Any:
@@ -132,13 +165,13 @@ class ProcessSystem(PastProcess):
             future = self._cut()
         else:
             if self._end is not None:
-                held = recorder.held
+                held = recorder.held.get(self.running)
                 tables.put_back(self.process, self._end, self._end.state.current, {})
                 recorder.begin()
                 self._end = None
                 if held is not None:
                     recorder.enter(held)
-                    recorder.held = held
+                    recorder.held[self.running] = held
             recorder.exit = self._present
         self.live = True
         recorder.attach()
@@ -156,7 +189,7 @@ class ProcessSystem(PastProcess):
         recorder.begin()
         if following is not None and following.insns == self.engine.insns and following.cause == CALL:
             recorder.enter(PLAIN_CALL)                       # the call is about to be made
-            recorder.held, recorder.cause = PLAIN_CALL, CALL
+            recorder.held[self.running], recorder.cause = PLAIN_CALL, CALL
         self.told, self.due = (-1, 0), []
         return future
 
@@ -164,11 +197,12 @@ class ProcessSystem(PastProcess):
         """Take what comes after this place."""
         recorder, journal = self.recorder, self.recorder.journal
         assert journal is not None
-        end = self._end if self._end is not None else tables.take(self.process)
+        end = self._end if self._end is not None else tables.take(self.process, recorder.held)
         future = Future(recorder.episodes[self.at:], journal.cut(self.at), end, self._present, recorder.held, self.ended)
         del recorder.episodes[self.at:]
         self._futures.append(future)
-        self._end = recorder.held = self.ended = None
+        self._end, recorder.held, self.ended = None, {}, None
+        self._abandoned.clear()
         return future
 
     def swap_future(self, future: Any) -> Any:
@@ -204,8 +238,13 @@ class ProcessSystem(PastProcess):
 
     # -- state -----------------------------------------------------------------------------------------------------------
     def note_exec(self) -> None:
-        """The process has become another program."""
+        """The process has become another program, with one thread."""
         self.exec_seen = True
+        self.recorder.held.clear()
+        self.recorder.delivery.forget()
+        self._abandoned.clear()
+        if self.only is not None:
+            self.only = self.process.scheduler.only = frozenset(self.process.tasks)
 
     def program(self) -> str:
         return os.fsdecode(self.process.exe_host) if self.live else super().program()
@@ -226,6 +265,8 @@ class ProcessSystem(PastProcess):
         return None if task is None else task.registers
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
+        if name == "pc":
+            value = self._leave_call(self.running if thread is None else thread, value)
         if thread not in (None, self.running):
             task = self.process.tasks.get(thread or 0)
             if task is None or task.registers is None:
@@ -245,8 +286,35 @@ class ProcessSystem(PastProcess):
             current.registers = self.engine.state.save()
         return True
 
+    def _leave_call(self, thread: int, pc: int) -> int:
+        """A thread goes on somewhere else: the call that it waits in ends. Return where; the call starts again where it comes back."""
+        task = self.process.tasks.get(thread)
+        if (size := self._abandoned.pop((thread, pc), 0)):
+            return pc - size
+        before = self.read_register("pc", thread)
+        if task is not None and task.call is not None and before is not None and before != pc:
+            state = SimpleNamespace(read=lambda name: self.read_register(name, thread))
+            self._abandoned[thread, before] = self.process.abi.syscall_size(state)
+            self.process.scheduler.abandon(task)
+            self.recorder.calls.pop(thread, None)
+        return pc
+
     def write_memory(self, address: int, data: bytes) -> bool:
         return 0 <= address < self.space.limit - len(data) and self.space.poke(address, data)
+
+    def resume_with(self, signals: dict[int, int]) -> None:
+        """Say which signal each of some threads goes on with (0: none). The past has its own."""
+        if self.live:
+            for thread, signal in signals.items():
+                self.recorder.delivery.resume_with(thread, signal)
+
+    def siginfo(self, thread: int, *, stopped: bool) -> bytes:
+        """Return the siginfo_t of what a thread has stopped for."""
+        return self.recorder.delivery.siginfo(thread, stopped=stopped)
+
+    def change_siginfo(self, thread: int, offset: int, data: bytes) -> bool:
+        """Change a part of the siginfo_t of the signal that a thread is about to get; False where none waits."""
+        return self.live and self.recorder.delivery.change(thread, offset, data)
 
     # -- files -----------------------------------------------------------------------------------------------------------
     @property

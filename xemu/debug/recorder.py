@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.engine import PLAIN_CALL, ExitKind
 from xemu.core.memory import PAGE_SHIFT
+from xemu.debug.delivery import Delivery
 from xemu.debug.episodes import CALL, ENTERED, EXECUTED, LEFT, OTHER, SIGNALLED, TRAP, Episode
 from xemu.debug.journal import Journal
 from xemu.debug.stops import StopKind
@@ -43,15 +44,15 @@ class Recorder:
         self.wrote: list[tuple[int, int]] = []     # ranges that were handed out for writing since then
         self.open: list[tuple[int, int]] = []      # … and that calls which wait still hold
         self.changed: list[tuple[int, int]] = []   # ranges whose mapping changed
-        self.held: Exit | None = None              # a system call that somebody looks at before it is made
+        self.held: dict[int, Exit] = {}            # thread -> system call that somebody looks at before it is made
         self.made = -1                             # number of the call that native code was left for
+        self.late = -1                             # … of one that is made after others have run
         self.argument = -1                         # … and its first argument
         self.calls: dict[int, int] = {}            # thread -> number of the call it makes
         self.left: Exit = PLAIN_CALL               # how native code was left for the last call
         self.notes: list[tuple[str, int]] = []     # what the episode under way was
         self.journal: Journal | None = None        # where the past may be changed
-        self.shown: Any = None                     # the signal that was looked at
-        self.discard = False                       # … and is not to be delivered
+        self.delivery = Delivery(self.process)
         self.goal: int | None = None
         self.until = 0.0
         self.detached = False
@@ -69,7 +70,8 @@ class Recorder:
         """Begin at a place of which nothing is under way."""
         self.threads = self._threads()
         self.exit, self.cause = self.engine.state.save(), OTHER
-        self.made, self.held, self.shown, self.process.new_child = -1, None, None, None
+        self.made, self.held, self.process.new_child = -1, {}, None
+        self.delivery.forget()
         self.calls, self.notes, self.wrote, self.open, self.changed = {}, [], [], [], []
 
     def stream(self) -> None:
@@ -129,7 +131,8 @@ class Recorder:
         self.episodes.append(Episode(self.engine.insns, self.cause, self.system.running, threads if threads != self.threads else None,
                                      delta, writes, areas, emptied, notes))
         if self.journal is not None:
-            self.journal.note(len(self.episodes), change if self.cause is CALL else max(change, STATE), self.argument)
+            change = change if self.cause is CALL else max(change, STATE)
+            self.journal.note(len(self.episodes), change, self.argument, self.held)
         if notes:
             self.system.happened(notes)
         self.threads, self.exit, self.cause = threads, now, OTHER
@@ -139,16 +142,21 @@ class Recorder:
         process, notes = self.process, self.notes
         change = NOTHING
         made, self.made = self.made, -1
+        if self.late >= 0 and self.journal is not None:
+            change = self.journal.change_of(self.late)
+        self.late = -1
         current = process.scheduler.current
         tid = self.system.running if current is None else current.tid
-        if made >= 0:
+        if made >= 0 and self.system.running in self.held:
+            self.notes.append((ENTERED, made))       # the call itself is made later
+        elif made >= 0:
             if self.journal is not None:
                 change = self.journal.change_of(made)
             if not process.scheduler.changed and not notes and process.new_child is None and not self.system.exec_seen:
                 self.calls.pop(tid, None)
                 return change, _plain_call(made)     # the usual case
             notes.insert(0, (ENTERED, made))
-        if current is not None and tid in self.calls:
+        if current is not None and tid in self.calls and tid not in self.held:
             notes.append((LEFT, self.calls.pop(tid)))
         if process.scheduler.changed:
             process.scheduler.changed, change = False, ALL
@@ -195,9 +203,11 @@ class Recorder:
         """Run the engine for at most so many instructions."""
         if self.detached:
             return self.engine.run(budget)
-        if self.held is not None:
-            left, self.held = self.held, None
-            return left
+        current = self.process.scheduler.current
+        if self.held and current is not None and (waiting := self.held.pop(current.tid, None)) is not None:
+            if self.made < 0:                        # others have run meanwhile
+                self.late, self.argument = self._number(), self._argument()
+            return waiting
         self.close()
         self._before()
         engine = self.engine
@@ -228,7 +238,11 @@ class Recorder:
         self.look()
 
     def look(self) -> None:
-        """Leave where somebody waits or a slice is over."""
+        """Leave where somebody waits, a slice is over, or nobody is left to run."""
+        only = self.process.scheduler.only
+        if only is not None and only.isdisjoint(self.process.tasks):
+            self.system.turn_to(next(iter(self.process.tasks.values())))
+            self.leave(Event(StopKind.HELD, text="every thread that may run has ended; the others are held"))
         if self.system.pausing:
             self.system.pausing = False
             self.leave(Event(StopKind.PAUSE))
@@ -239,16 +253,18 @@ class Recorder:
     def _call(self, left: Exit) -> None:
         self.enter(left)
         if (event := self.system.about_to(ENTERED, self.made)) is not None:
-            self.held = left
+            self.held[self.system.running] = left
             self.leave(event)
 
     def enter(self, left: Exit) -> None:
         """Note that native code was left for a system call."""
-        self.left, self.made = left, self._number()
-        self.argument = int.from_bytes(self._block[self._first:self._first + 4], "little", signed=True)
+        self.left, self.made, self.argument = left, self._number(), self._argument()
         task = self.process.scheduler.current
         if task is not None:
             self.calls[task.tid] = self.made
+
+    def _argument(self) -> int:
+        return int.from_bytes(self._block[self._first:self._first + 4], "little", signed=True)
 
     def end(self) -> None:
         """The process has ended: write down the last episode."""
@@ -260,16 +276,16 @@ class Recorder:
         """Show a signal before it is delivered; returns whether it is."""
         if self.detached:
             return True
-        if self.shown is info:
-            self.shown = None
-            if not self.discard:
+        decided = self.delivery.decided(info)
+        if decided is not None:
+            if decided:
                 self.notes.append((SIGNALLED, info.signo))
-            return not self.discard
+            return decided
         event = self.system.about_to(SIGNALLED, info.signo)
         if event is None:
             self.notes.append((SIGNALLED, info.signo))
             return True
-        self.shown, self.discard = info, False
+        self.delivery.show(task, info)
         self.system.running = task.tid
         self.close()
         where = f" at {info.address:#x}" if getattr(info, "kind", "") == "fault" else ""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.stops import StopKind
 from xemu.errors import XemuError
 from xemu.gdbstub import stops
 from xemu.gdbstub.errors import RspError, UnsupportedError
@@ -19,6 +21,7 @@ from xemu.gdbstub.target_xml import Description, describe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xemu.gdbstub.nonstop import NonStop
     from xemu.gdbstub.server import Server
     from xemu.gdbstub.table import Row
 
@@ -55,11 +58,15 @@ class Client:
         self.traced_at = ""                                 # where the branch trace was read last
         self.motion: asyncio.Future[Any] | None = None      # the resume whose reply is owed
         self.last_stop: Any = None                          # instead of the debugger's, where the two differ
+        self.nonstop: NonStop | None = None                 # what runs, where threads stop one by one
+        self.children: set[int] = set()                     # forked processes that it has been told of: they run free
         self.vfork_done = False                             # the stop after a vfork has been told
         self.closing = False
         self._last_sent = b""
         self._received = self._handling = 0                 # numbers of packets
         self._interrupted = -1                              # the last one before an interrupt
+        self._moved = False                                 # something was moved before: an interrupt is for a motion
+        self._unseen = False                                # … and no stop has told of it
         self._packets: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
 
     # -- what the handlers use -------------------------------------------------------------------------------------------
@@ -95,6 +102,11 @@ class Client:
         system = self.session.debugger.system
         return describe(system.arch, fpu=fact_or(True, system, "fpu"))
 
+    @property
+    def told_of_end(self) -> bool:
+        """Whether this client was told that the program has ended: there is nothing left for it."""
+        return self.last_stop is not None and self.last_stop.kind in (StopKind.EXITED, StopKind.KILLED)
+
     def require_target(self) -> None:
         """Refuse where no program is loaded."""
         if self.server.session is None:
@@ -117,13 +129,14 @@ class Client:
         """Return a thread as packets name it."""
         return f"p{process or self.process:x}.{thread:x}" if self.multiprocess else f"{thread:x}"
 
-    def is_elsewhere(self, thread: ThreadId) -> bool:
-        """Whether a thread is one of another process."""
-        return thread.process not in (None, -1, 0, self.process)
+    @property
+    def at_child(self) -> bool:
+        """Whether packets are about a forked child, which has no points."""
+        return self.general.process in self.children
 
     def find_thread(self, thread: ThreadId) -> int | None:
         """Return the number of one thread, None for any; RspError for another process's."""
-        if self.is_elsewhere(thread):
+        if thread.process not in (None, -1, 0, self.process):
             raise RspError(f"no process {thread.process}", 3)
         return thread.thread if thread.thread > 0 else None
 
@@ -133,17 +146,22 @@ class Client:
         return await asyncio.wrap_future(session.call(lambda: function(session.debugger)))
 
     async def move(self, motion: Callable[[Any], Any]) -> Any:
-        """Move the machine and return the stop; an interrupt ends the motion."""
+        """Move the machine and return the stop; an interrupt ends the motion, or the next where another stop came first."""
         future = asyncio.wrap_future(self.session.start(motion))
         self.motion = future
         self.server.motions.add(future)
         future.add_done_callback(self.server.motions.discard)
-        if self._interrupted >= self._handling:          # Ctrl-C came before the motion had begun
+        self._moved = True
+        if self._interrupted >= self._handling or self._unseen:            # Ctrl-C came before the motion had begun
             self.interrupt()
         try:
-            return await asyncio.shield(future)          # a client that vanishes does not end what it began
+            stop = await asyncio.shield(future)          # a client that vanishes does not end what it began
         finally:
             self.motion = None
+        if self._unseen and stop.kind is StopKind.STEP:
+            stop = replace(stop, kind=StopKind.PAUSE)
+        self._unseen = self._unseen and stop.kind is not StopKind.PAUSE
+        return stop
 
     async def stop_text(self, stop: Any = None, **how: Any) -> str:
         """Return the stop reply about a stop, the last one if none is given."""
@@ -159,13 +177,17 @@ class Client:
 
     def interrupt(self) -> None:
         """End the motion that is running, or that a packet which has come already begins."""
+        if self.nonstop is not None:
+            self.nonstop.interrupt()
+            return
         self._interrupted = self._received
+        self._unseen = self._moved and not self.thread_suffix
         if self.motion is not None and self.server.session is not None:
             self.server.session.pause()
 
     def log(self, text: bytes) -> None:
         """Print what a log point says, while GDB waits for a stop; dropped for a client that does not read."""
-        if self.motion is not None and self.writer.transport.get_write_buffer_size() < OUTPUT_ROOM:
+        if self.motion is not None and self.nonstop is None and self.writer.transport.get_write_buffer_size() < OUTPUT_ROOM:
             self._write(b"O" + hexed(text).encode())
 
     # -- the line --------------------------------------------------------------------------------------------------------
@@ -173,6 +195,13 @@ class Client:
         """Send a packet."""
         self._write(reply.encode("utf-8", "surrogateescape") if isinstance(reply, str) else reply)
         await self.writer.drain()
+
+    def notify(self, text: str) -> None:
+        """Send a notification."""
+        data = text.encode("utf-8", "surrogateescape")
+        self._note("to", b"%" + data)
+        if not self.writer.is_closing():
+            self.writer.write(encode(data, start=b"%"))
 
     def _note(self, which: str, data: bytes) -> None:
         if self.server.log is not None:
@@ -199,6 +228,7 @@ class Client:
 
     async def _take(self, kind: Kind, data: bytes, worker: asyncio.Future[None]) -> None:
         if kind is Kind.INTERRUPT:
+            self._note("from", b"\x03")
             self.interrupt()
         elif kind is Kind.NAK:
             self.writer.write(self._last_sent)

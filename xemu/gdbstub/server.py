@@ -108,6 +108,7 @@ class Server:
         self.once, self.multi, self.sysroot = once, multi, sysroot
         self.leaves = leaves and not multi           # serving ends with the program: when it is killed, detached from, or has ended
         self.attached = attached                     # whether the program was there before: GDB then leaves it alone when it quits
+        self.stop_at_exit = False                    # a program stops in front of its end, from where one can go back
         self.stdio: tuple[int, int] | None = None    # descriptors to use instead of standard input and output
         self.say, self.log = say or _to_standard_error, log
         self.request = Launch()
@@ -174,6 +175,9 @@ class Server:
         """Have the machine stand still: GDB takes for granted that what it connects to is stopped."""
         if self.session is None:
             return
+        for client in self.clients:
+            if client.nonstop is not None:
+                await client.nonstop.halt()
         if self.motions:
             self.session.pause()
             await asyncio.wait(set(self.motions))
@@ -240,6 +244,8 @@ class Server:
         self.clients.remove(client)
         if self.writer is client:
             self.writer = None
+        if client.nonstop is not None:
+            client.nonstop.forget()
         await client.release()
         client.writer.close()
         with contextlib.suppress(ConnectionError, OSError):

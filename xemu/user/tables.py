@@ -21,7 +21,7 @@ from xemu.user.schedule import QUANTUM
 from xemu.user.task import Task
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from xemu.user.descriptors import OpenFile
     from xemu.user.process import Process
@@ -111,9 +111,9 @@ class Tables(NamedTuple):
 # --- taking -------------------------------------------------------------------------------------
 
 
-def take(process: Process) -> Tables:
-    """Return everything as it is."""
-    return Tables(take_files(process), take_state(process), {})
+def take(process: Process, held: Collection[int] = ()) -> Tables:
+    """Return everything as it is. `held`: threads that are about to make a call."""
+    return Tables(take_files(process), take_state(process, held), {})
 
 
 def offset_of(entry: Descriptor) -> int | None:
@@ -144,10 +144,11 @@ def take_files(process: Process) -> Files:
     return Files(tuple(entries), directory, process.umask)
 
 
-def take_state(process: Process) -> State:
+def take_state(process: Process, held: Collection[int] = ()) -> State:
     """Return all but descriptors and directories."""
     scheduler, clock, signals = process.scheduler, process.clock, process.signals
-    threads = tuple([Thread(_of_task(task), tuple(task.pending), task.call is not None) for task in process.tasks.values()])
+    threads = tuple([Thread(_of_task(task), tuple(task.pending), task.call is not None or task.tid in held)
+                     for task in process.tasks.values()])
     current = scheduler.current
     return State(_of_process(process), frozenset(process.children | process.lost_children), tuple(process.segments.items()),
                  tuple(signals.actions), tuple(signals.pending), tuple(signals.files), threads, None if current is None else current.tid,
