@@ -120,6 +120,32 @@ finish()
     assert answers == {"threads": 2, "end": 0}
 
 
+@pytest.mark.parametrize("kind", ["entry", "return"])
+def test_a_call_of_a_function_returns_to_the_old_future(program: tuple[Path, Path], kind: str) -> None:
+    script = START + f"""
+point = d.catch("syscall", [4])                             # write
+while (stop := d.cont(back=True)).kind is not StopKind.SYSCALL_{kind.upper()}:
+    pass
+d.delete(point)
+here, names = state(d), [f"r{{n}}" for n in range(13)] + ["sp", "lr", "cpsr", "pc"]
+saved = [d.read_register(n) for n in names]
+start = d.resolve("*main")                                  # what GDB does for `call twice(4)`
+back = d.break_at(start)
+for name, value in (("r0", 4), ("lr", start | 1), ("cpsr", saved[15] | 32), ("pc", d.resolve("*twice"))):
+    d.write_register(name, value)
+answers["called"] = [d.cont().kind.value, d.pc == start, d.read_register("r0"), d.evaluate("calls").number()]
+d.delete(back)
+for name, value in zip(names, saved):
+    d.write_register(name, value)
+answers["back"] = [state(d) == here, d.system.live, d.evaluate("calls").number()]
+d.seek("end")
+answers["end"] = state(d) == end
+finish()
+"""
+    answers = session(script, *program, expect_output=OLD.encode())
+    assert answers == {"called": ["breakpoint", True, 8, 2], "back": [True, False, 1], "end": True}
+
+
 def test_reset_runs_a_program_again(program: tuple[Path, Path]) -> None:
     script = START + """
 back_to(d, "mark", condition="place == 3")

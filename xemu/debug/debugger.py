@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
+STATUS = ("cpsr", "xpsr", "fpscr", "msp", "psp", "primask", "basepri", "faultmask", "control")    # what DWARF has no numbers for
 BLOCK = 5                # instructions in a block, about
 PIECE = 200_000          # instructions that a search backwards looks through first; doubles while nothing is found
 TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -52,7 +53,8 @@ class Debugger(SourceLevel):
         self._engine_watches: list[Any] = []
         self._outside: dict[int, bytes] = {}     # watch -> what its memory held before something that is no instruction touched it
         self._old = b""
-        self._left: tuple[Branch, bytes, int] | None = None          # the last branch, the registers and the instruction where it began
+        #: the last branch, the registers and the instruction where it began
+        self._left: tuple[Branch, dict[str, int], int] | None = None
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
         self.stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
@@ -748,7 +750,7 @@ class Debugger(SourceLevel):
 
     def _branch(self) -> None:
         if not self.system.live:
-            registers, place = self.engine.state.save(), self.position
+            registers, place = self._all_registers(), self.position
             first = not self.history.branches
             branch = self.history.cut(self.ended)
             if first and self.system.branch_note:
@@ -763,8 +765,18 @@ class Debugger(SourceLevel):
         if self._left is None or not self.system.live:
             return
         branch, registers, insns = self._left
-        if self.position.insns > insns and branch in self.history.branches and self.engine.state.save() == registers:
+        if self.position.insns <= insns or branch not in self.history.branches:
+            return
+        now = self._all_registers()
+        if self.system.calls_again(registers["pc"]):
+            now["pc"] = registers["pc"]
+        if now == registers:
             self.switch(branch.number)
+
+    def _all_registers(self) -> dict[str, int]:
+        """Return what a front end can read of the running thread's registers."""
+        names = {*self.source.architecture.dwarf.values(), "pc", *STATUS}
+        return {name: value for name in names if (value := self.system.read_register(name)) is not None}
 
     def reset(self) -> Stop:
         """Have the guest start anew, as it was first; what it has done is another future. A recording goes back to its start."""

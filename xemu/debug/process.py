@@ -61,6 +61,7 @@ class ProcessSystem(PastProcess):
         self.ended: Event | None = None
         self._restricting = self._follow = False
         self._abandoned: dict[tuple[int, int], int] = {}     # (thread, where a call would have returned) -> bytes of its instruction
+        self._returned: set[tuple[int, int]] = set()         # such a thread that has come back, and to where
         self._link_map: tuple[Any, LinkMap] | None = None
         self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
@@ -290,14 +291,23 @@ class ProcessSystem(PastProcess):
         """A thread goes on somewhere else: the call that it waits in ends. Return where; the call starts again where it comes back."""
         task = self.process.tasks.get(thread)
         if (size := self._abandoned.pop((thread, pc), 0)):
+            self._returned = {(thread, pc)}
             return pc - size
         before = self.read_register("pc", thread)
-        if task is not None and task.call is not None and before is not None and before != pc:
+        held = self.recorder.held.pop(thread, None)          # about to make a call, or in one
+        if task is not None and (held or task.call is not None) and before is not None and before != pc:
             state = SimpleNamespace(read=lambda name: self.read_register(name, thread))
             self._abandoned[thread, before] = self.process.abi.syscall_size(state)
-            self.process.scheduler.abandon(task)
+            if held is None:
+                self.process.scheduler.abandon(task)
             self.recorder.calls.pop(thread, None)
+            self.recorder.made = -1
+        elif held is not None:
+            self.recorder.held[thread] = held
         return pc
+
+    def calls_again(self, behind: int) -> bool:
+        return (self.running, behind) in self._returned and self.pc != behind
 
     def write_memory(self, address: int, data: bytes) -> bool:
         return 0 <= address < self.space.limit - len(data) and self.space.poke(address, data)

@@ -169,6 +169,11 @@ class System(ABC):
         """The address of the next instruction."""
         return self.engine.pc
 
+    def calls_again(self, behind: int) -> bool:
+        """Whether the running thread has come back to a call to the system, which it makes again; `behind`: the address after it."""
+        del behind
+        return False
+
     @property
     @abstractmethod
     def thread(self) -> int:
