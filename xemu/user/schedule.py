@@ -83,6 +83,7 @@ class Scheduler:
         self.observer: Observer | None = None
         self.only: frozenset[int] | None = None  # threads that get turns; None: all
         self.follow = False  # … and those that they begin
+        self.steps = 0  # how often calls that wait have gone on
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -273,6 +274,7 @@ class Scheduler:
 
     def _step(self, task: Task, advance: Callable[[], Wait]) -> bool:
         """Run a waiting call to its next wait or its end; True when it ended."""
+        self.steps += 1
         try:
             task.wait = advance()
         except StopIteration as stop:
