@@ -373,6 +373,14 @@ def test_threads_that_step_take_turns_and_new_ones_run(process: Served) -> None:
     assert debugger.system.restricted == [{1}, {2}, {1, 3}, {3}]
 
 
+def test_who_leaves_holds_nobody(process: Served) -> None:
+    line = process.connect()
+    line.ask("vCont;c:2")
+    assert process.debugger.only == {2}
+    line.close()
+    wait_until(lambda: process.debugger.only is None)
+
+
 def test_nobody_left_to_run(process: Served) -> None:
     process.debugger.coming = [stop(StopKind.HELD, text="held"), stop(StopKind.HELD, text="held")]
     transcript(process, """

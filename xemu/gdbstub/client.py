@@ -270,7 +270,7 @@ class Client:
 
     # -- leaving ---------------------------------------------------------------------------------------------------------
     async def release(self) -> None:
-        """Take back what this client has set: points, catches, open files."""
+        """Take back what this client has set: points, catches, open files, threads that are held."""
         import os
 
         for descriptor in self.files.values():
@@ -278,6 +278,13 @@ class Client:
         self.files.clear()
         points = [*self.points.values(), *self.catches.values()]
         self.points, self.catches = {}, {}
-        if points and self.server.session is not None:
+
+        def take_back(debugger: Any) -> None:
+            for point in points:
+                debugger.delete(point)
+            if self.server.writer in (None, self):
+                debugger.only = None
+
+        if self.server.session is not None:
             with contextlib.suppress(RspError, XemuError):
-                await self.ask(lambda debugger: [debugger.delete(point) for point in points])
+                await self.ask(take_back)
