@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.support.programs import PLAIN, ROOT, SAMPLES, XEMU, run
+from xemu.cli.gdbserver import take_wrapper
 from xemu.debug import is_program
 from xemu.gdbstub import framing
 from xemu.gdbstub.stage import find_gdb, gdb_command
@@ -24,7 +25,8 @@ TIMER = ROOT / "samples/firmware/elf/mps2-an386/timer.elf"
 
 @pytest.mark.parametrize(("arguments", "code", "words"), [
     (["--attach", ":0", "1"], 2, "only programs that xemu runs can be debugged"),
-    (["--wrapper", "env", ":0", "x"], 2, "--wrapper is not possible"),
+    (["--wrapper", "env", "A=1", ":0", "x"], 2, "no -- behind its words"),
+    (["--wrapper", "strace", "--", ":0", "x"], 2, "--wrapper takes env NAME=VALUE"),
     ([], 2, "no COMM given"),
     ([":0"], 2, "no PROG given; with --multi GDB chooses it"),
     (["x", HELLO], 2, "not a place to listen at"),
@@ -86,6 +88,27 @@ def test_gdbserver_over_standard_input_and_output() -> None:
     assert child.returncode == 0
     assert b"Remote debugging using stdio" in err
     assert b"ello" in err
+
+
+def test_gdbserver_stops_at_the_end_from_where_one_can_go_back() -> None:
+    packets = [b"QStartNoAckMode", b"vCont;c", b"bc", b"vCont;c", b"vCont;c"]
+    child = subprocess.Popen([*XEMU, "gdbserver", "--stop-at-exit", "-", HELLO], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                             stderr=subprocess.PIPE, env=PLAIN)
+    assert child.stdin is not None
+    assert child.stdout is not None
+    child.stdin.write(b"+".join(map(framing.encode, packets)))
+    child.stdin.flush()
+    out = b""
+    while b"W00" not in out:
+        out += child.stdout.read(1)
+    child.communicate(timeout=30)
+    assert re.findall(rb"replaylog:\w+|W00", out) == [b"replaylog:end", b"replaylog:begin", b"replaylog:end", b"W00"]
+    assert child.returncode == 0
+
+
+def test_gdbserver_takes_variables_from_a_wrapper() -> None:
+    words = ["--once", "--wrapper", "env", "A=1", "B=x=y", "--", ":0", "program", "--", "z"]
+    assert take_wrapper(words) == (["--once", ":0", "program", "--", "z"], {"A": "1", "B": "x=y"})
 
 
 def test_gdbserver_ends_with_its_standard_input() -> None:

@@ -53,6 +53,27 @@ def test_a_breakpoint_by_name_and_the_way_back(kernel: Debugger) -> None:
     assert kernel.step(back=True).kind is StopKind.STEP
 
 
+def test_a_breakpoint_stops_a_guest_that_was_put_there(kernel: Debugger) -> None:
+    main = kernel.break_at("main").address
+    kernel.write_register("pc", main)
+    assert kernel.cont().kind is StopKind.BREAKPOINT
+    assert (kernel.pc, kernel.position.insns) == (main, 0)
+    kernel.step()
+    assert kernel.pc != main
+
+
+def test_a_breakpoint_is_found_again_where_a_snapshot_lies(kernel: Debugger) -> None:
+    point = kernel.break_at("main")
+    kernel.cont()
+    main = kernel.position
+    kernel.history._snapshot()
+    kernel.delete(point)
+    kernel.run_to(insns=main.insns + 20)
+    kernel.break_at("main")
+    assert kernel.cont(back=True).kind is StopKind.BREAKPOINT
+    assert kernel.position == main
+
+
 def test_every_step_back_undoes_a_step(kernel: Debugger) -> None:
     kernel.break_at("produce_thread")
     kernel.cont()

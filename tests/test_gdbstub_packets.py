@@ -502,6 +502,23 @@ def test_an_interrupt_ends_a_motion(process: Served, how: bytes) -> None:
     assert replies[-1].startswith("T02thread:1;")
 
 
+def test_an_interrupt_that_comes_after_a_stop_ends_the_next_motion(process: Served) -> None:
+    line = process.connect()
+    assert line.ask("vCont;s").startswith(T05)
+    line.socket.sendall(b"\x03")
+    assert line.ask("vCont;s").startswith("T02thread:1;")
+    assert line.ask("vCont;s").startswith(T05)
+
+
+def test_steps_stop_at_signals_that_pass(process: Served) -> None:
+    debugger, line = process.debugger, process.connect()
+    assert line.ask("QPassSignals:e") == "OK"
+    passed = []
+    debugger.step = lambda *_words, **_more: passed.append(debugger.pass_signals) or debugger.cont()
+    line.ask("vCont;s")
+    assert (passed, debugger.pass_signals) == ([frozenset()], {14})
+
+
 def test_an_interrupt_of_nothing_is_nothing(process: Served) -> None:
     line = process.connect()
     line.socket.sendall(b"\x03\x03")
@@ -557,6 +574,10 @@ def test_documents_are_well_formed(process: Served, machine: Served) -> None:
     assert time.get("save-restore") == "no"  # GDB writes all others back after a call of the program's functions
     names = [row.get("name") for row in ET.fromstring(read_object(line, "threads"))]
     assert names == ["main", "worker <&>"]
+    process.debugger.symbols["_thread_db_sizeof_pthread"] = RAM + 0x100
+    process.debugger.write_memory(RAM + 0x100, bytes([0xC0, 4, 0, 0]))
+    process.debugger.registers |= {("tpidruro", 1): 0xB6FF_24C0, ("tpidruro", 2): 0}
+    assert [row.get("handle") for row in ET.fromstring(read_object(line, "threads"))] == ["0020ffb6", None]
     libraries = ET.fromstring(read_object(line, "libraries-svr4"))
     assert (libraries.get("main-lm"), [row.get("name") for row in libraries]) == ("0x20000460", ["/lib/libc.so.6"])
     assert len(ET.fromstring(read_object(line, "libraries-svr4", "start=20000480;prev=20000460"))) == 1

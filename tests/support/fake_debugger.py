@@ -96,6 +96,8 @@ class FakeDebugger:
         self.tells = frozenset({"exec", "fork", "vfork"})
         self.on_slice: Any = lambda: None
         self.stop = Stop(StopKind.STEP, self.position, 0x8000)
+        self.symbols: dict[str, int] = {}
+        self.source = SimpleNamespace(modules=SimpleNamespace(address_of=self.symbols.get))
 
     def read_register(self, name: str, thread: int | None = None) -> int | None:
         if name == "tpidrurw":

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import Option, help_text, parse
+from xemu.config import settings
 from xemu.errors import UsageError, XemuError
 
 if TYPE_CHECKING:
@@ -20,12 +21,12 @@ COMM is HOST:PORT (without HOST: this machine only), unix:PATH, or - for standar
 another architecture, or firmware (with --machine where the image does not tell)."""
 
 OPTIONS = (
-    Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
-    Option("-M --machine", "NAME|FILE.py", "the board of firmware"),
+    *settings("sysroot machine"),
     Option("--once", None, "serve one connection only"),
     Option("--multi", None, "without a program: GDB starts them (target extended-remote, run)"),
+    Option("--stop-at-exit", None, "a program stops in front of its end, from where one can go back"),
     Option("--attach", None, "not possible: a running program's process is not emulated"),
-    Option("--wrapper", "WORDS", "not possible: a program is started by the emulator itself"),
+    Option("--wrapper", "WORDS --", "env NAME=VALUE … sets variables; no other, the emulator starts programs itself"),
     Option("--disable-randomization", None, "fixed addresses (the default)"),
     Option("--no-disable-randomization", None, "random addresses", key="randomize"),
     Option("--startup-with-shell", None, "taken and ignored: there is no shell in between"),
@@ -37,14 +38,16 @@ OPTIONS = (
 )
 REFUSED = {
     "attach": "--attach: only programs that xemu runs can be debugged; xemu gdbserver COMM PROG starts one",
-    "wrapper": "--wrapper is not possible: the emulator starts the program itself; GDB's `set environment` changes its environment",
 }
+WRAPPER = "--wrapper takes env NAME=VALUE … -- and nothing else: the emulator starts the program itself"
 
 
 def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
     """Parse the command line; gdbserver's options with values are taken with `=` too. UsageError."""
     words = [word for word in arguments if not word.startswith(("--debug=", "--debug-format=", "--debug-file=", "--disable-packet="))]
+    words, variables = take_wrapper(words)
     values, rest = parse(OPTIONS, words)
+    values["variables"] = variables
     for name, text in REFUSED.items():
         if name in values:
             raise UsageError(text)
@@ -57,13 +60,28 @@ def read_options(arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
     return values, rest
 
 
+def take_wrapper(words: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return the command line without `--wrapper env NAME=VALUE … --`, and the variables; UsageError."""
+    if "--wrapper" not in words:
+        return words, {}
+    start = words.index("--wrapper")
+    if "--" not in words[start:]:
+        raise UsageError("--wrapper: no -- behind its words")
+    end = words.index("--", start)
+    command, *variables = words[start + 1:end] or [""]
+    if command != "env" or not all(word.partition("=")[0].isidentifier() and "=" in word for word in variables):
+        raise UsageError(WRAPPER)
+    return words[:start] + words[end + 1:], dict(word.split("=", 1) for word in variables)
+
+
 def open_session(request: Launch, values: dict[str, Any]) -> Any:
     """Return a session on the program or firmware that a request names."""
     from xemu.debug.session import Session
     from xemu.gdbstub.targets import open_target
 
     debugger = open_target(request.program, request.arguments, machine=values.get("machine"), sysroot=values.get("sysroot"),
-                           environment=request.environment, directory=request.directory, randomize=request.randomize)
+                           environment={**values["variables"], **request.environment}, directory=request.directory,
+                           randomize=request.randomize)
     return Session(debugger)
 
 
@@ -86,7 +104,7 @@ def main(arguments: list[str]) -> int:
     stage = Stage(lambda request: open_session(request, values))
     server = Server(launch=stage.launch, once=bool(values.get("once")), multi=bool(values.get("multi")), sysroot=values.get("sysroot"),
                     log=_print if values.get("debug") else None, say=_print)
-    server.stdio = stdio
+    server.stdio, server.stop_at_exit = stdio, bool(values.get("stop_at_exit"))
     if len(words) > 1:
         server.request = Launch(words[1], words[2:], randomize=bool(values.get("randomize")))
         try:

@@ -603,6 +603,10 @@ class Engine:
         """Let the next instruction run even where a point is set."""
         self.passing = self.pc
 
+    def pass_nothing(self) -> None:
+        """Have points and watches stop the next instruction, too: the guest has been put somewhere else."""
+        self.passing, self._unwatched = -1, False
+
     def _run_lifted(self) -> Exit | None:
         """Run the one instruction at pc whose point has been passed."""
         pc, context, before = self._pc, self.cells[CTX_KEY] >> 48, self.insns
@@ -649,7 +653,7 @@ class Engine:
         """Have neither points nor watches stop anything, or stop again."""
         self.cells[CELL["points_off"]] = int(on)
         self.cells[CELL["watch_count"]] = 0 if on else len(self.watches)
-        self.passing, self._unwatched = -1, False
+        self.pass_nothing()
 
     @property
     def watching(self) -> bool:

@@ -23,6 +23,7 @@ from xemu.errors import XemuError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from xemu.debug.events import Events
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
@@ -53,8 +54,9 @@ class Debugger(SourceLevel):
         self._old = b""
         self._left: tuple[Branch, bytes, int] | None = None          # the last branch, the registers and the instruction where it began
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
-        self._stepping = False
+        self.stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
+        self.events: Events | None = None        # what has happened, where somebody wants to know
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
@@ -136,7 +138,10 @@ class Debugger(SourceLevel):
             return self.stop
         if self.points.registers():
             return self.source.described(self.register_motions.forwards(insns, beat))
-        self._pass_point()
+        if self.pc != self.stop.pc or any(point.stays for point in self.points.breakpoints(self.pc)):
+            self.engine.pass_nothing()               # a guest that was put elsewhere is stopped by a point there at once
+        else:
+            self._pass_point()
         while True:
             stop = self._judge(self._advance(insns, beat))
             if stop is not None:
@@ -313,11 +318,11 @@ class Debugger(SourceLevel):
         goal = self.position.insns + 1
         self._pass_point()
         while True:
-            self._stepping = not self.step_into_irq
+            self.stepping = not self.step_into_irq
             try:
                 event = self._advance(insns=goal)
             finally:
-                self._stepping = False
+                self.stepping = False
             if event.kind is StopKind.REACHED:
                 return self._stop(StopKind.STEP)
             if event.kind is StopKind.IRQ and not self.step_into_irq and not self._wanted(event):
@@ -357,7 +362,7 @@ class Debugger(SourceLevel):
         del name
         if self.engine.is_quiet:                     # on the way to a place
             return False
-        if self._stepping and kind == "irq":
+        if self.stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
 
@@ -574,8 +579,9 @@ class Debugger(SourceLevel):
                 raise
             found = []
         point = Breakpoint(owner=owner, condition=self._condition(condition), ignore=ignore, once=once, thread=thread,
-                           action=action if log is None else self._log_action(log), hardware=hardware, pending=pending, words=words,
-                           addresses=tuple(dict.fromkeys(a & -self._unit for a in found)), where=where if isinstance(where, str) else "")
+                           action=action if log is None else self._log_action(log), log=log or "", hardware=hardware, pending=pending,
+                           words=words, addresses=tuple(dict.fromkeys(a & -self._unit for a in found)),
+                           where=where if isinstance(where, str) else "")
         if words:
             self.source.listen()
         if isinstance(condition, str):
@@ -598,7 +604,7 @@ class Debugger(SourceLevel):
         """
         point, end = self._watched_place(where, length, access)
         point.owner, point.condition, point.ignore, point.once, point.thread = owner, self._condition(condition), ignore, once, thread
-        point.action = action if log is None else self._log_action(log)
+        point.action, point.log = action if log is None else self._log_action(log), log or ""
         self.points.add(point)
         if end is not None:
             self.points.add(end)
@@ -703,10 +709,22 @@ class Debugger(SourceLevel):
         self._outside.clear()
         return done
 
+    def set_pin(self, name: str, level: int | None) -> None:
+        """Drive a pin of a machine from outside ("gpioa.5"; None: let go). In the past another future begins. XemuError."""
+        self._branch()
+        self.system.set_pin(name, level)
+
+    def set_value(self, name: str, text: str) -> None:
+        """Set what a device of a machine feels ("temp.celsius"). In the past another future begins. XemuError."""
+        self._branch()
+        self.system.set_value(name, text)
+
     def _branch(self) -> None:
         if not self.system.live:
             registers, place = self.engine.state.save(), self.position
             branch = self.history.cut(self.ended)
+            if self.events is not None:
+                self.events.cut(branch)
             self._left = (branch, registers, place.insns) if branch is not None else None
             self.ended = None
 
@@ -730,7 +748,9 @@ class Debugger(SourceLevel):
             known = ", ".join(str(b.number) for b in self.branches) or "none"
             raise DebuggerError(f"no branch {number}; there are {known}")
         self._left = None
-        self.history.switch(branch, self.ended)
+        other = self.history.switch(branch, self.ended)
+        if self.events is not None:
+            self.events.switched(number, other)
         self.ended = branch.ended
         return self._stop(StopKind.REACHED, f"where branch {number} begins")
 

@@ -204,6 +204,7 @@ class History:
         self.engine.take_kept()
         self._mark_clean()
         self.system.load(self.snapshots[number].state)
+        self.engine.pass_nothing()
 
     def _read(self, page: int) -> bytes | None:
         space = self.engine.space

@@ -31,6 +31,7 @@ class Point:
     once: bool = False               # goes with its first stop
     thread: int | None = None        # stops this thread only
     action: Callable[[], None] | None = None          # done at a hit, which then does not stop (log points)
+    log: str = ""                    # the text that a log point says
     enabled: bool = True
     hits: int = 0
 
@@ -45,6 +46,7 @@ class Breakpoint(Point):
     addresses: tuple[int, ...] = ()  # none: it waits for a library (`pending`)
     pending: bool = False            # its place need not exist yet
     words: str = ""                  # a place that is looked up again whenever a library is loaded
+    stays: bool = False              # stops a guest that stands there, too: its owner takes it out to go on, as GDB does
 
     def __post_init__(self) -> None:
         if self.addresses:

@@ -13,12 +13,13 @@ from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.location import UnavailableError
 from xemu.debug.points import ACCESSES, Breakpoint, Watchpoint
+from xemu.debug.sources import Sources
 from xemu.debug.stops import Stop, StopKind
 from xemu.debug.symbols import Module, Modules
 from xemu.errors import NotFoundError, UsageError, XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from xemu.debug.architectures import Architecture
     from xemu.debug.debugger import Debugger
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from xemu.debug.syntax import Node
     from xemu.debug.system import Library
     from xemu.debug.unwind import Frame, Unwinding
-    from xemu.debug.values import Value
+    from xemu.debug.values import Value, Write
     from xemu.debug.variables import Scope, Variable
 
 #: registers that no DWARF number names, but unwinding and modes need
@@ -51,6 +52,7 @@ class Source:
         self._modules = Modules()
         self._looked: Any = None
         self._hidden: tuple[Position, int] | None = None
+        self.sources = Sources()                     # files of source code
         self._event: Breakpoint | None = None        # where the loader says that its list has changed
 
     # -- files -----------------------------------------------------------------------------------------------------------
@@ -374,15 +376,20 @@ class SourceLevel:
         """
         from xemu.debug.evaluate import assignment
 
-        debugger, scope = cast("Debugger", self), self.source.scope(frame, thread)
+        scope = self.source.scope(frame, thread)
         writes = assignment(f"{expression} = ({value})", scope) if isinstance(value, str) \
             else self.source.evaluate(expression, frame, thread).assign(value)
+        self.store(writes, expression, thread)
+        return self.source.evaluate(expression, None if frame is None or frame.innermost else frame, thread)
+
+    def store(self, writes: Sequence[Write], name: str, thread: int | None = None) -> None:
+        """Write what changes a value (`Value.assign`); UsageError where that is not possible."""
+        debugger = cast("Debugger", self)
         for write in writes:
             done = debugger.write_memory(write.address, write.data) if write.address is not None \
                 else debugger.write_register(write.register, write.value, thread)
             if not done:
-                raise UsageError(f"{expression} cannot be changed")
-        return self.source.evaluate(expression, None if frame is None or frame.innermost else frame, thread)
+                raise UsageError(f"{name} cannot be changed")
 
     def disassemble(self, address: int | str | None = None, count: int = 8) -> list[Line]:
         """Return instructions from an address or place on (None: the next one)."""
@@ -443,6 +450,21 @@ class SourceLevel:
     def _log_action(self, log: str) -> Callable[[], None]:
         debugger = cast("Debugger", self)
         return lambda: debugger.log(self.source.formatted(log))
+
+    def change(self, point: Point, *, condition: str = "", ignore: int = 0, once: bool = False, thread: int | None = None,
+               log: str = "") -> None:
+        """Replace what belongs to a point besides its place: of the condition and the log text, "" takes them away. UsageError."""
+        from xemu.debug.conditions import check
+
+        known = str(point.condition) if point.condition is not None else ""
+        if condition != known:
+            if condition and isinstance(point, Breakpoint):
+                check(self.source, condition, point.addresses)
+            point.condition = self._condition(condition or None)
+        if log != point.log:
+            point.action, point.log = self._log_action(log) if log else None, log
+        point.ignore, point.once, point.thread = ignore, once, thread
+        cast("Debugger", self).apply()
 
     def _watched_place(self, where: int | str, length: int | None, access: str) -> tuple[Watchpoint, Point | None]:
         """Return a watchpoint on an address, expression or register, and what ends it with its frame."""

@@ -208,6 +208,14 @@ class System(ABC):
         """Return address and length of a device's register, PART.REGISTER; XemuError."""
         raise XemuError(f"{self.name} has no devices: {name}")
 
+    def set_pin(self, name: str, level: int | None) -> None:
+        """Drive a pin from outside; XemuError."""
+        raise XemuError(f"{self.name} has no pins: {name} = {level}")
+
+    def set_value(self, name: str, text: str) -> None:
+        """Set a value of a device from outside; XemuError."""
+        raise XemuError(f"{self.name} has no devices: {name} = {text}")
+
     def libraries(self) -> list[Library]:
         """Return the code files in memory, the program first."""
         return []

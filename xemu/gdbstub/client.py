@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.stops import StopKind
 from xemu.errors import XemuError
 from xemu.gdbstub import stops
 from xemu.gdbstub.errors import RspError, UnsupportedError
@@ -63,6 +65,8 @@ class Client:
         self._last_sent = b""
         self._received = self._handling = 0                 # numbers of packets
         self._interrupted = -1                              # the last one before an interrupt
+        self._moved = False                                 # something was moved before: an interrupt is for a motion
+        self._unseen = False                                # … and no stop has told of it
         self._packets: asyncio.Queue[bytes] = asyncio.Queue(WAITING)
 
     # -- what the handlers use -------------------------------------------------------------------------------------------
@@ -97,6 +101,11 @@ class Client:
         """The registers."""
         system = self.session.debugger.system
         return describe(system.arch, fpu=fact_or(True, system, "fpu"))
+
+    @property
+    def told_of_end(self) -> bool:
+        """Whether this client was told that the program has ended: there is nothing left for it."""
+        return self.last_stop is not None and self.last_stop.kind in (StopKind.EXITED, StopKind.KILLED)
 
     def require_target(self) -> None:
         """Refuse where no program is loaded."""
@@ -137,17 +146,22 @@ class Client:
         return await asyncio.wrap_future(session.call(lambda: function(session.debugger)))
 
     async def move(self, motion: Callable[[Any], Any]) -> Any:
-        """Move the machine and return the stop; an interrupt ends the motion."""
+        """Move the machine and return the stop; an interrupt ends the motion, or the next where another stop came first."""
         future = asyncio.wrap_future(self.session.start(motion))
         self.motion = future
         self.server.motions.add(future)
         future.add_done_callback(self.server.motions.discard)
-        if self._interrupted >= self._handling:          # Ctrl-C came before the motion had begun
+        self._moved = True
+        if self._interrupted >= self._handling or self._unseen:            # Ctrl-C came before the motion had begun
             self.interrupt()
         try:
-            return await asyncio.shield(future)          # a client that vanishes does not end what it began
+            stop = await asyncio.shield(future)          # a client that vanishes does not end what it began
         finally:
             self.motion = None
+        if self._unseen and stop.kind is StopKind.STEP:
+            stop = replace(stop, kind=StopKind.PAUSE)
+        self._unseen = self._unseen and stop.kind is not StopKind.PAUSE
+        return stop
 
     async def stop_text(self, stop: Any = None, **how: Any) -> str:
         """Return the stop reply about a stop, the last one if none is given."""
@@ -167,6 +181,7 @@ class Client:
             self.nonstop.interrupt()
             return
         self._interrupted = self._received
+        self._unseen = self._moved and not self.thread_suffix
         if self.motion is not None and self.server.session is not None:
             self.server.session.pause()
 
@@ -213,6 +228,7 @@ class Client:
 
     async def _take(self, kind: Kind, data: bytes, worker: asyncio.Future[None]) -> None:
         if kind is Kind.INTERRUPT:
+            self._note("from", b"\x03")
             self.interrupt()
         elif kind is Kind.NAK:
             self.writer.write(self._last_sent)

@@ -57,6 +57,8 @@ async def why_stopped(client: Client) -> str:
         return await client.nonstop.status()
     if client.server.claim(client):
         await client.server.halt()
+    if client.told_of_end:                               # it asks as if it had just come
+        client.last_stop = None
     return await client.stop_text(final=client.server.leaves)       # else an ended one is shown where it ended: one can go back
 
 
@@ -106,7 +108,7 @@ async def current_thread(client: Client) -> str:
 @packet("qfThreadInfo", needs_target=False)
 async def first_threads(client: Client) -> str:
     """List all threads."""
-    if client.server.session is None:
+    if client.server.session is None or client.told_of_end:
         return "l"
     threads = await client.ask(lambda debugger: [info.id for info in debugger.system.threads()])
     return "m" + ",".join(client.thread_text(number) for number in threads) if threads else "l"

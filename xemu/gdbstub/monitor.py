@@ -281,12 +281,23 @@ async def symbols(console: Console, path: str, offset: str = "0") -> None:
     await console.say(f"{added} names")
 
 
+@command("set stop-at-exit SWITCH", "on: a program stops in front of its end, from where one can go back")
+async def stop_at_exit(console: Console, switch: str) -> None:
+    """Choose what happens at the end."""
+    console.client.server.stop_at_exit = _is_on(switch)
+
+
 @command("set step-into-irq SWITCH", "on: a step that enters an interrupt handler stops there", writes=True)
 async def step_into_irq(console: Console, switch: str) -> None:
     """Choose what steps do."""
+    on = _is_on(switch)
+    await console.ask(lambda debugger: setattr(debugger, "step_into_irq", on))
+
+
+def _is_on(switch: str) -> bool:
     if switch not in ("on", "off"):
         raise RspError("it is on or off")
-    await console.ask(lambda debugger: setattr(debugger, "step_into_irq", switch == "on"))
+    return switch == "on"
 
 
 @command("set debug SWITCH", "1: print what the stub does, packets first of all; gdbserver's command")

@@ -21,6 +21,9 @@ SOFTWARE, HARDWARE = 0, 1
 #: Z number -> which accesses stop
 WATCHED = {2: "w", 3: "r", 4: "a"}
 LONGEST_WATCH = 1 << 32
+#: the name of a client's catchpoint for the system call that ends the program
+EXIT = "exit"
+MOST_CALLS = 1024
 FEATURES = "swbreak+;hwbreak+;ConditionalBreakpoints+;BreakpointCommands+"
 
 
@@ -50,8 +53,15 @@ async def remove(client: Client, kind: int, address: int, length: int) -> str:
     if kind > max(WATCHED):
         raise UnsupportedError
     point = client.points.pop(_key(kind, address, length), None)
-    if point is not None:
-        await client.ask(lambda debugger: debugger.delete(point))
+    if point is None:
+        return OK
+
+    def take_out(debugger: Any) -> bool:
+        debugger.delete(point)
+        return kind != SOFTWARE or client.thread_suffix or bool(debugger.read_memory(address, 1))
+
+    if not await client.ask(take_out):
+        raise RspError(f"{address:#x} cannot be read any more", 0x0E)
     return OK
 
 
@@ -78,7 +88,9 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
         if kind == SOFTWARE and not client.thread_suffix and not debugger.read_memory(address, 1):
             raise RspError(f"{address:#x} cannot be read: there is no code", 0x0E)
         action = partial(_print, client, debugger, texts) if texts else None
-        return debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
+        point = debugger.break_at(address, condition=condition, action=action, owner=client.owner, hardware=kind == HARDWARE)
+        point.stays = True
+        return point
 
     return insert_breakpoint
 
@@ -144,8 +156,12 @@ async def catch_syscalls(client: Client, switch: int, numbers: str | None, more:
     return OK
 
 
-async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None) -> None:
-    old = client.catches.pop(kind, None)
+def _call_number(system: Any, name: str) -> int:
+    return next(number for number in range(MOST_CALLS) if system.call_name(number) == name)
+
+
+async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None, *, name: str = "") -> None:
+    old = client.catches.pop(name or kind, None)
 
     def change(debugger: Any) -> Any:
         if old is not None:
@@ -154,11 +170,14 @@ async def _catch(client: Client, kind: str, wanted: bool, detail: Any = None) ->
 
     point = await client.ask(change)
     if point is not None:
-        client.catches[kind] = point
+        client.catches[name or kind] = point
 
 
 async def catch_events(client: Client) -> None:
-    """Stop at forks and execs, if this client wants to be told of them."""
+    """Stop at forks and execs, if this client wants to be told of them, and in front of the end, if that is wanted."""
+    if client.kind == "process" and client.server.stop_at_exit != (EXIT in client.catches):
+        number = await client.ask(lambda debugger: _call_number(debugger.system, "exit_group"))
+        await _catch(client, "syscall", client.server.stop_at_exit, {number}, name=EXIT)
     for kind in told_events(client):
         if f"{kind}-events+" in client.offered and kind not in client.catches:
             await _catch(client, kind, wanted=True)

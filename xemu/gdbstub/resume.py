@@ -49,6 +49,7 @@ class Resume:
     actions: list[Action]
     back: bool = False
     before_access: bool = False                  # watchpoints stop before the access
+    shows_signals: bool = True                   # steps stop at every signal: GDB decides how its handler is passed, LLDB does not
 
     def motion(self, debugger: Any) -> Any:
         """Do it; runs on the engine's thread."""
@@ -59,12 +60,14 @@ class Resume:
         if debugger.system.kind == "process":                # the cores of a machine move together
             debugger.only = None if len(moving) == len(chosen) and self._for_all else moving.keys()
         fact_or(None, debugger.system, "resume_with", {thread: action.signal for thread, action in moving.items()})
-        debugger.before_access = self.before_access
+        action, thread = self._leading(debugger, moving)
+        debugger.before_access, passed = self.before_access, debugger.pass_signals
+        if action.how in "rs" and self.shows_signals:
+            debugger.pass_signals = frozenset()
         try:
-            action, thread = self._leading(debugger, moving)
             return action.move(debugger, thread)
         finally:
-            debugger.before_access = False
+            debugger.before_access, debugger.pass_signals = False, passed
 
     def chosen(self, threads: Iterable[int]) -> dict[int, Action]:
         """Return what is for each of some threads; those that are held have no entry."""
@@ -130,7 +133,7 @@ async def go(client: Client, resume: Resume) -> str | None:
         return final_reply(client, before)
     client.vfork_done = False
     await catch_events(client)
-    resume.before_access = client.description.before_access
+    resume.before_access, resume.shows_signals = client.description.before_access, not client.thread_suffix
     stop = await client.move(resume.motion)
     client.last_stop = stop
     if stop.text and stop.kind.name in TOLD:

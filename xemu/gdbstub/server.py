@@ -108,6 +108,7 @@ class Server:
         self.once, self.multi, self.sysroot = once, multi, sysroot
         self.leaves = leaves and not multi           # serving ends with the program: when it is killed, detached from, or has ended
         self.attached = attached                     # whether the program was there before: GDB then leaves it alone when it quits
+        self.stop_at_exit = False                    # a program stops in front of its end, from where one can go back
         self.stdio: tuple[int, int] | None = None    # descriptors to use instead of standard input and output
         self.say, self.log = say or _to_standard_error, log
         self.request = Launch()

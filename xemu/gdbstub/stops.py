@@ -55,11 +55,17 @@ def _exec(client: Client, stop: Any) -> str:
     return f"exec:{hexed(path)};" if "exec-events+" in client.offered else ""
 
 
+def _call(client: Client, stop: Any) -> str:
+    if stop.points and set(stop.points) <= {client.catches.get("exit")}:       # GDB knows no catchpoint there
+        return "replaylog:end;"
+    return f"syscall_entry:{stop.number:x};"
+
+
 #: kind of a stop -> the word about it in a `T` packet
 REASONS: dict[str, Reason] = {
     "BREAKPOINT": _breakpoint,
     "WATCHPOINT": _watch,
-    "SYSCALL_ENTRY": lambda _client, stop: f"syscall_entry:{stop.number:x};",
+    "SYSCALL_ENTRY": _call,
     "SYSCALL_RETURN": lambda _client, stop: f"syscall_return:{stop.number:x};",
     "FORK": _fork("fork"),
     "VFORK": _fork("vfork"),
