@@ -169,12 +169,15 @@ SIGNALS = START + """
 d.only = {main}
 stop = d.cont()
 answers["signal"] = stop.name, stop.thread == main
+answers["changed"] = d.system.change_siginfo(main, 20, b"c"), d.system.change_siginfo(one, 20, b"c")
+answers["sent"] = d.system.siginfo(main, stopped=True)[20]
 d.only = {one}                                  # it stays main's, though it was sent to the process
 d.run_to(insns=d.position.insns + 500_000)
 answers["not yet"] = d.evaluate("value").number()
-data = d.system.siginfo(main, stopped=True)
-answers["sent"] = data[20]
-answers["changed"] = d.system.change_siginfo(main, 20, b"c"), d.system.change_siginfo(one, 20, b"c")
+d.system.resume_with({main: 10, one: 0})        # main may go on, but its turn does not come
+d.only = {two}
+d.run_to(insns=d.position.insns + 500_000)
+d.system.resume_with({main: 0, one: 0})         # … when somebody else has stopped: it has its signal already
 d.only = None
 answers["end"] = to_the_end(d).text
 finish()
@@ -184,7 +187,7 @@ finish()
 def test_a_signal_is_kept_and_changed(held: tuple[Path, Path]) -> None:
     answers = session(SIGNALS, held[0], expect_output=b"value 99, byte 65\n")
     assert answers["signal"] == ["SIGUSR1", True]
-    assert (answers["not yet"], answers["sent"], answers["changed"]) == (0, 7, [True, False])
+    assert (answers["not yet"], answers["sent"], answers["changed"]) == (0, ord("c"), [True, False])
     assert answers["end"] == "exited with 0"
 
 
@@ -262,3 +265,18 @@ def test_a_thread_that_waits_is_sent_elsewhere_and_waits_again(held: tuple[Path,
     assert answers["the call is made again"] == 2
     assert answers["end"] == "exited with 0"
     assert answers["byte"] == 65
+
+
+TURNS = START + """
+d.only = {one, two}
+before, place = counts(), d.position.insns
+for _ in range(3):
+    d.system.give_way()
+    d.step(thread=one)
+answers["turns"] = grown(before), d.position.insns - place < 1_000_000, d.system.thread == one
+finish()
+"""
+
+
+def test_others_have_turns_while_one_steps(held: tuple[Path, Path]) -> None:
+    assert session(TURNS, held[0])["turns"] == [[False, False, True], True, True]

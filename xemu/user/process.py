@@ -72,6 +72,7 @@ class Process:
         self.children: set[int] = set()  # host pids of guest children
         self.reaped: set[int] = set()  # children waited for whose SIGCHLD may still come
         self.tasks: dict[int, Task] = {}
+        self.leader_status: int | None = None  # of the first thread, if that has ended
         self.comm = b""
         self.argv: list[bytes] = []
         self.environment: list[bytes] = []

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 QUANTUM = 1 << 20  # instructions a thread runs before the next one's turn
+SHORT = 1 << 14  # … while somebody steps another one
 LONGEST_SLICE, SHORTEST_SLICE = 1 << 22, 1 << 12
 SLICE_TIME = 10_000_000  # ns: what a slice should take at most on the host
 CALLS_PER_LOOK = 64  # system calls between looks at the host's signals
@@ -83,6 +84,7 @@ class Scheduler:
         self.observer: Observer | None = None
         self.only: frozenset[int] | None = None  # threads that get turns; None: all
         self.follow = False  # … and those that they begin
+        self.short_turns = 0
         self.steps = 0  # how often calls that wait have gone on
 
     # --- the loop -------------------------------------------------------------------------------
@@ -232,6 +234,13 @@ class Scheduler:
             self.quantum_end = 0
             self.attention = True
 
+    def give_way(self) -> None:
+        """Let each thread that waits for its turn have a short one before the running one goes on."""
+        if self._others_wait():
+            self.quantum_end = 0
+            self.attention = True
+            self.short_turns = sum(map(self.may_run, self.ready))
+
     def _yield_turn(self) -> None:
         task = self.current
         if task is not None:
@@ -260,7 +269,8 @@ class Scheduler:
             if task.result is not None:
                 self.process.set_result(task.result)
                 task.result = None
-            self.quantum_end = self.process.engine.insns + QUANTUM
+            self.quantum_end = self.process.engine.insns + (SHORT if self.short_turns else QUANTUM)
+            self.short_turns = max(self.short_turns - 1, 0)
             return True
         return False
 
