@@ -280,3 +280,41 @@ finish()
 
 def test_others_have_turns_while_one_steps(held: tuple[Path, Path]) -> None:
     assert session(TURNS, held[0])["turns"] == [[False, False, True], True, True]
+
+
+FORKS = """
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int spins;
+static void *child(void *how) { pid_t pid = how ? vfork() : fork(); if (!pid) _exit(0); waitpid(pid, 0, 0); return how; }
+int main(void)
+{
+    pthread_t thread;
+    for (long i = 0; i < 2; i++) {
+        pthread_create(&thread, 0, child, (void *)i);
+        for (spins = 0; spins < 1000000; spins++);
+        pthread_join(thread, 0);
+    }
+    return 0;
+}
+"""
+FORKING = """
+d = open_process(sys.argv[1])
+main = d.system.thread
+d.catch("fork"), d.catch("vfork")
+seen = []
+while not (stop := d.cont()).kind.final:
+    seen.append([stop.kind.value, stop.thread != main, "fork" in d.backtrace()[0].function or d.backtrace()[1].function != "main"])
+answers["seen"], answers["end"] = seen, stop.text
+finish()
+"""
+
+
+def test_a_fork_is_told_of_the_thread_that_forks(need: Callable[..., str], tmp_path: Path) -> None:
+    source, program = tmp_path / "forks.c", tmp_path / "forks"
+    source.write_text(FORKS)
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), "-O1", "-w", "-static", source, "-o", program, "-lpthread"], check=True)
+    answers = session(FORKING, program)
+    assert answers["seen"] == [["fork", True, True], ["vfork", True, True]]
+    assert answers["end"] == "exited with 0"

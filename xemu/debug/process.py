@@ -192,9 +192,11 @@ class Recorder:
                 name = self.system.call_name(made)
                 self.leave(Event(StopKind.SYSCALL_RETURN, made, name, f"returned from {name}"))
         if self.process.new_child is not None:
-            kind, child = self.process.new_child
+            kind, child, parent = self.process.new_child
             self.process.new_child = None
             if self.system.catches(kind, child, ""):
+                self.process.scheduler.interject(parent)
+                self.system.turn_to(parent)
                 self.leave(Event(StopKind(kind), child, kind, f"{kind}: the child is {child}"))
         if self.system.exec_seen:
             self.system.exec_seen = False

@@ -213,6 +213,18 @@ class Scheduler:
             self._next_task()
         self.attention = True
 
+    def interject(self, task: Task) -> None:
+        """Have a thread that waits be the next one to run, if it can: somebody looks at it now."""
+        if self.current is None or self.current is task:
+            return
+        other = self.current
+        self.save_current()
+        self.ready.appendleft(other)
+        if task in self.ready:
+            self.ready.remove(task)
+            self.ready.appendleft(task)
+            self._next_task()
+
     def may_run(self, task: Task) -> bool:
         """Tell whether a thread gets turns."""
         return self.only is None or task.tid in self.only

@@ -124,7 +124,7 @@ def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None
     if pid:
         process.children.add(pid)
         child = process.pids.in_parent(number, pid)
-        process.new_child = "fork" if vfork is None else "vfork", pid
+        process.new_child = "fork" if vfork is None else "vfork", pid, task
         if vfork is None:
             return child
         return vfork.wait(child)
