@@ -164,9 +164,14 @@ class Client:
         return stop
 
     async def stop_text(self, stop: Any = None, **how: Any) -> str:
-        """Return the stop reply about a stop, the last one if none is given."""
-        text: str = await self.ask(
-            lambda debugger: stops.stop_reply(self, debugger, stop or self.last_stop or debugger.stop, **how))
+        """Return the stop reply about a stop, the last one if none is given. Its thread is what packets are about from here on."""
+        def reply(debugger: Any) -> str:
+            told = stop or self.last_stop or debugger.stop
+            if "thread" not in how:
+                self.general = ThreadId(None, told.thread)
+            return stops.stop_reply(self, debugger, told, **how)
+
+        text: str = await self.ask(reply)
         return text
 
     async def console(self, text: str | bytes) -> None:
