@@ -328,7 +328,7 @@ def test_points_that_are_taken_out_of_a_forked_child_stay_in_its_parent(process:
         > vCont;c
         < T05fork:p4d.4d;…
         > Hgp4d.4d
-        < OK
+        < E.no process 77
         > z0,8000,4
         < OK
         > D;4d

@@ -51,6 +51,7 @@ class Client:
         self.points: dict[tuple[int, int, int], Any] = {}   # (Z kind, address, length) -> point
         self.catches: dict[str, Any] = {}
         self.children: set[int] = set()                     # forked processes that GDB was told of; they run on their own
+        self.means_child = False                            # the last Hg named one of them
         self.objects: dict[tuple[str, str], bytes] = {}     # what qXfer reads are pieces of
         self.files: dict[int, int] = {}                     # vFile descriptors -> ours
         self.saved: dict[int, dict[str, int]] = {}          # QSaveRegisterState

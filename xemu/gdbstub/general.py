@@ -64,8 +64,8 @@ async def why_stopped(client: Client) -> str:
 @packet("H{what:letter}{thread:thread}")
 async def select_thread(client: Client, what: str, thread: ThreadId) -> str:
     """Choose the thread that `g` and the like, or `c` and `s`, are about."""
-    forked = what == "g" and thread.process in client.children
-    number = None if forked else client.find_thread(thread)
+    client.means_child = what == "g" and thread.process in client.children     # it is refused, and GDB goes on all the same
+    number = client.find_thread(thread)
     if number is not None and not await client.ask(lambda debugger: _thread_info(debugger, number)):
         raise RspError(f"no thread {number}", 3)
     if what == "g":

@@ -48,7 +48,7 @@ async def remove(client: Client, kind: int, address: int, length: int) -> str:
     """Remove a point; one that is not there is no error."""
     if kind > max(WATCHED):
         raise UnsupportedError
-    if client.general.process in client.children:            # GDB takes its points out of a child that it does not follow
+    if client.means_child:                                   # GDB takes its points out of a child that it does not follow
         return OK
     point = client.points.pop(_key(kind, address, length), None)
     if point is None:
