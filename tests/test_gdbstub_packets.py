@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +11,12 @@ import pytest
 from tests.support.fake_debugger import RAM, FakeDebugger, Served, serve
 from xemu.debug.points import Breakpoint, Watchpoint
 from xemu.debug.stops import Position, Stop, StopKind, WatchHit
+from xemu.debug.system import ThreadInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.support.fake_debugger import Line
 
 NOW = Position(9, 0, 9)
 REGISTERS = "07:00000000;0b:00000000;0d:00080020;0e:00000000;0f:00800000;19:00000000;"
@@ -33,9 +37,9 @@ def machine() -> Iterator[Served]:
         yield served
 
 
-def transcript(served: Served, text: str) -> None:
+def transcript(served: Served, text: str, line: Line | None = None) -> None:
     """Play a transcript; `…` at the end of a reply stands for anything."""
-    line, sent = served.connect(), ""
+    line, sent = line or served.connect(), ""
     for row in text.strip().splitlines():
         mark, _, packet = row.strip().partition(" ")
         if mark == ">":
@@ -47,6 +51,14 @@ def transcript(served: Served, text: str) -> None:
                 assert reply.startswith(packet[:-1]), sent
             else:
                 assert (sent, reply) == (sent, packet)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if holds():
+            return
+        time.sleep(0.005)
+    pytest.fail("it has not come about")
 
 
 def test_the_first_packets_of_gdb(process: Served) -> None:
@@ -271,10 +283,131 @@ def test_moving(process: Served) -> None:
         > vCont;t
         < OK
     """)
-    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, None),
-                              ("step", 1, False, 2), ("step", 1, False, None),
+    assert debugger.moves == [("cont", False), ("step", 1, False, 1), ("range", 0x8000, 0x8010, False, 1),
+                              ("range", 0x8000, 0x8010, False, 2), ("step", 1, False, 1),
                               ("cont", False), ("step", 1, True, None), ("cont", True), ("cont", False)]
     assert debugger.registers["pc", 1] == 0x8000
+
+
+@pytest.mark.parametrize(("actions", "only", "signals", "move"), [
+    ("c", None, {1: 0, 2: 0}, ("cont", False)),
+    ("s:2;c", None, {1: 0, 2: 0}, ("step", 1, False, 2)),
+    ("s:2", {2}, {2: 0}, ("step", 1, False, 2)),                           # scheduler-locking
+    ("C0b:2", {2}, {2: 11}, ("cont", False)),
+    ("C0b:2;c", None, {1: 0, 2: 11}, ("cont", False)),
+    ("c:1;t", {1}, {1: 0}, ("cont", False)),
+    ("t:1;c", {2}, {2: 0}, ("cont", False)),
+    ("c:1;c:2", {1, 2}, {1: 0, 2: 0}, ("cont", False)),                    # a third one that begins is held
+    ("s:1;r8000,8010:2;c", None, {1: 0, 2: 0}, ("step", 1, False, 1)),     # the thread that stopped last leads
+    ("r8000,8010:2;c:1", {1, 2}, {1: 0, 2: 0}, ("range", 0x8000, 0x8010, False, 2)),
+])
+def test_for_each_thread_the_first_action_that_fits_counts(process: Served, actions: str, only: set[int] | None, signals: dict[int, int],
+                                                           move: tuple[Any, ...]) -> None:
+    debugger, gone_on = process.debugger, []
+    debugger.system.resume_with = gone_on.append
+    assert process.connect().ask(f"vCont;{actions}").startswith("T05")
+    assert (debugger.moves, debugger.only, gone_on) == ([move], only, [signals])
+
+
+def test_threads_stop_one_by_one(process: Served) -> None:
+    debugger = process.debugger
+    debugger.coming = [None, None, stop(StopKind.BREAKPOINT, thread=2), stop(StopKind.EXITED, code=3)]
+    transcript(process, f"""
+        > QNonStop:1
+        < OK
+        > ?
+        < {T05}
+        > vStopped
+        < T00thread:2;…
+        > vStopped
+        < OK
+        > vCont;c
+        < OK
+        > vCont;t:1
+        < OK
+        < %Stop:T00thread:1;…
+        > vStopped
+        < OK
+        > vCtrlC
+        < OK
+        < %Stop:T02thread:2;…
+        > vStopped
+        < OK
+        > vCont;c:1;c:2
+        < OK
+        < %Stop:T05thread:2;…
+    """)
+    reports = process.server.clients[0].nonstop.reports
+    wait_until(lambda: len(reports) == 2)                        # the second one waits until the first is confirmed
+    transcript(process, """
+        > vStopped
+        < W03
+        > vStopped
+        < OK
+        > bc
+        < E.in non-stop mode there is no way back
+        > QNonStop:2
+        < E.it is 0 or 1
+        > QNonStop:0
+        < OK
+        > vStopped
+        < OK
+    """, process.lines[0])
+    assert debugger.system.restricted == [{1, 2}, {2}, {1, 2}, {1}]
+
+
+def test_threads_that_step_take_turns_and_new_ones_run(process: Served) -> None:
+    debugger, line = process.debugger, process.connect()
+    debugger.system.begins = {1: ThreadInfo(3, "new", "ready")}           # during the second motion
+    debugger.coming = [None, stop(StopKind.STEP, thread=2), stop(StopKind.STEP, thread=1), None]
+    assert line.ask("QNonStop:1") == "OK"
+    assert line.ask("vCont;s") == "OK"
+    assert line.receive().startswith("%Stop:T05thread:2;")                # the first one's turn had passed without a stop
+    nonstop = process.server.clients[0].nonstop
+    wait_until(lambda: len(nonstop.reports) == 2 and nonstop.running.keys() == {3})
+    assert line.ask("vStopped").startswith("T05thread:1;")
+    assert line.ask("vStopped") == "OK"
+    assert line.ask("vCont;t") == "OK"
+    assert line.receive().startswith("%Stop:T00thread:3;")
+    assert debugger.moves == [("step", 1, False, 1), ("step", 1, False, 2), ("step", 1, False, 1), ("cont", False)]
+    assert debugger.system.restricted == [{1}, {2}, {1, 3}, {3}]
+
+
+def test_nobody_left_to_run(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.HELD, text="held"), stop(StopKind.HELD, text="held")]
+    transcript(process, """
+        > vCont;c:2
+        < O68656c640a
+        < T05thread:1;…
+        > qSupported:no-resumed+
+        < PacketSize=…
+        > vCont;c:2
+        < O68656c640a
+        < N
+    """)
+
+
+def test_information_of_a_signal_is_read_and_changed(process: Served) -> None:
+    system, changes = process.debugger.system, []
+    system.siginfo = lambda thread, *, stopped: bytes([10, thread, stopped]).ljust(128, b"\0")
+    system.change_siginfo = lambda *change: changes.append(change) or change[0] == 2
+    line = process.connect()
+    assert line.ask("qXfer:siginfo:read::0,3") == "m\n\x01\x01"
+    assert line.ask("Hg2") == "OK"
+    assert line.ask("qXfer:siginfo:read::0,3") == "m\n\x02\x00"
+    assert line.ask(b"qXfer:siginfo:write::c:ab\x00d") == "4"
+    assert changes == [(2, 12, b"ab\0d")]
+    assert line.ask("Hg1") == "OK"
+    assert line.ask("qXfer:siginfo:write::0:x") == "E.no signal waits for this thread"
+
+
+def test_thread_local_variables(process: Served) -> None:
+    transcript(process, """
+        > qGetTLSAddr:2,10,0
+        < 12
+        > qGetTLSAddr:p2a.2,10,7000
+        < 7012
+    """)
 
 
 def stop(kind: StopKind, **more: Any) -> Stop:
@@ -316,25 +449,31 @@ def test_reasons_that_name_points(process: Served) -> None:
                      "T05exec:2f62696e2f78;"]
 
 
-def test_points_that_are_taken_out_of_a_forked_child_stay_in_its_parent(process: Served) -> None:
-    process.debugger.coming = [stop(StopKind.FORK, number=0x4D)]
+def test_a_forked_child_has_no_points_that_gdb_could_remove(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.FORK, number=77)]
     transcript(process, """
-        > qSupported:multiprocess+;fork-events+
+        > qSupported:fork-events+;multiprocess+
         < PacketSize=…
-        > Hgp4d.4d
-        < E.no process 77
         > Z0,8000,4
         < OK
+        > Hgp4d.4d
+        < E.no process 77
         > vCont;c
         < T05fork:p4d.4d;…
         > Hgp4d.4d
-        < E.no process 77
+        < OK
         > z0,8000,4
+        < OK
+        > Z0,8010,4
+        < E.a forked child runs without a debugger
+        > Hgp2a.1
         < OK
         > D;4d
         < OK
+        > Hgp4d.4d
+        < E.no process 77
     """)
-    assert [point.address for point in process.debugger.points if isinstance(point, Breakpoint)] == [0x8000]
+    assert [p.address for p in process.debugger.points if isinstance(p, Breakpoint)] == [0x8000]
 
 
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:

@@ -38,14 +38,18 @@ class FakeSystem:
     name, exe_path, exe_host, arguments = "prog", "/bin/prog", "", ["prog", "a b"]
 
     def __init__(self, kind: str, arch: str) -> None:
+        self.live = True
         self.kind, self.arch, self.pid = kind, arch, PID if kind == "process" else 0
         self.kicked = threading.Event()
+        self.restricted: list[Any] = []
+        self.begins: dict[int, ThreadInfo] = {}      # motion -> a thread that begins during it
+        self.begun: list[ThreadInfo] = []
         self.engine = SimpleNamespace(kick=self.nudge)
         self.map = [MapEntry(0, 0x1000, "r-x", "flash", "flash", 0x400), MapEntry(RAM, RAM + 0x1000, "rw-", "ram", "ram"),
                     MapEntry(0x4000_0000, 0x4000_1000, "rw-", "uart", "device")]
 
     def threads(self) -> list[ThreadInfo]:
-        return [ThreadInfo(1, "main", "running"), ThreadInfo(2, "worker <&>", "sleeping", 1)]
+        return [ThreadInfo(1, "main", "running"), ThreadInfo(2, "worker <&>", "sleeping", 1), *self.begun]
 
     def memory_map(self) -> list[MapEntry]:
         return self.map
@@ -58,6 +62,9 @@ class FakeSystem:
 
     def devices(self) -> list[dict[str, Any]]:
         return [{"name": "uart0", "start": 0x4000_0000, "irq": 5}]
+
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        self.restricted.append(set(only) if only is not None and follow else only)
 
     def kick(self) -> None:
         self.kicked.set()
@@ -82,6 +89,7 @@ class FakeDebugger:
         self.moves: list[tuple[Any, ...]] = []
         self.checkpoints: dict[str, Position] = {}
         self.step_into_irq = self.before_access = False
+        self.only: Any = None
         self.pass_signals: set[int] = set()
         self.position = Position(7, 0, 7)
         self.history = (Position(0), Position(7, 0, 7))
@@ -137,13 +145,18 @@ class FakeDebugger:
         self.checkpoints[name] = self.position
         return name
 
+    def thread_local(self, link: int, offset: int, thread: int | None = None) -> int:
+        return link + offset + (thread or 0)
+
     def _move(self, *what: Any) -> Stop:
+        if (begun := self.system.begins.get(len(self.moves))) is not None:
+            self.system.begun.append(begun)
         self.moves.append(what)
         following = self.coming.pop(0) if self.coming else Stop(StopKind.STEP, self.position, 0x8000)
         if following is None:
             while not self.system.kicked.wait(0.005):
                 self.on_slice()
-            following = Stop(StopKind.PAUSE, self.position, 0x8000)
+            following = Stop(StopKind.PAUSE, self.position, 0x8000, self.stop.thread)
         self.system.kicked.clear()
         self.stop = following
         return following
@@ -182,8 +195,8 @@ class Line:
             if not data:
                 raise EOFError
             for piece in self.decoder.feed(data):
-                if piece.kind is Kind.PACKET:
-                    self.pending.append(piece.data)
+                if piece.kind in (Kind.PACKET, Kind.NOTIFICATION):
+                    self.pending.append(b"%" * (piece.kind is Kind.NOTIFICATION) + piece.data)
                 elif piece.kind in (Kind.ACK, Kind.NAK):
                     self.acks += 1
         return self.pending.pop(0).decode("latin-1")

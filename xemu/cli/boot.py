@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from xemu.cli.options import GDB, Option, help_text, parse
+from xemu.config import settings
 from xemu.errors import UsageError, XemuError
 
 USAGE = """usage: xemu boot [OPTIONS] IMAGE
@@ -78,11 +79,11 @@ def seconds(text: str) -> float:
 
 
 OPTIONS = (
-    Option("-M --machine", "NAME|FILE.py", "the board; guessed from the image if left out", environment="XEMU_MACHINE"),
+    *settings("machine"),
     Option("--base", "ADDRESS", "where a raw binary goes", read=_number),
     Option("--load", "FILE[@ADDRESS]", "load another image too (several: bootloader and application)", read=placed, repeat=True),
     Option("--symbols", "ELF[@OFFSET]", "take names from a file", read=placed, repeat=True),
-    Option("--svd", "FILE", "name registers that are not modelled, and read their reset values"),
+    *settings("svd"),
     Option("--uart", "[N=]WHERE", "connect UART N (number or name): stdio, pty, tcp:[HOST:]PORT, a file, none; "
            "else the first one used goes to stdio", repeat=True),
     Option("--uart-timing", None, "sending takes the time of the bits, and a byte that comes too soon is an overrun"),

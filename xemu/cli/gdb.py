@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from xemu.cli.options import Option, help_text, parse
+from xemu.config import settings
 from xemu.errors import UsageError
 
 USAGE = """usage: xemu gdb [OPTIONS] TARGET [ARGUMENTS] [-- GDB'S OPTIONS]
@@ -13,9 +14,7 @@ USAGE = """usage: xemu gdb [OPTIONS] TARGET [ARGUMENTS] [-- GDB'S OPTIONS]
 TARGET is a program of another architecture, or firmware. Time goes both ways: reverse-step, reverse-continue."""
 
 OPTIONS = (
-    Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
-    Option("-M --machine", "NAME|FILE.py", "the board of firmware"),
-    Option("--gdb-path", "PROGRAM", "which GDB; else XEMU_GDB, gdb-multiarch …"),
+    *settings("sysroot machine gdb-path"),
     Option("-h --help", None, "show this"),
 )
 

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import Option, help_text, parse
+from xemu.config import settings
 from xemu.errors import UsageError, XemuError
 
 if TYPE_CHECKING:
@@ -20,8 +21,7 @@ COMM is HOST:PORT (without HOST: this machine only), unix:PATH, or - for standar
 another architecture, or firmware (with --machine where the image does not tell)."""
 
 OPTIONS = (
-    Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
-    Option("-M --machine", "NAME|FILE.py", "the board of firmware"),
+    *settings("sysroot machine"),
     Option("--once", None, "serve one connection only"),
     Option("--multi", None, "without a program: GDB starts them (target extended-remote, run)"),
     Option("--stop-at-exit", None, "a program stops in front of its end, from where one can go back"),

@@ -1,4 +1,4 @@
-"""Command-line options as rows: one row gives parsing, the help text and the environment variable.
+"""Command-line options as rows: one row gives parsing, the help text, the environment variable and the configuration file's key.
 
 Options may stand before the program only; everything after it belongs to the program.
 """
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class Option:
     """One option: names, what its value is called (None: a switch), how to read it, help."""
 
-    __slots__ = ("bare", "environment", "help", "key", "metavar", "names", "read", "repeat", "takes")
+    __slots__ = ("bare", "environment", "help", "key", "metavar", "names", "read", "repeat", "setting", "takes")
 
     def __init__(
         self,
@@ -31,10 +31,12 @@ class Option:
         environment: str = "",
         bare: str = "",
         takes: Callable[[str], bool] | None = None,
+        setting: str = "",
     ) -> None:
         """`names`: "-L --sysroot"; `key`: where the value goes (from the long name if left out).
 
         `bare`: the value where none is given; then the next word is taken for one only if `takes` says so.
+        `setting`: what it is in a configuration file (see `xemu.config`): value, path, code; "": it cannot stand there.
         """
         self.names = names.split()
         self.metavar = metavar
@@ -45,15 +47,65 @@ class Option:
         self.environment = environment
         self.bare = bare
         self.takes = takes
+        self.setting = setting
+
+    @property
+    def name(self) -> str:
+        """The long name without dashes: the key in a configuration file."""
+        return self.names[-1].lstrip("-")
+
+    def from_environment(self) -> Any:
+        """Return what the environment says; None: nothing."""
+        text = next((os.environ[name] for name in self.environment.split() if os.environ.get(name)), None)
+        if text is None:
+            return None
+        if self.metavar is None:
+            return text.lower() not in ("0", "no", "off", "false")
+        if self.repeat:
+            return [_read(self, self.environment, part) for part in text.split(os.pathsep)]
+        return _read(self, self.environment, text)
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Return what reads one of some words."""
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(text)
+        return text
+
+    return read
 
 
 def parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
-    """Return ({key: value}, the words from the first that is no option); UsageError."""
+    """Return ({key: value}, the words from the first that is no option); UsageError.
+
+    The command line comes before the environment, and that before configuration files.
+    """
+    before = _defaults(options)
+    values, words = _parse(options, arguments)
+    values = before | values
+    refused = next((value for value in values.values() if isinstance(value, UsageError)), None)
+    if refused is not None and not values.get("help"):
+        raise refused
+    return values, words
+
+
+def _defaults(options: Sequence[Option]) -> dict[str, Any]:
+    """Return what configuration files and the environment say."""
     values: dict[str, Any] = {}
+    if any(row.setting for row in options):
+        from xemu.config import defaults
+
+        values = defaults(options)
     for row in options:
-        text = next((os.environ[name] for name in row.environment.split() if os.environ.get(name)), None)
-        if text is not None:
-            values[row.key] = _read(row, row.environment, text)
+        value = row.from_environment()
+        if value is not None:
+            values[row.key] = value
+    return values
+
+
+def _parse(options: Sequence[Option], arguments: list[str]) -> tuple[dict[str, Any], list[str]]:
+    values: dict[str, Any] = {}
     table = {name: option for option in options for name in option.names}
     words = list(arguments)
     while words and words[0].startswith("-") and words[0] != "-":

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import GDB, Option, help_text, parse
+from xemu.config import settings
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def _clock(text: str) -> bool:
 
 
 OPTIONS = (
-    Option("-L --sysroot", "DIRECTORY", "root of the guest's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
+    *settings("sysroot"),
     Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of the guest", repeat=True),
     Option("-0 --argv0", "TEXT", "argv[0] of the program"),
     Option("--strace", None, "print every system call to standard error"),

@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import Option
+from xemu.config import settings
 from xemu.errors import NotFoundError, UsageError, XemuError
 
 if TYPE_CHECKING:
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
 #: what every command with a TARGET takes
 OPTIONS = (
-    Option("-L --sysroot", "DIRECTORY", "root of a program's libraries and programs", environment="XEMU_SYSROOT QEMU_LD_PREFIX"),
+    *settings("sysroot"),
     Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of a program", repeat=True),
-    Option("-M --machine", "NAME|FILE.py", "the board of firmware; guessed from the image if left out", environment="XEMU_MACHINE"),
+    *settings("machine"),
 )
 
 

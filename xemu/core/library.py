@@ -239,7 +239,7 @@ class Library:
         """Publish what the compiler has finished; give it the next hot head when it is idle."""
         if self.client.busy:
             self.client.poll(0)
-        if self.hot and not self.client.busy and self._may_compile(None) and monotonic() - self.handlers_asked > QUIET:
+        if self.hot and self.options.jit and not self.client.busy and self._may_compile(None) and monotonic() - self.handlers_asked > QUIET:
             self._next_region()
 
     def offer(self, records: list[int]) -> None:
@@ -304,6 +304,8 @@ class Library:
         if not done:                                  # nothing to compile there, or it cannot be: not asked for again
             return
         self.covered.discard((context, pc))
+        if not self.options.jit:                      # the code it is for is set aside: it gets hot again
+            return
         blob, entries, pages, inside, variants, granules = done
         for p in pages:
             known = self.engine.pages.get((p, context))

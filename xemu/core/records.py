@@ -65,7 +65,8 @@ KEPT = 4096 + 16         # bytes of an entry of the ring of old page contents: p
 # -- slow pages: the table `slow_pages` has the address of a block for each (see slowpages.py), plus FINE for kind FINE ---------
 FINE = 1                 # the block has a byte of rights (READ, WRITE) for each GRAIN bytes of memory; else it has device cells
 GRAIN = 32
-CELL_VALUES, CELL_READS, CELL_POSTS, CELL_BLOCK = 0, 4096, 5120, 6144
+CELL_VALUES, CELL_READS, CELL_POSTS, CELL_COUNTS, CELL_BLOCK = 0, 4096, 5120, 6144, 10240
 COUNTER = 8              # with the sizes that a cell may be read in: its value is the number of a counter
+COUNTED = 16             # … : somebody wants to know how often it is read
 COUNTER_BYTES = 64       # of a counter: base, hz, remainder, den, start, down, modulus, limit (u64 each; see slowpages.py)
 POSTED = 16              # bytes of an entry of the ring of posted writes: beat, address << 32 | value

@@ -16,10 +16,12 @@ from xemu.core.lower_fp_slow import slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
     AGAIN,
+    CELL_COUNTS,
     CELL_POSTS,
     CELL_READS,
     COLD_FLAGS,
     COLD_HEAT,
+    COUNTED,
     COUNTER,
     COUNTER_BYTES,
     F_ACCESS,
@@ -424,8 +426,15 @@ def _device(f: Native, block: str, write: str, probe: str, size: str) -> None:
     f.label("cell")
     f.branch_if(write, "post", "read")
     f.label("read")
-    counts = f.let(f"icmp ne i8 {f.op2('and', reads, COUNTER, 'i8')}, 0")
-    f.branch_if(counts, "counter", "plain")
+    f.branch_if(f.let(f"icmp ne i8 {f.op2('and', reads, COUNTER | COUNTED, 'i8')}, 0"), "special", "plain")
+    f.label("special")
+    f.branch_if(f.let(f"icmp ne i8 {f.op2('and', reads, COUNTED, 'i8')}, 0"), "note", "noted")
+    f.label("note")
+    seen = f.at(f.let(f"inttoptr i64 {f.op2('add', block, CELL_COUNTS)} to ptr"), f.op2("and", offset, -4))
+    f.put_at(seen, 0, f"i32 {f.op2('add', f.get(seen, 0, 'i32'), 1, 'i32')}")
+    f.go("noted")
+    f.label("noted")
+    f.branch_if(f.let(f"icmp ne i8 {f.op2('and', reads, COUNTER, 'i8')}, 0"), "counter", "plain")
     f.label("counter")
     cell = f.get(f.let(f"inttoptr i64 {block} to ptr"), f.op2("and", offset, -4), "i32")
     index = f.let(f"zext i32 {cell} to i64")

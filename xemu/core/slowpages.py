@@ -12,23 +12,27 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
 from xemu.core.memory import CLEAN, CODE, FAST_WRITE, PAGE, PAGE_SHIFT, READ, SLOW, WRITE, GuestFault, with_fast_write
-from xemu.core.records import CELL_BLOCK, CELL_POSTS, CELL_READS, CELL_VALUES, COUNTER_BYTES, FINE, GRAIN
+from xemu.core.records import CELL_BLOCK, CELL_COUNTS, CELL_POSTS, CELL_READS, CELL_VALUES, COUNTER_BYTES, FINE, GRAIN
 
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
 
 
 class DeviceCells:
-    """The cells of one device page: values, and which access sizes native code may do (bits of value 1, 2, 4)."""
+    """The cells of one device page: values, and which access sizes native code may do (bits of value 1, 2, 4).
 
-    __slots__ = ("address", "posts", "reads", "values")
+    `counts`: how often native code has read the cells that are marked COUNTED.
+    """
+
+    __slots__ = ("address", "counts", "posts", "reads", "values")
 
     def __init__(self) -> None:
         self.address = host.reserve(CELL_BLOCK)
         block = memoryview((ctypes.c_uint8 * CELL_BLOCK).from_address(self.address)).cast("B")
         self.values = block[CELL_VALUES:CELL_READS].cast("I")
         self.reads = block[CELL_READS:CELL_POSTS]
-        self.posts = block[CELL_POSTS:CELL_BLOCK]
+        self.posts = block[CELL_POSTS:CELL_COUNTS]
+        self.counts = block[CELL_COUNTS:CELL_BLOCK].cast("I")
 
 
 class Counters:

@@ -328,7 +328,7 @@ class Backwards:
             self.debugger.history.repeat(before.position.insns + 1)
             if (self.debugger.pc, self.motion.sp) != (moment.pc, moment.sp):
                 self._seek(moment)
-        return self.motion._arrived() or self.motion.before_inlined(hidden)  # noqa: SLF001
+        return self.motion.arrived() or self.motion.before_inlined(hidden)
 
     def _back_to(self, here: Moment, address: int, sp: int) -> Moment | Stop:
         """Go back to the last time an address was executed with a stack pointer; a stop: something else comes before."""
@@ -360,7 +360,7 @@ class Backwards:
         if not any(f.exception or f.signal for f in frames[:caller.level]):
             call = self._call_address(here._replace(pc=caller.pc, thumb=caller.mode == "thumb"))
             found = self._back_to(here, call, caller.sp)
-            return self.motion._done() if isinstance(found, Moment) else found  # noqa: SLF001
+            return self.motion.done() if isinstance(found, Moment) else found
         routine = self.code.routine(frame.lookup)
         if routine is None or frame.cfa is None:
             raise UsageError("nobody can say where this handler starts")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.debug.elffile import section_rows
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from xemu.debug.lines import Call
     from xemu.debug.symbols import Module
 
+CALLS = re.compile(r"blx?(?:eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al)?|blxns")
 JUMPS = ("longjmp", "_longjmp", "siglongjmp", "__longjmp_chk", "__restore_core_regs", "restore_core_regs")
 VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
 
@@ -148,7 +150,7 @@ def _row(module: Module, pc: int) -> Row | None:
 def flow(mnemonic: str, operands: str) -> str:
     """Return what an instruction of ARM does to the flow: "call", "jump" or ""."""
     word = mnemonic.partition(".")[0]
-    if word.startswith("bl") and not word.startswith(("bls", "blt", "ble")):
+    if CALLS.fullmatch(word):
         return "call"
     if word.startswith(("b", "cb", "tb")) and not word.startswith(("bic", "bf", "bkpt")):
         return "jump"

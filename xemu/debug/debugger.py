@@ -22,8 +22,9 @@ from xemu.debug.system import Event
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from xemu.debug.events import Events
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
@@ -56,8 +57,9 @@ class Debugger(SourceLevel):
         self._left: tuple[Branch, bytes, int] | None = None          # the last branch, the registers and the instruction where it began
         self._signal_stops: deque[Stop] = deque(maxlen=MOST_SIGNALS)     # of the present line, in their order
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
-        self._stepping = False
+        self.stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
+        self.events: Events | None = None        # what has happened, where somebody wants to know
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
@@ -80,6 +82,20 @@ class Debugger(SourceLevel):
     def _stop(self, kind: StopKind, text: str = "", **more: Any) -> Stop:
         self.stop = Stop(kind, self.position, self.pc, self.system.thread, text=text or kind.value, **more)
         return self.stop
+
+    # -- threads ---------------------------------------------------------------------------------------------------------
+    @property
+    def only(self) -> frozenset[int] | None:
+        """The threads that run; None: all."""
+        return self.system.only
+
+    @only.setter
+    def only(self, threads: Iterable[int] | None) -> None:
+        """Hold all other threads, new ones too, in motions forwards, until it is None again; XemuError.
+
+        In the past, what happened happens again. A motion whose threads all wait goes on until `pause`.
+        """
+        self.system.restrict(None if threads is None else frozenset(threads))
 
     # -- running forwards ------------------------------------------------------------------------------------------------
     def _advance(self, insns: int | None = None, beat: int | None = None) -> Event:
@@ -290,10 +306,14 @@ class Debugger(SourceLevel):
                 break
         return stop
 
-    def step_range(self, low: int, high: int, *, back: bool = False) -> Stop:
-        """Step until the next instruction is outside [low, high)."""
+    def step_range(self, low: int, high: int, *, back: bool = False, thread: int | None = None) -> Stop:
+        """Step until the next instruction is outside [low, high). `thread`: as for `step`."""
+        if not back:
+            from xemu.debug.rangestep import step_range
+
+            return step_range(self.motions, range(low, high), thread)
         while True:
-            stop = self.step(back=back)
+            stop = self.step(back=True)
             if stop.kind is not StopKind.STEP or not low <= self.pc < high:
                 return stop
 
@@ -304,11 +324,11 @@ class Debugger(SourceLevel):
         goal = self.position.insns + 1
         self._pass_point()
         while True:
-            self._stepping = not self.step_into_irq
+            self.stepping = not self.step_into_irq
             try:
                 event = self._advance(insns=goal)
             finally:
-                self._stepping = False
+                self.stepping = False
             if event.kind is StopKind.REACHED:
                 return self._stop(StopKind.STEP)
             if event.kind is StopKind.IRQ and not self.step_into_irq and not self._wanted(event):
@@ -348,7 +368,7 @@ class Debugger(SourceLevel):
         del name
         if self.engine.is_quiet:                     # on the way to a place
             return False
-        if self._stepping and kind == "irq":
+        if self.stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
 
@@ -568,8 +588,9 @@ class Debugger(SourceLevel):
                 raise
             found = []
         point = Breakpoint(owner=owner, condition=self._condition(condition), ignore=ignore, once=once, thread=thread,
-                           action=action if log is None else self._log_action(log), hardware=hardware, pending=pending, words=words,
-                           addresses=tuple(dict.fromkeys(a & -self._unit for a in found)), where=where if isinstance(where, str) else "")
+                           action=action if log is None else self._log_action(log), log=log or "", hardware=hardware, pending=pending,
+                           words=words, addresses=tuple(dict.fromkeys(a & -self._unit for a in found)),
+                           where=where if isinstance(where, str) else "")
         if words:
             self.source.listen()
         if isinstance(condition, str):
@@ -592,7 +613,7 @@ class Debugger(SourceLevel):
         """
         point, end = self._watched_place(where, length, access)
         point.owner, point.condition, point.ignore, point.once, point.thread = owner, self._condition(condition), ignore, once, thread
-        point.action = action if log is None else self._log_action(log)
+        point.action, point.log = action if log is None else self._log_action(log), log or ""
         self.points.add(point)
         if end is not None:
             self.points.add(end)
@@ -697,10 +718,22 @@ class Debugger(SourceLevel):
         self._outside.clear()
         return done
 
+    def set_pin(self, name: str, level: int | None) -> None:
+        """Drive a pin of a machine from outside ("gpioa.5"; None: let go). In the past another future begins. XemuError."""
+        self._branch()
+        self.system.set_pin(name, level)
+
+    def set_value(self, name: str, text: str) -> None:
+        """Set what a device of a machine feels ("temp.celsius"). In the past another future begins. XemuError."""
+        self._branch()
+        self.system.set_value(name, text)
+
     def _branch(self) -> None:
         if not self.system.live:
             registers, place = self.engine.state.save(), self.position
             branch = self.history.cut(self.ended)
+            if self.events is not None:
+                self.events.cut(branch)
             self._left = (branch, registers, place.insns) if branch is not None else None
             self.ended = None
 
@@ -724,7 +757,9 @@ class Debugger(SourceLevel):
             known = ", ".join(str(b.number) for b in self.branches) or "none"
             raise DebuggerError(f"no branch {number}; there are {known}")
         self._left = None
-        self.history.switch(branch, self.ended)
+        other = self.history.switch(branch, self.ended)
+        if self.events is not None:
+            self.events.switched(number, other)
         self.ended = branch.ended
         return self._stop(StopKind.REACHED, f"where branch {number} begins")
 

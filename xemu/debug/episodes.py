@@ -14,6 +14,7 @@ from xemu.core.memory import PAGE
 from xemu.core.state import ENGINE_BYTES, StateBlock
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, MapEntry, System, ThreadInfo
+from xemu.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -89,6 +90,13 @@ class PastProcess(System):
 
     def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
         return self._again(beat if insns is None else insns if beat is None else min(insns, beat))
+
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        del follow                                 # what is repeated has its own order
+        unknown = (only or frozenset()) - {info.id for info in self.threads()}
+        if unknown or only == frozenset():
+            raise UsageError(f"there is no thread {min(unknown)}" if unknown else "one thread has to run at least")
+        self.only = only
 
     def _again(self, goal: int | None) -> Event:
         """Repeat up to an instruction count, the calls made by its instruction included."""

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.debug import arm_frames
-from xemu.debug.code import flow
 from xemu.debug.expressions import Binary, Const, Register, Unary
+from xemu.debug.rangestep import PATIENCE, exits
 
 if TYPE_CHECKING:
     from xemu.debug.stepping import Stepping
     from xemu.debug.stops import Stop
-
-PATIENCE = 48            # instructions of one line that are stepped before points are set around it
 
 
 class LineStep:
@@ -48,25 +46,25 @@ class LineStep:
         """Execute an instruction and what it calls, or a loop inside of the line."""
         motion, debugger = self.motion, self.debugger
         self.stepped += 1
-        if self.stepped > PATIENCE and (exits := self._exits()):
+        if self.stepped > PATIENCE and (around := exits(motion, self._within(), into=self.into)) and debugger.pc not in around:
             self.stepped = 0
             depth, thread, within = motion.sp, motion.thread, self._within()
             inside = Unary("not", Binary("less_unsigned", Register(motion.source.architecture.sp), Const(depth)))
-            stop = motion.run_to(exits, lambda: motion.system.thread == thread, inside)
+            stop = motion.run_to(around, lambda: motion.system.thread == thread, inside)
             if stop is not None or debugger.pc not in within:
                 return stop
-        before, thumb, context = debugger.pc, motion._thumb(), motion.context()  # noqa: SLF001
-        stop = motion._instruction()  # noqa: SLF001
+        before, thumb, context = debugger.pc, motion.thumb(), motion.context()
+        stop = motion.single()
         if stop is not None:
             return stop
         self.pc = debugger.pc
         if before < self.pc <= before + 4:
-            return motion._arrived()  # noqa: SLF001
-        returns = motion._called(before, thumb)  # noqa: SLF001
+            return motion.arrived()
+        returns = motion.called(before, thumb)
         if returns is not None:
             return self._call(returns, motion.sp)
         if motion.in_fault():
-            return motion._done()  # noqa: SLF001
+            return motion.done()
         if motion.context() != context and (there := motion.interrupted()) is not None:
             return motion.run_out(*there)          # the handler of SVC
         if self._is_exception_return():
@@ -74,7 +72,7 @@ class LineStep:
         if self._is_tail_call():
             assert self.returns is not None
             return self._call(self.returns, self.outside)
-        return motion._arrived()  # noqa: SLF001
+        return motion.arrived()
 
     def _is_exception_return(self) -> bool:
         """Whether the next instruction is the return from an exception, at an address that is none."""
@@ -83,8 +81,8 @@ class LineStep:
     def _call(self, returns: int, sp: int) -> Stop | None:
         motion = self.motion
         if not self.into:
-            return motion._arrived() or motion.run_out(returns, sp)  # noqa: SLF001
-        found = motion._arrived() or motion._entered(returns, sp)  # noqa: SLF001
+            return motion.arrived() or motion.run_out(returns, sp)
+        found = motion.arrived() or motion.entered(returns, sp)
         return motion.before_inlined(len(self.code.starting(self.debugger.pc))) if found is True else found or None
 
     def _is_tail_call(self) -> bool:
@@ -103,7 +101,7 @@ class LineStep:
         row, routine = code.row(pc), code.routine(pc)
         left = routine is None or self.routine is None or routine.key != self.routine.key
         if row is None or (left and not row.line):
-            return self.motion._done()  # noqa: SLF001
+            return self.motion.done()
         if not row.line:
             return None                            # code that belongs to no line, in the middle of a function
         if left:
@@ -135,25 +133,6 @@ class LineStep:
     def _within(self) -> range:
         return range(*self.code.group(self.debugger.pc))
 
-    def _exits(self) -> list[int]:
-        """Return the addresses at which the code of the line is left, or where only stepping shows what happens."""
-        within, source = self._within(), self.motion.source
-        from xemu.debug.disassembly import disassemble
-
-        mode = source.architecture.mode_of(source.registers())
-        exits, at = {within.stop}, within.start
-        while at in within:
-            line = disassemble(source.read_memory, at, 1, mode, source.latest, source.architecture)[0]
-            if not line.size:
-                return []
-            kind = flow(line.mnemonic, line.operands)
-            if (kind == "jump" and line.target is None) or (kind == "call" and self.into):
-                exits.add(at)
-            elif kind == "jump" and line.target is not None and line.target not in within:
-                exits.add(line.target)
-            at += line.size
-        return sorted(exits)
-
     def out_of_inlined(self) -> Stop:
         """Leave the innermost inlined call."""
         depth, routine = len(self.chain), self.routine
@@ -163,7 +142,7 @@ class LineStep:
                 return stop
             pc = self.debugger.pc
             if self.code.routine(pc) != routine or len(self.code.chain(pc)) < depth:
-                return self.motion._done()  # noqa: SLF001
+                return self.motion.done()
 
 
 __all__ = ["LineStep"]

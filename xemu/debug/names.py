@@ -18,16 +18,16 @@ LONGEST = 16             # bytes of an instruction
 
 
 class Names:
-    """What is where in a system's code."""
+    """What is where in a system's code; `modules`: its files, where somebody has read them."""
 
-    def __init__(self, system: System) -> None:
+    def __init__(self, system: System, modules: Modules | None = None) -> None:
         self.system = system
         name = system.arch.removesuffix("-m")
         self.architecture = ARCHITECTURES.get(name) or unknown(name, system.engine.target.address_bits, "little")
-        self.modules = Modules()
+        self.modules = Modules() if modules is None else modules
         self._places: dict[int, str] = {}
         self._lines: dict[tuple[int, str, bytes], Line] = {}
-        for path, bias in dict(_files(system)).items():
+        for path, bias in dict(_files(system)).items() if modules is None else ():
             try:
                 self.modules.add(Module.open(path, bias))
             except XemuError:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 MAX_ALIKE = 500            # names that are compared letter by letter
 _LINE = re.compile(r"(?P<file>.*[^:]):(?P<line>\d+)$")
-_OFFSET = re.compile(r"(?P<name>[^+\s]+)\s*\+\s*(?P<offset>0[xX][0-9a-fA-F]+|\d+)$")
+_OFFSET = re.compile(r"(?P<name>[^+\s-]+)\s*(?P<offset>[+-]\s*(0[xX][0-9a-fA-F]+|\d+))$")
 
 
 def resolve(modules: Modules, text: str) -> list[int]:
@@ -25,7 +25,7 @@ def resolve(modules: Modules, text: str) -> list[int]:
     if number is not None:
         return [number]
     if (match := _OFFSET.match(name)) and (base := modules.address_of(match["name"])) is not None:
-        return [base + int(match["offset"], 0)]
+        return [base + int(match["offset"].replace(" ", ""), 0)]
     if match := _LINE.match(name):
         return _line(modules, match["file"], int(match["line"]))
     found = [address for module in modules for address in module.named_functions(name)]

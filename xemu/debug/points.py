@@ -31,6 +31,7 @@ class Point:
     once: bool = False               # goes with its first stop
     thread: int | None = None        # stops this thread only
     action: Callable[[], None] | None = None          # done at a hit, which then does not stop (log points)
+    log: str = ""                    # the text that a log point says
     enabled: bool = True
     hits: int = 0
 

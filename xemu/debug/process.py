@@ -10,10 +10,12 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.engine import ExitKind
 from xemu.core.memory import PAGE_SHIFT
+from xemu.debug.delivery import Delivery
 from xemu.debug.episodes import CALL, OTHER, TRAP, Episode, PastProcess, SavedState
 from xemu.debug.history import HistoryError
 from xemu.debug.linkmap import LinkMap
@@ -52,10 +54,9 @@ class Recorder:
         self.wrote: list[tuple[int, int]] = []     # ranges that were handed out for writing since then
         self.open: list[tuple[int, int]] = []      # … and that calls which wait still hold
         self.changed: list[tuple[int, int]] = []   # ranges whose mapping changed
-        self.held: Exit | None = None              # a system call that somebody looks at before it is made
+        self.held: dict[int, Exit] = {}            # thread -> system call that somebody looks at before it is made
         self.calls: dict[int, int] = {}            # thread -> number of the call it makes, where its end is waited for
-        self.shown: Any = None                     # the signal that was looked at
-        self.discard = False                       # … and is not to be delivered
+        self.delivery = Delivery(self.process)
         self.goal: int | None = None
         self.until = 0.0
         self.detached = False
@@ -153,9 +154,9 @@ class Recorder:
         """Run the engine for at most so many instructions."""
         if self.detached:
             return self.engine.run(budget)
-        if self.held is not None:
-            left, self.held = self.held, None
-            return left
+        current = self.process.scheduler.current
+        if self.held and current is not None and (waiting := self.held.pop(current.tid, None)) is not None:
+            return waiting
         self.close()
         self._before()
         engine = self.engine
@@ -200,7 +201,11 @@ class Recorder:
         self.look()
 
     def look(self) -> None:
-        """Leave where somebody waits or a slice is over."""
+        """Leave where somebody waits, a slice is over, or nobody is left to run."""
+        only = self.process.scheduler.only
+        if only is not None and only.isdisjoint(self.process.tasks):
+            self.system.turn_to(next(iter(self.process.tasks.values())))
+            self.leave(Event(StopKind.HELD, text="every thread that may run has ended; the others are held"))
         if self.system.pausing:
             self.system.pausing = False
             self.leave(Event(StopKind.PAUSE))
@@ -214,7 +219,7 @@ class Recorder:
         task = self.process.scheduler.current
         if task is None or not self.system.catches("syscall", number, name):
             return
-        self.held = left
+        self.held[task.tid] = left
         self.calls[task.tid] = number
         self.leave(Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}"))
 
@@ -222,12 +227,12 @@ class Recorder:
         """Show a signal before it is delivered; returns whether it is."""
         if self.detached:
             return True
-        if self.shown is info:
-            self.shown = None
-            return not self.discard
+        decided = self.delivery.decided(info)
+        if decided is not None:
+            return decided
         if not self.system.signals(info.signo):
             return True
-        self.shown, self.discard = info, False
+        self.delivery.show(task, info)
         self.system.running = task.tid
         self.close()
         from xemu.user.strace_names import SIGNALS
@@ -260,6 +265,8 @@ class ProcessSystem(PastProcess):
         self.recorder = Recorder(self)
         self.exec_seen = False
         self.ended: Event | None = None
+        self._restricting = self._follow = False
+        self._abandoned: dict[tuple[int, int], int] = {}     # (thread, where a call would have returned) -> bytes of its instruction
         self._link_map: tuple[Any, LinkMap] | None = None
         self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
@@ -287,9 +294,11 @@ class ProcessSystem(PastProcess):
         goal = beat if insns is None else insns if beat is None else min(insns, beat)
         if self.ended is not None:
             return self.ended
-        if goal is not None and goal <= self.engine.insns and self.recorder.held is None:
-            return Event(StopKind.REACHED)
         recorder = self.recorder
+        if goal is not None and goal <= self.engine.insns and self.running not in recorder.held:
+            return Event(StopKind.REACHED)
+        if self._restricting:
+            self._hold()
         recorder.goal, recorder.until = goal, monotonic() + SLICE
         try:
             self.process.scheduler.run()
@@ -309,6 +318,33 @@ class ProcessSystem(PastProcess):
                 self.ended = Event(StopKind.EXITED, code=end.status, text=f"exited with {end.status}")
             return self.ended
         raise AssertionError("the scheduler's loop ended")
+
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        super().restrict(only)
+        self._restricting, self._follow = True, follow
+        if self.live and self.ended is None:
+            self._hold()
+
+    def _hold(self) -> None:
+        """Have the scheduler give turns to those threads only that may run. One of them runs from here on."""
+        scheduler = self.process.scheduler
+        self._restricting, scheduler.follow = False, self._follow
+        if scheduler.only == self.only:
+            return
+        self.recorder.close()                      # what the debugger has changed belongs to the thread that ran
+        scheduler.restrict(self.only)
+        if self.only is not None and self.running not in self.only:
+            tasks = self.process.tasks
+            task = scheduler.current or next((tasks[tid] for tid in sorted(self.only) if tid in tasks), None)
+            if task is not None:
+                self.turn_to(task)
+
+    def turn_to(self, task: Task) -> None:
+        """Have a thread be the one that is looked at; it stands still."""
+        if task.registers is not None:
+            self.engine.state.load(task.registers)
+        self.running = task.tid
+        self.recorder.close()
 
     # -- the past --------------------------------------------------------------------------------------------------------
     def save(self) -> Any:
@@ -335,8 +371,13 @@ class ProcessSystem(PastProcess):
 
     # -- state -----------------------------------------------------------------------------------------------------------
     def note_exec(self) -> None:
-        """The process has become another program."""
+        """The process has become another program, with one thread."""
         self.exec_seen = True
+        self.recorder.held.clear()
+        self.recorder.delivery.forget()
+        self._abandoned.clear()
+        if self.only is not None:
+            self.only = self.process.scheduler.only = frozenset(self.process.tasks)
 
     def call_number(self) -> int:
         """Return the number of the system call the running thread makes."""
@@ -364,6 +405,8 @@ class ProcessSystem(PastProcess):
         return None if task is None else task.registers
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
+        if name == "pc":
+            value = self._leave_call(self.running if thread is None else thread, value)
         if thread not in (None, self.running):
             task = self.process.tasks.get(thread or 0)
             if task is None or task.registers is None:
@@ -382,8 +425,35 @@ class ProcessSystem(PastProcess):
             current.registers = self.engine.state.save()
         return True
 
+    def _leave_call(self, thread: int, pc: int) -> int:
+        """A thread goes on somewhere else: the call that it waits in ends. Return where; the call starts again where it comes back."""
+        task = self.process.tasks.get(thread)
+        if (size := self._abandoned.pop((thread, pc), 0)):
+            return pc - size
+        before = self.read_register("pc", thread)
+        if task is not None and task.call is not None and before is not None and before != pc:
+            state = SimpleNamespace(read=lambda name: self.read_register(name, thread))
+            self._abandoned[thread, before] = self.process.abi.syscall_size(state)
+            self.process.scheduler.abandon(task)
+            self.recorder.calls.pop(thread, None)
+        return pc
+
     def write_memory(self, address: int, data: bytes) -> bool:
         return 0 <= address < self.space.limit - len(data) and self.space.poke(address, data)
+
+    def resume_with(self, signals: dict[int, int]) -> None:
+        """Say which signal each of some threads goes on with (0: none). The past has its own."""
+        if self.live:
+            for thread, signal in signals.items():
+                self.recorder.delivery.resume_with(thread, signal)
+
+    def siginfo(self, thread: int, *, stopped: bool) -> bytes:
+        """Return the siginfo_t of what a thread has stopped for."""
+        return self.recorder.delivery.siginfo(thread, stopped=stopped)
+
+    def change_siginfo(self, thread: int, offset: int, data: bytes) -> bool:
+        """Change a part of the siginfo_t of the signal that a thread is about to get; False where none waits."""
+        return self.live and self.recorder.delivery.change(thread, offset, data)
 
     # -- files -----------------------------------------------------------------------------------------------------------
     @property

@@ -13,12 +13,13 @@ from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.location import UnavailableError
 from xemu.debug.points import ACCESSES, Breakpoint, Watchpoint
+from xemu.debug.sources import Sources
 from xemu.debug.stops import Stop, StopKind
 from xemu.debug.symbols import Module, Modules
-from xemu.errors import UsageError, XemuError
+from xemu.errors import NotFoundError, UsageError, XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from xemu.debug.architectures import Architecture
     from xemu.debug.debugger import Debugger
@@ -32,12 +33,11 @@ if TYPE_CHECKING:
     from xemu.debug.syntax import Node
     from xemu.debug.system import Library
     from xemu.debug.unwind import Frame, Unwinding
-    from xemu.debug.values import Value
+    from xemu.debug.values import Value, Write
     from xemu.debug.variables import Scope, Variable
 
 #: registers that no DWARF number names, but unwinding and modes need
 STATUS = ("cpsr", "xpsr", "msp", "psp", "control", "fpscr")
-THREAD_BLOCK = 8             # bytes between what the thread register points to and the program's variables (ARM, variant 1)
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<text>[^{}]+?)(?::(?P<form>[xduotcafzs]))?\}")
 
 
@@ -52,6 +52,7 @@ class Source:
         self._modules = Modules()
         self._looked: Any = None
         self._hidden: tuple[Position, int] | None = None
+        self.sources = Sources()                     # files of source code
         self._event: Breakpoint | None = None        # where the loader says that its list has changed
 
     # -- files -----------------------------------------------------------------------------------------------------------
@@ -259,12 +260,13 @@ class Source:
                      thread_local=lambda module, offset: self._thread_local(module, offset, thread))
 
     def _thread_local(self, module: Module, offset: int, thread: int | None) -> int | None:
-        """Return where a thread-local variable of the program is; those of libraries are the loader's secret."""
-        base = self.system.read_register("tpidruro", thread)
-        if base is None or module is not next(iter(self.modules), None):
+        """Return where a thread-local variable is; None where nobody can say."""
+        from xemu.debug.threadlocal import ThreadLocals
+
+        try:
+            return ThreadLocals(self).in_module(module, offset, thread)
+        except NotFoundError:
             return None
-        align = max((segment.align for segment in module.elf.sections.values() if segment.name in (".tdata", ".tbss")), default=1)
-        return base + (THREAD_BLOCK + align - 1 & -align) + offset
 
     def evaluate(self, expression: str | Node, frame: Frame | None = None, thread: int | None = None) -> Value:
         """Return the value of a C expression; UsageError."""
@@ -325,6 +327,13 @@ class SourceLevel:
             self._source = Source(cast("Debugger", self))
         return self._source
 
+    def thread_local(self, link: int, offset: int, thread: int | None = None) -> int:
+        """Return the address of a thread-local variable; `link`: its file's entry in the loader's list, 0: the program. XemuError."""
+        from xemu.debug.threadlocal import ThreadLocals
+
+        found = ThreadLocals(self.source)
+        return found.at(link, offset, thread) if link else found.in_module(next(iter(self.source.modules)), offset, thread)
+
     @property
     def motions(self) -> Stepping:
         """What moves by lines and functions."""
@@ -367,15 +376,20 @@ class SourceLevel:
         """
         from xemu.debug.evaluate import assignment
 
-        debugger, scope = cast("Debugger", self), self.source.scope(frame, thread)
+        scope = self.source.scope(frame, thread)
         writes = assignment(f"{expression} = ({value})", scope) if isinstance(value, str) \
             else self.source.evaluate(expression, frame, thread).assign(value)
+        self.store(writes, expression, thread)
+        return self.source.evaluate(expression, None if frame is None or frame.innermost else frame, thread)
+
+    def store(self, writes: Sequence[Write], name: str, thread: int | None = None) -> None:
+        """Write what changes a value (`Value.assign`); UsageError where that is not possible."""
+        debugger = cast("Debugger", self)
         for write in writes:
             done = debugger.write_memory(write.address, write.data) if write.address is not None \
                 else debugger.write_register(write.register, write.value, thread)
             if not done:
-                raise UsageError(f"{expression} cannot be changed")
-        return self.source.evaluate(expression, None if frame is None or frame.innermost else frame, thread)
+                raise UsageError(f"{name} cannot be changed")
 
     def disassemble(self, address: int | str | None = None, count: int = 8) -> list[Line]:
         """Return instructions from an address or place on (None: the next one)."""
@@ -436,6 +450,21 @@ class SourceLevel:
     def _log_action(self, log: str) -> Callable[[], None]:
         debugger = cast("Debugger", self)
         return lambda: debugger.log(self.source.formatted(log))
+
+    def change(self, point: Point, *, condition: str = "", ignore: int = 0, once: bool = False, thread: int | None = None,
+               log: str = "") -> None:
+        """Replace what belongs to a point besides its place: of the condition and the log text, "" takes them away. UsageError."""
+        from xemu.debug.conditions import check
+
+        known = str(point.condition) if point.condition is not None else ""
+        if condition != known:
+            if condition and isinstance(point, Breakpoint):
+                check(self.source, condition, point.addresses)
+            point.condition = self._condition(condition or None)
+        if log != point.log:
+            point.action, point.log = self._log_action(log) if log else None, log
+        point.ignore, point.once, point.thread = ignore, once, thread
+        cast("Debugger", self).apply()
 
     def _watched_place(self, where: int | str, length: int | None, access: str) -> tuple[Watchpoint, Point | None]:
         """Return a watchpoint on an address, expression or register, and what ends it with its frame."""

@@ -61,7 +61,7 @@ class Stepping:
         """The stack pointer."""
         return self._register(self.source.architecture.sp)
 
-    def _done(self, text: str = "") -> Stop:
+    def done(self, text: str = "") -> Stop:
         """End a motion where the guest is."""
         stop = self.source.described(self.debugger._stop(StopKind.STEP))  # noqa: SLF001  a part of the debugger
         if not text:
@@ -84,9 +84,11 @@ class Stepping:
         self.thread = thread if thread is not None else self.system.thread
         if all(info.id != self.thread for info in self.system.threads()):
             raise UsageError(f"there is no thread {self.thread}")
-        return self._instruction() or self.debugger.stop
+        if self.system.live and self.debugger.only is not None and self.thread not in self.debugger.only:
+            raise UsageError(f"thread {self.thread} is held")
+        return self.single() or self.debugger.stop
 
-    def _instruction(self) -> Stop | None:
+    def single(self) -> Stop | None:
         """Execute an instruction of the thread that is stepped; a stop: something else has happened."""
         debugger, system = self.debugger, self.system
         if system.thread != self.thread and (stop := self._until_turn()) is not None:
@@ -131,7 +133,7 @@ class Stepping:
             while True:
                 event = debugger._advance()  # noqa: SLF001
                 if self._is_own(event, own):
-                    if (stop := self._arrived(own)) is not None:
+                    if (stop := self.arrived(own)) is not None:
                         return stop
                     if debugger._holds(own) and accept():  # noqa: SLF001
                         return None
@@ -146,7 +148,7 @@ class Stepping:
     def _is_own(self, event: Event, own: Breakpoint) -> bool:
         return event.kind in (StopKind.BREAKPOINT, StopKind.HISTORY_END) and self.debugger.pc in own.addresses
 
-    def _arrived(self, own: Breakpoint | None = None) -> Stop | None:
+    def arrived(self, own: Breakpoint | None = None) -> Stop | None:
         """Return the stop at somebody's breakpoint where the guest has come to."""
         debugger = self.debugger
         points = [p for p in debugger.points.breakpoints(debugger.pc) if p is not own]
@@ -172,16 +174,16 @@ class Stepping:
                 return stop
             entered, thread = self.sp, self.thread
             while self.sp <= entered or self.system.thread != thread:        # until the stack has been taken back
-                if (stop := self.breathe() or self._instruction()) is not None:
+                if (stop := self.breathe() or self.single()) is not None:
                     return stop
             inside = self.code.routine(self.debugger.pc)
             for _ in range(MOST_AFTER_JUMP):
                 if self.code.routine(self.debugger.pc) != inside:
                     break
-                if (stop := self._instruction()) is not None:
+                if (stop := self.single()) is not None:
                     return stop
             if self.sp >= sp:
-                return self._arrived()
+                return self.arrived()
 
     # -- calls -------------------------------------------------------------------------------------------------------------
     def _size(self, pc: int, thumb: bool) -> int:
@@ -191,14 +193,15 @@ class Stepping:
         data = self.source.read_memory(pc, 2)
         return 4 if data is not None and data[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
 
-    def _thumb(self) -> bool:
+    def thumb(self) -> bool:
+        """Whether the CPU executes Thumb code."""
         for name, mask in self.source.architecture.thumb:
             value = self.system.read_register(name)
             if value is not None:
                 return bool(value & mask)
         return False
 
-    def _called(self, before: int, thumb: bool) -> int | None:
+    def called(self, before: int, thumb: bool) -> int | None:
         """Return where the function returns to that the instruction at `before` has called; None: it was no call."""
         pc = self.debugger.pc
         if before < pc <= before + 4 and pc == before + self._size(before, thumb):
@@ -224,13 +227,13 @@ class Stepping:
         found = arm_frames.unstack_exception(link, self.source.registers(), self.source.read_memory)
         return (found.registers["pc"], found.registers["sp"]) if found is not None else None
 
-    def _entered(self, returns: int, sp: int) -> bool | Stop | None:
+    def entered(self, returns: int, sp: int) -> bool | Stop | None:
         """Go into the function that starts here: True if it has lines; None: it has none and has been run through."""
         code = self.code
         for _ in range(64):
             if not code.between(self.debugger.pc):
                 break
-            if (stop := self._instruction()) is not None:
+            if (stop := self.single()) is not None:
                 return stop
         routine = code.routine(self.debugger.pc)
         if routine is None or not routine.lines:
@@ -240,7 +243,7 @@ class Stepping:
             return self.run_out(returns, sp)
         body = code.body(routine)
         if body == self.debugger.pc:
-            return self._arrived() or True
+            return self.arrived() or True
         thread = self.system.thread
 
         def accept() -> bool:
@@ -288,14 +291,14 @@ class Stepping:
     def before_inlined(self, count: int) -> Stop:
         """End a motion in front of some inlined calls that begin where the guest is."""
         self.source.hide(count)
-        return self._done()
+        return self.done()
 
     def _leave_unknown(self) -> Stop | None:
         """Run to the end of a function without lines."""
         frames = self.source.frames(limit=2)
         if len(frames) < 2 or frames[0].cfa is None:
-            return self._instruction() or self._done()
-        return self.run_out(frames[1].pc, frames[1].sp) or (None if self.code.row(self.debugger.pc) else self._done())
+            return self.single() or self.done()
+        return self.run_out(frames[1].pc, frames[1].sp) or (None if self.code.row(self.debugger.pc) else self.done())
 
     # -- functions ---------------------------------------------------------------------------------------------------------
     def caller(self) -> Frame | None:
@@ -338,7 +341,7 @@ class Stepping:
         if stop is not None:
             return stop
         value = returned(self.source, frames[0])
-        return self._done(f"{name} returned {value}" if value else "")
+        return self.done(f"{name} returned {value}" if value else "")
 
     def until(self, where: int | str | None) -> Stop:
         """Run to a place in this frame or an outer one, or to the end of this frame."""
@@ -363,7 +366,7 @@ class Stepping:
             stop = debugger.cont(back=True)
         finally:
             debugger.delete(point)
-        return self._done() if stop.points == (point,) else stop
+        return self.done() if stop.points == (point,) else stop
 
     def _to(self, where: int | str, *, same_frame: bool) -> Stop:
         debugger = self.debugger
@@ -385,6 +388,6 @@ class Stepping:
             return caller is not None and (debugger.pc, self.sp) == (caller.pc, caller.sp)
 
         stop = self.run_to([*targets, *([caller.pc] if caller is not None else [])], accept)
-        return stop or self._done()
+        return stop or self.done()
 
 __all__ = ["Stepping"]

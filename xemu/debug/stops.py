@@ -38,6 +38,7 @@ class StopKind(Enum):
     VFORK = "vfork"
     EXEC = "exec"
     THREAD = "thread"
+    HELD = "held"                    # every thread that may run has ended
     PAUSE = "pause"
     EXITED = "exited"                # `code`: status
     KILLED = "killed"                # `number`: Linux signal

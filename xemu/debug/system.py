@@ -72,6 +72,7 @@ class System(ABC):
     arch: str                        # the target's name
     engine: Engine
     live = True                      # False while it repeats what it has done
+    only: frozenset[int] | None = None            # threads that run, where others are held
     pausing = nudged = False
     catches: Callable[[str, int, str], bool]          # told of (kind, number, name): True stops
     signals: Callable[[int], bool]                    # whether a signal is looked at before it is delivered
@@ -119,6 +120,15 @@ class System(ABC):
         """Have `run` end its slice soon; any thread may call it."""
         self.nudged = True
         self.engine.kick()
+
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        """Have only some threads run forwards, in the present, None: all. What is repeated is what happened. XemuError.
+
+        `follow`: threads that they begin run, too.
+        """
+        del follow
+        if only is not None:
+            raise XemuError("the cores of a machine run together")
 
     # -- state -----------------------------------------------------------------------------------------------------------
     @abstractmethod
@@ -197,6 +207,14 @@ class System(ABC):
     def register_range(self, name: str) -> tuple[int, int]:
         """Return address and length of a device's register, PART.REGISTER; XemuError."""
         raise XemuError(f"{self.name} has no devices: {name}")
+
+    def set_pin(self, name: str, level: int | None) -> None:
+        """Drive a pin from outside; XemuError."""
+        raise XemuError(f"{self.name} has no pins: {name} = {level}")
+
+    def set_value(self, name: str, text: str) -> None:
+        """Set a value of a device from outside; XemuError."""
+        raise XemuError(f"{self.name} has no devices: {name} = {text}")
 
     def libraries(self) -> list[Library]:
         """Return the code files in memory, the program first."""

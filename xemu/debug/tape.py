@@ -39,7 +39,7 @@ class Tape:
         """Return the moment where the guest is."""
         motion, arch = self.motion, self.motion.source.architecture
         return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion._register(arch.link),  # noqa: SLF001  its other half
-                      motion._thumb(), motion.context())  # noqa: SLF001
+                      motion.thumb(), motion.context())
 
     def before(self, position: Position) -> Moment | None:
         """Return the moment of the instruction executed before a place; None at the start of the history."""

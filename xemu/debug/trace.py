@@ -33,6 +33,8 @@ class Step(NamedTuple):
     registers: tuple[tuple[str, int], ...]
     accesses: tuple[Access, ...]
     note: str = ""
+    transition: int = 0
+    old: tuple[int, ...] = ()                # what the registers held before
 
 
 class Registers:
@@ -58,19 +60,20 @@ class Registers:
         self.before = self.system.engine.state.save()
         self.values = {name: self.system.read_register(name) or 0 for name in self.worked_out}
 
-    def changed(self) -> tuple[tuple[str, int], ...]:
-        """Return names and values of registers that have changed since."""
+    def changed(self) -> list[tuple[str, int, int]]:
+        """Return names of registers that have changed since, what they held and what they hold."""
         before, now = self.before, self.system.engine.state.save()
         self.before = now
         if before[STATE_HEAD:] == now[STATE_HEAD:]:
-            return ()
-        out = [(name, int.from_bytes(now[at:at + n], "little")) for name, at, n in self.fields if before[at:at + n] != now[at:at + n]]
+            return []
+        out = [(name, int.from_bytes(before[at:at + n], "little"), int.from_bytes(now[at:at + n], "little"))
+               for name, at, n in self.fields if before[at:at + n] != now[at:at + n]]
         for name in self.worked_out:
             value = self.system.read_register(name) or 0
             if value != self.values[name]:
+                out.append((name, self.values[name], value))
                 self.values[name] = value
-                out.append((name, value))
-        return tuple(out)
+        return out
 
 
 def trace(debugger: Debugger, names: Names, start: int, end: Position, ending: Stop | None = None) -> Iterator[Step]:
@@ -89,7 +92,8 @@ def trace(debugger: Debugger, names: Names, start: int, end: Position, ending: S
                 registers.start()
             if engine.insns >= end.insns:
                 break
-            insns, beat, thread, pc = engine.insns, system.position.beat, system.thread, engine.pc
+            place, thread, pc = system.position, system.thread, engine.pc
+            insns = place.insns
             line = names.line(pc)
             wanted = accesses.before(line) if line is not None else ()
             event = system.run(insns=insns + 1)
@@ -104,8 +108,9 @@ def trace(debugger: Debugger, names: Names, start: int, end: Position, ending: S
             code, text = (line.code, line.text) if line is not None else (b"", "?")
             if pc >= EXC_RETURN and system.arch.endswith("-m"):
                 code, text = b"", "exception return"
-            yield Step(insns, beat, thread, pc, names.where(pc), code, text, registers.changed(),
-                       tuple(accesses.after(wanted)))
+            changed = registers.changed()
+            yield Step(insns, place.beat, thread, pc, names.where(pc), code, text, tuple((name, new) for name, _, new in changed),
+                       tuple(accesses.after(wanted)), "", place.transition, tuple(old for _, old, _ in changed))
         if ending is not None and ending.kind.final and system.position.insns >= end.insns:
             system.reach(end)
             line = names.line(engine.pc)
@@ -118,7 +123,7 @@ def trace(debugger: Debugger, names: Names, start: int, end: Position, ending: S
 
 def _note(debugger: Debugger, names: Names, text: str) -> Step:
     position, pc = debugger.position, debugger.pc
-    return Step(position.insns, position.beat, debugger.system.thread, pc, names.where(pc), b"", "", (), (), text)
+    return Step(position.insns, position.beat, debugger.system.thread, pc, names.where(pc), b"", "", (), (), text, position.transition)
 
 
 # -- as text -----------------------------------------------------------------------------------------------------------------

@@ -23,28 +23,6 @@ def _proc_file(system: Any, name: str) -> bytes | None:
     return contents
 
 
-def _siginfo(system: Any, _stop: Any) -> bytes | None:
-    shown = system.recorder.shown
-    return None if shown is None else bytes(shown.pack(32, "<"))
-
-
-def _resume_with(system: Any, signal: int, thread: int | None) -> None:
-    """Say which signal the program goes on with (0: none): the one it stopped for, or another. The past has its own."""
-    recorder = system.recorder
-    if not system.live:
-        return
-    shown = recorder.shown
-    if shown is not None:
-        recorder.discard = signal != shown.signo
-    if signal and (shown is None or recorder.discard):
-        from xemu.user.signals import SigInfo
-
-        info = SigInfo(signal, 0, "kill", system.process.pids.own(), os.getuid())
-        if shown is None:
-            recorder.shown, recorder.discard = info, False       # no stop for what the debugger itself sends
-        system.process.signals.send(info, system.process.tasks.get(thread or system.running))
-
-
 AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_PHDR, DT_NULL, DT_DEBUG = 3, 4, 5, 2, 6, 0, 21
 MOST_LIBRARIES, MOST_SPACES = 4096, 64
 
@@ -207,8 +185,6 @@ FACTS: dict[str, dict[str, Callable[..., Any]]] = {
         "exe_host": lambda system: os.fsdecode(system.process.exe_host),
         "auxv": lambda system: system.process.proc.auxv(),
         "proc_file": _proc_file,
-        "siginfo": _siginfo,
-        "resume_with": _resume_with,
         "directory": lambda _system: os.getcwd(),  # noqa: PTH109
     },
     "machine": {
@@ -219,21 +195,21 @@ FACTS: dict[str, dict[str, Callable[..., Any]]] = {
 }
 
 
-def fact(system: Any, name: str, *arguments: Any) -> Any:
+def fact(system: Any, name: str, *arguments: Any, **named: Any) -> Any:
     """Return what is known; NoFactError. The engine's thread calls it."""
     own = getattr(system, name, None)
     if own is not None:
-        return own(*arguments) if callable(own) else own
+        return own(*arguments, **named) if callable(own) else own
     maker = FACTS.get(system.kind, {}).get(name)
     if maker is None or not hasattr(system, system.kind):
         raise NoFactError(name)
-    return maker(system, *arguments)
+    return maker(system, *arguments, **named)
 
 
-def fact_or(default: Any, system: Any, name: str, *arguments: Any) -> Any:
+def fact_or(default: Any, system: Any, name: str, *arguments: Any, **named: Any) -> Any:
     """Return what is known, or a default."""
     try:
-        return fact(system, name, *arguments)
+        return fact(system, name, *arguments, **named)
     except NoFactError:
         return default
 

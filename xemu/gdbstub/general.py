@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub import framing
 from xemu.gdbstub.errors import RspError, UnsupportedError
-from xemu.gdbstub.facts import link_map
 from xemu.gdbstub.replies import OK, hexed
 from xemu.gdbstub.table import TABLE, ThreadId, packet
 
@@ -14,7 +13,7 @@ if TYPE_CHECKING:
     from xemu.gdbstub.client import Client
 
 #: what is announced besides what the rows of packets announce
-FEATURES = (f"PacketSize={framing.PACKET_SIZE:x}", "multiprocess+", "error-message+", "vContSupported+")
+FEATURES = (f"PacketSize={framing.PACKET_SIZE:x}", "multiprocess+", "error-message+", "vContSupported+", "no-resumed+")
 #: stops that a client may want to be told of, where the debugger says (`tells`) that it can
 EVENTS = ("exec", "fork", "vfork")
 #: QEMU's step flags (enable, no interrupts, no timers) and what they mean here: see `sstep`
@@ -54,6 +53,8 @@ async def why_stopped(client: Client) -> str:
     """Say why the program stands; a running one is stopped first."""
     if client.server.session is None:
         return "W00"
+    if client.nonstop is not None:
+        return await client.nonstop.status()
     if client.server.claim(client):
         await client.server.halt()
     if client.told_of_end:                               # it asks as if it had just come
@@ -64,7 +65,9 @@ async def why_stopped(client: Client) -> str:
 @packet("H{what:letter}{thread:thread}")
 async def select_thread(client: Client, what: str, thread: ThreadId) -> str:
     """Choose the thread that `g` and the like, or `c` and `s`, are about."""
-    client.means_child = what == "g" and thread.process in client.children     # it is refused, and GDB goes on all the same
+    if what == "g" and thread.process in client.children:
+        client.general = thread
+        return OK
     number = client.find_thread(thread)
     if number is not None and not await client.ask(lambda debugger: _thread_info(debugger, number)):
         raise RspError(f"no thread {number}", 3)
@@ -155,16 +158,9 @@ async def thread_block(client: Client, thread: ThreadId) -> str:
 
 @packet("qGetTLSAddr:{thread:thread},{offset:hex},{module:hex}", kind="process")
 async def thread_local(client: Client, thread: ThreadId, offset: int, module: int) -> str:
-    """Return the address of a thread-local variable of the program itself or of a library that was there at its start.
-
-    `module` is the library's entry in the loader's list. Variant 1 of "ELF Handling For Thread-Local Storage": the thread
-    register points to two words, behind which the program's block stands; the first word leads to the vector of blocks.
-    """
-    base = await _tls_register(client, thread)
-    libraries = await client.ask(link_map)
-    if libraries and module not in (0, libraries[0]["link"]):
-        raise RspError("variables of libraries cannot be found without their loader's help", 0x16)
-    return f"{base + 8 + offset:x}"
+    """Return the address of a thread-local variable; `module` is its file's entry in the loader's list."""
+    number = client.find_thread(thread)
+    return f"{await client.ask(lambda debugger: debugger.thread_local(module, offset, number)):x}"
 
 
 async def _tls_register(client: Client, thread: ThreadId) -> int:

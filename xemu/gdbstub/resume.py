@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.gdbstub.errors import RspError
 from xemu.gdbstub.facts import fact_or
@@ -15,51 +15,81 @@ from xemu.gdbstub.stops import TOLD, final_reply
 from xemu.gdbstub.table import ThreadId, packet
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from xemu.gdbstub.client import Client
 
 ACTIONS = "cCsStr"
 _ACTION = re.compile(r"([cst]|[CS]([0-9a-fA-F]{2})|r([0-9a-fA-F]{1,16}),([0-9a-fA-F]{1,16}))(?::([p0-9a-fA-F.-]+))?")
 
 
-@dataclass
-class Resume:
-    """What a resume asks for: how, and with which signals."""
+class Action(NamedTuple):
+    """What a thread, or each that no other action is for, is to do."""
 
-    how: str = "c"                               # "c" go on, "s" one instruction, "r" while in the range, "t" not at all
-    thread: int | None = None                    # the one that steps
+    how: str                                     # "c" go on, "s" one instruction, "r" while in the range, "t" nothing
+    thread: int | None = None                    # None: all
+    signal: int = 0                              # of Linux, which it goes on with
     low: int = 0
     high: int = 0
+
+    def move(self, debugger: Any, thread: int | None, *, back: bool = False) -> Any:
+        """Do it; `thread`: which one, of those that may run."""
+        which = {"thread": thread} if debugger.system.kind == "process" else {}
+        if self.how == "r":
+            return debugger.step_range(self.low, self.high, **which)
+        if self.how == "s":
+            return debugger.step(back=back, **which)
+        return debugger.cont(back=back)
+
+
+@dataclass
+class Resume:
+    """What a resume asks for. For each thread the first action that fits counts; a thread without one is held."""
+
+    actions: list[Action]
     back: bool = False
-    signals: dict[int | None, int] = field(default_factory=dict)     # thread (None: the stop's) -> Linux signal
     before_access: bool = False                  # watchpoints stop before the access
     shows_signals: bool = True                   # steps stop at every signal: GDB decides how its handler is passed, LLDB does not
-    alone: bool = False                          # no other thread may run (GDB's scheduler-locking)
 
     def motion(self, debugger: Any) -> Any:
         """Do it; runs on the engine's thread."""
         if self.back:
             return self._backwards(debugger)
-        for thread, signal in (self.signals or {None: 0}).items():
-            fact_or(None, debugger.system, "resume_with", signal, thread)
+        chosen = self.chosen(info.id for info in debugger.system.threads())
+        moving = {thread: action for thread, action in chosen.items() if action.how != "t"}
+        if debugger.system.kind == "process":                # the cores of a machine move together
+            debugger.only = None if len(moving) == len(chosen) and self._for_all else moving.keys()
+        fact_or(None, debugger.system, "resume_with", {thread: action.signal for thread, action in moving.items()})
+        action, thread = self._leading(debugger, moving)
         debugger.before_access, passed = self.before_access, debugger.pass_signals
-        if self.how in "rs" and self.shows_signals:
+        if action.how in "rs" and self.shows_signals:
             debugger.pass_signals = frozenset()
         try:
-            return self._move(debugger)
+            return action.move(debugger, thread)
         finally:
             debugger.before_access, debugger.pass_signals = False, passed
 
-    def _move(self, debugger: Any) -> Any:
-        which = {"thread": self.thread} if debugger.system.kind == "process" else {}     # a machine's cores step together
-        if self.how == "r" and self.thread in (None, debugger.stop.thread):       # of another thread one instruction: GDB asks again
-            return debugger.step_range(self.low, self.high, back=self.back)
-        if self.how in "rs":
-            return debugger.step(back=self.back, **which)
-        return debugger.cont(back=self.back)
+    def chosen(self, threads: Iterable[int]) -> dict[int, Action]:
+        """Return what is for each of some threads; those that are held have no entry."""
+        found = ((thread, next((a for a in self.actions if a.thread in (None, thread)), None)) for thread in threads)
+        return {thread: action for thread, action in found if action is not None}
+
+    @property
+    def _for_all(self) -> bool:
+        """Whether threads that will begin run, too."""
+        return any(action.thread is None and action.how != "t" for action in self.actions)
+
+    def _leading(self, debugger: Any, moving: dict[int, Action]) -> tuple[Action, int]:
+        """Return the action whose end is the stop: a step, of the thread that stopped last if it makes one. And its thread."""
+        here = debugger.stop.thread
+        steps = [thread for thread, action in moving.items() if action.how in "rs"]
+        thread = here if here in steps or not steps else steps[0]
+        return (moving[thread], thread) if steps else (Action("c"), thread)
 
     def _backwards(self, debugger: Any) -> Any:
         """Go back. Where GDB makes watched accesses itself, it undoes them itself too: the access is what comes next then."""
-        stop = self._move(debugger)
+        action = self.actions[0]
+        stop = action.move(debugger, action.thread, back=True)
         if self.before_access and stop.watch is not None:
             there = debugger.seek(stop.position.insns + 1)
             return replace(stop, position=there.position, pc=there.pc)
@@ -67,26 +97,16 @@ class Resume:
 
 
 def parse_actions(client: Client, text: str) -> Resume:
-    """Read the actions of vCont. For each thread the first that fits counts, so one for all comes last."""
-    resume = Resume()
-    chosen, everyone = False, False
+    """Read the actions of vCont."""
+    actions = []
     for word in text.split(";"):
         found = _ACTION.fullmatch(word)
         if found is None:
             raise RspError(f"malformed action {word}", 0x16)
         action, signal, low, high, who = found.groups()
-        thread = _thread(client, who)
-        everyone = everyone or thread is None
-        letter = action[0].lower()
-        if signal and client.meant_signal(int(signal, 16)):
-            resume.signals[thread] = client.meant_signal(int(signal, 16))
-        if not chosen or (letter in "sr" and resume.how == "c"):
-            resume.how, resume.thread = letter, thread
-            if letter == "r":
-                resume.low, resume.high = int(low, 16), int(high, 16)
-        chosen = True
-    resume.alone = not everyone
-    return resume
+        linux = client.meant_signal(int(signal, 16)) if signal else 0
+        actions.append(Action(action[0].lower(), _thread(client, who), linux, int(low or "0", 16), int(high or "0", 16)))
+    return Resume(actions)
 
 
 def _thread(client: Client, text: str | None) -> int | None:
@@ -100,7 +120,9 @@ def _thread(client: Client, text: str | None) -> int | None:
 
 async def go(client: Client, resume: Resume) -> str | None:
     """Move the machine and return the reply about its next stop."""
-    if resume.how == "t":
+    if client.nonstop is not None:
+        return await client.nonstop.resume(resume)
+    if all(action.how == "t" for action in resume.actions):
         return OK
     before = client.last_stop or await client.ask(lambda debugger: debugger.stop)
     client.last_stop = None
@@ -140,28 +162,36 @@ async def resume_threads(client: Client, actions: str) -> str | None:
 async def go_on(client: Client, address: int | None) -> str | None:
     """Go on, from another address if one is given."""
     await _jump(client, address)
-    return await go(client, Resume())
+    return await go(client, Resume([Action("c")]))
 
 
 @packet("C{signal:hex}[;{address:hex}]", writes=True)
 async def go_on_with_signal(client: Client, signal: int, address: int | None) -> str | None:
     """Go on with a signal."""
     await _jump(client, address)
-    return await go(client, Resume(signals={None: client.meant_signal(signal)}))
+    return await go(client, await _moved(client, "c", client.meant_signal(signal)))
 
 
 @packet("s[{address:hex}]", writes=True)
 async def step(client: Client, address: int | None) -> str | None:
     """Execute one instruction."""
     await _jump(client, address)
-    return await go(client, Resume("s", client.find_thread(client.moving_thread)))
+    return await go(client, await _moved(client, "s"))
 
 
 @packet("S{signal:hex}[;{address:hex}]", writes=True)
 async def step_with_signal(client: Client, signal: int, address: int | None) -> str | None:
     """Execute one instruction, after taking a signal."""
     await _jump(client, address)
-    return await go(client, Resume("s", client.find_thread(client.moving_thread), signals={None: client.meant_signal(signal)}))
+    return await go(client, await _moved(client, "s", client.meant_signal(signal)))
+
+
+async def _moved(client: Client, how: str, signal: int = 0) -> Resume:
+    """Return a resume in which the thread of Hc does something, or the one that stopped, and the others go on."""
+    thread = client.find_thread(client.moving_thread)
+    if thread is None:
+        thread = await client.ask(lambda debugger: debugger.stop.thread)
+    return Resume([Action(how, thread, signal), Action("c")])
 
 
 async def _jump(client: Client, address: int | None) -> None:
@@ -172,13 +202,13 @@ async def _jump(client: Client, address: int | None) -> None:
 @packet("bs", feature="ReverseStep+", writes=True)
 async def step_back(client: Client) -> str | None:
     """Take back one instruction."""
-    return await go(client, Resume("s", client.find_thread(client.moving_thread), back=True))
+    return await go(client, Resume([Action("s", client.find_thread(client.moving_thread))], back=True))
 
 
 @packet("bc", feature="ReverseContinue+", writes=True)
 async def go_back(client: Client) -> str | None:
     """Go back to the last point, or to the start."""
-    return await go(client, Resume(back=True))
+    return await go(client, Resume([Action("c")], back=True))
 
 
 @packet("vCtrlC", needs_target=False)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 #: the names of watch stops, by the access that the point watches
 WATCHES = {"w": "watch", "r": "rwatch", "a": "awatch"}
 #: stops that GDB has no word for: what they are is printed
-TOLD = {"EXCEPTION", "IRQ", "DEVICE", "THREAD", "IDLE", "LOCKUP", "STRICT", "REACHED", "DIVERGED", "REQUEST"}
+TOLD = {"EXCEPTION", "IRQ", "DEVICE", "THREAD", "IDLE", "LOCKUP", "STRICT", "REACHED", "DIVERGED", "HELD", "REQUEST"}
 
 
 def _breakpoint(client: Client, stop: Any) -> str:
@@ -42,8 +42,10 @@ def _watch(client: Client, stop: Any) -> str:
 
 def _fork(word: str) -> Reason:
     def reason(client: Client, stop: Any) -> str:
+        if f"{word}-events+" not in client.offered:
+            return ""
         client.children.add(stop.number)
-        return f"{word}:{client.thread_text(stop.number, process=stop.number)};" if f"{word}-events+" in client.offered else ""
+        return f"{word}:{client.thread_text(stop.number, process=stop.number)};"
 
     return reason
 
@@ -81,10 +83,12 @@ def signal_of(client: Client, stop: Any) -> int:
 
 
 def final_reply(client: Client, stop: Any) -> str:
-    """Return the reply about a program that has ended; "" while it lives."""
+    """Return the reply about a program, or all of its threads that may run, that has ended; "" while it lives."""
     process = f";process:{client.process:x}" if client.multiprocess else ""
     if stop.kind.name == "EXITED":
         return f"W{stop.code & 0xFF:02x}{process}"
+    if stop.kind.name == "HELD" and "no-resumed+" in client.offered:
+        return "N"
     if stop.kind.name == "KILLED":
         return f"X{client.told_signal(stop.number) or SIGKILL:02x}{process}"
     return ""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.gdbstub.errors import RspError
 from xemu.gdbstub.facts import NoFactError, fact, fact_or, link_map, rows_of
 from xemu.gdbstub.framing import PACKET_SIZE
+from xemu.gdbstub.general import chosen_thread
 from xemu.gdbstub.replies import OK, chunk, document, element, osdata, register_text
 from xemu.gdbstub.signals import SIGTRAP
 from xemu.gdbstub.table import packet
@@ -129,13 +130,26 @@ def libraries(_client: Client, debugger: Any, annex: str) -> str:
 
 
 @transferred("siginfo", "process")
-def signal_information(_client: Client, debugger: Any, _annex: str) -> bytes:
-    """Return what is known of the signal that stopped the program (siginfo_t)."""
-    data = fact_or(None, debugger.system, "siginfo", debugger.stop)
+def signal_information(client: Client, debugger: Any, _annex: str) -> bytes:
+    """Return what is known of the signal that stopped a thread (siginfo_t)."""
+    thread, stop = chosen_thread(client, debugger), debugger.stop
+    data = fact_or(None, debugger.system, "siginfo", thread, stopped=stop.thread == thread) if debugger.system.live else None
     if data is not None:
         return bytes(data)
-    number = debugger.stop.number if debugger.stop.kind.name == "SIGNAL" else SIGTRAP
+    number = stop.number if stop.kind.name == "SIGNAL" else SIGTRAP          # of the past, only the number is known
     return struct.pack("<iii", number, 0, 0).ljust(128, b"\0")
+
+
+@packet("qXfer:siginfo:write::{offset:hex}:{data:binary}", feature="qXfer:siginfo:write+", kind="process", writes=True)
+async def change_signal(client: Client, offset: int, data: bytes) -> str:
+    """Change what the handler will see of the signal that a thread is about to get."""
+    def change(debugger: Any) -> bool:
+        return bool(fact_or(False, debugger.system, "change_siginfo", chosen_thread(client, debugger), offset, data))
+
+    if not await client.ask(change):
+        raise RspError("no signal waits for this thread", 0x16)
+    client.objects.clear()
+    return f"{len(data):x}"
 
 
 # -- info os -------------------------------------------------------------------------------------------------------------

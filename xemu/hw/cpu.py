@@ -3,11 +3,42 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
     from xemu.core.target import Target
     from xemu.hw.machine import Machine
+
+
+class Interrupt(NamedTuple):
+    """One interrupt or exception."""
+
+    number: int
+    name: str
+    enabled: bool
+    pending: bool
+    active: bool
+    priority: int
+    wire: str = ""                     # the line it comes by
+
+
+class Interrupts(NamedTuple):
+    """The state of the interrupt controller."""
+
+    running: str                       # what is being handled, "" for none
+    priority: int | None               # only what comes before this interrupts; None: everything does
+    masks: str                         # what holds interrupts back: "PRIMASK"
+    lines: tuple[Interrupt, ...]       # those that are enabled, pending or active
+
+
+class Countdown(NamedTuple):
+    """The CPU's own timer."""
+
+    name: str
+    running: bool
+    value: int
+    reload: int
+    due: int | None                    # the beat at which it comes to zero
 
 
 class Cpu(ABC):
@@ -59,6 +90,14 @@ class Cpu(ABC):
         except KeyError:
             return False
         return True
+
+    def interrupt_state(self) -> Interrupts | None:
+        """Return what debuggers show of interrupts, without effect."""
+        return None
+
+    def countdown(self) -> Countdown | None:
+        """Return the CPU's own timer, if it has one."""
+        return None
 
     @abstractmethod
     def save(self) -> Any:

@@ -11,7 +11,7 @@ import copy
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.core.memory import READ, WRITE, GuestFault
-from xemu.core.records import COUNTER
+from xemu.core.records import COUNTED, COUNTER
 from xemu.errors import MachineError
 from xemu.hw.parts import Count, LivePart, Parameter, Part, Var
 from xemu.hw.registers import Reg, RegArray, RegView
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 KiB, MiB = 1 << 10, 1 << 20
 
 
-RESERVED = {"at", "name", "machine", "size", "sizes", "registers", "declared", "native", "parked", "watched"}
+RESERVED = {"at", "name", "machine", "size", "sizes", "registers", "declared", "native", "parked", "watched", "observed", "slots", "text"}
 
 
 class BusError(Exception):
@@ -92,6 +92,7 @@ class Device:
     _quiet: set[int]                     # slots with on_read whose reads have no effect now
     parked: dict[Callable[[], None], LiveSerial]      # what waits for room, and where
     watched: int                                      # how many want each write at its beat: then nothing is posted
+    observed: int                        # COUNTED while somebody wants to know how often registers are read (see accesses.py)
 
     def __init_subclass__(cls, size: int = 0, sizes: tuple[int, ...] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
@@ -115,7 +116,7 @@ class Device:
                 seen[at] = reg
 
     def __init__(self, *, at: int | None = None, **wiring: Any) -> None:
-        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=0, _cells=None,
+        self.__dict__.update(at=at, name=type(self).__name__.lower(), machine=None, parked={}, watched=0, observed=0, _cells=None,
                              _wiring=wiring, _settling=False)
         cls = type(self)
         unknown = [n for n in wiring if n not in cls.declared]
@@ -269,7 +270,7 @@ class Device:
         sizes = sum(slot.sizes) & 7 if slot.reg.width == 32 and self.native else 0
         if not isinstance(count, Count) or not count.timer.running:
             cells.values[at] = (count.value if isinstance(count, Count) else int(count)) & slot.reg.full
-            cells.reads[at] = sizes
+            cells.reads[at] = sizes and sizes | self.observed
             return
         counters = self.machine.engine.slow.counters
         entry = self._counters.get(number)
@@ -283,7 +284,7 @@ class Device:
         counters.set(entry, base=base, hz=hz, remainder=remainder + part * den, den=den * count.divide,
                      start=count.start - steps if count.down else count.start + steps, down=count.down, modulus=count.modulus)
         cells.values[at] = entry
-        cells.reads[at] = sizes | COUNTER if sizes else 0
+        cells.reads[at] = sizes and sizes | COUNTER | self.observed
 
     def post(self, view: RegView, on: Any) -> None:
         """Have native code keep writes to a register for `on_posted` instead of calling Python for each.
@@ -336,8 +337,23 @@ class Device:
         sizes = sum(slot.sizes) & 7 if whole else 0
         quiet = not slot.live and not slot.counts and (number in self._quiet or not (slot.on_read or slot.reg.rc))
         cells, at = self._cells[self._words[number][0]]
-        cells.reads[at] = sizes if quiet else 0
+        cells.reads[at] = sizes | self.observed if quiet and sizes else 0
         cells.posts[at] = sizes if number in self._posted else 0
+
+    def count_reads(self, *, on: bool) -> None:
+        """Have native code count what it reads, or no longer."""
+        self.observed = COUNTED if on else 0
+        for number in range(len(self._slots)):
+            self._permit(number)
+        for number in self._counting if self._cells is not None else ():
+            self._show_count(number)
+
+    def native_reads(self, number: int) -> int:
+        """Return how often native code has read a register since it counts (modulo 2**32)."""
+        if self._cells is None or not self.native or self._slots[number].reg.width != 32:
+            return 0
+        cells, at = self._cells[self._words[number][0]]
+        return cells.counts[at]
 
     # -- guest accesses ------------------------------------------------------------------------------------------------
     def _find(self, offset: int, size: int, access: int) -> tuple[int, int]:
@@ -404,13 +420,35 @@ class Device:
             slot.on_posted(values)
         self.settle()
 
+    # -- what debuggers see ----------------------------------------------------------------------------------------------
+    @property
+    def slots(self) -> list[Slot]:
+        """All registers, those of arrays one by one, in the order of their numbers."""
+        return self._slots
+
+    def title_of(self, number: int) -> str:
+        """Return the name of a register: "CR", "CC[2]"."""
+        return self._title(number)
+
+    def value_of(self, number: int) -> int:
+        """Return what the guest would read from a register, without effect."""
+        return self._get(number) & self._slots[number].reg.readable
+
+    def register_at(self, offset: int) -> int | None:
+        """Return the number of the register that has a byte, None where none is."""
+        return next((n for at in (offset, offset & ~1, offset & ~3) if (n := self._places.get(at)) is not None), None)
+
+    def text(self) -> str:
+        """Return what a person sees of it, as lines of text; "" for what is not to be looked at."""
+        return ""
+
     def peek(self, offset: int, size: int) -> int | None:
         """Return what a read would give, without effect; None where no register is."""
-        number = next((n for at in (offset, offset & ~1, offset & ~3) if (n := self._places.get(at)) is not None), None)
+        number = self.register_at(offset)
         if number is None:
             return None
         slot = self._slots[number]
-        return (self._get(number) & slot.reg.readable) >> 8 * (offset - slot.offset) & ((1 << 8 * size) - 1)
+        return self.value_of(number) >> 8 * (offset - slot.offset) & ((1 << 8 * size) - 1)
 
     def _touched(self, number: int, bits: int) -> None:
         names = " ".join(n for n, f in self._slots[number].reg.fields.items() if f.mask & bits)

@@ -105,8 +105,23 @@ class Events:
         self.sequence = sequence
         heapq.heapify(self.heap)
 
+    def upcoming(self, count: int) -> list[tuple[int, str]]:
+        """Return the next events of the machine: their beats, and what is due."""
+        planned = (e for e in self.heap if e.action is not None and not isinstance(e.action, Outside))
+        return [(e.beat, _title(e.action)) for e in heapq.nsmallest(count, planned)]
+
     def clear(self) -> None:
         """Forget all."""
         for event in self.heap:
             event.action = None
         self.heap.clear()
+
+
+def _title(action: Any) -> str:
+    """Return an action in words: "timer0.clock", "uart0 deliver"."""
+    owner = getattr(action, "__self__", None)
+    title = getattr(owner, "title", None)
+    if isinstance(title, str):
+        return title
+    what = getattr(action, "__name__", "event").strip("_")
+    return f"{name} {what}" if (name := getattr(owner, "name", "")) else what

@@ -26,7 +26,7 @@ from xemu.hw.memory import Alias, Hole, Memory
 from xemu.hw.serial import SerialLine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from xemu.hw.cpu import Cpu
 
@@ -69,6 +69,7 @@ class Machine:
     sources: dict[str, str]              # where each part was named
     serials: list[SerialLine]
     door: Door                           # everything that came from outside
+    posted_at: Sequence[int]             # beats of the posted writes that a device is given just now
     moved: int                           # changes of the state that no instruction made, but for events: see `transitions`
     watcher: Callable[[], int] | None                 # returns which watched memory others than instructions have changed, or -1
     on_exception: Callable[[int], bool] | None        # told of each exception entry: True stops the run after it
@@ -93,7 +94,7 @@ class Machine:
     def __init__(self, name: str = "machine", options: Options | None = None, *, seed: int = 0, strict: bool = False) -> None:
         self.__dict__.update(
             name=name, options=options or Options(), seed=seed, strict=strict, no_reboot=False, running=False, stopping=None,
-            _end=NEVER, _insns=NEVER, _slice_end=0, moved=0, on_exception=None, watcher=None,
+            _end=NEVER, _insns=NEVER, _slice_end=0, moved=0, posted_at=(), on_exception=None, watcher=None,
             parts={}, sources={}, _memories={}, windows={}, holes=[], serials=[], symbols=[], svd=None,
             events=Events(self._sooner, self._event_failed), rate=1, epoch=946_684_800, random=Random(seed),       # 1 January 2000
             door=None, poll=None, idle=None, said=set(), reports=[], listeners=[], resets=0)
@@ -312,11 +313,14 @@ class Machine:
                 end += 1
             window = self._window(address)
             if window is not None:
+                self.__dict__["posted_at"] = self.engine.posted[2 * start:2 * end:2]
                 try:
                     window.part.posted_writes(address - window.start, [w & 0xFFFFFFFF for w in words[start:end]])
                 except Exception as e:  # noqa: BLE001  as in an event
                     self._model_failed(window.part.name, f"writes to +{address - window.start:#x}", e, "the run goes on")
             start = end
+        if count:
+            self.__dict__["posted_at"] = ()
 
     def bus_read(self, address: int, size: int) -> int:
         """Read as a bus master (DMA): devices with their effects, memory without rights; GuestFault where nothing is."""

@@ -80,6 +80,11 @@ class LivePart:
     def __init__(self, device: Device, name: str) -> None:
         self.device, self.name = device, name
 
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"{self.device.name}.{self.name}"
+
     def wire(self, other: Any) -> None:
         """Connect to what the board gives by keyword."""
         msg = f"{type(self.device).__name__}.{self.name} cannot be connected to {other!r}"
@@ -163,10 +168,13 @@ class LiveFifo(LivePart):
 
 
 class Timer(Part["LiveTimer"]):
-    """A counter that runs with a clock of `hz`: ticks are computed from the machine's time, never accumulated."""
+    """A counter that runs with a clock of `hz`: ticks are computed from the machine's time, never accumulated.
 
-    def __init__(self, hz: int = 0) -> None:
-        self.hz = hz
+    `title`: what people call it, where that is not DEVICE.NAME.
+    """
+
+    def __init__(self, hz: int = 0, title: str = "") -> None:
+        self.hz, self.title = hz, title
         self.hook = ""
 
     def expired(self, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -188,6 +196,10 @@ class LiveTimer(LivePart):
         self._base, self._since, self._running = 0, 0, False     # value at `_since` ticks of the clock
         self._goal: int | None = None
         self._event: Event | None = None
+
+    @property
+    def title(self) -> str:
+        return self.declared.title or super().title
 
     def _ticks(self) -> int:
         machine = self.device.machine
@@ -274,6 +286,11 @@ class LiveTimer(LivePart):
     def goal(self) -> int | None:
         """The value at which it expires, if any."""
         return self._goal
+
+    @property
+    def due(self) -> int | None:
+        """The beat at which it expires, if it does."""
+        return None if self._event is None else self._event.beat
 
     def _schedule(self) -> None:
         machine = self.device.machine

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from xemu.hw.machine import Machine
+    from xemu.hw.parts import LivePins
     from xemu.loaders.formats import FirmwareImage
     from xemu.loaders.symbols import SymbolTable
 
@@ -178,13 +179,18 @@ def set_pin(machine: Machine, name: str, level: int | None) -> None:
     machine.door.note("pin", name, level)
 
 
-def drive_pin(machine: Machine, name: str, level: int | None) -> None:
-    """The same as the door has it."""
+def pins_of(device: Any) -> dict[str, LivePins]:
+    """Return the groups of pins of a device by name."""
     from xemu.hw.parts import LivePins
 
+    return {n: p for n, p in vars(device).items() if isinstance(p, LivePins)}
+
+
+def drive_pin(machine: Machine, name: str, level: int | None) -> None:
+    """The same as the door has it."""
     part, _, rest = name.partition(".")
     device = _device(machine, part, f"--pin {name}")
-    groups = {n: p for n, p in vars(device).items() if isinstance(p, LivePins)}
+    groups = pins_of(device)
     if not groups:
         raise UsageError(f"--pin {name}: {part} has no pins")
     group, dot, number = rest.rpartition(".")

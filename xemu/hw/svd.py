@@ -28,6 +28,34 @@ class SvdRegister(NamedTuple):
     reset: int
 
 
+class SvdField(NamedTuple):
+    """Bits of a register."""
+
+    name: str
+    low: int
+    high: int
+    text: str = ""                       # what it is
+    names: tuple[tuple[int, str], ...] = ()      # values that have a name
+
+
+class SvdDetails(NamedTuple):
+    """What a file says of a register besides its place."""
+
+    text: str = ""
+    fields: tuple[SvdField, ...] = ()
+    reading_acts: bool = False           # a read has side effects
+    access: str = ""                     # "read-only" …
+
+
+class SvdPeripheral(NamedTuple):
+    """Registers that belong together."""
+
+    name: str
+    address: int
+    text: str = ""
+    interrupts: tuple[tuple[str, int], ...] = ()
+
+
 class SvdMap:
     """Registers by address. `say` is told if the file turns out to be damaged; then nothing in it has a name."""
 
@@ -35,6 +63,7 @@ class SvdMap:
         self.path, self.say = path, say
         self._registers: list[SvdRegister] | None = None
         self._starts: list[int] = []
+        self._reader: _Reader | None = None
 
     @classmethod
     def of(cls, rows: Sequence[tuple[int, int, str, int]]) -> SvdMap:
@@ -49,7 +78,7 @@ class SvdMap:
         """All registers by address."""
         if self._registers is None:
             try:
-                self._registers = sorted(_read(self.path))
+                self._reader, self._registers = _read(self.path)
             except ImageError as error:
                 self._registers = []
                 self.say(str(error))
@@ -77,6 +106,33 @@ class SvdMap:
         return found.reset >> 8 * (address - found.address) if found else 0
 
 
+    @property
+    def peripherals(self) -> list[SvdPeripheral]:
+        """All peripherals by address."""
+        registers = self.registers
+        if self._reader is not None:
+            return sorted(self._reader.found, key=lambda p: p.address)
+        starts: dict[str, int] = {}
+        for register in registers:
+            starts.setdefault(register.name.partition(".")[0], register.address)
+        return [SvdPeripheral(name, at) for name, at in starts.items()]
+
+    def of_peripheral(self, name: str) -> list[SvdRegister]:
+        """Return the registers of a peripheral by address."""
+        return [r for r in self.registers if r.name.partition(".")[0] == name]
+
+    def details(self, name: str) -> SvdDetails:
+        """Return what a file says of a register ("UART0.BAUD"); what is damaged is left out."""
+        known = self._reader.elements.get(name) if self.registers and self._reader else None
+        if known is None:
+            return SvdDetails()
+        try:
+            return _details(*known)
+        except (ValueError, KeyError) as error:
+            self.say(f"--svd {self.path}: {name}: {error}")
+            return SvdDetails()
+
+
 def load_svd(path: str, say: Callable[[str], None]) -> SvdMap:
     """Return the map of a file; NotFoundError, ImageError if it is no SVD file. `say`: see SvdMap."""
     file = Path(path)
@@ -92,13 +148,13 @@ def load_svd(path: str, say: Callable[[str], None]) -> SvdMap:
     return SvdMap(file, say)
 
 
-def _read(path: Path) -> Iterator[SvdRegister]:
-    """Yield all registers of a file."""
+def _read(path: Path) -> tuple[_Reader, list[SvdRegister]]:
+    """Return all registers of a file by address, and what knows more of them."""
     from xml.etree import ElementTree as ET
 
     try:
-        root = ET.parse(path).getroot()
-        yield from _Reader(root).registers()
+        reader = _Reader(ET.parse(path).getroot())
+        return reader, sorted(reader.registers())
     except (ET.ParseError, ValueError, KeyError, OSError) as error:
         raise ImageError(f"--svd {path}: {error}") from None
 
@@ -108,6 +164,8 @@ class _Reader:
 
     def __init__(self, root: Element) -> None:
         self.root = root
+        self.elements: dict[str, tuple[Element, Element]] = {}   # register -> its element, and the one it is derived from
+        self.found: list[SvdPeripheral] = []
         self.peripherals = {_text(p, "name"): p for p in root.iterfind("peripherals/peripheral")}
 
     def registers(self) -> Iterator[SvdRegister]:
@@ -121,7 +179,9 @@ class _Reader:
             owner = next((e for e in chain if e.find("registers") is not None), None)
             if owner is None:
                 continue
+            lines = tuple((_text(i, "name"), _number(_text(i, "value"))) for i in element.iterfind("interrupt"))
             for offset, name in _copies(element, "baseAddress"):
+                self.found.append(SvdPeripheral(name, offset, _words(element, *chain), lines))
                 yield from self._inside(owner.find("registers"), offset, name, inherited)
 
     def _chain(self, element: Element) -> list[Element]:
@@ -148,7 +208,71 @@ class _Reader:
                 if element.tag == "cluster":
                     yield from self._inside(origin if element.find("register") is None else element, base + offset, full, values)
                 else:
+                    self.elements[full] = element, origin
                     yield SvdRegister(base + offset, max(1, values["size"] // 8), full, values["reset"])
+
+
+def _first(tag: str, *elements: Element) -> str:
+    """Return a text of the first element that has it."""
+    return next((text.strip() for element in elements if (text := element.findtext(tag))), "")
+
+
+def _words(*elements: Element) -> str:
+    """Return the description, in one line."""
+    return " ".join(_first("description", *elements).split())
+
+
+def _details(element: Element, origin: Element) -> SvdDetails:
+    """Return what an element says of a register."""
+    holder = element if element.find("fields") is not None else origin
+    siblings = {_text(f, "name"): f for f in holder.iterfind("fields/field")}
+    fields: list[SvdField] = []
+    acts = bool(_first("readAction", element, origin))
+    for field in holder.iterfind("fields/field"):
+        base = siblings.get((field.get("derivedFrom") or "").rpartition(".")[2], field)
+        acts = acts or bool(_first("readAction", field, base))
+        low, high = _bits(field) or _bits(base) or (0, 0)
+        names = _names(field, siblings) or _names(base, siblings)
+        for shift, name in _shifts(field):
+            fields.append(SvdField(name, low + shift, high + shift, _words(field, base), names))
+    return SvdDetails(_words(element, origin), tuple(sorted(fields, key=lambda f: -f.high)), acts, _first("access", element, origin))
+
+
+def _bits(field: Element) -> tuple[int, int] | None:
+    """Return the lowest and highest bit of a field, as whichever of the three ways says them."""
+    span = re.fullmatch(r"\[(\d+):(\d+)\]", _first("bitRange", field))
+    if span:
+        return int(span[2]), int(span[1])
+    if field.find("lsb") is not None:
+        return _number(_text(field, "lsb")), _number(_text(field, "msb"))
+    if field.find("bitOffset") is None:
+        return None
+    low = _number(_text(field, "bitOffset"))
+    return low, low + _number(_first("bitWidth", field) or "1") - 1
+
+
+def _shifts(field: Element) -> Iterator[tuple[int, str]]:
+    """Yield (bits further up, name) of a field, or of all of an array of it."""
+    name = _text(field, "name")
+    if field.find("dim") is None:
+        yield 0, name
+        return
+    count, step = _number(_text(field, "dim")), _number(_text(field, "dimIncrement"))
+    indices = _indices(field.findtext("dimIndex"), min(count, 64))
+    for i in range(min(count, 64)):
+        yield i * step, name.replace("%s", indices[i])
+
+
+def _names(field: Element, siblings: dict[str, Element]) -> tuple[tuple[int, str], ...]:
+    """Return the values that have a name."""
+    values = field.find("enumeratedValues")
+    if values is not None and (of := values.get("derivedFrom")):
+        values = next((v for f in siblings.values() for v in f.iterfind("enumeratedValues")
+                       if of.rpartition(".")[2] in (v.findtext("name"), _text(f, "name"))), values)
+    if values is None:
+        return ()
+    return tuple((_number(number), _text(value, "name")) for value in values.iterfind("enumeratedValue")
+                 if (number := value.findtext("value")))
 
 
 def _text(element: Element, tag: str, default: str | None = None) -> str:
@@ -159,8 +283,10 @@ def _text(element: Element, tag: str, default: str | None = None) -> str:
 
 
 def _number(text: str) -> int:
-    """Read a scaledNonNegativeInteger: 12, 0x1F, #0110."""
+    """Read a scaledNonNegativeInteger: 12, 0x1F, #0110, 0b0110."""
     text = text.strip().lower().removeprefix("+")
+    if text.startswith("0b"):
+        text = "#" + text[2:]
     return int(text[1:].replace("x", "0"), 2) if text.startswith("#") else int(text, 0) if not text.isdecimal() else int(text)
 
 

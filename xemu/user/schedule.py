@@ -38,7 +38,7 @@ class Observer(Protocol):
         """Run the engine, instead of the engine's own `run`."""
 
     def look(self) -> None:
-        """Called while no thread can run, after each look at the host."""
+        """Called while no thread can run, before each look at the host."""
 
     def signal(self, task: Task, info: Any) -> bool:
         """Say whether a signal is delivered (it has not been taken from its queue)."""
@@ -81,6 +81,8 @@ class Scheduler:
         self.exact = self.clock.virtual
         self.unknown: set[int] = set()
         self.observer: Observer | None = None
+        self.only: frozenset[int] | None = None  # threads that get turns; None: all
+        self.follow = False  # … and those that they begin
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -144,9 +146,9 @@ class Scheduler:
             if self.parked:
                 self._look_at_parked()
             if self.current is None and not self._next_task():
-                self._idle()
                 if self.observer is not None:
                     self.observer.look()
+                self._idle()
                 continue
             if self._turn_is_over():
                 self._yield_turn()
@@ -164,7 +166,7 @@ class Scheduler:
                 budget = QUANTUM
                 if self.timers:
                     budget = min(budget, max(self.timers[0][0] - self.clock.monotonic(), 1))
-            if self.ready:
+            if self._others_wait():
                 budget = min(budget, max(self.quantum_end - now, 1))
             if self.limit is not None:
                 if now >= self.limit:
@@ -194,14 +196,38 @@ class Scheduler:
     def add(self, task: Task) -> None:
         """Make a thread ready to run."""
         self.ready.append(task)
+        if self.follow and self.only is not None:
+            self.only |= {task.tid}
         self.attention = True
 
+    def restrict(self, only: frozenset[int] | None) -> None:
+        """Give turns to some threads only; None: to all. The others are held: what they wait for does not wake them either."""
+        self.only = only
+        task = self.current
+        if task is not None and not self.may_run(task):
+            self.save_current()
+            self.ready.appendleft(task)  # its turn goes on when it is let go
+            self._next_task()
+        self.attention = True
+
+    def may_run(self, task: Task) -> bool:
+        """Tell whether a thread gets turns."""
+        return self.only is None or task.tid in self.only
+
+    def _others_wait(self) -> bool:
+        """Tell whether another thread waits for its turn."""
+        return bool(self.ready) and (self.only is None or any(map(self.may_run, self.ready)))
+
+    def _waiting(self) -> list[Task]:
+        """Return the parked threads that may go on."""
+        return self.parked if self.only is None else [task for task in self.parked if self.may_run(task)]
+
     def _turn_is_over(self) -> bool:
-        return bool(self.ready) and self.process.engine.insns >= self.quantum_end
+        return self._others_wait() and self.process.engine.insns >= self.quantum_end
 
     def give_up_turn(self) -> None:
         """sched_yield(2)."""
-        if self.ready:
+        if self._others_wait():
             self.quantum_end = 0
             self.attention = True
 
@@ -220,7 +246,10 @@ class Scheduler:
 
     def _next_task(self) -> bool:
         while self.ready:
-            task = self.ready.popleft()
+            task = self.ready[0] if self.only is None else next(filter(self.may_run, self.ready), None)
+            if task is None:
+                break
+            self.ready.remove(task)
             if task.dead:
                 continue
             self.current = task
@@ -311,11 +340,11 @@ class Scheduler:
             self._fire_timers()
 
     def _world_can_wake(self) -> bool:
-        return bool(self.process.children) or any(t.wait and t.wait.descriptors for t in self.parked)
+        return bool(self.process.children) or any(t.wait and t.wait.descriptors for t in self._waiting())
 
     def _next_deadline(self) -> int | None:
         self._drop_cancelled()
-        due = [t.wait.deadline for t in self.parked if t.wait and t.wait.deadline is not None]
+        due = [t.wait.deadline for t in self._waiting() if t.wait and t.wait.deadline is not None]
         if self.timers:
             due.append(self.timers[0][0])
         return min(due, default=None)
@@ -324,7 +353,8 @@ class Scheduler:
         """Poll everything parked threads wait for (at most `timeout` ns) and resume those that are done."""
         signals = self.process.signals
         wanted: list[tuple[int, int]] = []
-        for task in self.parked:
+        waiting = self._waiting()
+        for task in waiting:
             if task.wait is not None:
                 if task.wait.woken:
                     timeout = 0
@@ -340,7 +370,7 @@ class Scheduler:
                 signals.drain_wake()
                 signals.take_from_host()
         now = self.clock.monotonic()
-        for task in list(self.parked):
+        for task in list(waiting):
             wait = task.wait
             if wait is None or task.call is None:
                 continue
@@ -352,8 +382,15 @@ class Scheduler:
             elif self._must_take(task):
                 self.interrupt(task)
 
+    def abandon(self, task: Task) -> None:
+        """End a call that waits, without a result: a debugger has the thread go on elsewhere."""
+        if task.call is not None:
+            with contextlib.suppress(Exception):
+                task.call.close()
+            self._finish(task, KEEP)
+
     def _signal_for_parked(self) -> bool:
-        return any(self._must_take(task) for task in self.parked)
+        return any(self._must_take(task) for task in self._waiting())
 
     def _must_take(self, task: Task) -> bool:
         """Tell whether a parked thread has a signal that no running thread will take."""
@@ -365,7 +402,7 @@ class Scheduler:
             return True
         bit = 1 << (info.signo - 1)
         running = [self.current, *self.ready] if self.current else self.ready
-        return all(other is None or other.blocked & bit for other in running)
+        return all(other.blocked & bit for other in running if self.may_run(other))
 
     def interrupt(self, task: Task) -> None:
         """Throw a signal into a parked thread's call."""
@@ -429,8 +466,6 @@ class Scheduler:
         self.ready.clear()
         self.parked.clear()
         self.timers.clear()
+        self.only = None
         self.attention = True
-
-
-
 

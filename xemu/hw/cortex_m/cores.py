@@ -10,6 +10,7 @@ from xemu.core.engine import CTX_KEY, ExitKind, SpaceMemory
 from xemu.core.memory import EXEC, FAST_WRITE, READ, WRITE, GuestFault
 from xemu.errors import MachineError
 from xemu.hw.cortex_m import exceptions as ex
+from xemu.hw.cortex_m import look
 from xemu.hw.cortex_m.debug import Dwt, Itm
 from xemu.hw.cortex_m.describe import describe_fault, describe_lockup
 from xemu.hw.cortex_m.exceptions import Exceptions
@@ -26,6 +27,7 @@ from xemu.targets.arm.layout import EXCEPTION_RETURN_WORD, M_LAYOUT, MContext
 if TYPE_CHECKING:
     from xemu.core.engine import Exit
     from xemu.core.target import Target
+    from xemu.hw.cpu import Countdown, Interrupts
     from xemu.hw.machine import Machine
 
 EXC_RETURN_PAGE = 0xFFFF_F000
@@ -264,6 +266,12 @@ class CortexM(Exceptions, Cpu):
         if self._refresh_wanted:
             self.refresh()
         super().interrupts()
+
+    def interrupt_state(self) -> Interrupts:
+        return look.interrupts(self)
+
+    def countdown(self) -> Countdown | None:
+        return look.systick(self) if self.systick else None
 
     # -- life --------------------------------------------------------------------------------------------------------------
     def reset(self) -> None:

@@ -24,7 +24,7 @@ class SystemControl(Device, size=4 * KiB):
     """SCS at 0xE000E000. The state of exceptions is the core's."""
 
     cpu: CortexM = Param()
-    tick = Timer()
+    tick = Timer(title="systick")
     reload_from = Var(0)                  # SysTick's value when `tick` was 0
     countflag = Var(0)
 
@@ -169,6 +169,11 @@ class SystemControl(Device, size=4 * KiB):
         if csr & 2:
             self.cpu.set_pending(ex.SYSTICK)
         self.tick.restart(reload + 1 if reload else None)
+
+    @property
+    def systick_due(self) -> int | None:
+        """The beat at which SysTick comes to zero, None while it does not."""
+        return self.tick.due
 
     @SYST_CSR.computed
     def _csr(self):

@@ -55,17 +55,15 @@ class LedMatrix(Device):
 
     def brightness(self) -> list[float]:
         """Return, for each LED line by line, which part of the time it was lit (a third is all a row can have)."""
-        self._forget()
-        now = self.machine.now
+        now = end = self.machine.now
         start = max(now - self._window(), 0)
-        total = [0] * len(LEDS)
-        ends = [*(beat for beat, _ in self.history[1:]), now]
-        for (beat, lit), end in zip(self.history, ends, strict=True):
-            length = end - max(beat, start)
-            for i in range(len(LEDS)):
-                if lit >> i & 1:
-                    total[i] += length
-        return [t / max(now - start, 1) for t in total]
+        times: dict[int, int] = {}                  # LEDs lit together -> beats
+        for beat, lit in reversed(self.history):
+            times[lit] = times.get(lit, 0) + end - max(beat, start)
+            if beat <= start:
+                break
+            end = beat
+        return [sum(length for lit, length in times.items() if lit >> i & 1) / max(now - start, 1) for i in range(len(LEDS))]
 
     def text(self) -> str:
         """Return five lines of five characters: `#` lit, `+` dim (less than a third of what is possible), `.` dark."""

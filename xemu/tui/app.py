@@ -1,0 +1,479 @@
+"""The app: it lays out, routes what comes from the guest to the panes, and has the keys that work everywhere."""
+
+from __future__ import annotations
+
+import traceback
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, ComposeResult, SystemCommand
+from textual.screen import Screen
+
+from xemu.errors import XemuError
+from xemu.tui import messages as m
+from xemu.tui.client import Client
+from xemu.tui.commandline import CommandLine
+from xemu.tui.desk import LAYOUTS, Desk, size_class
+from xemu.tui.header import Footer, Header
+from xemu.tui.hint import Hint
+from xemu.tui.keys import KEYS, key_name
+from xemu.tui.panes import make_panes
+from xemu.tui.panes.terminal import Terminal
+from xemu.tui.pointwords import SYNTAX
+from xemu.tui.prompt import Prompt
+from xemu.tui.reload import POINTS, Life, Opening
+from xemu.tui.saved import Keeper
+from xemu.tui.summary import Summary
+from xemu.tui.text import Palette
+from xemu.tui.timeline import Timeline
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Iterable
+
+    from textual import events
+
+    from xemu.tui.keys import Key
+    from xemu.tui.pane import Pane
+    from xemu.tui.panes.points import Points
+
+FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
+
+
+class DeskScreen(Screen[None]):
+    """The one screen behind all dialogs."""
+
+    app: Debug
+
+    def __init__(self, hint: str = "", panes: tuple[str, ...] = ()) -> None:
+        super().__init__()
+        self.hint = Hint(hint)
+        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes(panes))
+        self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
+
+    def compose(self) -> ComposeResult:
+        """Yield what it is made of."""
+        yield from (self.header, self.timeline, self.desk, self.summary, self.hint, self.prompt, self.footer)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self.app.begin()
+
+    def on_resize(self) -> None:
+        """Choose the layout that fits."""
+        self.app.fit()
+
+
+class Debug(App[int]):
+    """`xemu debug`."""
+
+    CSS_PATH = "styles.tcss"
+    TITLE = "xemu"
+    ENABLE_COMMAND_PALETTE = True
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
+    ESCAPE_TO_MINIMIZE = False
+
+    def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str | None = None,
+                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "") -> None:
+        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do."""
+        super().__init__(ansi_color=theme == "ansi")
+        self.target = target
+        self.styles_by_name = Palette(theme, ascii_only=ascii_only)
+        self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
+        self.client = Client(self.received, self.printed)
+        self.first_layout = layout
+        self.keymap = keymap or {}
+        self.main = DeskScreen(hint, target.panes)
+        self.commands = CommandLine(self)
+        self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
+        self.hello: m.Hello | None = None
+        self.stop: m.StopView | None = None
+        self.moving: m.Moving | None = None
+        self.thread: int | None = None               # whose frame the panes show; None: the thread that runs
+        self.frame = 0
+        self.insns = self.beat = 0
+        self.log_lines: list[str] = []
+        self.ended: str | None = None
+        self.waiters: list[Callable[[Any], None]] = []           # told of every message, for tests and pictures
+
+    def get_default_screen(self) -> Screen[Any]:
+        """Return the screen."""
+        return self.main
+
+    def begin(self) -> None:
+        """Start the guest's process; the first frame does not wait for it."""
+        self.desk.arrangement.layout = self.first_layout or "code"
+        self.set_keymap(self.keymap)
+        self.fit()
+        if self.styles_by_name.ascii_only:
+            self.main.add_class("-ascii")
+        self.life.begin()
+
+    def forget(self) -> None:
+        """The guest's process is about to be another one."""
+        self.stop, self.moving, self.ended = None, None, None
+        self.insns = self.beat = 0
+        self.desk.remove_class("-running")
+        for pane in self.desk.panes.values():
+            pane.stop, pane.before = 0, None
+
+    def on_unmount(self) -> None:
+        """End the guest's process."""
+        self.life.keep()
+        self.client.close()
+
+    # -- parts -----------------------------------------------------------------------------------------------------------
+    @property
+    def desk(self) -> Desk:
+        """The panes."""
+        return self.main.desk
+
+    @property
+    def prompt(self) -> Prompt:
+        """The line in which something is typed."""
+        return self.main.prompt
+
+    def label(self, key: Key) -> str:
+        """Return the key of a row as the user has it, as people write it."""
+        return key_name(self.keymap[key.id].split(",")[0]) if key.id in self.keymap else key.label
+
+    def pane(self, name: str) -> Pane:
+        """Return a pane by name."""
+        return self.desk.panes[name]
+
+    def terminal(self, channel: str) -> Terminal:
+        """Return a channel's terminal, a new one if there is none yet."""
+        pane = self.desk.panes.get(channel)
+        if isinstance(pane, Terminal):
+            return pane
+        pane = Terminal(channel, self.hello.rate if self.hello else 1)
+        self.desk.add(pane)
+        self._offer(pane)
+        return pane
+
+    def _offer(self, pane: Terminal) -> None:
+        """Have a terminal on top of its group, while nobody has chosen a tab there and no other terminal has said anything."""
+        top = self.desk.panes.get(self.desk.arrangement.active.get(pane.group, ""))
+        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (top.told or not pane.told)):
+            self.desk.arrangement.active[pane.group] = pane.pane
+            self.desk.rearrange(focus=False)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A terminal that is typed at gets all keys, also those that come first otherwise."""
+        if action in FIRST and isinstance(self.focused, Terminal) and self.focused.typing:
+            return False
+        return super().check_action(action, parameters)
+
+    def fit(self) -> None:
+        """Choose the layout that fits the terminal."""
+        arrangement = self.desk.arrangement
+        size = size_class(self.size)
+        if size != arrangement.size:
+            arrangement.size = size
+            self.main.summary.ask(on=size == "narrow")
+        self.desk.rearrange(focus=not self.prompt.is_open)
+
+    def _bars(self) -> None:
+        self.main.header.refresh()
+        self.main.timeline.refresh()
+
+    # -- what comes from the guest -------------------------------------------------------------------------------------------
+    def received(self, message: Any) -> None:
+        """Take a message of the guest's process."""
+        if isinstance(message, m.Stopped):
+            moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
+            if moved:
+                self.thread, self.frame = None, 0                # the guest's process does the same
+            self.stop, self.moving = message.stop, None
+            self.insns, self.beat = message.stop.insns, message.stop.beat
+            self.desk.remove_class("-running")
+            for pane in self.desk.panes.values() if moved else ():
+                pane.extra.clear()
+                pane.stopped(message.stop)
+            self._put(message.data, message.stop.number)
+            self._ask_all()
+        elif isinstance(message, m.Update):
+            self.insns, self.beat = message.insns, message.beat
+            if message.number in (0, self.stop.number if self.stop else 0):
+                self._put(message.data, message.number)
+        elif isinstance(message, m.Moving):
+            self.moving = message
+            self.desk.add_class("-running")
+        elif isinstance(message, m.Hello):
+            self.hello = message
+            for channel in message.channels:
+                self.terminal(channel)
+            self.life.met(message)
+            for pane in self.desk.panes.values():
+                pane.met(message)
+                pane.ask(again=True)
+            self.main.timeline.ask(again=True)
+            self.main.summary.ask(on=self.desk.arrangement.size == "narrow")
+        elif isinstance(message, m.Output):
+            self.main.summary.printed(message.data.decode(errors="replace"))
+            terminal = self.terminal(message.channel)
+            for pane in self.desk.panes.values():
+                pane.output(message)
+            self._offer(terminal)
+        elif isinstance(message, m.Log):
+            self.log_text(message.text)
+        elif isinstance(message, m.Ended):
+            if message.text and not self.ended:      # the first to say why knows best
+                self.say(message.text, error=True)
+            self.ended = self.ended or message.text
+        self._bars()
+        for waiter in list(self.waiters):
+            waiter(message)
+
+    def printed(self, data: bytes) -> None:
+        """Take what the guest's terminal shows."""
+        self.received(m.Output("terminal", self.beat, data))
+
+    def _put(self, data: dict[str, Any], number: int) -> None:
+        for name, value in data.items():
+            if name == "timeline":
+                self.main.timeline.put(value)
+                continue
+            if name == "summary":
+                self.main.summary.put(value, number)
+                continue
+            if name == POINTS:
+                self.keeper.put(value)
+                continue
+            pane, _, more = name.partition(".")
+            if pane in self.desk.panes and more:
+                self.desk.panes[pane].put_more(more, value)
+            elif pane in self.desk.panes:
+                self.desk.panes[pane].put(value, number)
+
+    # -- the selected frame ----------------------------------------------------------------------------------------------
+    @property
+    def selection(self) -> dict[str, Any]:
+        """What queries are asked with to show the selected thread and frame."""
+        return {"thread": self.thread, "frame": self.frame}
+
+    def select(self, thread: int | None = None, frame: int = 0) -> None:
+        """Show a thread and frame in all panes until the next stop."""
+        self.thread, self.frame = thread, frame
+        for pane in self.desk.panes.values():
+            pane.selected()
+        self._ask_all()
+
+    def _ask_all(self) -> None:
+        for pane in self.desk.panes.values():
+            pane.ask()
+
+    # -- telling the user ------------------------------------------------------------------------------------------------
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Show a line at the bottom until something happens."""
+        self.main.footer.say(text, error=error)
+        if error:
+            self.log_text(text)
+
+    def log_text(self, text: str) -> None:
+        """Write a line to the log pane."""
+        self.log_lines += text.splitlines()
+        del self.log_lines[:-5000]
+        pane = self.desk.panes.get("log")
+        if pane is not None:
+            pane.put(list(self.log_lines), 0)
+
+    def report(self, what: str, error: Exception) -> None:
+        """Write an error of xemu's own to the log."""
+        self.log_text(f"{what}: " + "".join(traceback.format_exception(error)))
+
+    # -- asking the guest ------------------------------------------------------------------------------------------------
+    def go(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Do something that waits for the guest; errors go to the bottom line."""
+        async def guarded() -> None:
+            try:
+                await work
+            except XemuError as error:
+                self.say(str(error), error=True)
+
+        self.run_worker(guarded(), exit_on_error=False)
+
+    def act_do(self, what: str, /, **arguments: Any) -> None:
+        """Have a motion or action done."""
+        self.go(self.client.do(what, **arguments))
+
+    # -- motions ---------------------------------------------------------------------------------------------------------
+    def action_move(self, name: str) -> None:
+        """Move the guest."""
+        self.act_do(name)
+
+    def action_move_back(self, name: str) -> None:
+        """Move it backwards."""
+        self.act_do(name, back=True)
+
+    def action_event(self, direction: str, which: str = "") -> None:
+        """Go to another event."""
+        self.act_do("event", back=direction == "back", same=bool(which))
+
+    def action_pause(self) -> None:
+        """Stop it."""
+        self.client.pause()
+
+    def action_until_cursor(self) -> None:
+        """Run to the cursor of the code pane."""
+        self._until(back=False)
+
+    def action_until_cursor_back(self) -> None:
+        """Go back to when the cursor's place was executed last."""
+        self._until(back=True)
+
+    def _until(self, *, back: bool) -> None:
+        address = self.code_address()
+        if address is not None:
+            self.act_do("until", where=address, back=back)
+
+    def code_address(self) -> int | None:
+        """Return the address under the code pane's cursor."""
+        address: int | None = self.pane("code").here.key if isinstance(self.pane("code").here.key, int) else None
+        if address is None:
+            self.say("there is no code on this line", error=True)
+        return address
+
+    # -- points ----------------------------------------------------------------------------------------------------------
+    def action_toggle_break(self) -> None:
+        """Set or delete a breakpoint under the cursor."""
+        async def toggle(address: int) -> None:
+            self.say(await self.client.do("toggle_break", address=address))
+
+        address = self.code_address()
+        if address is not None:
+            self.go(toggle(address))
+
+    def action_edit_point(self, first: str = "") -> None:
+        """Set a breakpoint with all that belongs to it, or change the one that is there; `first`: what is typed already."""
+        points: Points = self.pane("points")  # type: ignore[assignment]
+
+        async def edit(address: int) -> None:
+            there = await self.client.do("points.point_at", address=address)
+            if there is not None:
+                points.edit(there, "" if there.options.log else first)
+            else:
+                self.prompt.open(f"break: {SYNTAX}", first, lambda text: points.set(f"*{address:#x} {text}"), allow_empty=True)
+
+        address = self.code_address()
+        if address is not None:
+            self.go(edit(address))
+
+    def action_log_point(self) -> None:
+        """Set a breakpoint that logs."""
+        self.action_edit_point("log ")
+
+    def action_watch(self) -> None:
+        """Watch what an expression names."""
+        self.prompt.open(f"watch EXPRESSION {SYNTAX}", "", lambda text: self.pane("points").set(f"watch {text}"))  # type: ignore[attr-defined]
+
+    # -- places ----------------------------------------------------------------------------------------------------------
+    def action_goto(self) -> None:
+        """Show a place in the code or memory pane."""
+        pane = self.desk.focused_pane
+        name = pane.pane if pane is not None and hasattr(pane, "act_goto") else "code"
+
+        async def show(text: str) -> None:
+            self.act_goto(name, await self.client.do("address_of", text=text))
+
+        self.prompt.open(f"go to ({name})", "", lambda text: self.go(show(text)))
+
+    def act_goto(self, pane: str, address: int) -> None:
+        """Show an address in a pane."""
+        self.desk.show(pane)
+        self.pane(pane).act_goto(address)  # type: ignore[attr-defined]
+
+    def action_home(self) -> None:
+        """Show where the guest stands."""
+        self.pane("code").act_home()  # type: ignore[attr-defined]
+
+    def action_find(self) -> None:
+        """Search in the pane that has the keys."""
+        pane = self.desk.focused_pane
+        if pane is not None:
+            def search(text: str) -> None:
+                if not pane.find(text):
+                    self.say(f"{text}: not found", error=True)
+
+            self.prompt.open("find", "", search)
+
+    def action_seek(self) -> None:
+        """Go to a place in time."""
+        self.prompt.open("go to instruction, time (12.5ms), name, start or end", "",
+                         lambda text: self.act_do("seek", where=int(text.replace(",", "")) if text.replace(",", "").isdigit() else text))
+
+    def action_checkpoint(self) -> None:
+        """Give this moment a name."""
+        async def name(text: str) -> None:
+            self.say(f"checkpoint {await self.client.do('checkpoint', name=text)}")
+
+        self.prompt.open("name of this moment", "", lambda text: self.go(name(text)), allow_empty=True)
+
+    # -- panes -----------------------------------------------------------------------------------------------------------
+    def action_group(self, number: int) -> None:
+        """Give a group the keys; its next tab if it has them."""
+        arrangement = self.desk.arrangement
+        pane = self.desk.focused_pane
+        if arrangement.focus == number and pane is not None and pane.has_focus:
+            self.desk.turn(number, 1)
+        else:
+            arrangement.show(number)
+            self.desk.rearrange()
+
+    def action_show(self, name: str) -> None:
+        """Show a pane."""
+        self.desk.show(name)
+
+    def action_tab(self, count: int) -> None:
+        """Show another tab."""
+        self.desk.turn(self.desk.arrangement.focus, count)
+
+    def action_zoom(self) -> None:
+        """Show one pane alone, or all again."""
+        self.desk.arrangement.zoomed = not self.desk.arrangement.zoomed
+        self.desk.rearrange()
+
+    def action_layout(self) -> None:
+        """Show the next layout."""
+        names = list(LAYOUTS)
+        arrangement = self.desk.arrangement
+        arrangement.layout = names[(names.index(arrangement.layout) + 1) % len(names)]
+        self.desk.rearrange()
+        self.say(f"layout {arrangement.layout}")
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """A click has given a pane the keys."""
+        pane = self.desk.panes.get(event.widget.id or "")
+        if pane is not None:
+            self.desk.arrangement.focus = pane.group
+
+    def action_reload(self) -> None:
+        """Load the program anew and start it; points, panes and layout stay."""
+        self.life.again()
+
+    def action_hide_hint(self) -> None:
+        """Hide the hint."""
+        self.main.hint.display = False
+
+    def action_redraw(self) -> None:
+        """Draw everything anew."""
+        self.screen.refresh(layout=True)
+
+    def action_command(self, words: str = "") -> None:
+        """Open the command line."""
+        self.commands.open(words)
+
+    def command(self, words: str) -> None:
+        """Do what was typed at the command line."""
+        self.commands.do(words)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Yield everything that has a key, for the palette."""
+        del screen
+        for key in KEYS:
+            yield SystemCommand(key.text, f"{key.section}   {key.label}", lambda key=key: self.run_action_soon(key.action))
+        for pane in self.desk.panes.values():
+            yield SystemCommand(f"Show {pane.title}", f"pane {pane.group}", lambda pane=pane: self.desk.show(pane.pane))
+
+    def run_action_soon(self, action: str) -> None:
+        """Do what a key does."""
+        self.call_later(self.run_action, action)
