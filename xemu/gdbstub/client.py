@@ -15,7 +15,7 @@ from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.framing import Decoder, Kind, encode
 from xemu.gdbstub.replies import hexed
 from xemu.gdbstub.signals import to_gdb, to_linux
-from xemu.gdbstub.table import ThreadId, dispatch
+from xemu.gdbstub.table import ANY_THREAD, ThreadId, dispatch
 from xemu.gdbstub.target_xml import Description, describe
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 WAITING = 32                     # packets that may wait; more stay in the socket
 OUTPUT_ROOM = 1 << 20            # bytes of console output that may wait for a client that does not read
 READ = 1 << 16
-ANY_THREAD = ThreadId(None, 0)
 #: packets whose errors are numbers unless GDB says that it takes words (appendix E.4.3, `error-message`)
 NUMERIC_ERRORS = (b"m", b"qRcmd")
 #: packets that act at once, although the reply to a resume is still to come
