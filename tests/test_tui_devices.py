@@ -234,6 +234,18 @@ def test_the_board_is_touched_from_the_pane() -> None:
         await s.until(lambda: any("OUT " in line and "00000010" in line for line in s.lines("devices")), "OUTSET was written")
         await s.keys("m")
         await s.until(lambda: "50000508" in s.text("memory") or "50000500" in s.text("memory"))
+        await cursor("▸ uart0")
+        pane.action_enter()
+        await s.keys("c")                                                  # it runs and polls: the pane lives
+        seen = set()
+
+        def told() -> bool:
+            seen.update(line for line in s.lines("devices") if " RXDRDY " in line and " r:" in line)
+            return len(seen) > 2
+
+        await s.until(told, "accesses are counted while it runs")
+        s.app.client.pause()
+        await s.until(lambda: s.app.moving is None)
 
     drive(work, ELF / "microbit/console.elf")
 
