@@ -137,7 +137,7 @@ def test_registers_fields_and_what_has_changed() -> None:
     d.break_at("on_tick")
     d.cont()
     lines = picture(d, opened, before)
-    assert "zero in" in one(lines, " of 11999")
+    assert one(lines, "of 11999").startswith("SysTick 11999 → 0 in ")
     assert one(lines, "Interrupts").endswith("in SysTick  priority 64")
     assert one(lines, "uart0 ") == "▾ uart0      4000c000  irq 5"
     data = one(lines, "▾ DR")
@@ -209,6 +209,14 @@ def test_the_board_is_touched_from_the_pane() -> None:
         await s.keys("4")
         await s.until(lambda: any("display" in line for line in s.lines("devices")))
         await s.until(lambda: s.lines("devices").count("    . . . . .") == 5, "the matrix is open and dark")
+
+        assert pane.find("▸ button_b")                                     # into view
+        await s.pilot.pause()
+        row = next(i for i, line in enumerate(s.lines("devices")) if line.startswith("▸ button_b"))
+        await s.pilot.click("#devices", offset=(1, 1 + row - pane.scroll_offset.y))
+        await s.until(lambda: any(line.startswith("▾ button_b") for line in s.lines("devices")), "a click opens")
+        await s.pilot.click("#devices", offset=(1, 1 + row - pane.scroll_offset.y))
+        await s.until(lambda: any(line.startswith("▸ button_b") for line in s.lines("devices")), "another one closes")
 
         async def cursor(words: str) -> None:
             await s.until(lambda: pane.find(words), words)

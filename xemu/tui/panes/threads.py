@@ -38,7 +38,7 @@ def _thread(row: Thread, old: Thread | None, width: int, opened: set[tuple[str, 
     key = row.kind, row.id
     chosen = selected[0] == row.id
     changed = old is not None and old.state != row.state
-    words = [Span("▶" if row.running else "◁" if chosen else " ", "pc"), Span("▾ " if key in opened else "▸ "),
+    words = [Span("▶" if row.running else "◁" if chosen else " ", "pc"), Span("▾ " if key in opened else "▸ ", "", ("open", key)),
              Span(f"{row.id} " if row.kind == "thread" else "", "dim"), Span(f"{row.name:<{width}} ", "title" if row.running else "label"),
              Span(f"{row.priority:>3} " if row.priority is not None else "", "constant"),
              Span(row.state, "changed" if changed else "good" if row.running else ""), Span(" ◂" if changed else "", "changed"),
