@@ -9,6 +9,7 @@ import pytest
 
 from tests.screen import Screen, drive
 from xemu.debug import open_machine, open_process
+from xemu.errors import XemuError
 from xemu.hw.cortex_m.scs import SystemControl
 from xemu.hw.devices.pl011 import PL011
 from xemu.hw.svd import load_svd
@@ -176,6 +177,24 @@ def test_interrupts_that_wait() -> None:
     assert "pending IRQ5" in one(lines, "▾ Interrupts")
     assert "PRIMASK=1" in one(lines, "▾ Interrupts")
     assert one(lines, "    IRQ5  ").endswith("pending  uart0.irq")
+
+
+def test_the_world_can_be_changed_in_the_past() -> None:
+    d = open_machine(ELF / "microbit/console.elf", machine="microbit")
+    d.run_to(insns=20_000)
+    d.seek(10_000)
+    d.set_value("button_a.pressed", "yes")
+    d.set_pin("gpio.3", 1)
+    assert d.position.insns == 10_000
+    assert [setting.text for setting in look(d, "button_a").opened["button_a"].settings] == ["yes"]
+    d.step(5)
+    d.step(5, back=True)
+    assert look(d, "gpio").opened["gpio"].pins[0].levels & (1 << 17 | 1 << 3) == 1 << 3
+    d.switch(d.branches[0].number)                                         # the future in which nobody did
+    assert look(d, "gpio").opened["gpio"].pins[0].levels & (1 << 17 | 1 << 3) == 1 << 17
+    for name, text in (("button_a.colour", "1"), ("nothing.pressed", "1")):
+        with pytest.raises(XemuError):
+            d.set_value(name, text)
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0.0004, "0.4 ms"), (8.7e-6, "8.7 us"), (12, "12 s"), (5e-8, "50 ns"), (0, "0 ns")])
