@@ -130,6 +130,10 @@ class System(ABC):
         if only is not None:
             raise XemuError("the cores of a machine run together")
 
+    def give_way(self) -> None:
+        """Let other threads that may run have a short turn next; a debugger steps one that would keep its turn for long."""
+        return
+
     # -- state -----------------------------------------------------------------------------------------------------------
     @abstractmethod
     def save(self) -> Any:

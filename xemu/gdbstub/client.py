@@ -164,9 +164,14 @@ class Client:
         return stop
 
     async def stop_text(self, stop: Any = None, **how: Any) -> str:
-        """Return the stop reply about a stop, the last one if none is given."""
-        text: str = await self.ask(
-            lambda debugger: stops.stop_reply(self, debugger, stop or self.last_stop or debugger.stop, **how))
+        """Return the stop reply about a stop, the last one if none is given. Its thread is what packets are about from here on."""
+        def reply(debugger: Any) -> str:
+            told = stop or self.last_stop or debugger.stop
+            if "thread" not in how:
+                self.general = ThreadId(None, told.thread)
+            return stops.stop_reply(self, debugger, told, **how)
+
+        text: str = await self.ask(reply)
         return text
 
     async def console(self, text: str | bytes) -> None:
@@ -286,7 +291,7 @@ class Client:
 
     # -- leaving ---------------------------------------------------------------------------------------------------------
     async def release(self) -> None:
-        """Take back what this client has set: points, catches, open files."""
+        """Take back what this client has set: points, catches, open files, threads that are held."""
         import os
 
         for descriptor in self.files.values():
@@ -294,6 +299,13 @@ class Client:
         self.files.clear()
         points = [*self.points.values(), *self.catches.values()]
         self.points, self.catches = {}, {}
-        if points and self.server.session is not None:
+
+        def take_back(debugger: Any) -> None:
+            for point in points:
+                debugger.delete(point)
+            if self.server.writer in (None, self):
+                debugger.only = None
+
+        if self.server.session is not None:
             with contextlib.suppress(RspError, XemuError):
-                await self.ask(lambda debugger: [debugger.delete(point) for point in points])
+                await self.ask(take_back)

@@ -16,6 +16,7 @@ from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
 from xemu.tui.hint import Hint
 from xemu.tui.keys import KEYS, key_name
+from xemu.tui.motions import Motions
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
 from xemu.tui.pointwords import SYNTAX
@@ -83,7 +84,7 @@ class Debug(App[int]):
         self.first_layout = layout
         self.keymap = keymap or {}
         self.main = DeskScreen(hint, target.panes)
-        self.commands = CommandLine(self)
+        self.commands, self.motions = CommandLine(self), Motions(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
@@ -299,11 +300,11 @@ class Debug(App[int]):
     # -- motions ---------------------------------------------------------------------------------------------------------
     def action_move(self, name: str) -> None:
         """Move the guest."""
-        self.act_do(name)
+        self.motions.ask(name)
 
     def action_move_back(self, name: str) -> None:
         """Move it backwards."""
-        self.act_do(name, back=True)
+        self.motions.ask(name, back=True)
 
     def action_event(self, direction: str, which: str = "") -> None:
         """Go to another event."""
@@ -311,6 +312,7 @@ class Debug(App[int]):
 
     def action_pause(self) -> None:
         """Stop it."""
+        self.motions.forget()
         self.client.pause()
 
     def action_until_cursor(self) -> None:
@@ -324,7 +326,7 @@ class Debug(App[int]):
     def _until(self, *, back: bool) -> None:
         address = self.code_address()
         if address is not None:
-            self.act_do("until", where=address, back=back)
+            self.motions.ask("until", where=address, back=back)
 
     def code_address(self) -> int | None:
         """Return the address under the code pane's cursor."""
