@@ -229,6 +229,11 @@ class Pane(ScrollView, can_focus=True):
         """Move the cursor to the first or last line."""
         self.move_to(len(self.lines) * end)
 
+    def look_at(self, number: int) -> None:
+        """Put the cursor on a line of new data, and bring it into view when there is room."""
+        self.move_to(number)
+        self.call_after_refresh(self.move_to, number)
+
     def action_page(self, count: int) -> None:
         """Move the cursor by a page."""
         self.action_cursor(count * max(self.size.height - 1, 1))
