@@ -14,8 +14,11 @@ from xemu.tui.client import Client
 from xemu.tui.commandline import CommandLine
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
+from xemu.tui.help import HelpScreen
 from xemu.tui.hint import Hint
+from xemu.tui.jump import JumpScreen
 from xemu.tui.keys import KEYS, key_name
+from xemu.tui.palette import Symbols, entries
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
 from xemu.tui.prompt import Prompt
@@ -67,6 +70,7 @@ class Debug(App[int]):
     TITLE = "xemu"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[Any]] = App.COMMANDS | {Symbols}
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
     ESCAPE_TO_MINIMIZE = False
 
@@ -458,12 +462,17 @@ class Debug(App[int]):
         self.commands.do(words)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield everything that has a key, for the palette."""
+        """Yield everything that has a name, for the palette."""
         del screen
-        for key in KEYS:
-            yield SystemCommand(key.text, f"{key.section}   {key.label}", lambda key=key: self.run_action_soon(key.action))
-        for pane in self.desk.panes.values():
-            yield SystemCommand(f"Show {pane.title}", f"pane {pane.group}", lambda pane=pane: self.desk.show(pane.pane))
+        return entries(self)
+
+    def action_help(self) -> None:
+        """Show the help."""
+        self.push_screen(HelpScreen(self.desk.focused_pane, self.label))
+
+    def action_jump(self) -> None:
+        """Put letters on everything that can be clicked."""
+        self.push_screen(JumpScreen(self))
 
     def run_action_soon(self, action: str) -> None:
         """Do what a key does."""
