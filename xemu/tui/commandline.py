@@ -27,6 +27,7 @@ class CommandLine:
         self.app = app
         self.last = ""                               # what an empty line does
         self._read = False
+        self.busy = 0                                # commands that are not done
 
     # -- typing ----------------------------------------------------------------------------------------------------------
     @property
@@ -88,9 +89,16 @@ class CommandLine:
                 self.last = {"same": text, "on": f"{row.name}/{form}" if form else row.name}.get(row.again, "")
         if text:
             self.pane.typed(text)
+            self.busy += 1
             self.app.run_worker(self._do(text), exit_on_error=False)
 
     async def _do(self, text: str) -> None:
+        try:
+            await self._answered(text)
+        finally:
+            self.busy -= 1
+
+    async def _answered(self, text: str) -> None:
         try:
             reply: Reply = await self.app.client.do("command", text=text, **self.app.selection)
         except XemuError as error:

@@ -163,13 +163,13 @@ def _begins(word: str, names: Iterable[str]) -> bool:
 
 
 def _expand(word: str, aliases: dict[str, str], names: Iterable[str], family: str = "") -> str:
-    """Return the name that a word means: itself, an alias, or the only one that begins with it."""
+    """Return the name that a word means: itself, an alias, or the only one that begins with it but for its own longer forms."""
     if word in names:
         return word
     if word in aliases:
         return aliases[word]
     found = sorted(name for name in names if name and name.startswith(word))
-    if len(found) == 1:
+    if found and all(name.startswith(found[0]) for name in found):
         return found[0]
     if found:
         raise UsageError(f"{family}{word}: {', '.join(found)}?")

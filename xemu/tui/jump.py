@@ -61,7 +61,7 @@ def _tabs(app: Debug, pane: Pane) -> list[Spot]:
         name = name or str(span.style)
         if "app.show(" in name:
             target = name.partition("app.show('")[2].partition("'")[0]
-            found.append(Spot(pane.region.x + 2 + span.start, pane.region.y, partial(app.desk.show, target)))
+            found.append(Spot(pane.region.x + 3 + span.start, pane.region.y, partial(app.desk.show, target)))
     return found
 
 
