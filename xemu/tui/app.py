@@ -21,6 +21,7 @@ from xemu.tui.keys import KEYS, key_name
 from xemu.tui.palette import Symbols, entries
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
+from xemu.tui.pointwords import SYNTAX
 from xemu.tui.prompt import Prompt
 from xemu.tui.reload import POINTS, Life, Opening
 from xemu.tui.saved import Keeper
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from xemu.tui.keys import Key
     from xemu.tui.pane import Pane
+    from xemu.tui.panes.points import Points
 
 FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
 
@@ -44,10 +46,10 @@ class DeskScreen(Screen[None]):
 
     app: Debug
 
-    def __init__(self, hint: str = "") -> None:
+    def __init__(self, hint: str = "", panes: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.hint = Hint(hint)
-        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
+        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes(panes))
         self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
@@ -84,7 +86,7 @@ class Debug(App[int]):
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
         self.keymap = keymap or {}
-        self.main = DeskScreen(hint)
+        self.main = DeskScreen(hint, target.panes)
         self.commands = CommandLine(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
@@ -219,9 +221,9 @@ class Debug(App[int]):
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):
-            self.ended = message.text
-            if message.text:
+            if message.text and not self.ended:      # the first to say why knows best
                 self.say(message.text, error=True)
+            self.ended = self.ended or message.text
         self._bars()
         for waiter in list(self.waiters):
             waiter(message)
@@ -345,21 +347,28 @@ class Debug(App[int]):
         if address is not None:
             self.go(toggle(address))
 
-    def action_edit_point(self) -> None:
-        """Set a breakpoint with all that belongs to it."""
+    def action_edit_point(self, first: str = "") -> None:
+        """Set a breakpoint with all that belongs to it, or change the one that is there; `first`: what is typed already."""
+        points: Points = self.pane("points")  # type: ignore[assignment]
+
+        async def edit(address: int) -> None:
+            there = await self.client.do("points.point_at", address=address)
+            if there is not None:
+                points.edit(there, "" if there.options.log else first)
+            else:
+                self.prompt.open(f"break: {SYNTAX}", first, lambda text: points.set(f"*{address:#x} {text}"), allow_empty=True)
+
         address = self.code_address()
         if address is not None:
-            self.prompt.open("break if", "", lambda text: self.act_do("break_at", where=address, condition=text or None))
+            self.go(edit(address))
 
     def action_log_point(self) -> None:
         """Set a breakpoint that logs."""
-        address = self.code_address()
-        if address is not None:
-            self.prompt.open("log text", "", lambda text: self.act_do("break_at", where=address, log=text))
+        self.action_edit_point("log ")
 
     def action_watch(self) -> None:
         """Watch what an expression names."""
-        self.prompt.open("watch", "", lambda text: self.act_do("watch", where=text))
+        self.prompt.open(f"watch EXPRESSION {SYNTAX}", "", lambda text: self.pane("points").set(f"watch {text}"))  # type: ignore[attr-defined]
 
     # -- places ----------------------------------------------------------------------------------------------------------
     def action_goto(self) -> None:
