@@ -157,7 +157,7 @@ class Debug(App[int]):
     def _offer(self, pane: Terminal) -> None:
         """Have a terminal on top of its group, while nobody has chosen a tab there and no other terminal has said anything."""
         top = self.desk.panes.get(self.desk.arrangement.active.get(pane.group, ""))
-        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (top.told or not pane.told)):
+        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (pane.quiet or not top.quiet)):
             self.desk.arrangement.active[pane.group] = pane.pane
             self.desk.rearrange(focus=False)
 
@@ -215,9 +215,12 @@ class Debug(App[int]):
         elif isinstance(message, m.Output):
             self.main.summary.printed(message.data.decode(errors="replace"))
             terminal = self.terminal(message.channel)
+            quiet = terminal.quiet
             for pane in self.desk.panes.values():
                 pane.output(message)
             self._offer(terminal)
+            if quiet and not terminal.quiet:
+                self.desk.rearrange(focus=False)     # it has a tab now
         elif isinstance(message, m.Log):
             self.log_text(message.text)
         elif isinstance(message, m.Ended):
