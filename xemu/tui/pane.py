@@ -67,6 +67,11 @@ class Pane(ScrollView, can_focus=True):
         return {}
 
     @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to see in it yet: it has no tab then, and is found by the palette and by turning the tabs."""
+        return False
+
+    @property
     def queries(self) -> dict[str, str]:
         """Further queries, by a name: their data may come later, and is in `extra`."""
         return {}

@@ -71,6 +71,7 @@ STYLES = {
     "cursor": ("reverse", "reverse", "reverse"),
     "current": ("on #2b3245", "on #dbeafe", "reverse"),
     "selected": ("on #3b4252", "on #e5e7eb", "reverse"),
+    "jump": ("bold #000000 on #ffcb6b", "bold #ffffff on #b45309", "bold black on yellow"),
     "time": ("#7a8290", "#6b7280", "bright_black"),
 }
 THEMES = {"dark": 0, "light": 1, "ansi": 2}
