@@ -89,6 +89,7 @@ class Debug(App[int]):
         self.thread: int | None = None               # whose frame the panes show; None: the thread that runs
         self.frame = 0
         self.insns = self.beat = 0
+        self.stub: m.Stub | None = None              # where a user's GDB may come, and who is there
         self.log_lines: list[str] = []
         self.ended: str | None = None
         self.waiters: list[Callable[[Any], None]] = []           # told of every message, for tests and pictures
@@ -214,6 +215,8 @@ class Debug(App[int]):
             self._offer(terminal)
         elif isinstance(message, m.Log):
             self.log_text(message.text)
+        elif isinstance(message, m.Stub):
+            self.stub = message
         elif isinstance(message, m.Ended):
             self.ended = message.text
             if message.text:
@@ -310,6 +313,20 @@ class Debug(App[int]):
     def action_pause(self) -> None:
         """Stop it."""
         self.client.pause()
+
+    def action_hand_over(self) -> None:
+        """Give a GDB that waits the guest as it stands."""
+        self._told("hand_over")
+
+    def action_disconnect_gdb(self) -> None:
+        """End GDB's connection."""
+        self._told("disconnect_gdb")
+
+    def _told(self, what: str) -> None:
+        async def work() -> None:
+            self.say(await self.client.do(what))
+
+        self.go(work())
 
     def action_until_cursor(self) -> None:
         """Run to the cursor of the code pane."""
