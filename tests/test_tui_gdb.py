@@ -5,11 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 import signal
+import subprocess
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.screen import Screen, drive
 from tests.support.gdb import Gdb
+from xemu.tui.hidden_gdb import GdbError
 
 KERNEL = Path(__file__).resolve().parent.parent / "samples/firmware/elf/mps2-an385/kernel.elf"
 
@@ -97,3 +102,65 @@ def test_gdb_and_the_screen_take_turns(need: Any) -> None:
             await s.press("i")                                                             # the guest is the screen's again
 
     drive(work, KERNEL, gdb="0")
+
+
+# -- the hidden one ------------------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def data(need: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A program with data of all types."""
+    program = tmp_path_factory.mktemp("data") / "data"
+    source = Path(__file__).parent / "debug_programs/data.c"
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), "-g", "-O0", "-static", source, "-o", program], check=True)
+    return program
+
+
+def watched(s: Screen) -> list[str]:
+    return [" ".join(text.split()) for text in s.lines("watch")]
+
+
+def test_a_hidden_gdb_evaluates_what_we_cannot(need: Any, data: Path) -> None:
+    need("gdb-multiarch")
+
+    async def work(s: Screen) -> None:
+        app = s.app
+        await app.client.do("until", where="main")
+        await s.settled()
+        app.desk.show("watch")
+        for text in ("{int}&many", "many[0]", "no_such_name"):
+            await s.keys("a")
+            await s.type(text)
+        await s.until(lambda: app.oracle.gdb is not None and app.oracle.gdb.ready, "GDB is there")
+        await s.until(lambda: "{int}&many (gdb) 1" in watched(s))
+        assert watched(s)[1] == "many[0] int 1"                                      # ours
+        assert "no variable or symbol" in watched(s)[2]                              # GDB does not know it either
+        await app.client.do("assign", text="many[0]", value="77")
+        await s.until(lambda: "{int}&many (gdb) 77" in watched(s))                   # its caches have been flushed
+        before = app.stop.insns
+        hidden = app.oracle.gdb
+        for command in ("-exec-continue", "-exec-step-instruction", "-break-insert main", '-data-evaluate-expression "many[0] = 5"',
+                        '-data-evaluate-expression "$r0 = 5"', '-interpreter-exec console "monitor seek start"'):
+            with suppress(GdbError):                                                 # GDB may think that it is done
+                await hidden.command(command)
+        assert (await app.client.do("evaluate", text="many[0]"), app.stop.insns) == ("77", before)
+        assert [row.owner for row in await app.client.do("points.points")] == []
+
+        await s.press("i")
+        await s.until(lambda: "{int}&many (gdb) 77" in watched(s))                   # and it still answers
+
+        hidden._process.kill()
+        await s.until(lambda: any("no GDB beside xemu's own reader" in text for text in app.log_lines))
+        await s.press("i")
+        assert watched(s)[1] == "many[0] int 77"                                     # our own reader goes on
+        assert watched(s)[0].startswith("{int}&many '{int}&many' is not understood")
+        assert sum("no GDB beside" in text for text in app.log_lines) == 1
+
+    drive(work, data, gdb_path="")
+
+
+def test_a_gdb_that_is_missing_is_said_once() -> None:
+    async def work(s: Screen) -> None:
+        await s.until(lambda: any("no-such-gdb was not found" in text for text in s.app.log_lines))
+        await s.press("i")
+        assert sum("no-such-gdb" in text for text in s.app.log_lines) == 1
+
+    drive(work, KERNEL, gdb_path="no-such-gdb")

@@ -13,6 +13,7 @@ from xemu.tui import messages as m
 from xemu.tui.client import Client
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
+from xemu.tui.hidden_gdb import Oracle
 from xemu.tui.hint import Hint
 from xemu.tui.keys import KEYS, key_name
 from xemu.tui.panes import make_panes
@@ -72,8 +73,12 @@ class Debug(App[int]):
     ESCAPE_TO_MINIMIZE = False
 
     def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str | None = None,
-                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "") -> None:
-        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do."""
+                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "",
+                 gdb: str | None = None) -> None:
+        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do.
+
+        `gdb`: which one helps with values, "": the first that is found, None: none.
+        """
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
@@ -83,6 +88,7 @@ class Debug(App[int]):
         self.keymap = keymap or {}
         self.main = DeskScreen(hint)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
+        self.oracle = Oracle(self, gdb)
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
@@ -114,10 +120,13 @@ class Debug(App[int]):
         self.desk.remove_class("-running")
         for pane in self.desk.panes.values():
             pane.stop, pane.before = 0, None
+        self.stub = None
+        self.go(self.oracle.close())
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """End the guest's process."""
         self.life.keep()
+        await self.oracle.close()
         self.client.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------------
@@ -190,6 +199,7 @@ class Debug(App[int]):
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
             self._ask_all()
+            self.oracle.begin()
         elif isinstance(message, m.Update):
             self.insns, self.beat = message.insns, message.beat
             if message.number in (0, self.stop.number if self.stop else 0):

@@ -162,7 +162,7 @@ class Guest:
         elif do.name in ACTIONS:
             self.session.call(lambda: self._act(do)).add_done_callback(lambda done: self._answer(do, done))
         elif do.name in self.stubs.services:
-            self.session.call(self.stubs.services[do.name]).add_done_callback(lambda done: self._answer(do, done))
+            self.stubs.services[do.name]().add_done_callback(lambda done: self._answer(do, done))
         else:
             self.session.call(lambda: find(do.name)[0](self.debugger, **do.arguments)).add_done_callback(
                 lambda done: self._answer(do, done))

@@ -48,7 +48,8 @@ def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | Non
     if stop is not None and not stop.live and moving is None:
         words.append(Span(f" │ in the past, {stop.last - insns:,} insns back", "changed"))
     if stub is not None:
-        words.append(Span(f" │ gdb {stub.place.rpartition('/')[2]}" + (f" {stub.clients} client{'s' * (stub.clients > 1)}" if stub.clients else ""), "dim"))
+        clients = f" {stub.clients} client{'s' * (stub.clients > 1)}" if stub.clients else ""
+        words.append(Span(f" │ gdb {stub.place.rpartition('/')[2]}{clients}", "dim"))
         if stub.controls:
             words.append(Span(" controls", "changed"))
         elif stub.waits:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
+from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,20 @@ if TYPE_CHECKING:
     from xemu.debug.session import Session
     from xemu.gdbstub.server import Server
     from xemu.gdbstub.sharing import State
+
+
+def in_thread(function: Callable[[], str]) -> Future[str]:
+    """Have a thread of its own do something that takes long and does not touch the guest."""
+    future: Future[str] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001  whoever waits for it gets it
+            future.set_exception(error)
+
+    threading.Thread(target=work, name="service", daemon=True).start()
+    return future
 
 
 class Stubs:
@@ -45,7 +61,7 @@ class Stubs:
     def _say(self, text: str) -> None:
         self.send(m.Log(text))
 
-    # -- what the screen asks for, on the engine's thread ------------------------------------------------------------------
+    # -- what the screen asks for ------------------------------------------------------------------
     def hand_over(self) -> str:
         """Give GDB the guest as it stands."""
         sharing = self.server.sharing if self.server is not None else None
@@ -73,9 +89,11 @@ class Stubs:
         return f"{self.directory}/stub"
 
     @property
-    def services(self) -> dict[str, Callable[[], str]]:
+    def services(self) -> dict[str, Callable[[], Future[str]]]:
         """What the screen may ask for, by name."""
-        return {"hand_over": self.hand_over, "disconnect_gdb": self.disconnect, "hidden_place": self.hidden_place}
+        call = self.session.call
+        return {"hand_over": lambda: call(self.hand_over), "disconnect_gdb": lambda: call(self.disconnect),
+                "hidden_place": lambda: in_thread(self.hidden_place)}
 
     def close(self) -> None:
         """End all connections."""
