@@ -135,6 +135,8 @@ def test_a_hidden_gdb_evaluates_what_we_cannot(need: Any, data: Path) -> None:
         assert "no variable or symbol" in watched(s)[2]                              # GDB does not know it either
         await app.client.do("assign", text="many[0]", value="77")
         await s.until(lambda: "{int}&many (gdb) 77" in watched(s))                   # its caches have been flushed
+        await s.press("i")
+        await s.until(lambda: "{int}&many (gdb) 77" in watched(s))
         before = app.stop.insns
         hidden = app.oracle.gdb
         for command in ("-exec-continue", "-exec-step-instruction", "-break-insert main", '-data-evaluate-expression "many[0] = 5"',
@@ -143,9 +145,6 @@ def test_a_hidden_gdb_evaluates_what_we_cannot(need: Any, data: Path) -> None:
                 await hidden.command(command)
         assert (await app.client.do("evaluate", text="many[0]"), app.stop.insns) == ("77", before)
         assert [row.owner for row in await app.client.do("points.points")] == []
-
-        await s.press("i")
-        await s.until(lambda: "{int}&many (gdb) 77" in watched(s))                   # and it still answers
 
         hidden._process.kill()
         await s.until(lambda: any("no GDB beside xemu's own reader" in text for text in app.log_lines))

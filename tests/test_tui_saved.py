@@ -49,8 +49,8 @@ def compiled(place: Path, source: str) -> Path:
     program = place / "program.c"
     program.write_text(source, encoding="utf-8")
     output = place / "program.elf"
-    subprocess.run([f"{BARE}gcc", program, "-o", output, "-mcpu=cortex-m3", "-mthumb", "-g", "-O0", "-nostdlib", "-Wl,-Ttext=0x100,-Tdata=0x20000000",
-                 "-Wl,--section-start=.vectors=0,-e,reset,--build-id=none"], check=True)
+    subprocess.run([f"{BARE}gcc", program, "-o", output, "-mcpu=cortex-m3", "-mthumb", "-g", "-O0", "-nostdlib",
+                    "-Wl,-Ttext=0x100,-Tdata=0x20000000", "-Wl,--section-start=.vectors=0,-e,reset,--build-id=none"], check=True)
     return output
 
 

@@ -54,11 +54,11 @@ OPTIONS = (
     Option("--gdb", "[HOST:]PORT", "let GDB come there, too: both see the same guest, one at a time moves it"),
     *settings("gdb-path"),
     Option("--no-gdb", None, "no hidden GDB for what xemu's own reader of debug information cannot evaluate"),
-    *settings("script watch theme ascii layout"),
+    *settings("script pane watch theme ascii layout"),
     Option("--text", None, "print the screen as text, and end"),
     Option("--picture", "FILE.svg", "write the screen as a picture, and end"),
     Option("--size", "COLUMNSxROWS", "how large --text and --picture are (160x48)", read=_size),
-    Option("--keys", "KEYS", "press these first for --text and --picture: \"n n 5 ctrl+o\"; text to type stands in '…'"),
+    Option("--keys", "KEYS", "press these first: \"n n 5 ctrl+o\"; @NAME shows a pane, text to type stands in '…'"),
     Option("--serve", "[[HOST:]PORT]", "show the screen in a browser (localhost:8000)", bare="8000", takes=is_port),
     Option("-h --help", None, "show this"),
 )
@@ -77,7 +77,8 @@ def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: O
     if keys:
         check_keymap(keys, [*KEYS, *PANE_KEYS, *(key for pane in make_panes() for key in pane.keys)])
     target = Target(tuple(words), values.get("machine"), values.get("sysroot"), tuple(values.get("env") or ()), values.get("svd"),
-                    tuple(values.get("source_map") or ()), gdb=values.get("gdb"), script=values.get("script"))
+                    tuple(values.get("source_map") or ()), gdb=values.get("gdb"), script=values.get("script"),
+                    panes=tuple(values.get("pane") or ()))
     if opening is None:
         opening = Opening(tuple(values.get("break") or ()), at=values.get("at"), watch=bool(values.get("watch")))
     return Debug(target, theme=values.get("theme") or "dark", ascii_only=bool(values.get("ascii")), layout=values.get("layout"),

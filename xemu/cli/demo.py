@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+from xemu.cli import debug
 from xemu.cli.options import help_text, parse
 from xemu.errors import NotFoundError, UsageError
 
@@ -13,6 +14,7 @@ USAGE = """usage: xemu demo [OPTIONS]
 Opens the screen on firmware that crashes some time after the mistake that is the cause, with a hint how to go back to it. Without
 a terminal the screen at the crash is printed."""
 
+OPTIONS = tuple(row for row in debug.OPTIONS if row.name in ("theme", "ascii", "layout", "text", "picture", "size", "keys", "help"))
 STATION = "firmware/elf/mps2-an385/station.elf"
 
 #: what samples come with xemu: file -> what it is
@@ -61,12 +63,9 @@ def list_samples() -> str:
 
 def main(arguments: list[str]) -> int:
     """Run the command; returns the exit code."""
-    from xemu.cli import debug
-
-    rows = tuple(row for row in debug.OPTIONS if row.name in ("theme", "ascii", "layout", "text", "picture", "size", "keys", "help"))
-    values, words = parse(rows, arguments)
+    values, words = parse(OPTIONS, arguments)
     if values.get("help"):
-        sys.stdout.write(help_text(USAGE, rows))
+        sys.stdout.write(help_text(USAGE, OPTIONS))
         return 0
     if words:
         raise UsageError(f"xemu demo takes no target ({words[0]}); xemu debug does")

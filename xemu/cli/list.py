@@ -22,7 +22,7 @@ OPTIONS = (
     Option("--json", None, "as JSON, for programs"),
     Option("-h --help", None, "show this"),
 )
-KINDS = ("machines", "devices", "cpus")
+WORDS = ("machines", "devices", "cpus")
 Row = dict[str, Any]
 
 
@@ -32,8 +32,8 @@ def main(arguments: list[str]) -> int:
     if values.get("help"):
         sys.stdout.write(help_text(USAGE, OPTIONS))
         return 0
-    if not words or words[0] not in KINDS or len(words) > 2:
-        raise UsageError(f"list what? xemu list {'|'.join(KINDS)} [NAME]")
+    if not words or words[0] not in WORDS or len(words) > 2:
+        raise UsageError(f"list what? xemu list {'|'.join(WORDS)} [NAME]")
     name = words[1] if len(words) == 2 else None
     found, text = {"machines": machines, "devices": devices, "cpus": cpus}[words[0]](name)
     if values.get("json"):

@@ -14,14 +14,18 @@ if TYPE_CHECKING:
 # command -> (module, one line of help); a module has `main(arguments) -> exit code`
 COMMANDS = {
     "boot": ("xemu.cli.boot", "run firmware on a board"),
+    "completion": ("xemu.cli.completion", "print what completes xemu's words in a shell"),
     "debug": ("xemu.cli.debug", "debug a program or firmware on the screen"),
     "demo": ("xemu.cli.demo", "find a bug on the screen, in a sample"),
+    "doctor": ("xemu.cli.doctor", "show what is installed, and what is missing for what"),
     "gdb": ("xemu.cli.gdb", "debug a program or firmware with GDB"),
     "gdbserver": ("xemu.cli.gdbserver", "serve a program or firmware to GDB, as gdbserver does"),
+    "init": ("xemu.cli.init", "write an editor's files for debugging with xemu"),
     "list": ("xemu.cli.list", "show machines, devices and processors"),
     "replay": ("xemu.cli.replay", "repeat a recording and see that it is the same run"),
     "run": ("xemu.cli.run", "run a Linux program of another architecture"),
     "snap": ("xemu.cli.snap", "write and compare snapshots"),
+    "trust": ("xemu.cli.trust", "allow the code that a project's configuration names"),
     "trace": ("xemu.cli.trace", "show what every instruction did"),
     "decode": ("xemu.cli.decode", "show how an instruction is decoded"),
 }

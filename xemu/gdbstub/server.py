@@ -186,6 +186,9 @@ class Server:
             return
         if self.sharing is not None and self.writer is not None:
             self.sharing.take(self.writer)
+        for client in self.clients:
+            if client.nonstop is not None:
+                await client.nonstop.halt()
         if self.motions:
             self.session.pause()
             await asyncio.wait(set(self.motions))
@@ -254,6 +257,8 @@ class Server:
             self.writer = None
         if self.sharing is not None:
             self.sharing.leave(client)
+        if client.nonstop is not None:
+            client.nonstop.forget()
         await client.release()
         client.writer.close()
         with contextlib.suppress(ConnectionError, OSError):

@@ -11,6 +11,7 @@ from textual.screen import Screen
 from xemu.errors import XemuError
 from xemu.tui import messages as m
 from xemu.tui.client import Client
+from xemu.tui.commandline import CommandLine
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
 from xemu.tui.hidden_gdb import Oracle
@@ -43,10 +44,10 @@ class DeskScreen(Screen[None]):
 
     app: Debug
 
-    def __init__(self, hint: str = "") -> None:
+    def __init__(self, hint: str = "", panes: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.hint = Hint(hint)
-        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
+        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes(panes))
         self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
@@ -86,7 +87,8 @@ class Debug(App[int]):
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
         self.keymap = keymap or {}
-        self.main = DeskScreen(hint)
+        self.main = DeskScreen(hint, target.panes)
+        self.commands = CommandLine(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.oracle = Oracle(self, gdb)
         self.hello: m.Hello | None = None
@@ -228,9 +230,9 @@ class Debug(App[int]):
         elif isinstance(message, m.Stub):
             self.stub = message
         elif isinstance(message, m.Ended):
-            self.ended = message.text
-            if message.text:
+            if message.text and not self.ended:      # the first to say why knows best
                 self.say(message.text, error=True)
+            self.ended = self.ended or message.text
         self._bars()
         for waiter in list(self.waiters):
             waiter(message)
@@ -485,11 +487,11 @@ class Debug(App[int]):
 
     def action_command(self, words: str = "") -> None:
         """Open the command line."""
-        self.prompt.open(":", words, self.command)
+        self.commands.open(words)
 
     def command(self, words: str) -> None:
         """Do what was typed at the command line."""
-        raise NotImplementedError
+        self.commands.do(words)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield everything that has a key, for the palette."""

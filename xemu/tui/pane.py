@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from textual.geometry import Size
 from textual.scroll_view import ScrollView
+from textual.scrollbar import ScrollBarRender
 from textual.strip import Strip
 
 from xemu.tui.keys import PANE_KEYS, Key
@@ -19,6 +20,12 @@ if TYPE_CHECKING:
     from xemu.tui.messages import Hello, Output, StopView
 
 WHEEL = 3                # lines a turn of the wheel moves
+
+
+class AsciiBar(ScrollBarRender):
+    """A scroll bar of blanks: it is seen by its colour."""
+
+    VERTICAL_BARS: ClassVar[list[str]] = [" "] * 8
 
 
 class Pane(ScrollView, can_focus=True):
@@ -150,6 +157,8 @@ class Pane(ScrollView, can_focus=True):
         except Exception as error:  # noqa: BLE001  the pane's own fault: it says so, the rest lives
             self.screen_app.report(f"pane {self.pane}", error)
             lines = [line((f"{type(error).__name__}: {error}", "error")), line(("this pane has failed; see the log", "dim"))]
+        if self.border_subtitle:
+            self.border_subtitle = self.screen_app.styles_by_name.visible(str(self.border_subtitle))
         self.show(lines)
 
     def show(self, lines: list[Line]) -> None:
@@ -177,6 +186,11 @@ class Pane(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         cursor = number == self.cursor and self.has_focus
         return palette.strip(self.lines[number], width, left, base=self.rich_style, cursor=cursor)
+
+    def on_mount(self) -> None:
+        """Have the scroll bar in ASCII, too."""
+        if self.screen_app.styles_by_name.ascii_only:
+            self.vertical_scrollbar.renderer = AsciiBar  # type: ignore[misc]
 
     def on_resize(self) -> None:
         """Ask for as much as there is room for."""

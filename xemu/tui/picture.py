@@ -35,7 +35,10 @@ def screen_text(app: Debug) -> str:
 
 
 def key_presses(words: str) -> list[str]:
-    """Return the keys that words name: "n n 5 ctrl+o enter"; text in quotes is typed: `w 'sensors[1].read' enter`. UsageError."""
+    """Return the keys that words name: "n n 5 ctrl+o enter"; @log shows a pane, text in quotes is typed: `w 'x[1]' enter`.
+
+    UsageError where quotes do not match.
+    """
     import shlex
 
     from xemu.errors import UsageError
@@ -74,9 +77,24 @@ async def _take(app: Debug, size: tuple[int, int], keys: list[str]) -> Picture:
         if app.life.errors:
             raise XemuError(app.life.errors[0])
         for key in keys:
-            await pilot.press(key)
+            if key.startswith("@"):
+                app.desk.show(_pane(app, key[1:]))
+            else:
+                await pilot.press(key)
             note = await _settle(app, pilot) or note
         return Picture(screen_text(app) + "\n", normalised(app.export_screenshot(title=_title(app))), note)
+
+
+def _pane(app: Debug, name: str) -> str:
+    """Return a pane's name; UsageError names the near miss."""
+    import difflib
+
+    from xemu.errors import UsageError
+
+    if name not in app.desk.panes:
+        near = difflib.get_close_matches(name, app.desk.panes, 1)
+        raise UsageError(f"no pane '{name}'" + (f"; did you mean '{near[0]}'?" if near else f": {', '.join(app.desk.panes)}"))
+    return name
 
 
 def _title(app: Debug) -> str:

@@ -107,7 +107,7 @@ class Palette:
         """Return a text without control characters, as the terminal can show it."""
         if not text.isprintable():
             text = "".join(c if c.isprintable() else shown(c) for c in text)
-        return text.translate(ASCII) if self.ascii_only else text
+        return text.translate(ASCII).encode("ascii", "replace").decode() if self.ascii_only else text
 
     def strip(self, item: Line, width: int, left: int = 0, *, base: Style | None = None, cursor: bool = False) -> Strip:
         """Return a line as Textual draws it, from column `left` on."""

@@ -1,0 +1,123 @@
+"""The screen without a terminal: `xemu debug --text` and `--picture`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.support.boot import FIRMWARE
+from xemu.cli.debug import main, place_in_time, without_serve
+from xemu.errors import UsageError, XemuError
+from xemu.tui.picture import key_presses
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+STATION = str(FIRMWARE / "mps2-an385/station.elf")
+
+
+def text_of(svg: str) -> str:
+    """Return the words of a picture."""
+    return " ".join(" ".join(ET.fromstring(svg).itertext()).split())
+
+
+def test_text_and_picture_are_the_same_every_time(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    printed, drawn = [], []
+    for number in (1, 2):
+        picture = tmp_path / f"{number}.svg"
+        assert main(["--text", "--picture", str(picture), "--size", "110x34", "--break", "measure", "--keys", "n x 5", STATION]) == 0
+        printed.append(capsys.readouterr().out)
+        drawn.append(picture.read_text(encoding="utf-8"))
+    assert printed[0] == printed[1]
+    assert drawn[0] == drawn[1]
+    lines = printed[0].splitlines()
+    assert len(lines) == 34
+    assert max(map(len, lines)) == 110
+    assert "measure () at station.c:" in lines[0]
+    for words in ("station.elf", "5 Memory", "c run"):
+        assert words in printed[0]
+        assert words in text_of(drawn[0])
+    assert not re.search(r"https?://(?!www\.w3\.org|www\.textualize\.io)", drawn[0])           # nothing comes from the network
+
+
+@pytest.mark.parametrize(("where", "expected"), [("insn:3,000", "insn 3,0"), ("time:5ms", " 5.000 ms"), ("end", "insn 0")])
+def test_the_screen_at_a_place_in_time(where: str, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--text", "--at", where, STATION]) == 0
+    assert expected in capsys.readouterr().out.splitlines()[0]
+
+
+def test_keys_go_back_to_the_write_that_broke_the_pointer(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--text", "--ascii", "--break", "on_exception", "--keys", "w 'sensors[1].read' enter C", STATION]) == 0
+    shown = capsys.readouterr().out
+    assert "rename () at station.c:38" in shown.splitlines()[0]
+    assert shown.isascii()
+
+
+def test_a_script_runs_before_the_first_stop(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    script = tmp_path / "first.py"
+    script.write_text("print(d.cont() if d.break_at('measure') else '')\nprint('at', d.where())\nd.nothing()\n", encoding="utf-8")
+    assert main(["--text", "-x", str(script), "--keys", "@log", STATION]) == 0
+    shown = capsys.readouterr().out
+    assert "measure" in shown.splitlines()[0]
+    assert "insn 0" not in shown.splitlines()[0]
+    assert "at measure () at station.c:" in shown
+    assert "AttributeError: 'Debugger' object has no attribute 'nothing'" in shown
+    with pytest.raises(XemuError, match=r"nothing\.py: No such file"):
+        main(["--text", "-x", str(tmp_path / "nothing.py"), STATION])
+
+
+def test_sources_are_found_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    elf = tmp_path / "bin/station.elf"
+    (tmp_path / "moved").mkdir()
+    elf.parent.mkdir()
+    elf.write_bytes((FIRMWARE / "mps2-an385/station.elf").read_bytes())
+    (tmp_path / "moved/station.c").write_text("\n" * 37 + "    a line of another place;\n", encoding="utf-8")
+    assert main(["--text", "--source-map", f"src={tmp_path}/moved", "--break", "station.c:38", str(elf)]) == 0
+    assert "a line of another place;" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["--text", "--break", "nowhere", STATION], "nowhere"),
+    (["--text", "/no/such.elf"], "/no/such.elf: no such file"),
+    (["--text", "--at", "later", STATION], "'later' is no place in time"),
+    (["--at", "x:1", STATION], "--at x:1: not a insn:N|time:T"),
+    (["--text", "--size", "9x9", STATION], "--size 9x9: not a COLUMNSxROWS"),
+    (["--theme", "drak", STATION], r"--theme drak: not a dark\|light\|ansi"),
+    (["--text", "--keys", "'a", STATION], "--keys 'a: No closing quotation"),
+    (["--text", "--keys", "@lgo", STATION], "no pane 'lgo'; did you mean 'log'"),
+    (["--keys", "n", STATION], "--keys and --size are for"),
+    (["--picture", "/no/such/place.svg", STATION], "/no/such/place.svg: No such file"),
+    ([STATION], "are no terminal; --text prints the screen"),
+    (["--serve", "9000", STATION], r"pip install 'xemu\[serve\]'")])
+def test_what_is_wrong_is_said_in_one_line(words: list[str], message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "textual_serve.server", None)
+    with pytest.raises(XemuError, match=message) as caught:
+        main(words)
+    assert "\n" not in str(caught.value)
+
+
+def test_words_of_the_command_line() -> None:
+    assert place_in_time("insn:1_000") == 1000
+    assert place_in_time("time:12.5ms") == "12.5ms"
+    assert place_in_time("start") == "start"
+    assert key_presses("n 5 ctrl+o 'a b' ?") == ["n", "5", "ctrl+o", "a", "space", "b", "question_mark"]
+    assert without_serve(["--ascii", "--serve", "host:80", "--theme", "light"]) == ["--ascii", "--theme", "light"]
+    assert without_serve(["--serve", "--ascii"]) == ["--ascii"]
+
+
+def test_no_target_lists_the_samples(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    shown = re.findall(r"^  (\S+)", capsys.readouterr().out, re.MULTILINE)
+    assert len(shown) == 9
+    assert all(path.endswith(("elf", "hello", "primes", "life")) for path in shown)
+
+
+def test_names_of_keys_are_checked() -> None:
+    from xemu.tui.keys import KEYS, check_keymap
+
+    check_keymap({"move.cont": "r", "event.back.same": "y"}, KEYS)
+    with pytest.raises(UsageError, match=r"keymap: no action 'move\.con'; did you mean 'move\.cont'\?"):
+        check_keymap({"move.con": "r"}, KEYS)
