@@ -146,7 +146,9 @@ class Client:
 
     async def move(self, motion: Callable[[Any], Any]) -> Any:
         """Move the machine and return the stop; an interrupt ends the motion, or the next where another stop came first."""
-        future = asyncio.wrap_future(self.session.start(motion))
+        sharing = self.server.sharing
+        turn = sharing.begin() if sharing is not None else None
+        future = asyncio.wrap_future(self.session.start(motion, by=self))
         self.motion = future
         self.server.motions.add(future)
         future.add_done_callback(self.server.motions.discard)
@@ -155,8 +157,12 @@ class Client:
             self.interrupt()
         try:
             stop = await asyncio.shield(future)          # a client that vanishes does not end what it began
+            if turn is not None:
+                stop = await turn
         finally:
             self.motion = None
+            if sharing is not None:
+                sharing.end()
         if self._unseen and stop.kind is StopKind.STEP:
             stop = replace(stop, kind=StopKind.PAUSE)
         self._unseen = self._unseen and stop.kind is not StopKind.PAUSE
@@ -186,8 +192,13 @@ class Client:
             return
         self._interrupted = self._received
         self._unseen = self._moved and not self.thread_suffix
-        if self.motion is not None and self.server.session is not None:
+        if self.motion is not None and self.server.sharing is not None:
+            self.server.sharing.interrupt()
+        elif self.motion is not None and self.server.session is not None:
             self.server.session.pause()
+
+    def __str__(self) -> str:
+        return f"GDB ({self.owner})"
 
     def log(self, text: bytes) -> None:
         """Print what a log point says, while GDB waits for a stop; dropped for a client that does not read."""
