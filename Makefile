@@ -33,6 +33,7 @@ test-gdb: $(VENV)/installed $(VENV)/gdb-tools
 
 bench: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m bench $(KERNELS)
+	@test -n "$(KERNELS)" || { $(BIN)/python -m bench.debugging && $(BIN)/python -m bench.screen; }
 
 lint: $(VENV)/installed
 	@$(BIN)/ruff check .

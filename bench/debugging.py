@@ -102,7 +102,7 @@ class Client:
         return answer, time.perf_counter() - began
 
 
-def _programs() -> tuple[Path, Path]:
+def programs() -> tuple[Path, Path]:
     """Build the program for ARM and for the host."""
     build.BUILD.mkdir(parents=True, exist_ok=True)
     source = build.BUILD / "debugging.c"
@@ -224,7 +224,7 @@ def _times(a: float, b: float) -> str:
 
 def main() -> int:
     """Measure and write the page."""
-    arm, native = _programs()
+    arm, native = programs()
     names, host = _symbols(arm), _symbols(native)
     rounds = {"xemu": 160_000, "qemu": 40_000, "gdbserver": 160_000}     # some seconds: what is compiled anew does not count
     program = {"xemu": arm, "qemu": arm, "gdbserver": native}

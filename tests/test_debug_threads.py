@@ -233,3 +233,32 @@ def test_a_loop_in_a_range_runs_at_full_speed(held: tuple[Path, Path]) -> None:
     kind, place, long, value = answers["left"]
     assert (kind, place.partition(" ")[0], long, value) == ("step", "main", True, 3_000_000)
     assert answers["a breakpoint inside"] == ["breakpoint", True, 1_000_000]
+
+
+ELSEWHERE = START + """
+names = [f"r{i}" for i in range(13)] + ["sp", "lr", "pc", "cpsr"]
+before = {name: d.read_register(name, reader) for name in names}
+d.only = {reader}                               # it waits in read
+function = d.resolve("*spin")
+for name, value in {"r0": 5, "lr": d.resolve("*main") | 1, "pc": function}.items():
+    d.write_register(name, value, reader)
+back = d.break_at("*main")
+stop = d.cont()
+answers["called"] = stop.kind.value, stop.thread == reader, d.read_register("r0")
+d.delete(back)
+for name, value in before.items():
+    d.write_register(name, value, reader)
+answers["the call is made again"] = before["pc"] - d.read_register("pc", reader)
+d.only = None
+answers["end"] = to_the_end(d).text
+answers["byte"] = counts()[0]
+finish()
+"""
+
+
+def test_a_thread_that_waits_is_sent_elsewhere_and_waits_again(held: tuple[Path, Path]) -> None:
+    answers = session(ELSEWHERE, held[0], expect_output=b"value 7, byte 65\n")
+    assert answers["called"] == ["breakpoint", True, 5]
+    assert answers["the call is made again"] == 2
+    assert answers["end"] == "exited with 0"
+    assert answers["byte"] == 65

@@ -261,6 +261,91 @@ def test_program_threads_libraries_and_thread_locals(stub: Callable[..., Stub], 
     assert gdb.value("own") == "7"
 
 
+@pytest.fixture(scope="session")
+def held(need: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a program with threads, and a library with thread-local variables for it."""
+    compiler, directory = need("arm-linux-gnueabihf-gcc"), tmp_path_factory.mktemp("held")
+    made = directory / "held", directory / "libown.so"
+    for source, output, flags in (("held", made[0], ["-lpthread", "-ldl"]), ("own", made[1], ["-shared", "-fPIC"])):
+        subprocess.run([compiler, "-g", "-O0", f"tests/debug_programs/{source}.c", "-o", output, *flags], check=True, cwd=ROOT)
+    return made
+
+
+def counts(gdb: Gdb) -> list[int]:
+    return [int(gdb.value(f"counts[{n}]")) for n in range(3)]
+
+
+def test_threads_are_held_by_scheduler_locking(stub: Callable[..., Stub], gdb: Gdb, held: tuple[Path, Path]) -> None:
+    gdb.run(f"file {held[0]}")
+    gdb.run(f"set sysroot {SYSROOT}")
+    gdb.run(f"target remote {stub('--sysroot=' + SYSROOT, *map(str, held)).place}")
+    gdb.run("break started")
+    gdb.go("continue")
+    before = counts(gdb)
+    gdb.run("thread 2")
+    gdb.run("set scheduler-locking on")
+    gdb.run("break count if counts[1] == 200000")
+    stop = gdb.go("continue")
+    assert (stop["frame"]["func"], stop["thread-id"]) == ("count", "2")
+    after = counts(gdb)
+    assert after == [0, 200000, before[2]]
+    gdb.run("thread 1")
+    for _ in range(2):
+        gdb.go("next")                                  # out of `started`, and over `spin`
+    assert counts(gdb) == after
+    gdb.run("set scheduler-locking off")
+    gdb.run("delete")
+    assert gdb.go("continue")["signal-name"] == "SIGUSR1"
+    assert counts(gdb)[1] > 200000
+    place = "$_siginfo._sifields._rt.si_sigval.sival_int"
+    assert gdb.value(place) == "7"
+    gdb.run(f"set var {place} = 99")
+    gdb.run("break printf")
+    gdb.go("continue")
+    assert gdb.value("value") == "99"
+
+
+def test_threads_stop_one_by_one(stub: Callable[..., Stub], gdb: Gdb, held: tuple[Path, Path]) -> None:
+    gdb.run(f"file {held[0]}")
+    gdb.run(f"set sysroot {SYSROOT}")
+    gdb.run("set non-stop on")
+    gdb.run("set mi-async on")
+    gdb.run(f"target remote {stub('--sysroot=' + SYSROOT, str(held[0])).place}")
+    gdb.run("break started")
+    gdb.forget_stops()
+    gdb.mi("-exec-continue --all")
+    stop = gdb.wait()
+    assert (stop["frame"]["func"], stop["stopped-threads"]) == ("started", ["1"])
+
+    def states() -> list[str]:
+        return [thread["state"] for thread in gdb.mi("-thread-info")["threads"]]
+
+    assert states() == ["stopped", "running", "running", "running"]
+    gdb.mi("-exec-interrupt --thread 2")
+    assert gdb.wait()["stopped-threads"] == ["2"]
+    before = counts(gdb)
+    gdb.mi("-exec-next --thread 1")
+    assert gdb.wait()["stopped-threads"] == ["1"]
+    gdb.mi("-exec-next --thread 1")
+    assert gdb.wait()["frame"]["line"] == "70"
+    after = counts(gdb)
+    assert after[1] == before[1]
+    assert after[2] > before[2]
+    gdb.mi("-exec-interrupt --all")
+    assert {gdb.wait()["stopped-threads"][0] for _ in range(2)} == {"3", "4"}
+    assert states() == ["stopped"] * 4
+    before = counts(gdb)
+    gdb.run("break count if counts[2] > 100")
+    gdb.mi("-exec-continue --thread 3")
+    stop = gdb.wait()
+    assert (stop["stopped-threads"], stop["frame"]["func"]) == (["3"], "count")
+    assert counts(gdb)[1] == before[1]
+    gdb.run("delete")
+    gdb.run("handle SIGUSR1 nostop noprint")
+    gdb.mi("-exec-continue --all")
+    assert gdb.wait()["reason"] == "exited-normally"
+
+
 def test_program_system_calls(stub: Callable[..., Stub], gdb: Gdb, victims: dict[str, Path]) -> None:
     gdb.run(f"target remote {stub(str(victims['static'])).place}")
     gdb.run("handle SIGUSR1 nostop noprint")

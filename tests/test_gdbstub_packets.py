@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,9 +11,12 @@ import pytest
 from tests.support.fake_debugger import RAM, FakeDebugger, Served, serve
 from xemu.debug.points import Breakpoint, Watchpoint
 from xemu.debug.stops import Position, Stop, StopKind, WatchHit
+from xemu.debug.system import ThreadInfo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from tests.support.fake_debugger import Line
 
 NOW = Position(9, 0, 9)
 REGISTERS = "07:00000000;0b:00000000;0d:00080020;0e:00000000;0f:00800000;19:00000000;"
@@ -33,9 +37,9 @@ def machine() -> Iterator[Served]:
         yield served
 
 
-def transcript(served: Served, text: str) -> None:
+def transcript(served: Served, text: str, line: Line | None = None) -> None:
     """Play a transcript; `…` at the end of a reply stands for anything."""
-    line, sent = served.connect(), ""
+    line, sent = line or served.connect(), ""
     for row in text.strip().splitlines():
         mark, _, packet = row.strip().partition(" ")
         if mark == ">":
@@ -47,6 +51,14 @@ def transcript(served: Served, text: str) -> None:
                 assert reply.startswith(packet[:-1]), sent
             else:
                 assert (sent, reply) == (sent, packet)
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(2000):
+        if holds():
+            return
+        time.sleep(0.005)
+    pytest.fail("it has not come about")
 
 
 def test_the_first_packets_of_gdb(process: Served) -> None:
@@ -297,6 +309,70 @@ def test_for_each_thread_the_first_action_that_fits_counts(process: Served, acti
     assert (debugger.moves, debugger.only, gone_on) == ([move], only, [signals])
 
 
+def test_threads_stop_one_by_one(process: Served) -> None:
+    debugger = process.debugger
+    debugger.coming = [None, None, stop(StopKind.BREAKPOINT, thread=2), stop(StopKind.EXITED, code=3)]
+    transcript(process, f"""
+        > QNonStop:1
+        < OK
+        > ?
+        < {T05}
+        > vStopped
+        < T00thread:2;…
+        > vStopped
+        < OK
+        > vCont;c
+        < OK
+        > vCont;t:1
+        < OK
+        < %Stop:T00thread:1;…
+        > vStopped
+        < OK
+        > vCtrlC
+        < OK
+        < %Stop:T02thread:2;…
+        > vStopped
+        < OK
+        > vCont;c:1;c:2
+        < OK
+        < %Stop:T05thread:2;…
+    """)
+    reports = process.server.clients[0].nonstop.reports
+    wait_until(lambda: len(reports) == 2)                        # the second one waits until the first is confirmed
+    transcript(process, """
+        > vStopped
+        < W03
+        > vStopped
+        < OK
+        > bc
+        < E.in non-stop mode there is no way back
+        > QNonStop:2
+        < E.it is 0 or 1
+        > QNonStop:0
+        < OK
+        > vStopped
+        < OK
+    """, process.lines[0])
+    assert debugger.system.restricted == [{1, 2}, {2}, {1, 2}, {1}]
+
+
+def test_threads_that_step_take_turns_and_new_ones_run(process: Served) -> None:
+    debugger, line = process.debugger, process.connect()
+    debugger.system.begins = {1: ThreadInfo(3, "new", "ready")}           # during the second motion
+    debugger.coming = [None, stop(StopKind.STEP, thread=2), stop(StopKind.STEP, thread=1), None]
+    assert line.ask("QNonStop:1") == "OK"
+    assert line.ask("vCont;s") == "OK"
+    assert line.receive().startswith("%Stop:T05thread:2;")                # the first one's turn had passed without a stop
+    nonstop = process.server.clients[0].nonstop
+    wait_until(lambda: len(nonstop.reports) == 2 and nonstop.running.keys() == {3})
+    assert line.ask("vStopped").startswith("T05thread:1;")
+    assert line.ask("vStopped") == "OK"
+    assert line.ask("vCont;t") == "OK"
+    assert line.receive().startswith("%Stop:T00thread:3;")
+    assert debugger.moves == [("step", 1, False, 1), ("step", 1, False, 2), ("step", 1, False, 1), ("cont", False)]
+    assert debugger.system.restricted == [{1}, {2}, {1, 3}, {3}]
+
+
 def test_nobody_left_to_run(process: Served) -> None:
     process.debugger.coming = [stop(StopKind.HELD, text="held"), stop(StopKind.HELD, text="held")]
     transcript(process, """
@@ -373,25 +449,31 @@ def test_reasons_that_name_points(process: Served) -> None:
                      "T05exec:2f62696e2f78;"]
 
 
-def test_points_that_are_taken_out_of_a_forked_child_stay_in_its_parent(process: Served) -> None:
-    process.debugger.coming = [stop(StopKind.FORK, number=0x4D)]
+def test_a_forked_child_has_no_points_that_gdb_could_remove(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.FORK, number=77)]
     transcript(process, """
-        > qSupported:multiprocess+;fork-events+
+        > qSupported:fork-events+;multiprocess+
         < PacketSize=…
-        > Hgp4d.4d
-        < E.no process 77
         > Z0,8000,4
         < OK
+        > Hgp4d.4d
+        < E.no process 77
         > vCont;c
         < T05fork:p4d.4d;…
         > Hgp4d.4d
         < OK
         > z0,8000,4
         < OK
+        > Z0,8010,4
+        < E.a forked child runs without a debugger
+        > Hgp2a.1
+        < OK
         > D;4d
         < OK
+        > Hgp4d.4d
+        < E.no process 77
     """)
-    assert [point.address for point in process.debugger.points if isinstance(point, Breakpoint)] == [0x8000]
+    assert [p.address for p in process.debugger.points if isinstance(p, Breakpoint)] == [0x8000]
 
 
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:
@@ -484,6 +566,10 @@ def test_documents_are_well_formed(process: Served, machine: Served) -> None:
     assert time.get("save-restore") == "no"  # GDB writes all others back after a call of the program's functions
     names = [row.get("name") for row in ET.fromstring(read_object(line, "threads"))]
     assert names == ["main", "worker <&>"]
+    process.debugger.symbols["_thread_db_sizeof_pthread"] = RAM + 0x100
+    process.debugger.write_memory(RAM + 0x100, bytes([0xC0, 4, 0, 0]))
+    process.debugger.registers |= {("tpidruro", 1): 0xB6FF_24C0, ("tpidruro", 2): 0}
+    assert [row.get("handle") for row in ET.fromstring(read_object(line, "threads"))] == ["0020ffb6", None]
     libraries = ET.fromstring(read_object(line, "libraries-svr4"))
     assert (libraries.get("main-lm"), [row.get("name") for row in libraries]) == ("0x20000460", ["/lib/libc.so.6"])
     assert len(ET.fromstring(read_object(line, "libraries-svr4", "start=20000480;prev=20000460"))) == 1

@@ -282,7 +282,12 @@ def test_an_ended_program_is_shown_at_its_end_where_serving_goes_on() -> None:
         made.debugger.coming = [Stop(StopKind.EXITED, Position(1), 0, code=3)]
         line = made.connect()
         assert line.ask("vCont;c") == "W03"
-        assert made.connect().ask("?").startswith("T05")
+        assert line.ask("qfThreadInfo") == "l"           # GDB has no program any more
+        other = made.connect()
+        assert other.ask("?").startswith("T05")
+        assert other.ask("qfThreadInfo") == "m1,2"
+        assert line.ask("?").startswith("T05")
+        assert line.ask("qfThreadInfo") == "m1,2"
 
 
 def test_once() -> None:

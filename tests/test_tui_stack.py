@@ -106,8 +106,8 @@ def test_variables_say_what_they_were_and_can_be_changed() -> None:
 def data(need: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A program with data of all types."""
     program = tmp_path_factory.mktemp("data") / "data"
-    subprocess.run([need("arm-linux-gnueabihf-gcc"), "-g", "-O0", "-static", Path(__file__).parent / "debug_programs/data.c", "-o", program],
-                   check=True)
+    source = Path(__file__).parent / "debug_programs/data.c"
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), "-g", "-O0", "-static", source, "-o", program], check=True)
     return program
 
 

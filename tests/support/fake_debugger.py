@@ -41,12 +41,15 @@ class FakeSystem:
         self.live = True
         self.kind, self.arch, self.pid = kind, arch, PID if kind == "process" else 0
         self.kicked = threading.Event()
+        self.restricted: list[Any] = []
+        self.begins: dict[int, ThreadInfo] = {}      # motion -> a thread that begins during it
+        self.begun: list[ThreadInfo] = []
         self.engine = SimpleNamespace(kick=self.nudge)
         self.map = [MapEntry(0, 0x1000, "r-x", "flash", "flash", 0x400), MapEntry(RAM, RAM + 0x1000, "rw-", "ram", "ram"),
                     MapEntry(0x4000_0000, 0x4000_1000, "rw-", "uart", "device")]
 
     def threads(self) -> list[ThreadInfo]:
-        return [ThreadInfo(1, "main", "running"), ThreadInfo(2, "worker <&>", "sleeping", 1)]
+        return [ThreadInfo(1, "main", "running"), ThreadInfo(2, "worker <&>", "sleeping", 1), *self.begun]
 
     def memory_map(self) -> list[MapEntry]:
         return self.map
@@ -59,6 +62,9 @@ class FakeSystem:
 
     def devices(self) -> list[dict[str, Any]]:
         return [{"name": "uart0", "start": 0x4000_0000, "irq": 5}]
+
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        self.restricted.append(set(only) if only is not None and follow else only)
 
     def kick(self) -> None:
         self.kicked.set()
@@ -90,6 +96,8 @@ class FakeDebugger:
         self.tells = frozenset({"exec", "fork", "vfork"})
         self.on_slice: Any = lambda: None
         self.stop = Stop(StopKind.STEP, self.position, 0x8000)
+        self.symbols: dict[str, int] = {}
+        self.source = SimpleNamespace(modules=SimpleNamespace(address_of=self.symbols.get))
 
     def read_register(self, name: str, thread: int | None = None) -> int | None:
         if name == "tpidrurw":
@@ -141,12 +149,14 @@ class FakeDebugger:
         return link + offset + (thread or 0)
 
     def _move(self, *what: Any) -> Stop:
+        if (begun := self.system.begins.get(len(self.moves))) is not None:
+            self.system.begun.append(begun)
         self.moves.append(what)
         following = self.coming.pop(0) if self.coming else Stop(StopKind.STEP, self.position, 0x8000)
         if following is None:
             while not self.system.kicked.wait(0.005):
                 self.on_slice()
-            following = Stop(StopKind.PAUSE, self.position, 0x8000)
+            following = Stop(StopKind.PAUSE, self.position, 0x8000, self.stop.thread)
         self.system.kicked.clear()
         self.stop = following
         return following
@@ -185,8 +195,8 @@ class Line:
             if not data:
                 raise EOFError
             for piece in self.decoder.feed(data):
-                if piece.kind is Kind.PACKET:
-                    self.pending.append(piece.data)
+                if piece.kind in (Kind.PACKET, Kind.NOTIFICATION):
+                    self.pending.append(b"%" * (piece.kind is Kind.NOTIFICATION) + piece.data)
                 elif piece.kind in (Kind.ACK, Kind.NAK):
                     self.acks += 1
         return self.pending.pop(0).decode("latin-1")

@@ -11,6 +11,7 @@ import struct
 from typing import TYPE_CHECKING, Any, Self
 
 from xemu.core.records import COLD, COLD_FLAGS, COLD_HEAT, PAGE_ENTRY, RECORD, TARGET
+from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from xemu.core.engine import CodePage, Engine, Exit
 
+WATCH_COUNT = ENGINE_CELLS["watch_count"] // 8
 #: the cold part of a record that counts from its first execution on: down from 0
 _COUNTING = bytes(COLD_FLAGS) + struct.pack("<I", TARGET)
 
@@ -39,6 +41,7 @@ class Aside:
         engine.pages, engine._by_block, engine.points = {}, {}, self.points  # noqa: SLF001
         library.regions, library.options = [], library.options._replace(jit=False)
         self._tables()
+        engine.cells[WATCH_COUNT] = 0
         change, evaluate, decoded = engine.code_changed, engine.evaluate_one, library.page_decoded
 
         def code_changed(address: int, length: int) -> None:
@@ -81,6 +84,7 @@ class Aside:
         if self._timed is not None:
             engine.evaluate_one = self._timed  # type: ignore[method-assign]
         self._tables()
+        engine.cells[WATCH_COUNT] = 0 if engine.is_quiet else len(engine.watches)
         for page in engine.pages.values():
             engine._mark_code(page.address)  # noqa: SLF001
         for address, length in self._changed:

@@ -54,7 +54,7 @@ class Debugger(SourceLevel):
         self._old = b""
         self._left: tuple[Branch, bytes, int] | None = None          # the last branch, the registers and the instruction where it began
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
-        self._stepping = False
+        self.stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
         self.events: Events | None = None        # what has happened, where somebody wants to know
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
@@ -318,11 +318,11 @@ class Debugger(SourceLevel):
         goal = self.position.insns + 1
         self._pass_point()
         while True:
-            self._stepping = not self.step_into_irq
+            self.stepping = not self.step_into_irq
             try:
                 event = self._advance(insns=goal)
             finally:
-                self._stepping = False
+                self.stepping = False
             if event.kind is StopKind.REACHED:
                 return self._stop(StopKind.STEP)
             if event.kind is StopKind.IRQ and not self.step_into_irq and not self._wanted(event):
@@ -362,7 +362,7 @@ class Debugger(SourceLevel):
         del name
         if self.engine.is_quiet:                     # on the way to a place
             return False
-        if self._stepping and kind == "irq":
+        if self.stepping and kind == "irq":
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
 

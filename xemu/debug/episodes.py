@@ -91,7 +91,8 @@ class PastProcess(System):
     def run(self, *, insns: int | None = None, beat: int | None = None) -> Event:
         return self._again(beat if insns is None else insns if beat is None else min(insns, beat))
 
-    def restrict(self, only: frozenset[int] | None) -> None:
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        del follow                                 # what is repeated has its own order
         unknown = (only or frozenset()) - {info.id for info in self.threads()}
         if unknown or only == frozenset():
             raise UsageError(f"there is no thread {min(unknown)}" if unknown else "one thread has to run at least")

@@ -7,9 +7,11 @@ events of the frequent kinds are left out, and those that stay say how many they
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.core.engine import SKIPPED
 from xemu.debug.arm_frames import exception_name
+from xemu.debug.machine import is_asynchronous
 from xemu.debug.stops import Position, Stop, StopKind
 from xemu.errors import UsageError
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from xemu.debug.history import Branch
 
 LIMIT = 16_384           # events
+WAITING = 4_096          # exceptions that are noted before events are made of them
 TEXT = 96                # bytes of output that an event shows
 BULK = 4_096             # bytes of output at once that are not looked at line by line
 ANY = -1                 # in the place of a transition: any at that beat
@@ -48,6 +51,9 @@ class Event(NamedTuple):
         return f"{self.name}{many}" + (f": {self.text}" if self.text else "")
 
 
+_event = Event._make
+
+
 class Lines:
     """The line that a channel is in the middle of."""
 
@@ -68,6 +74,7 @@ class Events:
         self._lines: dict[str, Lines] = {}
         self._futures: dict[int, list[Event]] = {}       # of branches
         self._checkpoints: dict[str, Position] = {}
+        self._raw: list[tuple[int, int, int, int]] = []  # exceptions that are no events yet: beat, transition, insns, number
         self._recorded = d.history.end is not None       # a recording from elsewhere: it is never live
         self.machine = getattr(d.system, "machine", None)
         catches, signals = d.system.catches, d.system.signals
@@ -81,24 +88,60 @@ class Events:
             return signals(number)
 
         d.system.catches, d.system.signals = caught, signalled
+        if self.machine is not None:
+            self._listen(self.machine)
         d.events = self
+
+    def _listen(self, machine: Any) -> None:
+        """Note exceptions that a live machine enters: these are many, and nobody else may want to know."""
+        d, engine, door, entered, raw = self.debugger, machine.engine, machine.door, machine.on_exception, self._raw
+        cells = engine.cells
+
+        def note(number: int) -> bool:
+            if door.at is not None:
+                return bool(entered(number))
+            insns = engine.insns                         # exact: native code is not running
+            raw.append((insns + cells[SKIPPED], machine.moved + machine.events.done, insns, number))
+            if len(raw) >= WAITING:
+                self._flush()
+            return bool(d.points.by_id or d.stepping) and bool(entered(number))
+
+        machine.on_exception = note
 
     # -- being told ------------------------------------------------------------------------------------------------------
     def add(self, event: Event) -> None:
         """Put an event in its place."""
-        items, beats = self.items, self.beats[event.kind]
-        if not items or items[-1] <= event:
+        if self._raw:
+            self._flush()
+        items, beats = self.items, self.beats[event[3]]
+        if not items or items[-1][0] < event[0] or items[-1] <= event:
             items.append(event)
         else:
             at = bisect_left(items, event)
             if at < len(items) and items[at] == event:
                 return
             items.insert(at, event)
-        if not beats or beats[-1] <= event.beat:
-            beats.append(event.beat)
+        if not beats or beats[-1] <= event[0]:
+            beats.append(event[0])
         else:
             insort(beats, event.beat)
         if len(items) > self.limit:
+            self._thin()
+
+    def _flush(self) -> None:
+        """Make events of the exceptions that were noted."""
+        raw = self._raw[:]
+        self._raw.clear()
+        kinds = {number: ("irq" if is_asynchronous(number) else "exception", exception_name(number)) for number in {r[3] for r in raw}}
+        made = [_event((beat, transition, insns, *kinds[number], "", 1)) for beat, transition, insns, number in raw]
+        if self.items and self.items[-1] > made[0]:
+            for event in made:
+                self.add(event)
+            return
+        self.items += made
+        for kind in ("irq", "exception"):
+            self.beats[kind] += [event[0] for event in made if event[3] == kind]
+        if len(self.items) > self.limit:
             self._thin()
 
     def _place(self) -> tuple[int, int, int]:
@@ -110,7 +153,7 @@ class Events:
 
     def _caught(self, kind: str, number: int, name: str) -> None:
         """Something happened that can be caught."""
-        if not (self.system.live or self._recorded):
+        if not (self.system.live or self._recorded) or (self.system.live and kind in ("irq", "exception")):
             return
         if kind in ("irq", "exception"):
             self.add(Event(*self._place(), kind, exception_name(number)))
@@ -151,6 +194,10 @@ class Events:
     # -- output ----------------------------------------------------------------------------------------------------------
     def output(self, channel: str, data: bytes) -> None:
         """Take what a machine sends: an event for each line."""
+        lines = self._lines.get(channel)
+        if len(data) == 1 and lines is not None and 0 < len(lines.data) < TEXT and data != b"\n" and self.system.live:
+            lines.data += data                           # byte by byte is what many UARTs do
+            return
         if not self.system.live or not data:
             return
         beat, _, insns = self._place()
@@ -163,7 +210,7 @@ class Events:
             self.add(Event(first, ANY, first - skipped, "output", channel, _shown(data[:TEXT]), data.count(b"\n") or 1))
             return
         exact = len(written) == len(data)
-        at, lines = 0, self._lines.setdefault(channel, Lines())
+        at, lines = 0, lines or self._lines.setdefault(channel, Lines())
         while at < len(data):
             end = data.find(b"\n", at) + 1 or len(data)
             if not lines.data:
@@ -230,6 +277,8 @@ class Events:
         place = self.system.position
         at = bisect_right(self.items, (place.beat, place.transition + 1))
         self._lines.clear()
+        if self._raw:
+            self._flush()
         if branch is not None:
             self._futures[branch.number] = self.items[at:]
         self._replace(self.items[:at])
@@ -243,6 +292,8 @@ class Events:
     # -- asking ----------------------------------------------------------------------------------------------------------
     def all(self) -> list[Event]:
         """Return all events in their order."""
+        if self._raw:
+            self._flush()
         self._sync()
         return self.items
 

@@ -68,7 +68,7 @@ class MachineSystem(System):
         return True
 
     def _entered(self, number: int) -> bool:
-        kind = "irq" if number >= ASYNCHRONOUS or number == NMI else "exception"
+        kind = "irq" if is_asynchronous(number) else "exception"
         return self.catches(kind, number, "")
 
     # -- running ---------------------------------------------------------------------------------------------------------
@@ -115,7 +115,7 @@ class MachineSystem(System):
         if kind is StopKind.IDLE:
             text = f"idle for ever at {self.where(self.pc)}"
         if kind is StopKind.EXCEPTION:
-            if stop.code >= ASYNCHRONOUS or stop.code == NMI:
+            if is_asynchronous(stop.code):
                 kind = StopKind.IRQ
             return Event(kind, number=stop.code, text=text or exception_name(stop.code))
         return Event(kind, name=stop.reason, text=text, code=stop.code, watch=stop.code if kind is StopKind.WATCHPOINT else -1,
@@ -290,6 +290,11 @@ class MachineSystem(System):
         if self.hub is not None:
             self.hub.close()
         self.engine.close()
+
+
+def is_asynchronous(number: int) -> bool:
+    """Whether an exception comes between instructions."""
+    return number >= ASYNCHRONOUS or number == NMI
 
 
 def _sector(flash: Flash) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from time import monotonic
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.engine import ExitKind
@@ -264,6 +265,8 @@ class ProcessSystem(PastProcess):
         self.recorder = Recorder(self)
         self.exec_seen = False
         self.ended: Event | None = None
+        self._restricting = self._follow = False
+        self._abandoned: dict[tuple[int, int], int] = {}     # (thread, where a call would have returned) -> bytes of its instruction
         self._link_map: tuple[Any, LinkMap] | None = None
         self._host_paths: dict[bytes, str] = {}
         process.signals.attach()
@@ -294,7 +297,8 @@ class ProcessSystem(PastProcess):
         recorder = self.recorder
         if goal is not None and goal <= self.engine.insns and self.running not in recorder.held:
             return Event(StopKind.REACHED)
-        self._hold()
+        if self._restricting:
+            self._hold()
         recorder.goal, recorder.until = goal, monotonic() + SLICE
         try:
             self.process.scheduler.run()
@@ -315,14 +319,16 @@ class ProcessSystem(PastProcess):
             return self.ended
         raise AssertionError("the scheduler's loop ended")
 
-    def restrict(self, only: frozenset[int] | None) -> None:
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
         super().restrict(only)
+        self._restricting, self._follow = True, follow
         if self.live and self.ended is None:
             self._hold()
 
     def _hold(self) -> None:
         """Have the scheduler give turns to those threads only that may run. One of them runs from here on."""
         scheduler = self.process.scheduler
+        self._restricting, scheduler.follow = False, self._follow
         if scheduler.only == self.only:
             return
         self.recorder.close()                      # what the debugger has changed belongs to the thread that ran
@@ -369,6 +375,7 @@ class ProcessSystem(PastProcess):
         self.exec_seen = True
         self.recorder.held.clear()
         self.recorder.delivery.forget()
+        self._abandoned.clear()
         if self.only is not None:
             self.only = self.process.scheduler.only = frozenset(self.process.tasks)
 
@@ -398,6 +405,8 @@ class ProcessSystem(PastProcess):
         return None if task is None else task.registers
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
+        if name == "pc":
+            value = self._leave_call(self.running if thread is None else thread, value)
         if thread not in (None, self.running):
             task = self.process.tasks.get(thread or 0)
             if task is None or task.registers is None:
@@ -415,6 +424,19 @@ class ProcessSystem(PastProcess):
         if current is not None and current.registers is not None:          # it waits: this is what it goes on with
             current.registers = self.engine.state.save()
         return True
+
+    def _leave_call(self, thread: int, pc: int) -> int:
+        """A thread goes on somewhere else: the call that it waits in ends. Return where; the call starts again where it comes back."""
+        task = self.process.tasks.get(thread)
+        if (size := self._abandoned.pop((thread, pc), 0)):
+            return pc - size
+        before = self.read_register("pc", thread)
+        if task is not None and task.call is not None and before is not None and before != pc:
+            state = SimpleNamespace(read=lambda name: self.read_register(name, thread))
+            self._abandoned[thread, before] = self.process.abi.syscall_size(state)
+            self.process.scheduler.abandon(task)
+            self.recorder.calls.pop(thread, None)
+        return pc
 
     def write_memory(self, address: int, data: bytes) -> bool:
         return 0 <= address < self.space.limit - len(data) and self.space.poke(address, data)

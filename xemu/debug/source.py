@@ -451,6 +451,21 @@ class SourceLevel:
         debugger = cast("Debugger", self)
         return lambda: debugger.log(self.source.formatted(log))
 
+    def change(self, point: Point, *, condition: str = "", ignore: int = 0, once: bool = False, thread: int | None = None,
+               log: str = "") -> None:
+        """Replace what belongs to a point besides its place: of the condition and the log text, "" takes them away. UsageError."""
+        from xemu.debug.conditions import check
+
+        known = str(point.condition) if point.condition is not None else ""
+        if condition != known:
+            if condition and isinstance(point, Breakpoint):
+                check(self.source, condition, point.addresses)
+            point.condition = self._condition(condition or None)
+        if log != point.log:
+            point.action, point.log = self._log_action(log) if log else None, log
+        point.ignore, point.once, point.thread = ignore, once, thread
+        cast("Debugger", self).apply()
+
     def _watched_place(self, where: int | str, length: int | None, access: str) -> tuple[Watchpoint, Point | None]:
         """Return a watchpoint on an address, expression or register, and what ends it with its frame."""
         from xemu.debug.scopes import watched

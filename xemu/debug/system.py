@@ -121,8 +121,12 @@ class System(ABC):
         self.nudged = True
         self.engine.kick()
 
-    def restrict(self, only: frozenset[int] | None) -> None:
-        """Have only some threads run forwards, in the present, None: all. What is repeated is what happened. XemuError."""
+    def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
+        """Have only some threads run forwards, in the present, None: all. What is repeated is what happened. XemuError.
+
+        `follow`: threads that they begin run, too.
+        """
+        del follow
         if only is not None:
             raise XemuError("the cores of a machine run together")
 

@@ -21,6 +21,7 @@ from xemu.gdbstub.target_xml import Description, describe
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xemu.gdbstub.nonstop import NonStop
     from xemu.gdbstub.server import Server
     from xemu.gdbstub.table import Row
 
@@ -50,7 +51,6 @@ class Client:
         self.general = self.moving_thread = ANY_THREAD      # Hg, Hc
         self.points: dict[tuple[int, int, int], Any] = {}   # (Z kind, address, length) -> point
         self.catches: dict[str, Any] = {}
-        self.children: set[int] = set()                     # forked processes that GDB was told of; they run on their own
         self.objects: dict[tuple[str, str], bytes] = {}     # what qXfer reads are pieces of
         self.files: dict[int, int] = {}                     # vFile descriptors -> ours
         self.saved: dict[int, dict[str, int]] = {}          # QSaveRegisterState
@@ -58,6 +58,8 @@ class Client:
         self.traced_at = ""                                 # where the branch trace was read last
         self.motion: asyncio.Future[Any] | None = None      # the resume whose reply is owed
         self.last_stop: Any = None                          # instead of the debugger's, where the two differ
+        self.nonstop: NonStop | None = None                 # what runs, where threads stop one by one
+        self.children: set[int] = set()                     # forked processes that it has been told of: they run free
         self.vfork_done = False                             # the stop after a vfork has been told
         self.closing = False
         self._last_sent = b""
@@ -100,6 +102,11 @@ class Client:
         system = self.session.debugger.system
         return describe(system.arch, fpu=fact_or(True, system, "fpu"))
 
+    @property
+    def told_of_end(self) -> bool:
+        """Whether this client was told that the program has ended: there is nothing left for it."""
+        return self.last_stop is not None and self.last_stop.kind in (StopKind.EXITED, StopKind.KILLED)
+
     def require_target(self) -> None:
         """Refuse where no program is loaded."""
         if self.server.session is None:
@@ -121,6 +128,11 @@ class Client:
     def thread_text(self, thread: int, process: int | None = None) -> str:
         """Return a thread as packets name it."""
         return f"p{process or self.process:x}.{thread:x}" if self.multiprocess else f"{thread:x}"
+
+    @property
+    def at_child(self) -> bool:
+        """Whether packets are about a forked child, which has no points."""
+        return self.general.process in self.children
 
     def find_thread(self, thread: ThreadId) -> int | None:
         """Return the number of one thread, None for any; RspError for another process's."""
@@ -165,6 +177,9 @@ class Client:
 
     def interrupt(self) -> None:
         """End the motion that is running, or that a packet which has come already begins."""
+        if self.nonstop is not None:
+            self.nonstop.interrupt()
+            return
         self._interrupted = self._received
         self._unseen = self._moved and not self.thread_suffix
         if self.motion is not None and self.server.session is not None:
@@ -172,7 +187,7 @@ class Client:
 
     def log(self, text: bytes) -> None:
         """Print what a log point says, while GDB waits for a stop; dropped for a client that does not read."""
-        if self.motion is not None and self.writer.transport.get_write_buffer_size() < OUTPUT_ROOM:
+        if self.motion is not None and self.nonstop is None and self.writer.transport.get_write_buffer_size() < OUTPUT_ROOM:
             self._write(b"O" + hexed(text).encode())
 
     # -- the line --------------------------------------------------------------------------------------------------------
@@ -180,6 +195,13 @@ class Client:
         """Send a packet."""
         self._write(reply.encode("utf-8", "surrogateescape") if isinstance(reply, str) else reply)
         await self.writer.drain()
+
+    def notify(self, text: str) -> None:
+        """Send a notification."""
+        data = text.encode("utf-8", "surrogateescape")
+        self._note("to", b"%" + data)
+        if not self.writer.is_closing():
+            self.writer.write(encode(data, start=b"%"))
 
     def _note(self, which: str, data: bytes) -> None:
         if self.server.log is not None:

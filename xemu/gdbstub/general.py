@@ -53,16 +53,22 @@ async def why_stopped(client: Client) -> str:
     """Say why the program stands; a running one is stopped first."""
     if client.server.session is None:
         return "W00"
+    if client.nonstop is not None:
+        return await client.nonstop.status()
     if client.server.claim(client):
         await client.server.halt()
+    if client.told_of_end:                               # it asks as if it had just come
+        client.last_stop = None
     return await client.stop_text(final=client.server.leaves)       # else an ended one is shown where it ended: one can go back
 
 
 @packet("H{what:letter}{thread:thread}")
 async def select_thread(client: Client, what: str, thread: ThreadId) -> str:
     """Choose the thread that `g` and the like, or `c` and `s`, are about."""
-    forked = what == "g" and thread.process in client.children
-    number = None if forked else client.find_thread(thread)
+    if what == "g" and thread.process in client.children:
+        client.general = thread
+        return OK
+    number = client.find_thread(thread)
     if number is not None and not await client.ask(lambda debugger: _thread_info(debugger, number)):
         raise RspError(f"no thread {number}", 3)
     if what == "g":
@@ -102,7 +108,7 @@ async def current_thread(client: Client) -> str:
 @packet("qfThreadInfo", needs_target=False)
 async def first_threads(client: Client) -> str:
     """List all threads."""
-    if client.server.session is None:
+    if client.server.session is None or client.told_of_end:
         return "l"
     threads = await client.ask(lambda debugger: [info.id for info in debugger.system.threads()])
     return "m" + ",".join(client.thread_text(number) for number in threads) if threads else "l"

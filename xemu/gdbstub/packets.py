@@ -9,6 +9,7 @@ from xemu.gdbstub import (
     lldb,
     memory,
     monitor,
+    nonstop,
     points,
     processes,
     registers,
@@ -16,4 +17,4 @@ from xemu.gdbstub import (
     transfer,
 )
 
-MODULES = (files, flash, general, lldb, memory, monitor, points, processes, registers, resume, transfer)
+MODULES = (files, flash, general, lldb, memory, monitor, nonstop, points, processes, registers, resume, transfer)

@@ -30,6 +30,8 @@ FEATURES = "swbreak+;hwbreak+;ConditionalBreakpoints+;BreakpointCommands+"
 @packet("Z{kind:hex},{address:hex},{length:hex}[;{rest:binary}]", feature=FEATURES, writes=True)
 async def insert(client: Client, kind: int, address: int, length: int, rest: bytes | None) -> str:
     """Set a point. The same again changes nothing but its condition and commands."""
+    if client.at_child:
+        raise RspError("a forked child runs without a debugger", 3)
     setter = _setter(client, kind, address, length, rest or b"")
     key = _key(kind, address, length)
     old = client.points.pop(key, None)
@@ -45,11 +47,11 @@ async def insert(client: Client, kind: int, address: int, length: int, rest: byt
 
 @packet("z{kind:hex},{address:hex},{length:hex}", writes=True)
 async def remove(client: Client, kind: int, address: int, length: int) -> str:
-    """Remove a point; one that is not there is no error."""
+    """Remove a point; one that is not there is no error. GDB takes a forked child's away, which has none."""
+    if client.at_child:
+        return OK
     if kind > max(WATCHED):
         raise UnsupportedError
-    if client.general.process in client.children:            # GDB takes its points out of a child that it does not follow
-        return OK
     point = client.points.pop(_key(kind, address, length), None)
     if point is None:
         return OK

@@ -107,6 +107,9 @@ async def _kill(client: Client) -> None:
 async def detach(client: Client, process: int | None) -> str:
     """Let go: the program runs on without this client's points. A child that GDB was told of runs already."""
     server = client.server
+    if process is not None and process in client.children:
+        client.children.discard(process)
+        return OK
     if server.session is None or (process is not None and process != client.process):
         return OK
     if server.claim(client):

@@ -43,7 +43,7 @@ def quoteattr(text: str) -> str:
 
 def element(name: str, attributes: dict[str, Any], text: str = "") -> str:
     """Return an XML element."""
-    words = "".join(f" {key}={quoteattr(str(value))}" for key, value in attributes.items())
+    words = "".join(f" {key}={quoteattr(str(value))}" for key, value in attributes.items() if value is not None)
     return f"<{name}{words}>{escape(text)}</{name}>" if text else f"<{name}{words}/>"
 
 

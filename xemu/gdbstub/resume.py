@@ -32,6 +32,15 @@ class Action(NamedTuple):
     low: int = 0
     high: int = 0
 
+    def move(self, debugger: Any, thread: int | None, *, back: bool = False) -> Any:
+        """Do it; `thread`: which one, of those that may run."""
+        which = {"thread": thread} if debugger.system.kind == "process" else {}
+        if self.how == "r":
+            return debugger.step_range(self.low, self.high, **which)
+        if self.how == "s":
+            return debugger.step(back=back, **which)
+        return debugger.cont(back=back)
+
 
 @dataclass
 class Resume:
@@ -51,12 +60,12 @@ class Resume:
         if debugger.system.kind == "process":                # the cores of a machine move together
             debugger.only = None if len(moving) == len(chosen) and self._for_all else moving.keys()
         fact_or(None, debugger.system, "resume_with", {thread: action.signal for thread, action in moving.items()})
-        leading = self._leading(debugger, moving)
+        action, thread = self._leading(debugger, moving)
         debugger.before_access, passed = self.before_access, debugger.pass_signals
-        if leading.how in "rs" and self.shows_signals:
+        if action.how in "rs" and self.shows_signals:
             debugger.pass_signals = frozenset()
         try:
-            return self._move(debugger, leading)
+            return action.move(debugger, thread)
         finally:
             debugger.before_access, debugger.pass_signals = False, passed
 
@@ -70,26 +79,17 @@ class Resume:
         """Whether threads that will begin run, too."""
         return any(action.thread is None and action.how != "t" for action in self.actions)
 
-    def _leading(self, debugger: Any, moving: dict[int, Action]) -> Action:
-        """Return the action whose end is the stop: a step, of the thread that stopped last if it makes one."""
-        here = moving.get(debugger.stop.thread)
-        steps = [here] if here is not None and here.how in "rs" else [a for a in moving.values() if a.how in "rs"]
-        if steps:
-            thread = debugger.stop.thread if steps[0] is here else next(t for t, a in moving.items() if a is steps[0])
-            return steps[0]._replace(thread=thread)
-        return Action("c")
-
-    def _move(self, debugger: Any, action: Action) -> Any:
-        which = {"thread": action.thread} if debugger.system.kind == "process" else {}
-        if action.how == "r":
-            return debugger.step_range(action.low, action.high, **which)
-        if action.how == "s":
-            return debugger.step(back=self.back, **which)
-        return debugger.cont(back=self.back)
+    def _leading(self, debugger: Any, moving: dict[int, Action]) -> tuple[Action, int]:
+        """Return the action whose end is the stop: a step, of the thread that stopped last if it makes one. And its thread."""
+        here = debugger.stop.thread
+        steps = [thread for thread, action in moving.items() if action.how in "rs"]
+        thread = here if here in steps or not steps else steps[0]
+        return (moving[thread], thread) if steps else (Action("c"), thread)
 
     def _backwards(self, debugger: Any) -> Any:
         """Go back. Where GDB makes watched accesses itself, it undoes them itself too: the access is what comes next then."""
-        stop = self._move(debugger, self.actions[0])
+        action = self.actions[0]
+        stop = action.move(debugger, action.thread, back=True)
         if self.before_access and stop.watch is not None:
             there = debugger.seek(stop.position.insns + 1)
             return replace(stop, position=there.position, pc=there.pc)
@@ -120,6 +120,8 @@ def _thread(client: Client, text: str | None) -> int | None:
 
 async def go(client: Client, resume: Resume) -> str | None:
     """Move the machine and return the reply about its next stop."""
+    if client.nonstop is not None:
+        return await client.nonstop.resume(resume)
     if all(action.how == "t" for action in resume.actions):
         return OK
     before = client.last_stop or await client.ask(lambda debugger: debugger.stop)

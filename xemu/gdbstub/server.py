@@ -175,6 +175,9 @@ class Server:
         """Have the machine stand still: GDB takes for granted that what it connects to is stopped."""
         if self.session is None:
             return
+        for client in self.clients:
+            if client.nonstop is not None:
+                await client.nonstop.halt()
         if self.motions:
             self.session.pause()
             await asyncio.wait(set(self.motions))
@@ -241,6 +244,8 @@ class Server:
         self.clients.remove(client)
         if self.writer is client:
             self.writer = None
+        if client.nonstop is not None:
+            client.nonstop.forget()
         await client.release()
         client.writer.close()
         with contextlib.suppress(ConnectionError, OSError):

@@ -42,8 +42,10 @@ def _watch(client: Client, stop: Any) -> str:
 
 def _fork(word: str) -> Reason:
     def reason(client: Client, stop: Any) -> str:
+        if f"{word}-events+" not in client.offered:
+            return ""
         client.children.add(stop.number)
-        return f"{word}:{client.thread_text(stop.number, process=stop.number)};" if f"{word}-events+" in client.offered else ""
+        return f"{word}:{client.thread_text(stop.number, process=stop.number)};"
 
     return reason
 

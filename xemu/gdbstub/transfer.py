@@ -10,7 +10,7 @@ from xemu.gdbstub.errors import RspError
 from xemu.gdbstub.facts import NoFactError, fact, fact_or, link_map, rows_of
 from xemu.gdbstub.framing import PACKET_SIZE
 from xemu.gdbstub.general import chosen_thread
-from xemu.gdbstub.replies import OK, chunk, document, element, osdata
+from xemu.gdbstub.replies import OK, chunk, document, element, osdata, register_text
 from xemu.gdbstub.signals import SIGTRAP
 from xemu.gdbstub.table import packet
 
@@ -78,9 +78,23 @@ def memory_map(_client: Client, debugger: Any, _annex: str) -> str:
 @transferred("threads")
 def threads(client: Client, debugger: Any, _annex: str) -> str:
     """List threads with their names."""
-    rows = [element("thread", {"id": client.thread_text(info.id), "core": info.core, "name": info.name}, waiting_text(info))
-            for info in debugger.system.threads()]
+    size = pthread_size(debugger) if client.kind == "process" else 0
+    rows = [element("thread", {"id": client.thread_text(info.id), "core": info.core, "name": info.name,
+                               "handle": pthread(client, debugger, info.id, size)}, waiting_text(info))
+            for info in ([] if client.told_of_end else debugger.system.threads())]
     return document("threads", rows)
+
+
+def pthread_size(debugger: Any) -> int:
+    """Return the size of glibc's own data about a thread, which it tells debuggers; 0 where it is not known."""
+    address = debugger.source.modules.address_of("_thread_db_sizeof_pthread")
+    return 0 if address is None else int.from_bytes(debugger.read_memory(address, 4), "little")
+
+
+def pthread(client: Client, debugger: Any, thread: int, size: int) -> str | None:
+    """Return a thread's pthread_t as it lies in memory: glibc's data end where the thread register points to."""
+    base = debugger.read_register("tpidruro", thread) if size else None
+    return None if not base else register_text(base - size, 4, big=client.description.big)
 
 
 def waiting_text(info: Any) -> str:

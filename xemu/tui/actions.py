@@ -136,15 +136,17 @@ def has_line(d: Debugger) -> bool:
 # -- points --------------------------------------------------------------------------------------------------------------
 @action
 def break_at(d: Debugger, *, where: int | str, condition: str | None = None, ignore: int = 0, once: bool = False,
-             log: str | None = None) -> int:
+             log: str | None = None, thread: int | None = None) -> int:
     """Set a breakpoint; returns its number."""
-    return d.break_at(where, condition=condition, ignore=ignore, once=once, log=log).id
+    return d.break_at(where, condition=condition, ignore=ignore, once=once, log=log, thread=thread).id
 
 
 @action
 def toggle_break(d: Debugger, *, address: int) -> str:
     """Take away the user's breakpoints at an address, or set one; returns what was done in words."""
-    there = [p for p in d.points.breakpoints(address) if p.owner == "user"]
+    from xemu.debug.points import Breakpoint
+
+    there = [p for p in d.points.by_id.values() if p.owner == "user" and isinstance(p, Breakpoint) and address in p.addresses]
     for point in there:
         d.delete(point)
     if there:
@@ -153,15 +155,28 @@ def toggle_break(d: Debugger, *, address: int) -> str:
 
 
 @action
-def watch(d: Debugger, *, where: int | str, length: int | None = None, access: str = "w", condition: str | None = None) -> int:
+def watch(d: Debugger, *, where: int | str, length: int | None = None, access: str = "w", condition: str | None = None,
+          ignore: int = 0, once: bool = False, log: str | None = None, thread: int | None = None) -> int:
     """Set a watchpoint; returns its number."""
-    return d.watch(where, length, access, condition=condition).id
+    return d.watch(where, length, access, condition=condition, ignore=ignore, once=once, log=log, thread=thread).id
 
 
 @action
-def catch(d: Debugger, *, kind: str, detail: Any = None) -> int:
-    """Set a catchpoint; returns its number."""
-    return d.catch(kind, detail).id
+def catch(d: Debugger, *, kind: str, detail: Any = None, words: str = "", **options: Any) -> int:
+    """Set a catchpoint, narrowed by `detail` or by words for it; returns its number."""
+    from xemu.debug.catches import detail_of
+
+    point = d.catch(kind, detail_of(d, kind, words) if words else detail)
+    if options:
+        d.change(point, **options)
+    return point.id
+
+
+@action
+def change_point(d: Debugger, *, number: int, condition: str = "", ignore: int = 0, thread: int | None = None, once: bool = False,
+                 log: str = "") -> None:
+    """Replace what belongs to a point."""
+    d.change(_point(d, number), condition=condition, ignore=ignore, thread=thread, once=once, log=log)
 
 
 def _point(d: Debugger, number: int) -> Any:

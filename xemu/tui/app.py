@@ -11,12 +11,14 @@ from textual.screen import Screen
 from xemu.errors import XemuError
 from xemu.tui import messages as m
 from xemu.tui.client import Client
+from xemu.tui.commandline import CommandLine
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
 from xemu.tui.hint import Hint
 from xemu.tui.keys import KEYS, key_name
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
+from xemu.tui.pointwords import SYNTAX
 from xemu.tui.prompt import Prompt
 from xemu.tui.reload import POINTS, Life, Opening
 from xemu.tui.saved import Keeper
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from xemu.tui.keys import Key
     from xemu.tui.pane import Pane
+    from xemu.tui.panes.points import Points
 
 FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
 
@@ -80,6 +83,7 @@ class Debug(App[int]):
         self.first_layout = layout
         self.keymap = keymap or {}
         self.main = DeskScreen(hint)
+        self.commands = CommandLine(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
@@ -339,21 +343,28 @@ class Debug(App[int]):
         if address is not None:
             self.go(toggle(address))
 
-    def action_edit_point(self) -> None:
-        """Set a breakpoint with all that belongs to it."""
+    def action_edit_point(self, first: str = "") -> None:
+        """Set a breakpoint with all that belongs to it, or change the one that is there; `first`: what is typed already."""
+        points: Points = self.pane("points")  # type: ignore[assignment]
+
+        async def edit(address: int) -> None:
+            there = await self.client.do("points.point_at", address=address)
+            if there is not None:
+                points.edit(there, "" if there.options.log else first)
+            else:
+                self.prompt.open(f"break: {SYNTAX}", first, lambda text: points.set(f"*{address:#x} {text}"), allow_empty=True)
+
         address = self.code_address()
         if address is not None:
-            self.prompt.open("break if", "", lambda text: self.act_do("break_at", where=address, condition=text or None))
+            self.go(edit(address))
 
     def action_log_point(self) -> None:
         """Set a breakpoint that logs."""
-        address = self.code_address()
-        if address is not None:
-            self.prompt.open("log text", "", lambda text: self.act_do("break_at", where=address, log=text))
+        self.action_edit_point("log ")
 
     def action_watch(self) -> None:
         """Watch what an expression names."""
-        self.prompt.open("watch", "", lambda text: self.act_do("watch", where=text))
+        self.prompt.open(f"watch EXPRESSION {SYNTAX}", "", lambda text: self.pane("points").set(f"watch {text}"))  # type: ignore[attr-defined]
 
     # -- places ----------------------------------------------------------------------------------------------------------
     def action_goto(self) -> None:
@@ -449,11 +460,11 @@ class Debug(App[int]):
 
     def action_command(self, words: str = "") -> None:
         """Open the command line."""
-        self.prompt.open(":", words, self.command)
+        self.commands.open(words)
 
     def command(self, words: str) -> None:
         """Do what was typed at the command line."""
-        raise NotImplementedError
+        self.commands.do(words)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Yield everything that has a key, for the palette."""

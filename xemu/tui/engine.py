@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import queue
+import signal
 import sys
 import threading
 from contextlib import suppress
@@ -31,6 +32,15 @@ AT_ONCE = 0.02           # seconds of a stop's queries that go into its first me
 TICK = 1 / 15            # seconds between updates while the guest runs
 LIVE = 0.25              # … at least so many times what the last one took
 QUEUED = 64              # messages that wait for a screen that is busy, before output makes the guest wait
+
+
+def start_deaf(thread: threading.Thread) -> None:
+    """Start a thread that gets no signals: they are the guest's, and one that another thread takes is lost for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def unselected(arguments: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +94,7 @@ class Guest:
     def __init__(self, connection: Connection, target: m.Target) -> None:
         self.connection, self.target = connection, target
         self.sender = Sender(connection)
-        self.sender.start()
+        start_deaf(self.sender)
         self.send = self.sender.send
         self.wants: dict[str, m.Want] = {}
         self.stops = 0
@@ -97,12 +107,14 @@ class Guest:
         """Load the guest."""
         from xemu.debug.events import events_of
         from xemu.debug.session import Session
+        from xemu.tui.console import Console
         from xemu.tui.guest import Channels, hello, open_debugger, prepare
 
         self.debugger: Debugger = open_debugger(self.target)
         self.events = events_of(self.debugger)
         self.channels = Channels(self.debugger, self._sent)
         self.session = Session(self.debugger)
+        self.console = Console(self.debugger, self.session, self._refresh)
         self.session.subscribe(self._told)
         self.debugger.on_slice = partial(self._between, self.debugger.on_slice)
         self.debugger.log = lambda text: self.send(m.Log(text))
@@ -116,8 +128,8 @@ class Guest:
 
     def run(self) -> None:
         """Serve the screen until it has enough."""
-        threading.Thread(target=self._receive, name="from the screen", daemon=True).start()
-        threading.Thread(target=self._tick, name="ticks", daemon=True).start()
+        start_deaf(threading.Thread(target=self._receive, name="from the screen", daemon=True))
+        start_deaf(threading.Thread(target=self._tick, name="ticks", daemon=True))
         self._told(self.debugger.stop)
         self.session.serve()
 
@@ -135,6 +147,7 @@ class Guest:
                 self._do(message)
             elif isinstance(message, m.Pause):
                 self.session.pause()
+                self.console.paused()
             elif isinstance(message, m.Input):
                 self.session.call(partial(self.channels.feed, message.channel, message.data))
 
@@ -151,7 +164,13 @@ class Guest:
             self.send(m.Update(self.view.number, self.view.insns, self.view.beat, {want.pane: self._ask(want)}))
 
     def _do(self, do: m.Do) -> None:
-        if do.name in MOTIONS:
+        if do.name == "command":
+            self.console.start(**do.arguments, by=self).add_done_callback(lambda done: self._answer(do, done))
+        elif do.name == "completion.complete":
+            names = self.console.kept.get("python")
+            self.session.call(lambda: find(do.name)[0](self.debugger, python=names, **do.arguments)).add_done_callback(
+                lambda done: self._answer(do, done))
+        elif do.name in MOTIONS:
             future = self.session.start(lambda debugger: MOTIONS[do.name](debugger, **do.arguments), by=self)
             future.add_done_callback(lambda done: self._answer(do, done, motion=True))
         elif do.name in ACTIONS:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
 from textual.widgets import Input
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from textual.suggester import Suggester
+
+    Completer = Callable[[str], Awaitable[tuple[int, tuple[str, ...]]]]
 
 
 class Prompt(Input):
     """One line of input; Enter takes it, Escape gives it up."""
 
     BINDINGS: ClassVar[list[Any]] = [Binding("escape", "close", show=False), Binding("up", "older", show=False),
-                                     Binding("down", "newer", show=False)]
+                                     Binding("down", "newer", show=False), Binding("tab", "complete", show=False)]
 
     def __init__(self) -> None:
         super().__init__(id="prompt", compact=True)
@@ -26,11 +29,12 @@ class Prompt(Input):
         self.histories: dict[str, list[str]] = {}
         self._at = 0
         self._take: Callable[[str], Any] = lambda _text: None
+        self._complete: Completer | None = None
 
     def open(self, label: str, text: str, take: Callable[[str], Any], *, suggester: Suggester | None = None,
-             allow_empty: bool = False) -> None:
-        """Ask for a text; `take` gets it."""
-        self.label, self._take, self.allow_empty = label, take, allow_empty
+             allow_empty: bool = False, complete: Completer | None = None) -> None:
+        """Ask for a text; `take` gets it. `complete`: what Tab asks for what may stand in front of the cursor."""
+        self.label, self._take, self.allow_empty, self._complete = label, take, allow_empty, complete
         self.is_open = True
         self.placeholder = label
         self.suggester = suggester
@@ -61,6 +65,23 @@ class Prompt(Input):
         self._at = max(0, min(self._at + step, len(history)))
         self.value = history[self._at] if self._at < len(history) else ""
         self.cursor_position = len(self.value)
+
+    def action_complete(self) -> None:
+        """Complete what stands in front of the cursor, as far as that is certain; again: show what there is."""
+        if self._complete is not None:
+            self.app.go(self._completed(self._complete, self.value[:self.cursor_position]))        # type: ignore[attr-defined]
+
+    async def _completed(self, complete: Completer, before: str) -> None:
+        start, candidates = await complete(before)
+        if before != self.value[:self.cursor_position] or not candidates:
+            return
+        common = os.path.commonprefix(candidates)
+        word = common + " " if len(candidates) == 1 and common[-1:].isalnum() else common
+        rest = self.value[self.cursor_position:]
+        self.value = before[:start] + word + (rest.removeprefix(" ") if word.endswith(" ") else rest)
+        self.cursor_position = start + len(word)
+        if len(candidates) > 1:
+            self.app.say("  ".join(candidates))      # type: ignore[attr-defined]
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take what was typed."""

@@ -82,6 +82,7 @@ class Scheduler:
         self.unknown: set[int] = set()
         self.observer: Observer | None = None
         self.only: frozenset[int] | None = None  # threads that get turns; None: all
+        self.follow = False  # … and those that they begin
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -195,6 +196,8 @@ class Scheduler:
     def add(self, task: Task) -> None:
         """Make a thread ready to run."""
         self.ready.append(task)
+        if self.follow and self.only is not None:
+            self.only |= {task.tid}
         self.attention = True
 
     def restrict(self, only: frozenset[int] | None) -> None:
@@ -378,6 +381,13 @@ class Scheduler:
                 self._step(task, lambda call=call, wait=wait: call.send(wait))  # type: ignore[misc]
             elif self._must_take(task):
                 self.interrupt(task)
+
+    def abandon(self, task: Task) -> None:
+        """End a call that waits, without a result: a debugger has the thread go on elsewhere."""
+        if task.call is not None:
+            with contextlib.suppress(Exception):
+                task.call.close()
+            self._finish(task, KEEP)
 
     def _signal_for_parked(self) -> bool:
         return any(self._must_take(task) for task in self._waiting())

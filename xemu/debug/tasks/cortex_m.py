@@ -15,8 +15,8 @@ SAVED = tuple(f"r{number}" for number in range(4, 12))
 FLOATS = 16                                # S16 to S31, the ones that the processor does not push by itself
 
 
-def unstack(program: Program, sp: int, saved: dict[str, int] | None = None, exc_return: int | None = None) -> dict[str, int]:
-    """Return the registers of a task that was switched away from; UsageError where its stack cannot be read.
+def unstack(program: Program, sp: int, saved: dict[str, int] | None = None, exc_return: int | None = None) -> dict[str, int] | None:
+    """Return the registers of a task that was switched away from; None where its stack cannot be read.
 
     `sp` is its stack pointer as the kernel keeps it. At it are R4 to R11, then EXC_RETURN where the kernel pushes it (it does if
     tasks may use floating point), then S16 to S31 if EXC_RETURN says so, then the frame of the exception that switched. A kernel
@@ -24,7 +24,10 @@ def unstack(program: Program, sp: int, saved: dict[str, int] | None = None, exc_
     """
     found = dict(saved or {})
     if saved is None:
-        *values, link = program.words(sp, len(SAVED) + 1)
+        try:
+            *values, link = program.words(sp, len(SAVED) + 1)
+        except UsageError:
+            return None
         found |= zip(SAVED, values, strict=True)
         sp += 4 * len(SAVED)
         if link >= EXC_RETURN and exc_return is None:
@@ -34,6 +37,4 @@ def unstack(program: Program, sp: int, saved: dict[str, int] | None = None, exc_
                 sp += 4 * FLOATS
     process = {**found, "sp": sp, "psp": sp, "xpsr": 1 << 24}
     frame = unstack_exception(TO_PROCESS_STACK if exc_return is None else exc_return | 4, process, program.debugger.source.read_memory)
-    if frame is None:
-        raise UsageError(f"the stack at {sp:#x} cannot be read")
-    return frame.registers
+    return None if frame is None else frame.registers

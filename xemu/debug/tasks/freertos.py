@@ -27,7 +27,9 @@ class FreeRtos(TaskReader):
 
     def tasks(self, program: Program) -> Iterator[Task]:
         """Yield the tasks, those that are ready first."""
-        current = program.get("pxCurrentTCB") or program["pxCurrentTCBs"][0]
+        current = program.get("pxCurrentTCB")
+        if current is None:
+            current = program["pxCurrentTCBs"][0]            # V11 with several cores
         if not current:
             return                                           # no task was created
         seen: set[int] = set()

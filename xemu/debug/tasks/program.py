@@ -90,6 +90,11 @@ class View:
         return self.value.address
 
     @property
+    def range(self) -> tuple[int, int]:
+        """Its first address, and the one behind its last; UsageError."""
+        return self.address, self.address + self.value.size
+
+    @property
     def target(self) -> View:
         """What a pointer points to."""
         return View(self.program, self.value.dereference())

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xemu.debug.tasks import Program, Task, TaskReader, task_reader
 from xemu.debug.tasks.cortex_m import unstack
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 @task_reader
@@ -18,8 +13,9 @@ class SampleKernel(TaskReader):
     name = "sample kernel"
     symbols = ("threads", "current", "switch_stacks")
 
-    def tasks(self, program: Program) -> Iterator[Task]:
-        """Yield the threads that were created."""
+    def tasks(self, program: Program) -> list[Task]:
+        """Return the threads that were created."""
+        found = []
         for number, thread in enumerate(program["threads"]):
             running = int(program["current"]) == thread.address
             if not running and not thread["sp"]:
@@ -28,5 +24,6 @@ class SampleKernel(TaskReader):
             state = "running" if running else str(thread["state"]).lower()
             if state == "waiting":
                 state += f" in {str(thread['reason']).lower()}"
-            yield Task(thread.address, f"thread {number}", state, None, running,
-                       None if running else unstack(program, int(thread["sp"])), (stack.address, stack.address + stack.value.size))
+            registers = None if running else unstack(program, int(thread["sp"]))
+            found.append(Task(thread.address, f"thread {number}", state, None, running, registers, stack.range))
+        return found

@@ -23,11 +23,11 @@ class Zephyr(TaskReader):
     """Reads `_kernel`."""
 
     name = "Zephyr"
-    symbols = ("_kernel", "z_swap_next_thread", "z_thread_abort")
+    symbols = ("_kernel",)
 
     def fits(self, program: Program) -> bool:
         """Without CONFIG_THREAD_MONITOR there is no list of threads."""
-        return program.has("_kernel") and (kernel := program.get("_kernel")) is not None and "threads" in kernel and "cpus" in kernel
+        return super().fits(program) and (kernel := program.get("_kernel")) is not None and "threads" in kernel and "cpus" in kernel
 
     def tasks(self, program: Program) -> Iterator[Task]:
         """Yield the threads, the newest first."""
@@ -57,7 +57,7 @@ class Zephyr(TaskReader):
             registers = self._registers(program, thread)
         return Task(thread.address, name or f"thread {thread.address:#x}", state, int(base["prio"]), running, registers, stack)
 
-    def _registers(self, program: Program, thread: View) -> dict[str, int]:
+    def _registers(self, program: Program, thread: View) -> dict[str, int] | None:
         """Return where a thread goes on: R4 to R11 are in its structure, the rest is in the frame at its PSP."""
         kept, arch = thread["callee_saved"], thread["arch"]
         saved = {name: int(kept[f"v{number}"]) for number, name in enumerate(SAVED, 1)}

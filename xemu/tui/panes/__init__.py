@@ -15,12 +15,15 @@ MODULES = (
     "stack",
     "locals",
     "watch",
+    "points",
     "devices",
     "threads",
     "map",
     "memory",
+    "console",
     "trace",
     "events",
+    "calls",
     "log",
 )
 

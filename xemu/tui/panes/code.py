@@ -112,12 +112,13 @@ class Code(Pane):
     def put(self, data: Any, stop: int) -> None:
         """Take a window, the cursor on the guest's place when it has moved."""
         place = stop, *self.screen_app.selection.values()
-        moved, self.place = place != self.place, place
         super().put(data, stop)
-        if moved and self.top is None:
-            mark = "f" if any("f" in row.marks for row in getattr(data, "rows", ())) else "p"
-            self.cursor = next((i for i, row in enumerate(getattr(data, "rows", ())) if mark in row.marks), self.cursor)
-            self.refresh()
+        if place != self.place and self.top is None and hasattr(data, "rows"):
+            mark = "f" if any("f" in row.marks for row in data.rows) else "p"
+            found = next((i for i, row in enumerate(data.rows) if mark in row.marks), None)
+            if found is not None:                    # else it is the window of before: the right one comes
+                self.cursor, self.place = found, place
+                self.refresh()
 
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""

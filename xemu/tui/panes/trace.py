@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from xemu.tui.queries.trace import Trace as Data
 
 FIRST, MOST = 200, 6_400
-CODE = 30                # columns of an instruction
+WIDE = 110               # columns from which on addresses have room
 
 
 def number(value: int | None) -> str:
@@ -22,15 +22,21 @@ def number(value: int | None) -> str:
     return "?" if value is None else f"{value:x}"
 
 
-def step_line(step: Step) -> Line:
+def place_spans(insns: int, pc: int, place: str, *, wide: bool) -> list[Span]:
+    """Return when and where an instruction is executed."""
+    if wide:
+        return [Span(f"{insns:>11,} ", "time"), Span(f"{pc:08x} ", "dim"), Span(f"{place:<20.20} ", "label")]
+    return [Span(f"{insns:>9,} ", "time"), Span(f"{place or format(pc, '08x'):<14.14} ", "label")]
+
+
+def step_line(step: Step, *, wide: bool) -> Line:
     """Return the line of an instruction, or of what came between."""
     key = step.insns, step.transition, bool(step.note)
     act = "seek", step.beat, step.transition, step.insns
     if step.note:
-        return line((f"{step.insns:>11,}  ", "time"), (f"── {step.note}", "device"), key=key, act=act)
+        return line(*place_spans(step.insns, step.pc, step.place, wide=wide), (f"── {step.note}", "device"), key=key, act=act)
     text = step.text.partition("  ;")[0]
-    words = [Span(f"{step.insns:>11,}  ", "time"), Span(f"{step.pc:08x} ", "dim"), Span(f"{step.place:<20.20} ", "label"),
-             Span(f"{text:<{CODE}} ", "mnemonic")]
+    words = [*place_spans(step.insns, step.pc, step.place, wide=wide), Span(f"{text:<28} " if wide else f"{text:<20} ", "mnemonic")]
     for (name, new), old in zip(step.registers, step.old, strict=True):
         words += [Span(f" {name} ", "dim"), Span(f"{number(old)}→", "dim"), Span(number(new), "changed")]
     for access in step.accesses:
@@ -39,12 +45,11 @@ def step_line(step: Step) -> Line:
     return Line(tuple(words), key, act=act)
 
 
-def trace_lines(data: Data) -> list[Line]:
+def trace_lines(data: Data, *, wide: bool = True) -> list[Line]:
     """Return all lines, and the instruction that comes next."""
     top = line(("the start of the history" if data.whole else "m: more", "dim"), key="top", act=() if data.whole else ("more",))
-    here = line((f"{data.insns:>11,}  ", "time"), (f"{data.pc:08x} ", "dim"), (f"{data.where:<20.20} ", "label"),
-                ("▶ ", "pc"), (data.next.partition("  ;")[0], "pc"), key="here")
-    return [top, *map(step_line, data.steps), here]
+    here = line(*place_spans(data.insns, data.pc, data.where, wide=wide), ("▶ ", "pc"), (data.next.partition("  ;")[0], "pc"), key="here")
+    return [top, *(step_line(step, wide=wide) for step in data.steps), here]
 
 
 class Trace(Pane):
@@ -65,7 +70,7 @@ class Trace(Pane):
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         del before
-        return trace_lines(data)
+        return trace_lines(data, wide=self.size.width >= WIDE)
 
     def put(self, data: Any, stop: int) -> None:
         """Take new data; after a stop the present place is in view."""

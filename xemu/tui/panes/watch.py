@@ -18,6 +18,7 @@ class Watch(Tree):
     pane, title, group = "watch", "Watch", 3
     query_name = "locals.watches"
     expressions_only = True
+    kept: ClassVar = {"expressions": None}
     keys: ClassVar[tuple[Key, ...]] = (
         *(key for key in Tree.keys if key.key != "a"), Key("a", "add", "Watch an expression"),
         Key("d", "delete", "Watch it no longer", aliases="delete"))

@@ -68,7 +68,7 @@ def threads(d: Debugger, *, opened: tuple[tuple[str, int], ...] = ()) -> Threads
     reader = find_reader(d)
     problem = ""
     try:
-        rows += [_task(d, task, opened) for task in (tasks(d) if reader is not None else ())]
+        rows += [_task(d, task, opened) for task in sorted(tasks(d), key=lambda task: task.id)]
     except XemuError as error:
         problem = str(error)
     return Threads(tuple(rows), reader.name if reader is not None else "", problem)
