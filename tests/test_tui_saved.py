@@ -100,7 +100,7 @@ def test_a_damaged_file_is_ignored_and_the_log_says_so(state: Path) -> None:
     drive(nothing, STATION, keep=True)
     (path,) = state.glob("*.json")
     good = path.read_text(encoding="utf-8")
-    for text in (good[: len(good) // 2], "[]", json.dumps({"format": 1, "active": {"x": "code"}}), '{"format": 1, "points": 7}'):
+    for text in (good[: len(good) // 2], json.dumps({"format": 1, "active": {"x": "code"}})):
         path.write_text(text, encoding="utf-8")
         drive(damaged, STATION, keep=True)
         assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1           # a good one stands there again
