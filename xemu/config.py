@@ -35,6 +35,7 @@ SETTINGS = (
            setting="value"),
     Option("--watch", None, "load the program again whenever it was built anew", environment="XEMU_WATCH", setting="value"),
     Option("-x --script", "FILE.py", "Python to run first, with the debugger as d", environment="XEMU_SCRIPT", setting="code"),
+    Option("--pane", "FILE.py", "a pane of your own; see docs/adding-a-pane.md", repeat=True, setting="code"),
 )
 KEYMAP = "keymap"        # the table of keys in a file: {action: key}
 

@@ -51,7 +51,7 @@ OPTIONS = (
     *settings("svd source-map"),
     Option("--break", "PLACE", "stop there first: a function, FILE:LINE, *ADDRESS; may be repeated", repeat=True),
     Option("--at", "insn:N|time:T", "go there first: to an instruction, or a time like 12.5ms", read=place_in_time),
-    *settings("script watch theme ascii layout"),
+    *settings("script pane watch theme ascii layout"),
     Option("--text", None, "print the screen as text, and end"),
     Option("--picture", "FILE.svg", "write the screen as a picture, and end"),
     Option("--size", "COLUMNSxROWS", "how large --text and --picture are (160x48)", read=_size),
@@ -73,7 +73,7 @@ def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: O
     if keys:
         check_keymap(keys, [*KEYS, *PANE_KEYS, *(key for pane in make_panes() for key in pane.keys)])
     target = Target(tuple(words), values.get("machine"), values.get("sysroot"), tuple(values.get("env") or ()), values.get("svd"),
-                    tuple(values.get("source_map") or ()), script=values.get("script"))
+                    tuple(values.get("source_map") or ()), script=values.get("script"), panes=tuple(values.get("pane") or ()))
     if opening is None:
         opening = Opening(tuple(values.get("break") or ()), at=values.get("at"), watch=bool(values.get("watch")))
     return Debug(target, theme=values.get("theme") or "dark", ascii_only=bool(values.get("ascii")), layout=values.get("layout"),

@@ -43,10 +43,10 @@ class DeskScreen(Screen[None]):
 
     app: Debug
 
-    def __init__(self, hint: str = "") -> None:
+    def __init__(self, hint: str = "", panes: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.hint = Hint(hint)
-        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes())
+        self.header, self.timeline, self.desk = Header(), Timeline(), Desk(make_panes(panes))
         self.summary, self.prompt, self.footer = Summary(), Prompt(), Footer()
 
     def compose(self) -> ComposeResult:
@@ -82,7 +82,7 @@ class Debug(App[int]):
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
         self.keymap = keymap or {}
-        self.main = DeskScreen(hint)
+        self.main = DeskScreen(hint, target.panes)
         self.commands = CommandLine(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
         self.hello: m.Hello | None = None

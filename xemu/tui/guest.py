@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.errors import NotFoundError, XemuError
 from xemu.hw.ports import Hub, Pace, Port
 from xemu.tui import messages as m
+from xemu.tui.queries import load
 from xemu.tui.queries.rtt import Rtt
 
 MESSAGE = 2048           # bytes of output that are sent at once
@@ -52,6 +53,8 @@ def prepare(d: Debugger, target: m.Target) -> None:
     from xemu.debug.sources import Sources
     from xemu.tui import keeping  # noqa: F401  its actions
 
+    for path in target.panes:
+        load(path)
     if target.source_map:
         d.source.sources = Sources(target.source_map)
     if target.script is not None:

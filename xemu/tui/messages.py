@@ -16,6 +16,7 @@ class Target(NamedTuple):
     source_map: tuple[str, ...] = ()             # OLD=NEW
     gdb: str | None = None                       # where a user's GDB may come: [HOST:]PORT
     script: str | None = None                    # Python to run first, with `d`
+    panes: tuple[str, ...] = ()                  # files with panes of the user's own
 
 
 # -- to the guest's process ----------------------------------------------------------------------------------------------

@@ -17,7 +17,25 @@ if TYPE_CHECKING:
 
 CALLS = {"svc", "bkpt"}
 MODES = ("mixed", "source", "assembly")
-EDGE = 3                 # rows between the guest's place and the window's edge
+TIERS = {"compiled": ("J", "good"), "interpreted": ("i", ""), "never": ("·", "never")}        # never alone by colour
+
+
+def count_text(number: int | None) -> str:
+    """Return a count in four characters."""
+    if not number:
+        return ""
+    for unit, factor in (("G", 1_000_000_000), ("M", 1_000_000), ("k", 1_000)):
+        if number >= factor:
+            return f"{number / factor:.1f}{unit}" if number < 10 * factor else f"{number // factor}{unit}"
+    return str(number)
+
+
+def count_spans(found: Any) -> list[Span]:
+    """Return how often code was executed, and by what: J compiled, i interpreted, · never."""
+    if found is None:
+        return [Span(" " * 6)]
+    letter, style = TIERS[found.tier]
+    return [Span(letter, style), Span(f"{count_text(found.times):>4} ", "dim")]
 
 
 def mark_spans(row: Row) -> list[Span]:
@@ -43,16 +61,16 @@ def ahead_text(row: Row, found: Ahead) -> str:
     return " ".join(words)
 
 
-def code_line(row: Row, digits: int, *, opcodes: bool, ahead: Ahead | None = None) -> Line:
+def code_line(row: Row, digits: int, *, opcodes: bool, ahead: Ahead | None = None, count: Any = None) -> Line:
     """Return the line of a row."""
     current = "current" if "p" in row.marks or "f" in row.marks else ""
     if row.kind == "label":
         return line((f"  {row.text}:", "title"))
     if row.kind == "source":
         style = "" if row.address is not None or row.marks else "dim" if not row.text.strip() else ""
-        return Line((*mark_spans(row), Span(f"{row.line:5} ", "pc" if "p" in row.marks or "c" in row.marks else "dim"),
+        return Line((*mark_spans(row), *count_spans(count), Span(f"{row.line:5} ", "pc" if "p" in row.marks or "c" in row.marks else "dim"),
                      Span(row.text, style)), row.address if row.address is not None else ("line", row.line), current)
-    words = [*mark_spans(row), Span(f"{row.address:0{digits}x}  ", "dim")]
+    words = [*mark_spans(row), *count_spans(count), Span(f"{row.address:0{digits}x}  ", "dim")]
     if opcodes:
         words.append(Span(f"{row.code.hex():<10} ", "dim"))
     there = ("goto", "code", row.target) if row.target is not None else ()
@@ -64,10 +82,11 @@ def code_line(row: Row, digits: int, *, opcodes: bool, ahead: Ahead | None = Non
     return Line(tuple(words), row.address, current)
 
 
-def code_lines(data: Data, bits: int, *, opcodes: bool, ahead: dict[int, Ahead] | None = None) -> list[Line]:
+def code_lines(data: Data, bits: int, *, opcodes: bool, ahead: dict[int, Ahead] | None = None,
+               counts: dict[int, Any] | None = None) -> list[Line]:
     """Return the lines of a window."""
-    return [code_line(row, bits // 4, opcodes=opcodes, ahead=(ahead or {}).get(row.address) if row.address is not None else None)
-            for row in data.rows]
+    return [code_line(row, bits // 4, opcodes=opcodes, ahead=(ahead or {}).get(row.address or -1),
+                      count=(counts or {}).get(row.address or -1)) for row in data.rows]
 
 
 class Code(Pane):
@@ -91,7 +110,13 @@ class Code(Pane):
     @property
     def queries(self) -> dict[str, str]:
         """What comes."""
-        return {"ahead": "code.ahead"}
+        return {"ahead": "code.ahead", "counts": "coverage.executed"}
+
+    def arguments_of(self, name: str) -> dict[str, Any]:
+        """Return the addresses whose executions are counted."""
+        if name != "counts":
+            return {}
+        return {"addresses": tuple(row.address for row in getattr(self.data, "rows", ()) if row.address is not None)}
 
     def arguments(self) -> dict[str, Any]:
         """Return what the window is asked with."""
@@ -119,6 +144,7 @@ class Code(Pane):
             if found is not None:                    # else it is the window of before: the right one comes
                 self.cursor, self.place = found, place
                 self.refresh()
+        self.ask()                                   # for the counts of what is in the window now
 
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
@@ -126,7 +152,9 @@ class Code(Pane):
         note = f"[bold]{data.note}[/] · " if data.note else ""
         self.border_subtitle = f"{note}{data.title} · {data.mode}"
         opcodes = self.size.width >= 100 if self.opcodes is None else self.opcodes
-        return code_lines(data, self.screen_app.hello.bits if self.screen_app.hello else 32, opcodes=opcodes, ahead=self.extra.get("ahead"))
+        bits = self.screen_app.hello.bits if self.screen_app.hello else 32
+        counts = self.extra.get("counts")
+        return code_lines(data, bits, opcodes=opcodes, ahead=self.extra.get("ahead"), counts=counts[0] if counts else None)
 
     # -- moving the window -----------------------------------------------------------------------------------------------
     def action_cursor(self, count: int) -> None:

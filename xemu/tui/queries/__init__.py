@@ -7,12 +7,16 @@ A module here is imported when the first of its queries is asked for: the name i
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from traceback import extract_tb
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from xemu.debug.debugger import Debugger
 
@@ -41,6 +45,21 @@ def find(name: str) -> tuple[Query, bool]:
     if name not in _QUERIES:
         raise XemuError(f"no query {name}")
     return _QUERIES[name]
+
+
+def load(path: str) -> ModuleType:
+    """Import a user's file with queries and panes; XemuError."""
+    spec = spec_from_file_location(Path(path).stem, path)
+    if spec is None or spec.loader is None:
+        raise XemuError(f"{path}: not a Python file")
+    module = module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # noqa: BLE001  the user's code may raise anything
+        lines = [entry.lineno for entry in extract_tb(error.__traceback__) if entry.filename == path]
+        where = f"{path}:{lines[-1]}" if lines else path
+        raise XemuError(f"{where}: {type(error).__name__}: {error}") from None
+    return module
 
 
 def ask(debugger: Debugger, name: str, arguments: dict[str, Any]) -> Any:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 from xemu.debug.disassembly import previous
 from xemu.tui.queries import query
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from xemu.debug.frames import Frame
     from xemu.debug.symbols import Module
 
+EDGE = 3                 # rows between the place that is shown and the end of the window
 MOST_SOURCE = 12         # source lines that are shown in front of one instruction
 
 
@@ -48,18 +50,36 @@ class Code(NamedTuple):
     note: str = ""
 
 
+_LAST: WeakKeyDictionary[Debugger, Code] = WeakKeyDictionary()          # the windows that were chosen last
+
+
 @query()
 def code(d: Debugger, *, mode: str = "mixed", top: int | None = None, file: str = "", address: int | None = None,
          rows: int = 20, thread: int | None = None, frame: int = 0) -> Code:
     """Return a window of `rows` rows.
 
-    `top` None: so that `address` (None: PC) is seen. Else the window starts at that line of `file`, or address.
+    `top` None: so that `address` (None: PC) is seen, where the last window stood if it is seen there. Else the window starts
+    at that line of `file`, or address.
     """
+    if top is None:
+        last = _LAST.get(d)
+        if last is not None and address is None and last.mode == mode:
+            found = _window(d, mode, last.top, last.file, address, rows, thread, frame)
+            seen = next((i for i, row in enumerate(found.rows) if ("f" if frame else "p") in row.marks), -1)
+            if 0 < seen < rows - EDGE and found.file == last.file:
+                return found
+        _LAST[d] = found = _window(d, mode, None, file, address, rows, thread, frame)
+        return found
+    return _window(d, mode, top, file, address, rows, thread, frame)
+
+
+def _window(d: Debugger, mode: str, top: int | None, file: str, address: int | None, rows: int, thread: int | None,
+            frame: int) -> Code:
     selected = chosen_code(d, thread, frame)
     at = address if address is not None else selected.pc if selected is not None else d.pc
     place = selected.place if selected is not None and address is None else d.source_line(at)
     if mode == "source" and (file or (place is not None and place.line)):
-        found = _source(d, file or place.file, place.line if place else 0, top, rows, selected)  # type: ignore[union-attr]
+        found = _source(d, at, file or place.file, place.line if place else 0, top, rows, selected)  # type: ignore[union-attr]
         if found is not None:
             return found
     return _assembly(d, at, top, rows, selected, source=mode != "assembly")
@@ -74,8 +94,11 @@ def _marks(d: Debugger, address: int) -> tuple[str, tuple[int, ...]]:
 
 
 # -- source --------------------------------------------------------------------------------------------------------------
-def _source(d: Debugger, file: str, line: int, top: int | None, rows: int, selected: Frame | None) -> Code | None:
-    module = next((m for m in d.modules if m.lines is not None and file in m.lines.files()), d.modules.at(d.pc))
+def _source(d: Debugger, at: int, file: str, line: int, top: int | None, rows: int, selected: Frame | None) -> Code | None:
+    module = d.modules.at(at)
+    place = d.modules.place(at)
+    if place is None or place.file != file:
+        module = next((m for m in d.modules if m.lines is not None and file in m.lines.files()), module)
     lines = d.source.sources.lines(file, module)
     if not lines:
         return None
