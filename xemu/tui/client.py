@@ -146,10 +146,8 @@ class Client:
     def send(self, message: Any) -> None:
         """Send a message; nothing happens where the process has ended."""
         if self.connection is not None:
-            try:
+            with suppress(OSError):                  # it has ended: what it still said is read first
                 self.connection.send(message)
-            except OSError:
-                self._over("the guest's process has ended")
 
     def want(self, pane: str, query: str, **arguments: Any) -> None:
         """Have a pane's data come with every stop from now on, and once at once."""
