@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.screen import Screen, drive
 
+from tests.screen import Screen, drive
 from xemu.debug import open_machine, open_process
 from xemu.debug.events import ANY, Event, Events
 from xemu.debug.excursion import counts, excursion, go
