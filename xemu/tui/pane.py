@@ -68,6 +68,11 @@ class Pane(ScrollView, can_focus=True):
         return {}
 
     @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to see in it yet: it has no tab then, and is found by the palette and by turning the tabs."""
+        return False
+
+    @property
     def queries(self) -> dict[str, str]:
         """Further queries, by a name: their data may come later, and is in `extra`."""
         return {}
@@ -231,6 +236,11 @@ class Pane(ScrollView, can_focus=True):
     def action_edge(self, end: int) -> None:
         """Move the cursor to the first or last line."""
         self.move_to(len(self.lines) * end)
+
+    def look_at(self, number: int) -> None:
+        """Put the cursor on a line of new data, and bring it into view when there is room."""
+        self.move_to(number)
+        self.call_after_refresh(self.move_to, number)
 
     def action_page(self, count: int) -> None:
         """Move the cursor by a page."""
