@@ -88,7 +88,7 @@ class Debug(App[int]):
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
-        self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
+        self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}[theme]
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
         self.keymap = keymap or {}
