@@ -196,7 +196,7 @@ class Desk(Container):
         for pane in self.panes.values():
             pane.display = pane in seen
             if pane in seen:
-                pane.border_title = pane.screen_app.styles_by_name.visible(self._title(seen[pane], pane))
+                pane.border_title = self._title(seen[pane], pane)
         self.refresh(layout=True)
         top = self.focused_pane
         if focus and top is not None:
