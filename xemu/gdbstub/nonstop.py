@@ -141,7 +141,10 @@ class NonStop:
             try:
                 await client.move(motion)
                 await self._account(found[0])
-            except XemuError:                            # the session is over, or somebody else has begun to move it
+            except (XemuError, RspError):                # the session is over, or somebody else has begun to move it
+                self.running.clear()
+            except Exception as error:  # noqa: BLE001  GDB would wait for ever and nobody know why
+                client.server.bug(error, b"vCont")
                 self.running.clear()
             finally:
                 if turn is not None:
