@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(Screen[None], inherit_bindings=False):         # Tab is ours: it does not move the focus
     """The one screen behind all dialogs."""
 
     app: Debug
