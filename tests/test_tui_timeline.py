@@ -357,7 +357,7 @@ def test_trace_and_calls_on_the_screen() -> None:
         await s.until(lambda: s.stops > 1)
         await s.settled()
         app.desk.show("trace")
-        await s.until(lambda: s.lines("trace")[-1].endswith("push {r4, r5, r6, lr}") or "▶" in s.lines("trace")[-1])
+        await s.until(lambda: s.lines("trace") and "▶" in s.lines("trace")[-1])
         await s.keys("slash")
         await s.type("Sys.ick$")
         pane = app.desk.panes["trace"]
