@@ -291,7 +291,8 @@ def test_the_strip_has_everything_in_its_column(kernel: Debugger) -> None:
 
 
 def test_how_the_strip_is_drawn() -> None:
-    strip = Strip(12, 0, 110, 50, {0: (("stop", 1),), 2: (("irq", 1),), 3: (("irq", 9),), 8: (("output", 2), ("irq", 1))}, None, near_here=False)
+    strip = Strip(12, 0, 110, 50, {0: (("stop", 1),), 2: (("irq", 1),), 3: (("irq", 9),), 8: (("output", 2), ("irq", 1))}, None,
+                  near_here=False)
     assert strip_line(strip, None, 27).text == " ├■─▁▄─●──┴───┤ 110"
     assert mark((("checkpoint", 1), ("stop", 1)))[0] == "◆"
     assert len({mark(((kind, 1),))[0] for kind in ("checkpoint", "stop", "signal", "process", "output", "irq")}) == 6
