@@ -373,6 +373,27 @@ def test_threads_that_step_take_turns_and_new_ones_run(process: Served) -> None:
     assert debugger.system.restricted == [{1}, {2}, {1, 3}, {3}]
 
 
+def test_packets_are_about_the_thread_of_the_last_stop(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.BREAKPOINT, thread=2)]
+    transcript(process, """
+        > Hg1
+        < OK
+        > vCont;c
+        < T05thread:2;…
+        > Pf=00900000
+        < OK
+    """)
+    assert process.debugger.registers == {("pc", 2): 0x9000}
+
+
+def test_who_leaves_holds_nobody(process: Served) -> None:
+    line = process.connect()
+    line.ask("vCont;c:2")
+    assert process.debugger.only == {2}
+    line.close()
+    wait_until(lambda: process.debugger.only is None)
+
+
 def test_nobody_left_to_run(process: Served) -> None:
     process.debugger.coming = [stop(StopKind.HELD, text="held"), stop(StopKind.HELD, text="held")]
     transcript(process, """
@@ -500,6 +521,26 @@ def test_an_interrupt_that_comes_after_a_stop_ends_the_next_motion(process: Serv
     line.socket.sendall(b"\x03")
     assert line.ask("vCont;s").startswith("T02thread:1;")
     assert line.ask("vCont;s").startswith(T05)
+
+
+def test_a_stop_chooses_its_thread(process: Served) -> None:
+    process.debugger.registers |= {("r0", 1): 0x11, ("r0", 2): 0x22}
+    process.debugger.coming = [stop(StopKind.BREAKPOINT, thread=2)]
+    process.debugger.stop = stop(StopKind.STEP)
+    transcript(process, """
+        > Hg1
+        < OK
+        > p0
+        < 11000000
+        > vCont;c
+        < T05thread:2;…
+        > p0
+        < 22000000
+        > Hg1
+        < OK
+        > p0
+        < 11000000
+    """)
 
 
 def test_steps_stop_at_signals_that_pass(process: Served) -> None:

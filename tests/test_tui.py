@@ -119,3 +119,24 @@ def test_code_can_be_looked_at_anywhere() -> None:
         await s.until(lambda: "▶" in s.text("code"))
 
     drive(work, KERNEL)
+
+
+def test_steps_that_are_typed_fast_are_all_made() -> None:
+    async def work(s: Screen) -> None:
+        await s.keys(*"iiiiiiii")
+        await s.until(lambda: s.app.stop.insns == 8, "eight steps")
+        await s.type_break("on_tick")
+        await s.keys("c", "c")
+        await s.until(lambda: "Ctrl-C pauses it" in s.text())
+        await s.keys(*"nnn")
+        await s.until(lambda: s.app.stop.kind == "breakpoint" or s.app.stop.insns > 100)
+
+    drive(work, KERNEL)
+
+
+def test_a_source_that_assemblers_name_without_its_directory_is_found() -> None:
+    async def work(s: Screen) -> None:
+        assert "ldr r0, =start" in s.text("code")
+        assert "is not there" not in s.text("code")
+
+    drive(work, KERNEL)

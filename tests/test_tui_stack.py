@@ -34,7 +34,7 @@ def test_a_selected_frame_is_shown_by_all_panes() -> None:
         await s.until(lambda: "◁" in s.text("code"))
         await s.until(lambda: "of frame #2" in s.text("registers"))
         assert s.lines("stack")[2].startswith("◁#2")
-        assert any(text.startswith(" ◁00000108") for text in s.lines("code"))
+        assert any(text.startswith(" ◁") and "00000108" in text for text in s.lines("code"))
         assert any("▶pc   00000108" in text for text in s.lines("registers"))
         assert any(text.startswith(" primask   -") for text in s.lines("registers"))       # nobody knows it there
         await s.press("i")
@@ -151,3 +151,18 @@ def test_a_tree_shows_what_is_opened(data: Path) -> None:
         await s.until(lambda: not any(text.startswith("nothing_such") for text in rows(s, "watch")))
 
     drive(work, data)
+
+
+def test_tab_turns_the_tabs_of_a_frame() -> None:
+    async def work(s: Screen) -> None:
+        seen = []
+        await s.keys("3")
+        for _ in range(4):
+            seen.append(s.app.desk.focused_pane.pane)
+            await s.keys("tab")
+        assert seen == ["stack", "locals", "watch", "points"]
+        assert s.app.focused is s.app.pane("stack")
+        await s.keys("shift+tab")
+        assert s.app.focused is s.app.pane("points")
+
+    drive(work, KERNEL)

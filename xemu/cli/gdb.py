@@ -39,7 +39,8 @@ def main(arguments: list[str]) -> int:
         return 0
     from xemu.cli.targets import is_elf, open_target
     from xemu.debug.session import Session
-    from xemu.gdbstub.stage import find_gdb, run_with_gdb
+    from xemu.gdbstub.programs import find_gdb
+    from xemu.gdbstub.stage import run_with_gdb
 
     gdb = find_gdb(values.get("gdb_path"))                       # before the guest is set up
     debugger = open_target(words, values)

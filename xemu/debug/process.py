@@ -127,6 +127,10 @@ class ProcessSystem(PastProcess):
         if self.live and self.ended is None:
             self._hold()
 
+    def give_way(self) -> None:
+        if self.live:
+            self.process.scheduler.give_way()
+
     def _hold(self) -> None:
         """Have the scheduler give turns to those threads only that may run. One of them runs from here on."""
         scheduler = self.process.scheduler

@@ -43,6 +43,7 @@ class Recorder:
         self.threads: tuple[int, ...] = ()
         self.wrote: list[tuple[int, int]] = []     # ranges that were handed out for writing since then
         self.open: list[tuple[int, int]] = []      # … and that calls which wait still hold
+        self.steps = 0                             # how often such calls had gone on then
         self.changed: list[tuple[int, int]] = []   # ranges whose mapping changed
         self.held: dict[int, Exit] = {}            # thread -> system call that somebody looks at before it is made
         self.made = -1                             # number of the call that native code was left for
@@ -53,6 +54,7 @@ class Recorder:
         self.notes: list[tuple[str, int]] = []     # what the episode under way was
         self.journal: Journal | None = None        # where the past may be changed
         self.delivery = Delivery(self.process)
+        self.parent: Task | None = None            # who has made the last child
         self.goal: int | None = None
         self.until = 0.0
         self.detached = False
@@ -114,9 +116,10 @@ class Recorder:
         threads = self._threads()
         change, notes = self._what()
         quiet = not notes and not change and threads == self.threads
-        if quiet and now == self.exit and not self.wrote and not self.changed and not self.open:
+        went_on, self.steps = self.steps != scheduler.steps, scheduler.steps
+        if quiet and now == self.exit and not self.wrote and not self.changed and not (self.open and went_on):
             return
-        writes = self._writes(parked=bool(scheduler.parked)) if self.wrote or self.open else ()
+        writes = self._writes(parked=bool(scheduler.parked), went_on=went_on) if self.wrote or self.open else ()
         areas, emptied = None, tuple(self.changed)
         if self.changed:
             areas = [a.part(a.start, a.end) for a in process.space.areas()]
@@ -161,7 +164,8 @@ class Recorder:
         if process.scheduler.changed:
             process.scheduler.changed, change = False, ALL
         if process.new_child is not None:
-            notes.append(process.new_child)
+            kind, child, self.parent = process.new_child
+            notes.append((kind, child))
             process.new_child = None
         if self.system.exec_seen:
             notes.append((EXECUTED, 0))
@@ -169,11 +173,11 @@ class Recorder:
         self.notes = []
         return change, tuple(notes)
 
-    def _writes(self, *, parked: bool) -> tuple[tuple[int, bytes], ...]:
-        """Return what stands in the ranges that were handed out. Those of calls that wait may be written later."""
+    def _writes(self, *, parked: bool, went_on: bool) -> tuple[tuple[int, bytes], ...]:
+        """Return what stands in the ranges that were handed out. Those of calls that wait may be written when one of them goes on."""
         mem, limit = self.process.space.mem, self.process.space.limit
-        ranges, self.wrote = dict.fromkeys([*self.open, *self.wrote]), []
-        self.open = list(ranges) if parked else []
+        ranges = dict.fromkeys([*(self.open if went_on else ()), *self.wrote])
+        self.open, self.wrote = list(dict.fromkeys([*self.open, *self.wrote])) if parked else [], []
         return tuple((at, bytes(mem[at:at + n])) for at, n in ranges if n and at + n <= limit and self.process.space.area_at(at))
 
     def _mapped(self) -> tuple[tuple[int, bytes], ...]:
@@ -234,7 +238,11 @@ class Recorder:
         if (number := self.system.outside()) >= 0:
             self.leave(Event(StopKind.WATCHPOINT, watch=number, done=True))
         if self.system.due:
-            self.leave(self.system.due.pop(0))
+            event = self.system.due.pop(0)
+            if event.kind in (StopKind.FORK, StopKind.VFORK) and self.parent is not None:
+                self.process.scheduler.interject(self.parent)
+                self.system.turn_to(self.parent)
+            self.leave(event)
         self.look()
 
     def look(self) -> None:
@@ -271,6 +279,10 @@ class Recorder:
         self.calls.clear()
         self.cause, self.process.scheduler.changed = CALL, True
         self.close()
+
+    def shows(self, number: int) -> bool:
+        """Say whether signals of a number stop the process before they are delivered."""
+        return not self.detached and self.system.signals(number)
 
     def signal(self, task: Task, info: Any) -> bool:
         """Show a signal before it is delivered; returns whether it is."""

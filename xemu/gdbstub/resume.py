@@ -12,7 +12,7 @@ from xemu.gdbstub.outcomes import ENDED
 from xemu.gdbstub.points import catch_events
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.stops import TOLD, final_reply
-from xemu.gdbstub.table import ThreadId, packet
+from xemu.gdbstub.table import ANY_THREAD, ThreadId, packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,6 +35,8 @@ class Action(NamedTuple):
     def move(self, debugger: Any, thread: int | None, *, back: bool = False) -> Any:
         """Do it; `thread`: which one, of those that may run."""
         which = {"thread": thread} if debugger.system.kind == "process" else {}
+        if self.how in "rs" and not back:
+            debugger.system.give_way()
         if self.how == "r":
             return debugger.step_range(self.low, self.high, **which)
         if self.how == "s":
@@ -135,7 +137,7 @@ async def go(client: Client, resume: Resume) -> str | None:
     await catch_events(client)
     resume.before_access, resume.shows_signals = client.description.before_access, not client.thread_suffix
     stop = await client.move(resume.motion)
-    client.last_stop = stop
+    client.last_stop, client.general = stop, ANY_THREAD      # `g` is about the thread that stopped until GDB chooses another
     if stop.text and stop.kind.name in TOLD:
         await client.console(stop.text.rstrip("\n") + "\n")
     reply = await client.stop_text(stop)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from xemu.user.process import Process
 
 PROCESS = ("argv", "environment", "exe", "exe_host", "comm", "brk", "brk_start", "mmap_top", "program_bias", "stack_range",
-           "stack_info", "dumpable", "personality", "tids")
+           "stack_info", "dumpable", "personality", "tids", "leader_status")
 TASK = ("tid", "registers", "result", "blocked", "saved_mask", "wait_set", "stack_sp", "stack_size", "clear_tid", "robust_list",
         "robust_size", "comm", "restart", "interrupted", "fault", "cpu_time")
 _of_process, _of_task = attrgetter(*PROCESS), attrgetter(*TASK)
