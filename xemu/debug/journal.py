@@ -57,9 +57,12 @@ class Journal:
             if entry is not None and (place := tables.offset_of(entry)) is not None:
                 self.offsets.append((at, entry.file, place))
             return
-        self.states.append((at, tables.take_state(self.process, held)))
+        state = tables.take_state(self.process, held)
+        if self.states and not state.due:            # running timers: what is left of them depends on the time
+            state = state._replace(now=self.states[-1][1].now)
+        _append(self.states, at, state)
         if change == ALL:
-            self.files.append((at, tables.take_files(self.process)))
+            _append(self.files, at, tables.take_files(self.process))
 
     def at(self, at: int) -> Tables:
         """Return what it consisted of after so many episodes."""
@@ -82,6 +85,15 @@ class Journal:
         self.files += tail.files
         self.states += tail.states
         self.offsets += tail.offsets
+
+
+def _append(notes: list[tuple[int, Any]], at: int, new: Any) -> None:
+    """Append what has changed; what is as before is kept once."""
+    last = notes[-1][1] if notes else None
+    if last is None:
+        notes.append((at, new))
+    elif new != last:
+        notes.append((at, type(new)(*[before if before == now else now for before, now in zip(last, new, strict=True)])))
 
 
 def _number(note: tuple[Any, ...]) -> int:
