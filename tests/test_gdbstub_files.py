@@ -79,6 +79,7 @@ def test_what_proc_shows() -> None:
     assert b"[stack]" not in (found.made("/proc/42/maps") or b"")
     assert (found.made("/proc/self/status") or b"").startswith(b"Name:\tprog\n")
     assert found.made("/proc/42/task/1/comm") == b"prog\n"
+    assert int(found.made("/proc/42/coredump_filter") or b"0", 16) > 0
     assert found.made("/proc/43/maps") is None
     assert found.made("/proc/42/nothing") is None
     with pytest.raises(OSError, match=r".+"):

@@ -240,10 +240,15 @@ def test_program_signals(stub: Callable[..., Stub], gdb: Gdb, victims: dict[str,
     stop = gdb.go("continue")
     assert stop["signal-name"] == "SIGUSR1"
     assert gdb.value("counter") == "10"
+    place = gdb.run("output $pc")
     gdb.run("break handler")
     assert gdb.go("continue")["frame"]["func"] == "handler"
     assert gdb.value("number") == "10"
     assert "signal handler called" in gdb.run("backtrace")
+    back = gdb.go("reverse-continue")
+    assert (back["signal-name"], gdb.run("output $pc")) == ("SIGUSR1", place)
+    assert "reason" not in gdb.go("reverse-continue")                     # nothing before it but the start
+    assert gdb.go("continue")["frame"]["func"] == "handler"
 
 
 def test_program_threads_libraries_and_thread_locals(stub: Callable[..., Stub], gdb: Gdb, victims: dict[str, Path]) -> None:

@@ -523,6 +523,26 @@ def test_an_interrupt_that_comes_after_a_stop_ends_the_next_motion(process: Serv
     assert line.ask("vCont;s").startswith(T05)
 
 
+def test_a_stop_chooses_its_thread(process: Served) -> None:
+    process.debugger.registers |= {("r0", 1): 0x11, ("r0", 2): 0x22}
+    process.debugger.coming = [stop(StopKind.BREAKPOINT, thread=2)]
+    process.debugger.stop = stop(StopKind.STEP)
+    transcript(process, """
+        > Hg1
+        < OK
+        > p0
+        < 11000000
+        > vCont;c
+        < T05thread:2;…
+        > p0
+        < 22000000
+        > Hg1
+        < OK
+        > p0
+        < 11000000
+    """)
+
+
 def test_steps_stop_at_signals_that_pass(process: Served) -> None:
     debugger, line = process.debugger, process.connect()
     assert line.ask("QPassSignals:e") == "OK"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import struct
 from typing import TYPE_CHECKING
 
@@ -197,6 +198,15 @@ def test_stat_layout(g: Guest, tmp_path: Path) -> None:
     assert (mode, links, size) == (status.st_mode, 1, 5)
     assert times[:4] == (1, 5, 2, 7)
     assert g.space.read_u64(DATA + 0x1060) == status.st_ino
+
+
+def test_smaps_tells_private_and_shared_memory_apart(g: Guest) -> None:
+    private = g.call("mmap2", 0, 0x2000, 3, 0x22, -1, 0)
+    shared = g.call("mmap2", 0, 0x3000, 1, 0x21, -1, 0)
+    text = (g.process.proc.contents(b"/proc/self/smaps") or b"").decode()
+    found = {int(start, 16): " ".join(fields.split()) for start, fields in re.findall(r"^([0-9a-f]+)-.*\n((?:[A-Z].*\n)+)", text, re.MULTILINE)}
+    assert found[private] == "Size: 8 kB Rss: 8 kB Anonymous: 8 kB VmFlags: rd wr mr mw me"
+    assert found[shared] == "Size: 12 kB Rss: 12 kB Anonymous: 0 kB VmFlags: rd mr mw me sh"
 
 
 def test_directory_listing_of_made_up_descriptors(g: Guest) -> None:

@@ -11,6 +11,7 @@ d.cont(); d.cont(back=True)            # who wrote it, and who before
 from __future__ import annotations
 
 import re
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from xemu.debug.history import LIMIT, Branch, History, HistoryError
@@ -21,13 +22,14 @@ from xemu.debug.system import Event
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xemu.debug.events import Events
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
 BLOCK = 5                # instructions in a block, about
+MOST_SIGNALS = 100_000   # stops that going back knows
 PIECE = 200_000          # instructions that a search backwards looks through first; doubles while nothing is found
 TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -53,6 +55,7 @@ class Debugger(SourceLevel):
         self._outside: dict[int, bytes] = {}     # watch -> what its memory held before something that is no instruction touched it
         self._old = b""
         self._left: tuple[Branch, bytes, int] | None = None          # the last branch, the registers and the instruction where it began
+        self._signal_stops: deque[Stop] = deque(maxlen=MOST_SIGNALS)     # of the present line, in their order
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
         self.stepping = False
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
@@ -60,6 +63,7 @@ class Debugger(SourceLevel):
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
+        system.tasks = self._task_registers
         self.recording = history
         if history:
             self.history.start()
@@ -75,6 +79,11 @@ class Debugger(SourceLevel):
     def pc(self) -> int:
         """The address of the next instruction."""
         return self.system.pc
+
+    def _task_registers(self, number: int) -> Mapping[str, int] | None:
+        from xemu.debug.tasks import registers_of
+
+        return registers_of(self, number)
 
     def _stop(self, kind: StopKind, text: str = "", **more: Any) -> Stop:
         self.stop = Stop(kind, self.position, self.pc, self.system.thread, text=text or kind.value, **more)
@@ -180,7 +189,10 @@ class Debugger(SourceLevel):
             text = event.text or f"{kind.value} {event.name or event.number}"
             if hits is None and not (kind is StopKind.SIGNAL and self.stops_for_signal(event.number)):
                 return None
-            return self._stop(kind, text, points=hits or (), number=event.number, name=event.name)
+            stop = self._stop(kind, text, points=hits or (), number=event.number, name=event.name)
+            if kind is StopKind.SIGNAL and self.system.live:
+                self._signal_stops.append(stop)
+            return stop
         if kind is StopKind.HISTORY_END and (hits := self._met(self.points.breakpoints(self.pc))):
             return self._stop(StopKind.BREAKPOINT, ", ".join(map(str, hits)), points=hits)
         stop = self._stop(kind, event.text, number=event.number, name=event.name, code=event.code)
@@ -401,6 +413,7 @@ class Debugger(SourceLevel):
         """Find the last place before this one at which a point would have stopped the guest."""
         self.need_history()
         history, goal = self.history, self.position
+        signal = next((s for s in reversed(self._signal_stops) if s.position < goal and self.stops_for_signal(s.number)), None)
         history.leave_present()
         if self.points.registers():
             return self.source.described(self.register_motions.backwards())
@@ -428,6 +441,8 @@ class Debugger(SourceLevel):
                 self.searching = False
             for point in self.points.by_id.values():
                 point.hits = keep.get(id(point), point.hits)
+            if signal is not None and signal.position >= (found or history.snapshots[number]).position:
+                found = signal
             if found is not None:
                 history.seek(found.position)
                 for point in found.points:

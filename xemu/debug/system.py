@@ -10,7 +10,7 @@ from xemu.debug.stops import StopKind
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from xemu.core.engine import Engine
     from xemu.debug.stops import Position
@@ -81,6 +81,8 @@ class System(ABC):
         self.catches = lambda _kind, _number, _name: False
         self.signals = lambda _number: False
         self.outside: Callable[[], int] = lambda: -1
+        #: registers of a kernel's task by its number; None: it runs, they are the processor's; empty: there is none
+        self.tasks: Callable[[int], Mapping[str, int] | None] = lambda _number: {}
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property

@@ -15,7 +15,7 @@ from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.framing import Decoder, Kind, encode
 from xemu.gdbstub.replies import hexed
 from xemu.gdbstub.signals import to_gdb, to_linux
-from xemu.gdbstub.table import ThreadId, dispatch
+from xemu.gdbstub.table import ANY_THREAD, ThreadId, dispatch
 from xemu.gdbstub.target_xml import Description, describe
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 WAITING = 32                     # packets that may wait; more stay in the socket
 OUTPUT_ROOM = 1 << 20            # bytes of console output that may wait for a client that does not read
 READ = 1 << 16
-ANY_THREAD = ThreadId(None, 0)
 #: packets whose errors are numbers unless GDB says that it takes words (appendix E.4.3, `error-message`)
 NUMERIC_ERRORS = (b"m", b"qRcmd")
 #: packets that act at once, although the reply to a resume is still to come
@@ -147,7 +146,9 @@ class Client:
 
     async def move(self, motion: Callable[[Any], Any]) -> Any:
         """Move the machine and return the stop; an interrupt ends the motion, or the next where another stop came first."""
-        future = asyncio.wrap_future(self.session.start(motion))
+        sharing = self.server.sharing
+        turn = sharing.begin() if sharing is not None else None
+        future = asyncio.wrap_future(self.session.start(motion, by=self))
         self.motion = future
         self.server.motions.add(future)
         future.add_done_callback(self.server.motions.discard)
@@ -156,8 +157,12 @@ class Client:
             self.interrupt()
         try:
             stop = await asyncio.shield(future)          # a client that vanishes does not end what it began
+            if turn is not None:
+                stop = await turn
         finally:
             self.motion = None
+            if sharing is not None:
+                sharing.end()
         if self._unseen and stop.kind is StopKind.STEP:
             stop = replace(stop, kind=StopKind.PAUSE)
         self._unseen = self._unseen and stop.kind is not StopKind.PAUSE
@@ -187,8 +192,13 @@ class Client:
             return
         self._interrupted = self._received
         self._unseen = self._moved and not self.thread_suffix
-        if self.motion is not None and self.server.session is not None:
+        if self.motion is not None and self.server.sharing is not None:
+            self.server.sharing.interrupt()
+        elif self.motion is not None and self.server.session is not None:
             self.server.session.pause()
+
+    def __str__(self) -> str:
+        return f"GDB ({self.owner})"
 
     def log(self, text: bytes) -> None:
         """Print what a log point says, while GDB waits for a stop; dropped for a client that does not read."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xemu.gdbstub.facts import fact, fact_or
@@ -138,5 +139,6 @@ PROC: dict[str, Callable[[Any], bytes]] = {
     "status": status,
     "auxv": lambda system: bytes(fact(system, "auxv")),
     "cmdline": lambda system: b"".join(os.fsencode(word) + b"\0" for word in getattr(system, "arguments", [])),
+    "coredump_filter": lambda _system: Path("/proc/self/coredump_filter").read_bytes(),       # the guest's process is this one
     "comm": lambda system: os.fsencode(system.name[:15]) + b"\n",
 }

@@ -12,7 +12,7 @@ from xemu.gdbstub.outcomes import ENDED
 from xemu.gdbstub.points import catch_events
 from xemu.gdbstub.replies import OK
 from xemu.gdbstub.stops import TOLD, final_reply
-from xemu.gdbstub.table import ThreadId, packet
+from xemu.gdbstub.table import ANY_THREAD, ThreadId, packet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -137,7 +137,7 @@ async def go(client: Client, resume: Resume) -> str | None:
     await catch_events(client)
     resume.before_access, resume.shows_signals = client.description.before_access, not client.thread_suffix
     stop = await client.move(resume.motion)
-    client.last_stop = stop
+    client.last_stop, client.general = stop, ANY_THREAD      # `g` is about the thread that stopped until GDB chooses another
     if stop.text and stop.kind.name in TOLD:
         await client.console(stop.text.rstrip("\n") + "\n")
     reply = await client.stop_text(stop)

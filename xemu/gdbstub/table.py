@@ -41,6 +41,9 @@ class ThreadId(NamedTuple):
         return cls(_signed_hex(process), _signed_hex(thread) if dot else -1)
 
 
+ANY_THREAD = ThreadId(None, 0)
+
+
 def _signed_hex(text: bytes) -> int:
     return -1 if text == b"-1" else int(text, 16)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xemu.core.memory import Area
     from xemu.user.process import Process
 
 _STANDARD = {b"/dev/stdin": 0, b"/dev/stdout": 1, b"/dev/stderr": 2}
@@ -43,7 +44,7 @@ class Proc:
         """Keep the process to describe."""
         self.process = process
         self._files: dict[bytes, Callable[[], bytes]] = {
-            b"maps": self.maps, b"smaps": self.maps, b"auxv": self.auxv, b"cmdline": self.cmdline,
+            b"maps": self.maps, b"smaps": self.smaps, b"auxv": self.auxv, b"cmdline": self.cmdline,
             b"environ": self.environ, b"stat": self.stat, b"status": self.status, b"comm": self.comm_line,
             b"statm": self.statm,
         }  # fmt: skip
@@ -120,18 +121,30 @@ class Proc:
 
     def maps(self) -> bytes:
         """One line per mapping."""
+        return b"".join(map(self._mapping, self.process.space.areas()))
+
+    def smaps(self) -> bytes:
+        """Return the same with sizes: all that is mapped counts as present."""
+        text = b""
+        for area in self.process.space.areas():
+            size = (area.end - area.start) >> 10
+            anonymous = 0 if area.shared or (area.path.startswith("/") and not area.prot & 2) else size
+            flags = [name for bit, name in ((1, "rd"), (2, "wr"), (4, "ex")) if area.prot & bit] + ["mr", "mw", "me"] + ["sh"] * area.shared
+            text += self._mapping(area) + (f"Size: {size:>18} kB\nRss: {size:>19} kB\nAnonymous: {anonymous:>13} kB\n"
+                                           f"VmFlags: {' '.join(flags)}\n").encode()  # fmt: skip
+        return text
+
+    def _mapping(self, area: Area) -> bytes:
+        """Return the line of a mapping."""
         process = self.process
-        lines = []
-        for area in process.space.areas():
-            rwx = "".join(c if area.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
-            device, inode = area.inode
-            start = (
-                f"{area.start:08x}-{area.end:08x} {rwx}{'s' if area.shared else 'p'} {area.offset:08x} "
-                f"{os.major(device):02x}:{os.minor(device):02x} {inode} "
-            )
-            path = os.fsdecode(process.exe) if area.path == os.fsdecode(process.exe_host) else area.path
-            lines.append(f"{start:<73}{path}".rstrip() + "\n" if path else start + "\n")
-        return os.fsencode("".join(lines))
+        rwx = "".join(c if area.prot & bit else "-" for c, bit in (("r", 1), ("w", 2), ("x", 4)))
+        device, inode = area.inode
+        start = (
+            f"{area.start:08x}-{area.end:08x} {rwx}{'s' if area.shared else 'p'} {area.offset:08x} "
+            f"{os.major(device):02x}:{os.minor(device):02x} {inode} "
+        )
+        path = os.fsdecode(process.exe) if area.path == os.fsdecode(process.exe_host) else area.path
+        return os.fsencode(f"{start:<73}{path}".rstrip() + "\n" if path else start + "\n")
 
     def auxv(self) -> bytes:
         """Return the auxiliary vector as it was put on the stack."""
