@@ -227,6 +227,10 @@ class Recorder:
         self.calls[task.tid] = number
         self.leave(Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}"))
 
+    def shows(self, number: int) -> bool:
+        """Say whether signals of a number stop the process before they are delivered."""
+        return not self.detached and self.system.signals(number)
+
     def signal(self, task: Task, info: Any) -> bool:
         """Show a signal before it is delivered; returns whether it is."""
         if self.detached:
