@@ -20,6 +20,7 @@ STEPS: Final = {
     f"boot {FIRMWARE}/mps2-an385/timer.elf": "firmware on a Cortex-M3 board, which is guessed from the file",
     f"boot --machine microbit {FIRMWARE}/microbit/kernel.elf": "three threads of a small preemptive kernel on a micro:bit",
     f"boot --machine netduinoplus2 {FIRMWARE}/stm32/stm32.elf": "an STM32F405 whose peripherals check themselves",
+    "demo --text --size 120x44 --keys c": "the screen of xemu debug where a firmware crashes; on a terminal: xemu demo",
 }
 
 

@@ -110,8 +110,8 @@ def drive(work: Callable[[Screen], Awaitable[Any]], *words: object, size: tuple[
           settle: bool = True, **options: Any) -> None:
     """Run the app on a target and do something with it."""
     async def run() -> None:
-        app = Debug(Target(tuple(map(str, words)), machine, sysroot=options.pop("sysroot", None),
-                           panes=tuple(map(str, options.pop("panes", ())))), **options)
+        app = Debug(Target(tuple(map(str, words)), machine, sysroot=options.pop("sysroot", None), gdb=options.pop("gdb", None),
+                           panes=tuple(map(str, options.pop("panes", ())))), gdb=options.pop("gdb_path", None), **options)
         async with app.run_test(size=size) as pilot:
             screen = Screen(app, pilot)
             if settle:

@@ -14,7 +14,8 @@ from tests.support.programs import PLAIN, ROOT, SAMPLES, XEMU, run
 from xemu.cli.gdbserver import take_wrapper
 from xemu.debug import is_program
 from xemu.gdbstub import framing
-from xemu.gdbstub.stage import find_gdb, gdb_command
+from xemu.gdbstub.programs import find_gdb
+from xemu.gdbstub.stage import gdb_command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -124,13 +124,21 @@ def test_a_projects_code_runs_when_it_is_trusted(project: Path, capsys: pytest.C
     assert main([*command[:-1], "-x", str(project / "first.py"), command[-1]]) == 0          # who names it runs it
     assert main(["debug", "--help"]) == 0
     assert main(["trust"]) == 0
-    assert f"{path} is now trusted; it may run:\n  script: {project / 'first.py'}\n" in capsys.readouterr().out
+    shown = f"{path} is now trusted; it may run:\n  machine: {project / 'boards/mine.py'}\n  script: {project / 'first.py'}\n"
+    assert shown in capsys.readouterr().out
     assert main(command) == 0
     assert "the script has run" in capsys.readouterr().out
     path.write_text(path.read_text(encoding="utf-8") + "# changed\n", encoding="utf-8")
     assert main(command) == 2
     assert trust.main([]) == 0
     assert values()["machine"] == str(project / "boards/mine.py")
+    path.write_text('pane = ["own.py", "/abs/other.py"]\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r'pane = "own\.py, /abs/other\.py"'):
+        values()
+    assert trust.main([]) == 0
+    assert values() == {"pane": [str(project / "own.py"), "/abs/other.py"]}
+    path.write_text('script = "first.py"\n', encoding="utf-8")
+    assert trust.main([]) == 0
     assert trust.main(["--remove"]) == 0
     with pytest.raises(UsageError, match="names code to run"):
         values()

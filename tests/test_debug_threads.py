@@ -169,12 +169,15 @@ SIGNALS = START + """
 d.only = {main}
 stop = d.cont()
 answers["signal"] = stop.name, stop.thread == main
+answers["changed"] = d.system.change_siginfo(main, 20, b"c"), d.system.change_siginfo(one, 20, b"c")
+answers["sent"] = d.system.siginfo(main, stopped=True)[20]
 d.only = {one}                                  # it stays main's, though it was sent to the process
 d.run_to(insns=d.position.insns + 500_000)
 answers["not yet"] = d.evaluate("value").number()
-data = d.system.siginfo(main, stopped=True)
-answers["sent"] = data[20]
-answers["changed"] = d.system.change_siginfo(main, 20, b"c"), d.system.change_siginfo(one, 20, b"c")
+d.system.resume_with({main: 10, one: 0})        # main may go on, but its turn does not come
+d.only = {two}
+d.run_to(insns=d.position.insns + 500_000)
+d.system.resume_with({main: 0, one: 0})         # … when somebody else has stopped: it has its signal already
 d.only = None
 answers["end"] = to_the_end(d).text
 finish()
@@ -184,7 +187,7 @@ finish()
 def test_a_signal_is_kept_and_changed(held: tuple[Path, Path]) -> None:
     answers = session(SIGNALS, held[0], expect_output=b"value 99, byte 65\n")
     assert answers["signal"] == ["SIGUSR1", True]
-    assert (answers["not yet"], answers["sent"], answers["changed"]) == (0, 7, [True, False])
+    assert (answers["not yet"], answers["sent"], answers["changed"]) == (0, ord("c"), [True, False])
     assert answers["end"] == "exited with 0"
 
 
@@ -262,3 +265,56 @@ def test_a_thread_that_waits_is_sent_elsewhere_and_waits_again(held: tuple[Path,
     assert answers["the call is made again"] == 2
     assert answers["end"] == "exited with 0"
     assert answers["byte"] == 65
+
+
+TURNS = START + """
+d.only = {one, two}
+before, place = counts(), d.position.insns
+for _ in range(3):
+    d.system.give_way()
+    d.step(thread=one)
+answers["turns"] = grown(before), d.position.insns - place < 1_000_000, d.system.thread == one
+finish()
+"""
+
+
+def test_others_have_turns_while_one_steps(held: tuple[Path, Path]) -> None:
+    assert session(TURNS, held[0])["turns"] == [[False, False, True], True, True]
+
+
+FORKS = """
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+static volatile int spins;
+static void *child(void *how) { pid_t pid = how ? vfork() : fork(); if (!pid) _exit(0); waitpid(pid, 0, 0); return how; }
+int main(void)
+{
+    pthread_t thread;
+    for (long i = 0; i < 2; i++) {
+        pthread_create(&thread, 0, child, (void *)i);
+        for (spins = 0; spins < 1000000; spins++);
+        pthread_join(thread, 0);
+    }
+    return 0;
+}
+"""
+FORKING = """
+d = open_process(sys.argv[1])
+main = d.system.thread
+d.catch("fork"), d.catch("vfork")
+seen = []
+while not (stop := d.cont()).kind.final:
+    seen.append([stop.kind.value, stop.thread != main and stop.thread == d.system.thread])
+answers["seen"], answers["end"] = seen, stop.text
+finish()
+"""
+
+
+def test_a_fork_is_told_of_the_thread_that_forks(need: Callable[..., str], tmp_path: Path) -> None:
+    source, program = tmp_path / "forks.c", tmp_path / "forks"
+    source.write_text(FORKS)
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), "-O1", "-w", "-static", source, "-o", program, "-lpthread"], check=True)
+    answers = session(FORKING, program)
+    assert answers["seen"] == [["fork", True], ["vfork", True]]
+    assert answers["end"] == "exited with 0"

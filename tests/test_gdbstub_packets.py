@@ -373,6 +373,27 @@ def test_threads_that_step_take_turns_and_new_ones_run(process: Served) -> None:
     assert debugger.system.restricted == [{1}, {2}, {1, 3}, {3}]
 
 
+def test_packets_are_about_the_thread_of_the_last_stop(process: Served) -> None:
+    process.debugger.coming = [stop(StopKind.BREAKPOINT, thread=2)]
+    transcript(process, """
+        > Hg1
+        < OK
+        > vCont;c
+        < T05thread:2;…
+        > Pf=00900000
+        < OK
+    """)
+    assert process.debugger.registers == {("pc", 2): 0x9000}
+
+
+def test_who_leaves_holds_nobody(process: Served) -> None:
+    line = process.connect()
+    line.ask("vCont;c:2")
+    assert process.debugger.only == {2}
+    line.close()
+    wait_until(lambda: process.debugger.only is None)
+
+
 def test_nobody_left_to_run(process: Served) -> None:
     process.debugger.coming = [stop(StopKind.HELD, text="held"), stop(StopKind.HELD, text="held")]
     transcript(process, """

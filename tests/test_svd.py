@@ -92,3 +92,37 @@ def test_files_of_manufacturers(tmp_path: Path, file: str, address: int, name: s
         (tmp_path / file).write_bytes(files.read(file))
     found = load_svd(str(tmp_path / file), pytest.fail)
     assert (found.register_at(address), found.reset_value(address)) == (name, reset)
+
+
+DETAILED = """<device><peripherals><peripheral><name>SPI0</name><description>Serial
+   bus</description><baseAddress>0x40003000</baseAddress><interrupt><name>SPI0</name><value>0x11</value></interrupt><registers>
+ <register><name>CR</name><description>Control</description><addressOffset>0</addressOffset><access>read-write</access><fields>
+  <field><name>EN</name><description>On</description><bitOffset>0</bitOffset><bitWidth>1</bitWidth></field>
+  <field><dim>2</dim><dimIncrement>4</dimIncrement><name>CH%s</name><bitRange>[7:4]</bitRange><enumeratedValues><name>way</name>
+   <enumeratedValue><name>up</name><value>0b01</value></enumeratedValue><enumeratedValue><name>down</name><value>#10</value>
+   </enumeratedValue></enumeratedValues></field>
+  <field derivedFrom="EN"><name>EN2</name><lsb>16</lsb><msb>17</msb><enumeratedValues derivedFrom="way"/></field></fields></register>
+ <register derivedFrom="CR"><name>CR2</name><addressOffset>4</addressOffset></register>
+ <register><name>SR</name><addressOffset>8</addressOffset><fields><field><name>RXNE</name><bitOffset>0</bitOffset>
+  <readAction>clear</readAction></field></fields></register>
+ <register><name>BAD</name><addressOffset>12</addressOffset><fields><field><name>X</name><bitOffset>two</bitOffset></field></fields>
+ </register></registers></peripheral></peripherals></device>"""
+
+
+def test_fields_and_the_names_of_their_values(tmp_path: Path) -> None:
+    path = tmp_path / "details.svd"
+    path.write_text(DETAILED)
+    said: list[str] = []
+    svd = load_svd(str(path), said.append)
+    assert [(p.name, p.address, p.text, p.interrupts) for p in svd.peripherals] == [("SPI0", 0x4000_3000, "Serial bus", (("SPI0", 17),))]
+    assert [r.name for r in svd.of_peripheral("SPI0")] == ["SPI0.CR", "SPI0.CR2", "SPI0.SR", "SPI0.BAD"]
+    control = svd.details("SPI0.CR")
+    assert [(f.name, f.high, f.low) for f in control.fields] == [("EN2", 17, 16), ("CH1", 11, 8), ("CH0", 7, 4), ("EN", 0, 0)]
+    assert control.fields[0].names == control.fields[2].names == ((1, "up"), (2, "down"))
+    assert (control.text, control.access, control.reading_acts, control.fields[0].text) == ("Control", "read-write", False, "On")
+    assert svd.details("SPI0.CR2").fields == control.fields
+    assert svd.details("SPI0.SR").reading_acts
+    assert svd.details("SPI0.BAD").fields == ()
+    assert svd.details("SPI0.NONE").fields == ()
+    assert len(said) == 1
+    assert "SPI0.BAD" in said[0]

@@ -85,6 +85,19 @@ def test_threads_as_zephyr_keeps_them() -> None:
     assert [calls(d, found[name])[-1:] for name in ("sample", "shell", "worker", "once")] == [["sample"], ["shell"], ["worker"], []]
 
 
+def test_a_task_is_a_thread_to_the_debugger() -> None:
+    d = at("mps2-an385", "kernel", "consume")
+    waits, runs = tasks(d)[1:3]
+    assert waits.registers is not None
+    assert d.read_register("sp", waits.id) == waits.registers["sp"]
+    assert [frame.function for frame in d.backtrace(waits.id)] == calls(d, waits)
+    assert {v.name for v in d.locals(d.backtrace(waits.id)[-2], waits.id)} >= {"i"}
+    assert not d.write_register("r4", 1, waits.id)                 # it is in memory
+    assert d.read_register("pc", runs.id) == d.pc
+    with pytest.raises(UsageError, match="no thread 12"):
+        d.backtrace(12)
+
+
 def test_a_damaged_list_is_said_so() -> None:
     d = at("mps2-an386", "tasks_freertos", "observe")
     delayed = Program(d)["xDelayedTaskList1"]

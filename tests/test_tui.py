@@ -119,3 +119,16 @@ def test_code_can_be_looked_at_anywhere() -> None:
         await s.until(lambda: "▶" in s.text("code"))
 
     drive(work, KERNEL)
+
+
+def test_steps_that_are_typed_fast_are_all_made() -> None:
+    async def work(s: Screen) -> None:
+        await s.keys(*"iiiiiiii")
+        await s.until(lambda: s.app.stop.insns == 8, "eight steps")
+        await s.type_break("on_tick")
+        await s.keys("c", "c")
+        await s.until(lambda: "Ctrl-C pauses it" in s.text())
+        await s.keys(*"nnn")
+        await s.until(lambda: s.app.stop.kind == "breakpoint" or s.app.stop.insns > 100)
+
+    drive(work, KERNEL)

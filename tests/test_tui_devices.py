@@ -9,6 +9,7 @@ import pytest
 
 from tests.screen import Screen, drive
 from xemu.debug import open_machine, open_process
+from xemu.errors import XemuError
 from xemu.hw.cortex_m.scs import SystemControl
 from xemu.hw.devices.pl011 import PL011
 from xemu.hw.svd import load_svd
@@ -137,7 +138,7 @@ def test_registers_fields_and_what_has_changed() -> None:
     d.break_at("on_tick")
     d.cont()
     lines = picture(d, opened, before)
-    assert "zero in" in one(lines, " of 11999")
+    assert one(lines, "of 11999").startswith("SysTick 11999 → 0 in ")
     assert one(lines, "Interrupts").endswith("in SysTick  priority 64")
     assert one(lines, "uart0 ") == "▾ uart0      4000c000  irq 5"
     data = one(lines, "▾ DR")
@@ -178,6 +179,24 @@ def test_interrupts_that_wait() -> None:
     assert one(lines, "    IRQ5  ").endswith("pending  uart0.irq")
 
 
+def test_the_world_can_be_changed_in_the_past() -> None:
+    d = open_machine(ELF / "microbit/console.elf", machine="microbit")
+    d.run_to(insns=20_000)
+    d.seek(10_000)
+    d.set_value("button_a.pressed", "yes")
+    d.set_pin("gpio.3", 1)
+    assert d.position.insns == 10_000
+    assert [setting.text for setting in look(d, "button_a").opened["button_a"].settings] == ["yes"]
+    d.step(5)
+    d.step(5, back=True)
+    assert look(d, "gpio").opened["gpio"].pins[0].levels & (1 << 17 | 1 << 3) == 1 << 3
+    d.switch(d.branches[0].number)                                         # the future in which nobody did
+    assert look(d, "gpio").opened["gpio"].pins[0].levels & (1 << 17 | 1 << 3) == 1 << 17
+    for name, text in (("button_a.colour", "1"), ("nothing.pressed", "1")):
+        with pytest.raises(XemuError):
+            d.set_value(name, text)
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(0.0004, "0.4 ms"), (8.7e-6, "8.7 us"), (12, "12 s"), (5e-8, "50 ns"), (0, "0 ns")])
 def test_times_in_the_unit_that_fits(seconds: float, text: str) -> None:
     assert duration(seconds) == text
@@ -210,6 +229,14 @@ def test_the_board_is_touched_from_the_pane() -> None:
         await s.until(lambda: any("display" in line for line in s.lines("devices")))
         await s.until(lambda: s.lines("devices").count("    . . . . .") == 5, "the matrix is open and dark")
 
+        assert pane.find("▸ button_b")                                     # into view
+        await s.pilot.pause()
+        row = next(i for i, line in enumerate(s.lines("devices")) if line.startswith("▸ button_b"))
+        await s.pilot.click("#devices", offset=(1, 1 + row - pane.scroll_offset.y))
+        await s.until(lambda: any(line.startswith("▾ button_b") for line in s.lines("devices")), "a click opens")
+        await s.pilot.click("#devices", offset=(1, 1 + row - pane.scroll_offset.y))
+        await s.until(lambda: any(line.startswith("▸ button_b") for line in s.lines("devices")), "another one closes")
+
         async def cursor(words: str) -> None:
             await s.until(lambda: pane.find(words), words)
 
@@ -234,6 +261,18 @@ def test_the_board_is_touched_from_the_pane() -> None:
         await s.until(lambda: any("OUT " in line and "00000010" in line for line in s.lines("devices")), "OUTSET was written")
         await s.keys("m")
         await s.until(lambda: "50000508" in s.text("memory") or "50000500" in s.text("memory"))
+        await cursor("▸ uart0")
+        pane.action_enter()
+        await s.keys("c")                                                  # it runs and polls: the pane lives
+        seen = set()
+
+        def told() -> bool:
+            seen.update(line for line in s.lines("devices") if " RXDRDY " in line and " r:" in line)
+            return len(seen) > 2
+
+        await s.until(told, "accesses are counted while it runs")
+        s.app.client.pause()
+        await s.until(lambda: s.app.moving is None)
 
     drive(work, ELF / "microbit/console.elf")
 
@@ -249,9 +288,12 @@ def test_tasks_and_map_lead_to_code_and_memory() -> None:
         assert pane.find("thread 1")
         await s.keys("enter")
         await s.until(lambda: any("work_thread" in line for line in s.lines("threads")))
+        assert "◁ #0" in "".join(s.lines("threads"))
         assert pane.find("work_thread")
         await s.keys("enter")
+        await s.until(lambda: "work_thread" in s.text("stack"), "other panes show the task")
         await s.until(lambda: "work_thread" in s.text("code"), "the code of the call is shown")
+        assert "consume" not in s.text("stack")
         s.app.desk.show("map")
         await s.until(lambda: any(" ram " in line for line in s.lines("map")))
         assert s.app.pane("map").find("20000000")

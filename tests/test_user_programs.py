@@ -191,6 +191,19 @@ int main(int c, char **v) {
 """
 
 
+LEADER = """
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+static void *last(void *argument) { usleep(20000); syscall(SYS_exit, 33); return argument; }
+int main(void) { pthread_t thread; pthread_create(&thread, 0, last, 0); syscall(SYS_exit, 4); return 0; }
+"""
+
+
+def test_the_status_is_the_first_threads_whoever_ends_last(compiled: Callable[..., Path]) -> None:
+    assert run(xemu_command(compiled("leader", LEADER))).code == 4
+
+
 def test_an_odd_address_to_return_to_is_the_instruction_before_it(compiled: Callable[..., Path]) -> None:
     program = compiled("returnto", RETURN_TO)
     for tier in ((), ("--no-jit",)):

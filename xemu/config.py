@@ -35,7 +35,8 @@ SETTINGS = (
            setting="value"),
     Option("--watch", None, "load the program again whenever it was built anew", environment="XEMU_WATCH", setting="value"),
     Option("-x --script", "FILE.py", "Python to run first, with the debugger as d", environment="XEMU_SCRIPT", setting="code"),
-    Option("--pane", "FILE.py", "a pane of your own; see docs/adding-a-pane.md", repeat=True, setting="code"),
+    Option("--pane", "FILE.py", "a pane of your own; see docs/adding-a-pane.md", repeat=True, environment="XEMU_PANE",
+           setting="code"),
 )
 KEYMAP = "keymap"        # the table of keys in a file: {action: key}
 
@@ -79,19 +80,25 @@ class File(NamedTuple):
     values: dict[str, Any]
     project: bool
 
-    def code(self) -> dict[str, str]:
+    def code(self) -> dict[str, list[str]]:
         """Return its settings that name code: {setting: what is run}."""
-        rows = {row.name: row for row in SETTINGS if row.setting == "code"}
-        return {name: self.absolute(value) for name, value in self.values.items() if name in rows and is_code(name, value)}
+        named = {row.name: texts(self.values.get(row.name, [])) for row in SETTINGS if row.setting == "code"}
+        return {name: [self.absolute(text) for text in values] for name, values in named.items()
+                if any(is_code(name, text) for text in values)}
 
     def absolute(self, path: str) -> str:
         """Return a path that a file names: it is relative to the file."""
         return os.path.join(os.path.dirname(self.path), os.path.expanduser(path))
 
 
+def texts(value: Any) -> list[str]:
+    """Return the texts of a setting that has one or several."""
+    return value if isinstance(value, list) else [value]
+
+
 def is_code(name: str, value: str) -> bool:
     """Whether a setting of kind "code" names code: boards have names, too, and so have programs on the PATH."""
-    return name == "script" or value.endswith(".py") or os.sep in value
+    return name in ("script", "pane") or value.endswith(".py") or os.sep in value
 
 
 def project_file(start: str | None = None) -> File | None:
@@ -166,11 +173,11 @@ def _check(path: str, values: dict[str, Any]) -> None:
 def _value(path: str, row: Option, value: Any) -> Any:
     """Return a setting's value as the option reads it."""
     wanted = "true or false" if row.metavar is None else f"a list of texts {row.metavar}" if row.repeat else f"a text {row.metavar}"
-    texts = value if row.repeat and isinstance(value, list) else [value]
-    if not all(isinstance(text, bool if row.metavar is None else str) for text in texts):
+    given = value if row.repeat and isinstance(value, list) else [value]
+    if not all(isinstance(text, bool if row.metavar is None else str) for text in given):
         raise UsageError(f"{path}: {row.name} = {value!r}: it is {wanted}")
     try:
-        read = [text if row.metavar is None else row.read(text) for text in texts]
+        read = [text if row.metavar is None else row.read(text) for text in given]
     except ValueError:
         raise UsageError(f"{path}: {row.name} = {value!r}: it is {wanted}") from None
     return read if row.repeat else read[0]
@@ -189,9 +196,10 @@ def defaults(options: Sequence[Option]) -> dict[str, Any]:
             row = rows[name]
             value = _value(file.path, row, given)
             if row.setting == "path" or name in code:
-                value = file.absolute(value)
+                value = [file.absolute(text) for text in value] if row.repeat else file.absolute(value)
             if file.project and name in code and not is_trusted(file.path):
-                value = UsageError(f'{file.path} names code to run ({name} = "{given}"); `xemu trust` allows it, once you have read it')
+                value = UsageError(f'{file.path} names code to run ({name} = "{", ".join(texts(given))}"); `xemu trust` allows it, '
+                                   "once you have read it")
             values[row.key] = value
     return values
 

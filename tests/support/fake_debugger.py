@@ -66,6 +66,9 @@ class FakeSystem:
     def restrict(self, only: frozenset[int] | None, *, follow: bool = False) -> None:
         self.restricted.append(set(only) if only is not None and follow else only)
 
+    def give_way(self) -> None:
+        pass
+
     def kick(self) -> None:
         self.kicked.set()
 

@@ -51,6 +51,9 @@ OPTIONS = (
     *settings("svd source-map"),
     Option("--break", "PLACE", "stop there first: a function, FILE:LINE, *ADDRESS; may be repeated", repeat=True),
     Option("--at", "insn:N|time:T", "go there first: to an instruction, or a time like 12.5ms", read=place_in_time),
+    Option("--gdb", "[HOST:]PORT", "let GDB come there, too: both see the same guest, one at a time moves it"),
+    *settings("gdb-path"),
+    Option("--no-gdb", None, "no hidden GDB for what xemu's own reader of debug information cannot evaluate"),
     *settings("script pane watch theme ascii layout"),
     Option("--text", None, "print the screen as text, and end"),
     Option("--picture", "FILE.svg", "write the screen as a picture, and end"),
@@ -61,8 +64,9 @@ OPTIONS = (
 )
 
 
-def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: Opening | None = None, hint: str = "") -> Debug:
-    """Return the screen as the command line has it."""
+def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: Opening | None = None, hint: str = "",
+             gdb: str | None = None) -> Debug:
+    """Return the screen as the command line has it; `gdb`: as of `Debug`."""
     from xemu.tui.app import Debug
     from xemu.tui.keys import KEYS, PANE_KEYS, check_keymap
     from xemu.tui.messages import Target
@@ -73,11 +77,12 @@ def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: O
     if keys:
         check_keymap(keys, [*KEYS, *PANE_KEYS, *(key for pane in make_panes() for key in pane.keys)])
     target = Target(tuple(words), values.get("machine"), values.get("sysroot"), tuple(values.get("env") or ()), values.get("svd"),
-                    tuple(values.get("source_map") or ()), script=values.get("script"), panes=tuple(values.get("pane") or ()))
+                    tuple(values.get("source_map") or ()), gdb=values.get("gdb"), script=values.get("script"),
+                    panes=tuple(values.get("pane") or ()))
     if opening is None:
         opening = Opening(tuple(values.get("break") or ()), at=values.get("at"), watch=bool(values.get("watch")))
     return Debug(target, theme=values.get("theme") or "dark", ascii_only=bool(values.get("ascii")), layout=values.get("layout"),
-                 opening=opening, keymap=keys, keep=keep, hint=hint)
+                 opening=opening, keymap=keys, keep=keep, hint=hint, gdb=gdb)
 
 
 def main(arguments: list[str]) -> int:
@@ -104,7 +109,8 @@ def show(values: dict[str, Any], words: list[str], *, opening: Opening | None = 
         raise UsageError("--keys and --size are for --text and --picture")
     if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:      # textual-serve names its own
         raise UsageError("standard input and output are no terminal; --text prints the screen, --picture FILE.svg draws it")
-    return make_app(values, words, keep=opening is None, opening=opening, hint=hint).run() or 0
+    gdb = None if values.get("no_gdb") else values.get("gdb_path") or ""
+    return make_app(values, words, keep=opening is None, opening=opening, hint=hint, gdb=gdb).run() or 0
 
 
 def render(app: Debug, values: dict[str, Any]) -> int:

@@ -38,7 +38,8 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(help_text(USAGE, OPTIONS))
         return 0
     from xemu.debug.session import Session
-    from xemu.gdbstub.stage import find_gdb, run_with_gdb
+    from xemu.gdbstub.programs import find_gdb
+    from xemu.gdbstub.stage import run_with_gdb
     from xemu.gdbstub.targets import is_elf, open_target
 
     gdb = find_gdb(values.get("gdb_path"))                       # before the guest is set up

@@ -36,6 +36,6 @@ def main(arguments: list[str]) -> int:
         return 0
     known = is_trusted(file.path)
     trust(file.path)
-    named = "".join(f"\n  {name}: {path}" for name, path in file.code().items())
+    named = "".join(f"\n  {name}: {path}" for name, paths in file.code().items() for path in paths)
     sys.stdout.write(f"{file.path} is {'still' if known else 'now'} trusted; it {f'may run:{named}' if named else 'names no code'}\n")
     return 0

@@ -22,7 +22,7 @@ from xemu.debug.system import Event
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from xemu.debug.events import Events
     from xemu.debug.expressions import Expression
@@ -63,6 +63,7 @@ class Debugger(SourceLevel):
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
         system.catches = self._caught
         system.signals = self.stops_for_signal
+        system.tasks = self._task_registers
         self.recording = history
         if history:
             self.history.start()
@@ -78,6 +79,11 @@ class Debugger(SourceLevel):
     def pc(self) -> int:
         """The address of the next instruction."""
         return self.system.pc
+
+    def _task_registers(self, number: int) -> Mapping[str, int] | None:
+        from xemu.debug.tasks import registers_of
+
+        return registers_of(self, number)
 
     def _stop(self, kind: StopKind, text: str = "", **more: Any) -> Stop:
         self.stop = Stop(kind, self.position, self.pc, self.system.thread, text=text or kind.value, **more)

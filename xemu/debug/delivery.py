@@ -21,6 +21,7 @@ class Shown:
     thread: int
     info: SigInfo
     deliver: bool = True
+    decided: bool = False    # the thread has been let go; it may wait for its turn still
 
 
 class Delivery:
@@ -31,8 +32,8 @@ class Delivery:
         self.shown: list[Shown] = []
 
     def of(self, thread: int) -> Shown | None:
-        """Return what a thread was shown last."""
-        return next((shown for shown in reversed(self.shown) if shown.thread == thread), None)
+        """Return the signal that a thread stands still for."""
+        return next((shown for shown in reversed(self.shown) if shown.thread == thread and not shown.decided), None)
 
     def show(self, task: Task, info: SigInfo) -> None:
         """Keep a signal for a thread until that goes on."""
@@ -54,7 +55,7 @@ class Delivery:
         """Say which signal a thread goes on with (0: none): the one it stopped for, or another."""
         shown, task = self.of(thread), self.process.tasks.get(thread)
         if shown is not None:
-            shown.deliver = signal == shown.info.signo
+            shown.deliver, shown.decided = signal == shown.info.signo, True
         if not signal or task is None or (shown is not None and shown.deliver):
             return
         import os
@@ -62,7 +63,7 @@ class Delivery:
         from xemu.user.signals import SigInfo
 
         info = SigInfo(signal, 0, "kill", self.process.pids.own(), os.getuid())
-        self.shown.append(Shown(thread, info))           # no stop for what the debugger itself sends
+        self.shown.append(Shown(thread, info, decided=True))           # no stop for what the debugger itself sends
         self.process.signals.send(info, task)
 
     def siginfo(self, thread: int, *, stopped: bool) -> bytes:

@@ -7,6 +7,7 @@ events of the frequent kinds are left out, and those that stay say how many they
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import SKIPPED
@@ -319,6 +320,12 @@ class Events:
 
     def go(self, event: Event) -> Stop:
         """Seek to an event."""
+        stop = self._seek(event)
+        known = next((e for e in self.items[bisect_left(self.items, event[:4]):] if e[:4] == event[:4]), event)
+        self.debugger.stop = replace(stop, text=known.words or stop.text)
+        return self.debugger.stop
+
+    def _seek(self, event: Event) -> Stop:
         d = self.debugger
         if event.transition == ANY:
             return d.seek(f"{event.beat / self.system.rate:.12f}s")

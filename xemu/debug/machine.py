@@ -208,11 +208,12 @@ class MachineSystem(System):
         return [ThreadInfo(1, getattr(cpu, "title", "CPU"), state)]
 
     def read_register(self, name: str, thread: int | None = None) -> int | None:
-        del thread
-        return self.machine.cpu.read_register(name)
+        saved = self.tasks(thread) if thread not in (None, self.thread) else None
+        return self.machine.cpu.read_register(name) if saved is None else saved.get(name)
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
-        del thread
+        if thread not in (None, self.thread) and self.tasks(thread) is not None:
+            return False                                 # it is in the task's memory
         if not self.machine.cpu.write_register(name, value):
             return False
         self.machine.door.note("register", name, value)

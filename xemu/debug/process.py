@@ -53,6 +53,7 @@ class Recorder:
         self.threads: tuple[int, ...] = ()
         self.wrote: list[tuple[int, int]] = []     # ranges that were handed out for writing since then
         self.open: list[tuple[int, int]] = []      # … and that calls which wait still hold
+        self.steps = 0                             # how often such calls had gone on then
         self.changed: list[tuple[int, int]] = []   # ranges whose mapping changed
         self.held: dict[int, Exit] = {}            # thread -> system call that somebody looks at before it is made
         self.calls: dict[int, int] = {}            # thread -> number of the call it makes, where its end is waited for
@@ -103,9 +104,10 @@ class Recorder:
         now = state.save()
         threads = self._threads()
         parked = any(task.call is not None for task in process.scheduler.parked)
-        if now == self.exit and not self.wrote and not self.changed and not self.open and threads == self.threads:
+        went_on, self.steps = self.steps != process.scheduler.steps, process.scheduler.steps
+        if now == self.exit and not self.wrote and not self.changed and not (self.open and went_on) and threads == self.threads:
             return
-        writes = self._writes(parked=parked)
+        writes = self._writes(parked=parked, went_on=went_on)
         areas, emptied = None, tuple(self.changed)
         if self.changed:
             areas = [a.part(a.start, a.end) for a in process.space.areas()]
@@ -120,11 +122,11 @@ class Recorder:
                                      delta, writes, areas, emptied))
         self.threads, self.exit, self.cause = threads, now, OTHER
 
-    def _writes(self, *, parked: bool) -> tuple[tuple[int, bytes], ...]:
-        """Return what stands in the ranges that were handed out. Those of calls that wait may be written later."""
+    def _writes(self, *, parked: bool, went_on: bool) -> tuple[tuple[int, bytes], ...]:
+        """Return what stands in the ranges that were handed out. Those of calls that wait may be written when one of them goes on."""
         mem, limit = self.process.space.mem, self.process.space.limit
-        ranges, self.wrote = dict.fromkeys([*self.open, *self.wrote]), []
-        self.open = list(ranges) if parked else []
+        ranges = dict.fromkeys([*(self.open if went_on else ()), *self.wrote])
+        self.open, self.wrote = list(dict.fromkeys([*self.open, *self.wrote])) if parked else [], []
         return tuple((at, bytes(mem[at:at + n])) for at, n in ranges if n and at + n <= limit and self.process.space.area_at(at))
 
     def _mapped(self) -> tuple[tuple[int, bytes], ...]:
@@ -190,9 +192,11 @@ class Recorder:
                 name = self.system.call_name(made)
                 self.leave(Event(StopKind.SYSCALL_RETURN, made, name, f"returned from {name}"))
         if self.process.new_child is not None:
-            kind, child = self.process.new_child
+            kind, child, parent = self.process.new_child
             self.process.new_child = None
             if self.system.catches(kind, child, ""):
+                self.process.scheduler.interject(parent)
+                self.system.turn_to(parent)
                 self.leave(Event(StopKind(kind), child, kind, f"{kind}: the child is {child}"))
         if self.system.exec_seen:
             self.system.exec_seen = False
@@ -324,6 +328,10 @@ class ProcessSystem(PastProcess):
         self._restricting, self._follow = True, follow
         if self.live and self.ended is None:
             self._hold()
+
+    def give_way(self) -> None:
+        if self.live:
+            self.process.scheduler.give_way()
 
     def _hold(self) -> None:
         """Have the scheduler give turns to those threads only that may run. One of them runs from here on."""

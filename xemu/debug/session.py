@@ -70,11 +70,11 @@ class Session:
         future: Future[Stop] = Future()
         with self._work:
             refused = ("the session is over" if self._closed else "the guest is running" if self.moving
-                       else "another client controls the guest" if self.controller not in (None, by) else "")
+                       else f"{self.controller} controls the guest" if self.controller not in (None, by) else "")
             if refused:
                 future.set_exception(ControlError(refused))
                 return future
-            self.moving = True
+            self.moving, self.controller = True, None       # whoever controls gives that up until a stop is told
             self._motion = motion, future
             self._work.notify()
         return future

@@ -10,7 +10,7 @@ from xemu.debug.stops import StopKind
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from xemu.core.engine import Engine
     from xemu.debug.stops import Position
@@ -81,6 +81,8 @@ class System(ABC):
         self.catches = lambda _kind, _number, _name: False
         self.signals = lambda _number: False
         self.outside: Callable[[], int] = lambda: -1
+        #: registers of a kernel's task by its number; None: it runs, they are the processor's; empty: there is none
+        self.tasks: Callable[[int], Mapping[str, int] | None] = lambda _number: {}
 
     # -- running ---------------------------------------------------------------------------------------------------------
     @property
@@ -129,6 +131,10 @@ class System(ABC):
         del follow
         if only is not None:
             raise XemuError("the cores of a machine run together")
+
+    def give_way(self) -> None:
+        """Let other threads that may run have a short turn next; a debugger steps one that would keep its turn for long."""
+        return
 
     # -- state -----------------------------------------------------------------------------------------------------------
     @abstractmethod

@@ -146,7 +146,9 @@ class Client:
 
     async def move(self, motion: Callable[[Any], Any]) -> Any:
         """Move the machine and return the stop; an interrupt ends the motion, or the next where another stop came first."""
-        future = asyncio.wrap_future(self.session.start(motion))
+        sharing = self.server.sharing
+        turn = sharing.begin() if sharing is not None else None
+        future = asyncio.wrap_future(self.session.start(motion, by=self))
         self.motion = future
         self.server.motions.add(future)
         future.add_done_callback(self.server.motions.discard)
@@ -155,17 +157,26 @@ class Client:
             self.interrupt()
         try:
             stop = await asyncio.shield(future)          # a client that vanishes does not end what it began
+            if turn is not None:
+                stop = await turn
         finally:
             self.motion = None
+            if sharing is not None:
+                sharing.end()
         if self._unseen and stop.kind is StopKind.STEP:
             stop = replace(stop, kind=StopKind.PAUSE)
         self._unseen = self._unseen and stop.kind is not StopKind.PAUSE
         return stop
 
     async def stop_text(self, stop: Any = None, **how: Any) -> str:
-        """Return the stop reply about a stop, the last one if none is given."""
-        text: str = await self.ask(
-            lambda debugger: stops.stop_reply(self, debugger, stop or self.last_stop or debugger.stop, **how))
+        """Return the stop reply about a stop, the last one if none is given. Its thread is what packets are about from here on."""
+        def reply(debugger: Any) -> str:
+            told = stop or self.last_stop or debugger.stop
+            if "thread" not in how:
+                self.general = ThreadId(None, told.thread)
+            return stops.stop_reply(self, debugger, told, **how)
+
+        text: str = await self.ask(reply)
         return text
 
     async def console(self, text: str | bytes) -> None:
@@ -181,8 +192,13 @@ class Client:
             return
         self._interrupted = self._received
         self._unseen = self._moved and not self.thread_suffix
-        if self.motion is not None and self.server.session is not None:
+        if self.motion is not None and self.server.sharing is not None:
+            self.server.sharing.interrupt()
+        elif self.motion is not None and self.server.session is not None:
             self.server.session.pause()
+
+    def __str__(self) -> str:
+        return f"GDB ({self.owner})"
 
     def log(self, text: bytes) -> None:
         """Print what a log point says, while GDB waits for a stop; dropped for a client that does not read."""
@@ -285,7 +301,7 @@ class Client:
 
     # -- leaving ---------------------------------------------------------------------------------------------------------
     async def release(self) -> None:
-        """Take back what this client has set: points, catches, open files."""
+        """Take back what this client has set: points, catches, open files, threads that are held."""
         import os
 
         for descriptor in self.files.values():
@@ -293,6 +309,13 @@ class Client:
         self.files.clear()
         points = [*self.points.values(), *self.catches.values()]
         self.points, self.catches = {}, {}
-        if points and self.server.session is not None:
+
+        def take_back(debugger: Any) -> None:
+            for point in points:
+                debugger.delete(point)
+            if self.server.writer in (None, self):
+                debugger.only = None
+
+        if self.server.session is not None:
             with contextlib.suppress(RspError, XemuError):
-                await self.ask(lambda debugger: [debugger.delete(point) for point in points])
+                await self.ask(take_back)

@@ -141,7 +141,10 @@ class NonStop:
             try:
                 await client.move(motion)
                 await self._account(found[0])
-            except XemuError:                            # the session is over, or somebody else has begun to move it
+            except (XemuError, RspError):                # the session is over, or somebody else has begun to move it
+                self.running.clear()
+            except Exception as error:  # noqa: BLE001  GDB would wait for ever and nobody know why
+                client.server.bug(error, b"vCont")
                 self.running.clear()
             finally:
                 if turn is not None:
@@ -215,6 +218,8 @@ async def set_non_stop(client: Client, switch: int) -> str:
     """Choose whether one thread's stop stops the others."""
     if switch > 1:
         raise RspError("it is 0 or 1", 0x16)
+    if switch and client.server.sharing is not None:
+        raise RspError("non-stop mode is not possible beside a screen that moves the same program", 1)
     if client.nonstop is not None or switch:
         client.require_writer("QNonStop")
         await client.server.halt()

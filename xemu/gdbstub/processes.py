@@ -96,6 +96,9 @@ async def kill(client: Client) -> None:
 
 async def _kill(client: Client) -> None:
     server = client.server
+    if server.sharing is not None:                           # the guest is the screen's, too
+        await _leave(client)
+        return
     await server.halt()
     server.end_session()
     client.points, client.catches, client.last_stop = {}, {}, None
@@ -112,7 +115,9 @@ async def detach(client: Client, process: int | None) -> str:
         return OK
     if server.session is None or (process is not None and process != client.process):
         return OK
-    if server.claim(client):
+    if server.claim(client) and server.sharing is not None:
+        await _leave(client)
+    elif server.claim(client):
         await server.halt()
         await client.release()
         server.writer = None
@@ -120,6 +125,15 @@ async def detach(client: Client, process: int | None) -> str:
             server.finish(DETACHED)
         server.run_free()
     return OK
+
+
+async def _leave(client: Client) -> None:
+    """Let go of a guest that a screen moves, too."""
+    server = client.server
+    await client.release()
+    server.writer = None
+    if server.sharing is not None:
+        server.sharing.leave(client)
 
 
 # -- before a start --------------------------------------------------------------------------------------------------------

@@ -35,6 +35,8 @@ class Action(NamedTuple):
     def move(self, debugger: Any, thread: int | None, *, back: bool = False) -> Any:
         """Do it; `thread`: which one, of those that may run."""
         which = {"thread": thread} if debugger.system.kind == "process" else {}
+        if self.how in "rs" and not back:
+            debugger.system.give_way()
         if self.how == "r":
             return debugger.step_range(self.low, self.high, **which)
         if self.how == "s":

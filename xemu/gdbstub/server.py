@@ -25,9 +25,12 @@ from xemu.gdbstub.client import Client
 from xemu.gdbstub.facts import fact_or
 from xemu.gdbstub.filesystem import FileSystem
 from xemu.gdbstub.outcomes import CLOSED, ENDED, LEFT
+from xemu.gdbstub.sharing import Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from xemu.gdbstub.sharing import State
 
 #: kinds of stops from which a program does not go on by itself
 OVER = ("EXITED", "KILLED", "LOCKUP", "IDLE", "STRICT")
@@ -102,7 +105,9 @@ class Server:
 
     def __init__(self, session: Any = None, *, kind: str = "", launch: Callable[[Launch], Any] | None = None, once: bool = False,
                  multi: bool = False, leaves: bool = True, sysroot: str | None = None, attached: bool = False,
-                 say: Callable[[str], None] | None = None, log: Callable[[str], None] | None = None) -> None:
+                 say: Callable[[str], None] | None = None, log: Callable[[str], None] | None = None,
+                 shared: Callable[[State], None] | None = None, reads_only: bool = False) -> None:
+        """`shared`: a screen moves the same guest, and is told who controls it. `reads_only`: nobody may move or change anything."""
         self.session: Any = None
         self._kind, self.launch = kind, launch
         self.once, self.multi, self.sysroot = once, multi, sysroot
@@ -111,6 +116,8 @@ class Server:
         self.stop_at_exit = False                    # a program stops in front of its end, from where one can go back
         self.stdio: tuple[int, int] | None = None    # descriptors to use instead of standard input and output
         self.say, self.log = say or _to_standard_error, log
+        self.reads_only = reads_only
+        self.sharing = Sharing(self, session, shared) if shared is not None else None
         self.request = Launch()
         self.branch_trace, self.branch_count = False, 10_000
         self.clients: list[Client] = []
@@ -155,6 +162,8 @@ class Server:
 
     def _on_event(self, event: Any) -> None:
         """Take an event on the engine's thread."""
+        if self.sharing is not None:
+            self.sharing.event(event)
         with contextlib.suppress(RuntimeError):              # the loop has ended
             self._loop.call_soon_threadsafe(self._deliver, event)
 
@@ -175,6 +184,8 @@ class Server:
         """Have the machine stand still: GDB takes for granted that what it connects to is stopped."""
         if self.session is None:
             return
+        if self.sharing is not None and self.writer is not None:
+            self.sharing.take(self.writer)
         for client in self.clients:
             if client.nonstop is not None:
                 await client.nonstop.halt()
@@ -211,7 +222,7 @@ class Server:
 
     def claim(self, client: Client) -> bool:
         """Make a client the writer if nobody is; return whether it is."""
-        if self.writer is None:
+        if self.writer is None and not self.reads_only:
             self.writer = client
         return self.writer is client
 
@@ -244,6 +255,8 @@ class Server:
         self.clients.remove(client)
         if self.writer is client:
             self.writer = None
+        if self.sharing is not None:
+            self.sharing.leave(client)
         if client.nonstop is not None:
             client.nonstop.forget()
         await client.release()
@@ -263,6 +276,15 @@ class Server:
         self._stop_listening()
         if not self.finished.done():
             self.finished.set_result(why)
+
+    def disconnect(self) -> None:
+        """End the connection of the writer; any thread may call it."""
+        def close() -> None:
+            if self.writer is not None:
+                self.writer.writer.close()
+
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(close)
 
     # -- listening -------------------------------------------------------------------------------------------------------
     def listen(self, *endpoints: Endpoint) -> list[Endpoint]:

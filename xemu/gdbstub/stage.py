@@ -8,7 +8,6 @@ code = stage.run(server)
 
 from __future__ import annotations
 
-import os
 import queue
 import shutil
 import signal
@@ -18,15 +17,13 @@ import tempfile
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from xemu.errors import NotFoundError, XemuError
+from xemu.errors import XemuError
 from xemu.gdbstub.outcomes import DETACHED
+from xemu.gdbstub.programs import find_gdb
 from xemu.gdbstub.server import Endpoint, Launch, Server, parse_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-#: which GDB, best first; XEMU_GDB comes before
-DEBUGGERS = ("gdb-multiarch", "arm-none-eabi-gdb", "arm-linux-gnueabihf-gdb", "gdb")
 
 
 class Stage:
@@ -112,19 +109,6 @@ def serve_machine(session: Any, place: str, *, stopped: bool) -> int:
 
 
 # -- GDB in the foreground -------------------------------------------------------------------------------------------------
-def find_gdb(wanted: str | None = None) -> str:
-    """Return the GDB to start; NotFoundError."""
-    for name in filter(None, (wanted, os.environ.get("XEMU_GDB"))):
-        path = shutil.which(name)
-        if path is None:
-            raise NotFoundError(f"{name} was not found")
-        return path
-    found = next(filter(None, map(shutil.which, DEBUGGERS)), None)
-    if found is None:
-        raise NotFoundError(f"no GDB was found (tried {', '.join(DEBUGGERS)}); install gdb-multiarch or give --gdb-path")
-    return found
-
-
 def gdb_command(gdb: str, place: str, *, file: str | None = None, sysroot: str | None = None, kind: str = "process",
                 more: list[str] | None = None) -> list[str]:
     """Return the command line of a GDB that connects to a socket."""

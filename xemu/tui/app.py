@@ -14,8 +14,13 @@ from xemu.tui.client import Client
 from xemu.tui.commandline import CommandLine
 from xemu.tui.desk import LAYOUTS, Desk, size_class
 from xemu.tui.header import Footer, Header
+from xemu.tui.help import HelpScreen
+from xemu.tui.hidden_gdb import Oracle
 from xemu.tui.hint import Hint
+from xemu.tui.jump import JumpScreen
 from xemu.tui.keys import KEYS, key_name
+from xemu.tui.motions import Motions
+from xemu.tui.palette import Symbols, entries
 from xemu.tui.panes import make_panes
 from xemu.tui.panes.terminal import Terminal
 from xemu.tui.pointwords import SYNTAX
@@ -69,12 +74,17 @@ class Debug(App[int]):
     TITLE = "xemu"
     ENABLE_COMMAND_PALETTE = True
     COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMANDS: ClassVar[set[Any]] = App.COMMANDS | {Symbols}
     BINDINGS: ClassVar[list[Any]] = [key.binding() for key in KEYS]
     ESCAPE_TO_MINIMIZE = False
 
     def __init__(self, target: m.Target, *, theme: str = "dark", ascii_only: bool = False, layout: str | None = None,
-                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "") -> None:
-        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do."""
+                 opening: Opening | None = None, keymap: dict[str, str] | None = None, keep: bool = False, hint: str = "",
+                 gdb: str | None = None) -> None:
+        """`layout` None: as it was kept; `keep`: on disk; `keymap`: {id of an action: key}; `hint`: lines about what to do.
+
+        `gdb`: which one helps with values, "": the first that is found, None: none.
+        """
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
@@ -83,14 +93,16 @@ class Debug(App[int]):
         self.first_layout = layout
         self.keymap = keymap or {}
         self.main = DeskScreen(hint, target.panes)
-        self.commands = CommandLine(self)
+        self.commands, self.motions = CommandLine(self), Motions(self)
         self.keeper, self.life = Keeper(self, on_disk=keep), Life(self, opening or Opening())
+        self.oracle = Oracle(self, gdb)
         self.hello: m.Hello | None = None
         self.stop: m.StopView | None = None
         self.moving: m.Moving | None = None
         self.thread: int | None = None               # whose frame the panes show; None: the thread that runs
         self.frame = 0
         self.insns = self.beat = 0
+        self.stub: m.Stub | None = None              # where a user's GDB may come, and who is there
         self.log_lines: list[str] = []
         self.ended: str | None = None
         self.waiters: list[Callable[[Any], None]] = []           # told of every message, for tests and pictures
@@ -115,10 +127,13 @@ class Debug(App[int]):
         self.desk.remove_class("-running")
         for pane in self.desk.panes.values():
             pane.stop, pane.before = 0, None
+        self.stub = None
+        self.go(self.oracle.close())
 
-    def on_unmount(self) -> None:
+    async def on_unmount(self) -> None:
         """End the guest's process."""
         self.life.keep()
+        await self.oracle.close()
         self.client.close()
 
     # -- parts -----------------------------------------------------------------------------------------------------------
@@ -153,7 +168,7 @@ class Debug(App[int]):
     def _offer(self, pane: Terminal) -> None:
         """Have a terminal on top of its group, while nobody has chosen a tab there and no other terminal has said anything."""
         top = self.desk.panes.get(self.desk.arrangement.active.get(pane.group, ""))
-        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (top.told or not pane.told)):
+        if pane.group not in self.desk.chosen and top is not pane and not (isinstance(top, Terminal) and (pane.quiet or not top.quiet)):
             self.desk.arrangement.active[pane.group] = pane.pane
             self.desk.rearrange(focus=False)
 
@@ -191,6 +206,7 @@ class Debug(App[int]):
                 pane.stopped(message.stop)
             self._put(message.data, message.stop.number)
             self._ask_all()
+            self.oracle.begin()
         elif isinstance(message, m.Update):
             self.insns, self.beat = message.insns, message.beat
             if message.number in (0, self.stop.number if self.stop else 0):
@@ -211,11 +227,16 @@ class Debug(App[int]):
         elif isinstance(message, m.Output):
             self.main.summary.printed(message.data.decode(errors="replace"))
             terminal = self.terminal(message.channel)
+            quiet = terminal.quiet
             for pane in self.desk.panes.values():
                 pane.output(message)
             self._offer(terminal)
+            if quiet and not terminal.quiet:
+                self.desk.rearrange(focus=False)     # it has a tab now
         elif isinstance(message, m.Log):
             self.log_text(message.text)
+        elif isinstance(message, m.Stub):
+            self.stub = message
         elif isinstance(message, m.Ended):
             if message.text and not self.ended:      # the first to say why knows best
                 self.say(message.text, error=True)
@@ -299,11 +320,11 @@ class Debug(App[int]):
     # -- motions ---------------------------------------------------------------------------------------------------------
     def action_move(self, name: str) -> None:
         """Move the guest."""
-        self.act_do(name)
+        self.motions.ask(name)
 
     def action_move_back(self, name: str) -> None:
         """Move it backwards."""
-        self.act_do(name, back=True)
+        self.motions.ask(name, back=True)
 
     def action_event(self, direction: str, which: str = "") -> None:
         """Go to another event."""
@@ -311,7 +332,22 @@ class Debug(App[int]):
 
     def action_pause(self) -> None:
         """Stop it."""
+        self.motions.forget()
         self.client.pause()
+
+    def action_hand_over(self) -> None:
+        """Give a GDB that waits the guest as it stands."""
+        self._told("hand_over")
+
+    def action_disconnect_gdb(self) -> None:
+        """End GDB's connection."""
+        self._told("disconnect_gdb")
+
+    def _told(self, what: str) -> None:
+        async def work() -> None:
+            self.say(await self.client.do(what))
+
+        self.go(work())
 
     def action_until_cursor(self) -> None:
         """Run to the cursor of the code pane."""
@@ -324,7 +360,7 @@ class Debug(App[int]):
     def _until(self, *, back: bool) -> None:
         address = self.code_address()
         if address is not None:
-            self.act_do("until", where=address, back=back)
+            self.motions.ask("until", where=address, back=back)
 
     def code_address(self) -> int | None:
         """Return the address under the code pane's cursor."""
@@ -467,12 +503,17 @@ class Debug(App[int]):
         self.commands.do(words)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Yield everything that has a key, for the palette."""
+        """Yield everything that has a name, for the palette."""
         del screen
-        for key in KEYS:
-            yield SystemCommand(key.text, f"{key.section}   {key.label}", lambda key=key: self.run_action_soon(key.action))
-        for pane in self.desk.panes.values():
-            yield SystemCommand(f"Show {pane.title}", f"pane {pane.group}", lambda pane=pane: self.desk.show(pane.pane))
+        return entries(self)
+
+    def action_help(self) -> None:
+        """Show the help."""
+        self.push_screen(HelpScreen(self.desk.focused_pane, self.label))
+
+    def action_jump(self) -> None:
+        """Put letters on everything that can be clicked."""
+        self.push_screen(JumpScreen(self))
 
     def run_action_soon(self, action: str) -> None:
         """Do what a key does."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import os
+import subprocess
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from xemu.errors import XemuError
@@ -58,21 +60,22 @@ class Client:
         threading.Thread(target=self._read, args=(connection, self._loop, context), name="from the guest", daemon=True).start()
 
     def _read(self, connection: Connection, loop: asyncio.AbstractEventLoop, context: contextvars.Context) -> None:
-        while True:
-            try:
-                message = connection.recv()
-            except (EOFError, OSError, TypeError):   # TypeError: it was closed here in the middle of reading
-                message = None
-            if isinstance(message, m.Output):
-                while not self._ahead.acquire(timeout=1):
-                    if connection is not self.connection:
-                        return
-            try:
-                loop.call_soon_threadsafe(self._take, connection, message, context=context)
-            except RuntimeError:                     # the loop is closed
-                return
-            if message is None:
-                return
+        """Read messages, in a thread that owns the connection: nobody else closes what it reads from."""
+        with connection:
+            message: Any = True
+            while message is not None:
+                try:
+                    message = connection.recv()
+                except (EOFError, OSError):
+                    message = None
+                if isinstance(message, m.Output):
+                    while not self._ahead.acquire(timeout=1):
+                        if connection is not self.connection:
+                            return
+                try:
+                    loop.call_soon_threadsafe(self._take, connection, message, context=context)
+                except RuntimeError:                 # the loop is closed
+                    return
 
     def _take(self, connection: Connection, message: Any) -> None:
         if isinstance(message, m.Output):
@@ -143,10 +146,8 @@ class Client:
     def send(self, message: Any) -> None:
         """Send a message; nothing happens where the process has ended."""
         if self.connection is not None:
-            try:
+            with suppress(OSError):                  # it has ended: what it still said is read first
                 self.connection.send(message)
-            except OSError:
-                self._over("the guest's process has ended")
 
     def want(self, pane: str, query: str, **arguments: Any) -> None:
         """Have a pane's data come with every stop from now on, and once at once."""
@@ -199,14 +200,14 @@ class Client:
         if self._master >= 0:
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
-    def close(self) -> None:
-        """End the process."""
+    def close(self, *, wait: bool = True) -> None:
+        """End the process; `wait` False: it ends while something else happens."""
         for future in self._answers.values():
             future.cancel()
         self._answers.clear()
         connection, self.connection = self.connection, None
         if connection is not None:
-            connection.close()
+            hang_up(connection)
         if self._loop is not None:
             self._loop.remove_writer(self._master)
             self._typed.clear()
@@ -217,8 +218,24 @@ class Client:
             self._loop = None
         if self.process is not None:
             process, self.process = self.process, None
-            try:
-                process.wait(2)
-            except Exception:  # noqa: BLE001  it hangs: it has had its chance
-                process.kill()
-                process.wait()
+            if wait:
+                _end(process)
+            else:
+                threading.Thread(target=_end, args=(process,), name="ends the guest").start()
+
+
+def hang_up(connection: Connection) -> None:
+    """Have both ends read no more: closing would not, while a thread here still reads."""
+    import socket
+
+    with suppress(OSError), socket.socket(fileno=os.dup(connection.fileno())) as both:
+        both.shutdown(socket.SHUT_RDWR)
+
+
+def _end(process: Any) -> None:
+    """Wait for a process that should end; one that hangs has had its chance."""
+    try:
+        process.wait(2)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xemu.config import state_home, write_atomically
@@ -27,31 +27,33 @@ class CommandLine:
         self.app = app
         self.last = ""                               # what an empty line does
         self._read = False
+        self.busy = 0                                # commands that are not done
 
     # -- typing ----------------------------------------------------------------------------------------------------------
     @property
-    def path(self) -> str:
+    def path(self) -> Path:
         """The file with the history."""
-        return os.path.join(state_home(), "history")
+        return Path(state_home()) / "history"
+
+    def _written(self) -> list[str]:
+        try:
+            return self.path.read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            return []
 
     def _history(self) -> list[str]:
         history = self.app.prompt.histories.setdefault(LABEL, [])
         if not self._read:
             self._read = True
-            with suppress(OSError), open(self.path, encoding="utf-8", errors="replace") as stream:
-                history[:0] = stream.read().splitlines()[-KEPT:]
+            history[:0] = self._written()[-KEPT:]
         return history
 
     def _keep(self) -> None:
         """Write the history, with what another xemu has written since."""
         history = self._history()
-        try:
-            with open(self.path, encoding="utf-8", errors="replace") as stream:
-                before = stream.read().splitlines()
-        except OSError:
-            before = []
+        lines = [*[text for text in self._written() if text not in history], *history][-KEPT:]
         with suppress(OSError):
-            write_atomically(self.path, "\n".join([*[text for text in before if text not in history], *history][-KEPT:]) + "\n")
+            write_atomically(str(self.path), "\n".join(lines) + "\n")
 
     def open(self, words: str = "") -> None:
         """Ask for a command."""
@@ -87,9 +89,16 @@ class CommandLine:
                 self.last = {"same": text, "on": f"{row.name}/{form}" if form else row.name}.get(row.again, "")
         if text:
             self.pane.typed(text)
+            self.busy += 1
             self.app.run_worker(self._do(text), exit_on_error=False)
 
     async def _do(self, text: str) -> None:
+        try:
+            await self._answered(text)
+        finally:
+            self.busy -= 1
+
+    async def _answered(self, text: str) -> None:
         try:
             reply: Reply = await self.app.client.do("command", text=text, **self.app.selection)
         except XemuError as error:

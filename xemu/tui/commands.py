@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RUN, POINTS, LOOK, CHANGE, TIME, SCREEN = "Run", "Points", "Look", "Change", "Time", "Screen"
 MODULES = ("run", "points", "look", "inform", "change", "screen")
+FAMILIES = {"i": "info", "inf": "info"}
 _WORD = re.compile(r"\s*(!|[A-Za-z][\w-]*)(/[^\s]*)?\s*(.*)\Z", re.DOTALL)
 
 
@@ -142,8 +143,8 @@ def find(text: str) -> tuple[Command, str, str]:
     if word == "monitor" and rest:                   # as with a GDB: these are words of xemu's own
         return find(rest)
     families = first_words()
-    first = _expand(word, {alias: name for name, rows in families.items() for row in rows if " " not in row.name
-                           for alias in row.aliases.split()}, families)
+    aliases = {alias: row.name for row in commands().values() if " " not in row.name for alias in row.aliases.split()}
+    first = _expand(word, aliases | FAMILIES, families)
     rows = families[first]
     if len(rows) == 1 and rows[0].name == first:
         return rows[0], form, rest
@@ -153,8 +154,8 @@ def find(text: str) -> tuple[Command, str, str]:
         return seconds[""], form, rest
     if not second:
         raise UsageError(f"{first} what? There are " + ", ".join(sorted(seconds)))
-    aliases = {alias: name for name, row in seconds.items() for alias in row.aliases.split()}
-    return seconds[_expand(second, aliases, seconds, first + " ")], form, more.strip()
+    shorter = {alias: name for name, row in seconds.items() for alias in row.aliases.split()}
+    return seconds[_expand(second, shorter, seconds, first + " ")], form, more.strip()
 
 
 def _begins(word: str, names: Iterable[str]) -> bool:
@@ -162,13 +163,13 @@ def _begins(word: str, names: Iterable[str]) -> bool:
 
 
 def _expand(word: str, aliases: dict[str, str], names: Iterable[str], family: str = "") -> str:
-    """Return the name that a word means: itself, an alias, or the only one that begins with it."""
+    """Return the name that a word means: itself, an alias, or the only one that begins with it but for its own longer forms."""
     if word in names:
         return word
     if word in aliases:
         return aliases[word]
     found = sorted(name for name in names if name and name.startswith(word))
-    if len(found) == 1:
+    if found and all(name.startswith(found[0]) for name in found):
         return found[0]
     if found:
         raise UsageError(f"{family}{word}: {', '.join(found)}?")

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.stops import StopKind
 from xemu.tui.commands import Context, Reply, find
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class Console:
             self._python = None
             self.debugger.system.pausing = False     # a pause that came too late is none of the next motion
         if not context.quiet:
-            context.say(stop.text)
+            context.say(stop.text if stop.kind is not StopKind.REACHED else f"{self.debugger.where()}, {stop.position}")
         return stop
 
     def _moved(self, context: Context, done: Future[Stop], reply: Future[Any]) -> None:

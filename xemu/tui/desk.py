@@ -196,7 +196,7 @@ class Desk(Container):
         for pane in self.panes.values():
             pane.display = pane in seen
             if pane in seen:
-                pane.border_title = pane.screen_app.styles_by_name.visible(self._title(seen[pane], pane))
+                pane.border_title = self._title(seen[pane], pane)
         self.refresh(layout=True)
         top = self.focused_pane
         if focus and top is not None:
@@ -208,7 +208,7 @@ class Desk(Container):
         for group in found.groups:
             panes = self.by_group.get(group, [])
             crowded = len(found.groups) > 2 and group != top.group       # there is no room for all of all groups
-            names: list[Pane | None] = [self.top(Frame((group,)))] if crowded else list(panes)
+            names: list[Pane | None] = [self.top(Frame((group,)))] if crowded else [p for p in panes if p is top or not p.quiet]
             tabs = "│".join(f"[@click=app.show('{p.pane}')]{'[b]' + p.title + '[/b]' if p is top else p.title}[/]" for p in names if p)
             words.append(f"{group} {tabs}")
         return "  ".join(words)

@@ -109,6 +109,7 @@ class Guest:
         from xemu.debug.session import Session
         from xemu.tui.console import Console
         from xemu.tui.guest import Channels, hello, open_debugger, prepare
+        from xemu.tui.stub import Stubs
 
         self.debugger: Debugger = open_debugger(self.target)
         self.events = events_of(self.debugger)
@@ -119,7 +120,10 @@ class Guest:
         self.debugger.on_slice = partial(self._between, self.debugger.on_slice)
         self.debugger.log = lambda text: self.send(m.Log(text))
         prepare(self.debugger, self.target)
+        self.stubs = Stubs(self.session, self.send, self.target.sysroot)
         self.send(hello(self.debugger, self.target, self.channels.names))
+        if self.target.gdb is not None:
+            self.stubs.listen(self.target.gdb)
 
     def _sent(self, output: m.Output) -> None:
         """Take what the guest has sent on a channel."""
@@ -132,6 +136,7 @@ class Guest:
         start_deaf(threading.Thread(target=self._tick, name="ticks", daemon=True))
         self._told(self.debugger.stop)
         self.session.serve()
+        self.stubs.close()
 
     # -- from the screen, in a thread of its own -------------------------------------------------------------------------
     def _receive(self) -> None:
@@ -175,6 +180,8 @@ class Guest:
             future.add_done_callback(lambda done: self._answer(do, done, motion=True))
         elif do.name in ACTIONS:
             self.session.call(lambda: self._act(do)).add_done_callback(lambda done: self._answer(do, done))
+        elif do.name in self.stubs.services:
+            self.stubs.services[do.name]().add_done_callback(lambda done: self._answer(do, done))
         else:
             self.session.call(lambda: find(do.name)[0](self.debugger, **do.arguments)).add_done_callback(
                 lambda done: self._answer(do, done))
@@ -186,12 +193,17 @@ class Guest:
         return value
 
     def _answer(self, do: m.Do, future: Any, *, motion: bool = False) -> None:
+        from xemu.debug.session import ControlError
+
         error = future.exception()
         if error is not None and not isinstance(error, XemuError):
             import traceback
 
             self.send(m.Log("".join(traceback.format_exception(error))))
-        self.send(m.Answer(do.number, None if error is not None or motion else future.result(), str(error) if error is not None else ""))
+        text = str(error) if error is not None else ""
+        if isinstance(error, ControlError) and self.session.controller is not None:
+            text += ": continue or detach there, or disconnect it here (Ctrl-G)"
+        self.send(m.Answer(do.number, None if error is not None or motion else future.result(), text))
 
     # -- on the engine's thread ------------------------------------------------------------------------------------------
     def _between(self, calls: Callable[[], None]) -> None:
@@ -256,9 +268,14 @@ class Guest:
             return m.Failed(f"{type(error).__name__}: {error}")
 
     def _view(self, stop: Stop) -> m.StopView:
+        from xemu.debug.stops import StopKind
+
         d = self.debugger
         first, last = (d.history.first.insns, d.history.last.insns) if d.recording else (0, 0)
-        return m.StopView(self.stops, stop.kind.value, stop.text, d.position.insns, d.position.beat, d.position.transition, stop.pc,
+        text = stop.text
+        if stop.kind is StopKind.BREAKPOINT and not any(getattr(point, "where", "") for point in stop.points):
+            text += f", {d.where()}"                     # of GDB's points the address was known, not the place
+        return m.StopView(self.stops, stop.kind.value, text, d.position.insns, d.position.beat, d.position.transition, stop.pc,
                           stop.thread, d.system.live, tuple(p.id for p in stop.points), stop.kind.final, first, last)
 
     # -- while the guest runs --------------------------------------------------------------------------------------------

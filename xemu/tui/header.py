@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from textual.strip import Strip
 
     from xemu.tui.app import Debug
-    from xemu.tui.messages import Hello, Moving, StopView
+    from xemu.tui.messages import Hello, Moving, StopView, Stub
 
 
 def time_text(beat: int, rate: int) -> str:
@@ -27,7 +27,7 @@ def time_text(beat: int, rate: int) -> str:
 
 
 def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | None, insns: int, beat: int, ended: str | None, *,
-                stale: bool = False) -> Line:
+                stale: bool = False, stub: Stub | None = None) -> Line:
     """Return what is known about the guest, in one line."""
     if hello is None:
         return line((" xemu ", "title"), ("loading …" if ended is None else "the guest could not be loaded", "dim"))
@@ -47,6 +47,13 @@ def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | Non
         words.append(Span(f" · {time_text(beat, hello.rate)}"))
     if stop is not None and not stop.live and moving is None:
         words.append(Span(f" │ in the past, {stop.last - insns:,} insns back", "changed"))
+    if stub is not None:
+        clients = f" {stub.clients} client{'s' * (stub.clients > 1)}" if stub.clients else ""
+        words.append(Span(f" │ gdb {stub.place.rpartition('/')[2]}{clients}", "dim"))
+        if stub.controls:
+            words.append(Span(" controls", "changed"))
+        elif stub.waits:
+            words.append(Span(" waits", "dim"))
     return line(*words)
 
 
@@ -78,7 +85,7 @@ class Header(Bar):
     def content(self) -> Line:
         """Return the line."""
         app = self.debug_app
-        return header_line(app.hello, app.stop, app.moving, app.insns, app.beat, app.ended, stale=app.life.stale)
+        return header_line(app.hello, app.stop, app.moving, app.insns, app.beat, app.ended, stale=app.life.stale, stub=app.stub)
 
 
 class Footer(Bar):

@@ -68,6 +68,8 @@ KEYS = (
     Key("f", "move('finish')", "Run to the end of the function", "finish", "shift+f11", RUN),
     Key("i", "move('step_instruction')", "Step an instruction", "insn", "", RUN),
     Key("o", "move('next_instruction')", "Step an instruction, over calls", "", "", RUN),
+    Key("G", "hand_over", "Hand the guest over to the GDB that waits for it", "", "", PROGRAM),
+    Key("ctrl+g", "disconnect_gdb", "Disconnect GDB", "", "", PROGRAM),
     Key("ctrl+c", "pause", "Pause", "pause", "f6 p", RUN),
     Key("C", "move_back('cont')", "Back to the last stop", "", "ctrl+f5", BACK),
     Key("S", "move_back('step')", "Back to the line before, into calls", "", "ctrl+f11", BACK),

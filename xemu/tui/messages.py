@@ -135,6 +135,15 @@ class Log(NamedTuple):
     text: str
 
 
+class Stub(NamedTuple):
+    """Users' own GDBs: where they may come, how many are there, which of them controls the guest or waits for its turn."""
+
+    place: str
+    clients: int = 0
+    controls: str = ""
+    waits: str = ""
+
+
 class Ended(NamedTuple):
     """The guest's process ends; why, if that is not what was asked for."""
 

@@ -15,6 +15,7 @@ from xemu.tui.text import Line, line, span_at
 
 if TYPE_CHECKING:
     from textual import events
+    from textual.geometry import Region
 
     from xemu.tui.app import Debug as App
     from xemu.tui.messages import Hello, Output, StopView
@@ -65,6 +66,11 @@ class Pane(ScrollView, can_focus=True):
     def arguments(self) -> dict[str, Any]:
         """Return what the query is asked with, at the present size."""
         return {}
+
+    @property
+    def quiet(self) -> bool:
+        """Whether there is nothing to see in it yet: it has no tab then, and is found by the palette and by turning the tabs."""
+        return False
 
     @property
     def queries(self) -> dict[str, str]:
@@ -157,8 +163,6 @@ class Pane(ScrollView, can_focus=True):
         except Exception as error:  # noqa: BLE001  the pane's own fault: it says so, the rest lives
             self.screen_app.report(f"pane {self.pane}", error)
             lines = [line((f"{type(error).__name__}: {error}", "error")), line(("this pane has failed; see the log", "dim"))]
-        if self.border_subtitle:
-            self.border_subtitle = self.screen_app.styles_by_name.visible(str(self.border_subtitle))
         self.show(lines)
 
     def show(self, lines: list[Line]) -> None:
@@ -186,6 +190,10 @@ class Pane(ScrollView, can_focus=True):
             return Strip.blank(width, self.rich_style)
         cursor = number == self.cursor and self.has_focus
         return palette.strip(self.lines[number], width, left, base=self.rich_style, cursor=cursor)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Draw lines with their frame."""
+        return [self.screen_app.styles_by_name.allowed(strip) for strip in super().render_lines(crop)]
 
     def on_mount(self) -> None:
         """Have the scroll bar in ASCII, too."""
@@ -228,6 +236,11 @@ class Pane(ScrollView, can_focus=True):
     def action_edge(self, end: int) -> None:
         """Move the cursor to the first or last line."""
         self.move_to(len(self.lines) * end)
+
+    def look_at(self, number: int) -> None:
+        """Put the cursor on a line of new data, and bring it into view when there is room."""
+        self.move_to(number)
+        self.call_after_refresh(self.move_to, number)
 
     def action_page(self, count: int) -> None:
         """Move the cursor by a page."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import Binding
@@ -75,7 +74,7 @@ class Prompt(Input):
         start, candidates = await complete(before)
         if before != self.value[:self.cursor_position] or not candidates:
             return
-        common = os.path.commonprefix(candidates)
+        common = _common(candidates)
         word = common + " " if len(candidates) == 1 and common[-1:].isalnum() else common
         rest = self.value[self.cursor_position:]
         self.value = before[:start] + word + (rest.removeprefix(" ") if word.endswith(" ") else rest)
@@ -93,3 +92,10 @@ class Prompt(Input):
         self.action_close()
         if text or self.allow_empty:
             self._take(text)
+
+
+def _common(words: tuple[str, ...]) -> str:
+    """Return what all words begin with."""
+    first, last = min(words), max(words)
+    length = next((i for i, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), min(len(first), len(last)))
+    return first[:length]

@@ -121,6 +121,6 @@ class Life:
         """End the guest's process and start a new one; points, panes and layout stay."""
         app = self.app
         self.keep()
-        app.client.close()
+        app.client.close(wait=False)
         app.forget()
         self.begin()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -71,6 +72,7 @@ STYLES = {
     "cursor": ("reverse", "reverse", "reverse"),
     "current": ("on #2b3245", "on #dbeafe", "reverse"),
     "selected": ("on #3b4252", "on #e5e7eb", "reverse"),
+    "jump": ("bold #000000 on #ffcb6b", "bold #ffffff on #b45309", "bold black on yellow"),
     "time": ("#7a8290", "#6b7280", "bright_black"),
 }
 THEMES = {"dark": 0, "light": 1, "ansi": 2}
@@ -78,7 +80,7 @@ THEMES = {"dark": 0, "light": 1, "ansi": 2}
 #: what --ascii shows instead
 ASCII = str.maketrans({"●": "*", "○": "o", "◆": "+", "▶": ">", "◁": "<", "◂": "<", "→": ">", "←": "<", "▸": "+", "▾": "-", "·": ".",
                        "░": ":", "▒": "#", "│": "|", "─": "-", "┊": ":", "↓": "v", "↑": "^", "■": "#", "▲": "^", "◀": "<", "├": "+",
-                       "┤": "+", "┬": "+", "┴": "+", "┼": "+", "…": "~", "✗": "x", "✓": "v", "▁": ".", "▂": ".", "▃": ":", "▄": ":",
+                       "┤": "+", "┬": "+", "┴": "+", "┼": "+", "…": "~", "✗": "x", "✓": "v", "⇢": "=", "▁": ".", "▂": ".", "▃": ":", "▄": ":",
                        "↻": "@", "▅": "=", "▆": "=", "▇": "#", "█": "#"})
 
 
@@ -107,7 +109,14 @@ class Palette:
         """Return a text without control characters, as the terminal can show it."""
         if not text.isprintable():
             text = "".join(c if c.isprintable() else shown(c) for c in text)
-        return text.translate(ASCII).encode("ascii", "replace").decode() if self.ascii_only else text
+        return in_ascii(text) if self.ascii_only else text
+
+    def allowed(self, strip: Strip) -> Strip:
+        """Return a strip that somebody else has drawn, such as a frame, in the characters that the terminal has."""
+        if not self.ascii_only or strip.text.isascii():
+            return strip
+        return Strip([segment if segment.text.isascii() else Segment(in_ascii(segment.text), segment.style, segment.control)
+                      for segment in strip], strip.cell_length)
 
     def strip(self, item: Line, width: int, left: int = 0, *, base: Style | None = None, cursor: bool = False) -> Strip:
         """Return a line as Textual draws it, from column `left` on."""
@@ -125,6 +134,12 @@ def printed(name: str) -> Style:
     kind, _, what = name.partition("-")
     colour = what if what.startswith("#") else f"color({what})"
     return Style(color=colour) if kind == "fg" else Style(bgcolor=colour) if kind == "bg" else Style.parse(what) if kind == "a" else Style()
+
+
+def in_ascii(text: str) -> str:
+    """Return a text of as many columns in ASCII."""
+    text = text.translate(ASCII)
+    return text if text.isascii() else "".join(c if c.isascii() else "?" * cell_len(c) for c in text)
 
 
 def shown(character: str) -> str:

@@ -72,6 +72,7 @@ class Process:
         self.children: set[int] = set()  # host pids of guest children
         self.reaped: set[int] = set()  # children waited for whose SIGCHLD may still come
         self.tasks: dict[int, Task] = {}
+        self.leader_status: int | None = None  # of the first thread, if that has ended
         self.comm = b""
         self.argv: list[bytes] = []
         self.environment: list[bytes] = []
@@ -79,7 +80,7 @@ class Process:
         self.exe_host = b""
         self.forked: list[Callable[[], None]] = []  # called in a child that the guest has forked
         self.executed: list[Callable[[], None]] = []  # called when it has become another program
-        self.new_child: tuple[str, int] | None = None  # "fork" or "vfork" and the number of the last child, for who looks on
+        self.new_child: tuple[str, int, Task] | None = None  # "fork" or "vfork", the last child's number, whose: for who looks on
         self.leaving: list[Callable[[], None]] = []  # called before a program of the host takes this process's place
         self.is_child = False  # forked by the guest: dies by its signals
         self.vfork: Any = None

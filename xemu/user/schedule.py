@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 QUANTUM = 1 << 20  # instructions a thread runs before the next one's turn
+SHORT = 1 << 14  # … while somebody steps another one
 LONGEST_SLICE, SHORTEST_SLICE = 1 << 22, 1 << 12
 SLICE_TIME = 10_000_000  # ns: what a slice should take at most on the host
 CALLS_PER_LOOK = 64  # system calls between looks at the host's signals
@@ -83,6 +84,8 @@ class Scheduler:
         self.observer: Observer | None = None
         self.only: frozenset[int] | None = None  # threads that get turns; None: all
         self.follow = False  # … and those that they begin
+        self.short_turns = 0
+        self.steps = 0  # how often calls that wait have gone on
 
     # --- the loop -------------------------------------------------------------------------------
 
@@ -210,6 +213,18 @@ class Scheduler:
             self._next_task()
         self.attention = True
 
+    def interject(self, task: Task) -> None:
+        """Have a thread that waits be the next one to run, if it can: somebody looks at it now."""
+        if self.current is None or self.current is task:
+            return
+        other = self.current
+        self.save_current()
+        self.ready.appendleft(other)
+        if task in self.ready:
+            self.ready.remove(task)
+            self.ready.appendleft(task)
+            self._next_task()
+
     def may_run(self, task: Task) -> bool:
         """Tell whether a thread gets turns."""
         return self.only is None or task.tid in self.only
@@ -230,6 +245,13 @@ class Scheduler:
         if self._others_wait():
             self.quantum_end = 0
             self.attention = True
+
+    def give_way(self) -> None:
+        """Let each thread that waits for its turn have a short one before the running one goes on."""
+        if self._others_wait():
+            self.quantum_end = 0
+            self.attention = True
+            self.short_turns = sum(map(self.may_run, self.ready))
 
     def _yield_turn(self) -> None:
         task = self.current
@@ -259,7 +281,8 @@ class Scheduler:
             if task.result is not None:
                 self.process.set_result(task.result)
                 task.result = None
-            self.quantum_end = self.process.engine.insns + QUANTUM
+            self.quantum_end = self.process.engine.insns + (SHORT if self.short_turns else QUANTUM)
+            self.short_turns = max(self.short_turns - 1, 0)
             return True
         return False
 
@@ -273,6 +296,7 @@ class Scheduler:
 
     def _step(self, task: Task, advance: Callable[[], Wait]) -> bool:
         """Run a waiting call to its next wait or its end; True when it ended."""
+        self.steps += 1
         try:
             task.wait = advance()
         except StopIteration as stop:

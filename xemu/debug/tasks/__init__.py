@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from importlib import import_module
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 from xemu.debug.tasks.program import Program, View
 from xemu.errors import UsageError
@@ -54,6 +55,7 @@ class TaskReader(ABC):
 
 R = TypeVar("R", bound=type[TaskReader])
 _READERS: list[TaskReader] = []
+_KNOWN: WeakKeyDictionary[Debugger, tuple[Any, dict[int, Task]]] = WeakKeyDictionary()     # as they were at a place in time
 
 
 def task_reader(cls: R) -> R:
@@ -82,6 +84,20 @@ def tasks(debugger: Debugger) -> list[Task]:
             raise UsageError(f"{reader.name if reader else ''}: more than {MOST} tasks: its lists are damaged")
         found.append(task)
     return found
+
+
+def registers_of(debugger: Debugger, number: int) -> Mapping[str, int] | None:
+    """Return the registers of a task by its id: None where they are the processor's, none where there is no such task."""
+    here = debugger.position, debugger.system.live
+    known = _KNOWN.get(debugger)
+    if known is None or known[0] != here:
+        try:
+            known = here, {task.id: task for task in tasks(debugger)}
+        except UsageError:
+            known = here, {}
+        _KNOWN[debugger] = known
+    task = known[1].get(number)
+    return {} if task is None else None if task.running else task.registers or {}
 
 
 def backtrace(debugger: Debugger, task: Task, limit: int = 32) -> list[Frame]:

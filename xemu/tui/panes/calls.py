@@ -58,7 +58,7 @@ class Calls(Pane):
         moved = stop and stop != self.stop
         super().put(data, stop)
         if moved:
-            self.move_to(len(self.lines) - 1)
+            self.look_at(len(self.lines) - 1)
 
     def action_more(self) -> None:
         """Look further back."""

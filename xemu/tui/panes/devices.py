@@ -88,17 +88,18 @@ class _Tree:
 
     def _timer(self, timer: Countdown) -> Line:
         old = self.before.timer.value if self.before is not None and self.before.timer is not None else timer.value
-        words = [Span(f"{timer.name} ", "label"), Span(str(timer.value), "changed" if old != timer.value else "value"),
-                 Span(f" of {timer.reload}" if timer.reload else "", "dim")]
-        words.append(Span(" off" if not timer.running else f"  zero in {self._in(timer.due)}" if timer.due is not None else "", "time"))
+        due = " off" if not timer.running else f" → 0 in {self._in(timer.due)}" if timer.due is not None else ""
+        words = [Span(f"{timer.name} ", "label"), Span(str(timer.value), "changed" if old != timer.value else "value"), Span(due, "time"),
+                 Span(f"  of {timer.reload}" if timer.reload else "", "dim")]
         return Line(tuple(words), "timer")
 
     def _interrupts(self, state: Interrupts) -> Iterator[Line]:
         opened = CONTROLLER in self.opened
         pending = " ".join(i.name for i in state.lines if i.pending)
         active = " ".join(i.name for i in state.lines if i.active and i.name != state.running)
-        words = [Span(_triangle(opened)), Span("Interrupts", "title"), Span(f"  in {state.running}" if state.running else "", "pc"),
-                 Span(f" over {active}" if active else "", "pc"), Span(f"  pending {pending}" if pending else "", "changed"),
+        words = [Span(_triangle(opened), "", ("open", CONTROLLER)), Span("Interrupts", "title"),
+                 Span(f"  in {state.running}" if state.running else "", "pc"), Span(f" over {active}" if active else "", "pc"),
+                 Span(f"  pending {pending}" if pending else "", "changed"),
                  Span(f"  priority {state.priority}" if state.priority is not None else "", "dim"),
                  Span(f"  {state.masks}" if state.masks else "", "error")]
         yield Line(tuple(words), CONTROLLER, act=("open", CONTROLLER))
@@ -112,8 +113,9 @@ class _Tree:
     def _device(self, row: Row) -> Iterator[Line]:
         opened = row.name in self.opened
         style = "title" if row.modelled else "dim"
-        words = [Span(_triangle(opened)), Span(f"{row.name:<10}", style), Span(f" {row.at:08x}" if row.at is not None else "", "dim"),
-                 Span(f"  {row.lines}" if row.lines else "", "dim"), Span("" if row.modelled else "  not modelled", "dim")]
+        words = [Span(_triangle(opened), "", ("open", row.name)), Span(f"{row.name:<10}", style, ("open", row.name)),
+                 Span(f" {row.at:08x}" if row.at is not None else "", "dim"), Span(f"  {row.lines}" if row.lines else "", "dim"),
+                 Span("" if row.modelled else "  not modelled", "dim")]
         yield Line(tuple(words), row.name, act=("open", row.name))
         if not opened:
             return
@@ -136,15 +138,15 @@ class _Tree:
     @staticmethod
     def _setting(setting: Setting, old: str) -> Line:
         label = setting.name.partition(".")[2]
-        return Line((Span("    ⇢ "), Span(f"{label} ", "label"), Span(setting.text, "changed" if old != setting.text else "value"),
-                     Span(f" ◂{old}" if old != setting.text else "", "dim")), ("set", setting.name),
-                    act=("toggle", setting.name, setting.text) if setting.switch else ("set", setting.name, setting.text))
+        act = "toggle" if setting.switch else "set", setting.name, setting.text
+        return Line((Span("    ⇢ "), Span(f"{label} ", "label"), Span(setting.text, "changed" if old != setting.text else "value", act),
+                     Span(f" ◂{old}" if old != setting.text else "", "dim")), ("set", setting.name), act=act)
 
     def _pins(self, pins: Pins) -> Iterator[Line]:
         key = ("pins", pins.name)
         opened = key in self.opened
         digits = (pins.total + 3) // 4
-        yield Line((Span("  " + _triangle(opened)), Span(f"{pins.name.partition('.')[2]} ", "label"),
+        yield Line((Span("  " + _triangle(opened), "", ("open", key)), Span(f"{pins.name.partition('.')[2]} ", "label"),
                     Span(f"{pins.levels:0{digits}x}", "value"),
                     Span(f"  driven {pins.driven:0{digits}x}  held {pins.held:0{digits}x}", "dim")), key, act=("open", key))
         for number in range(pins.total) if opened else ():
@@ -171,7 +173,7 @@ class _Tree:
                before: State | None) -> Iterator[Line]:
         key = ("array", device, registers[numbers[0]].array)
         opened = key in self.opened
-        words = [Span("  " + _triangle(opened)), Span(f"{registers[numbers[0]].array}[{len(numbers)}] ", "label")]
+        words = [Span("  " + _triangle(opened), "", ("open", key)), Span(f"{registers[numbers[0]].array}[{len(numbers)}] ", "label")]
         for n in numbers if not opened else ():
             if n - numbers[0] == BOARD:
                 words.append(Span("…", "dim"))
@@ -191,8 +193,9 @@ class _Tree:
         old = before.values[number] if before is not None else value
         mark = indent[:-2] + _triangle(opened) if register.fields else indent
         changed = old != value
-        words = [Span(mark), Span(f"{register.name:<{NAME}} ", "label"), Span(f"{value:0{digits}x}", "changed" if changed else
-                 "value" if register.modelled else "dim"), Span(f" ◂{old:x}" if changed else "", "dim")]
+        words = [Span(mark, "", ("open", key) if register.fields else ()), Span(f"{register.name:<{NAME}} ", "label"),
+                 Span(f"{value:0{digits}x}", "changed" if changed else "value" if register.modelled else "dim", ("write", device, number)),
+                 Span(f" ◂{old:x}" if changed else "", "dim")]
         if register.fields and not opened:
             words.append(Span(f"  {fields_summary(register, value)}".rstrip(), "constant" if register.modelled else "dim"))
         if register.acts:

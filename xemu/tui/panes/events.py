@@ -66,7 +66,7 @@ class Events(Pane):
         super().put(data, stop)
         if moved:
             here = next((i for i, item in enumerate(self.lines) if item.key == "here"), len(self.lines) - 1)
-            self.move_to(here)
+            self.look_at(here)
 
     def action_kind(self) -> None:
         """Show another kind alone, or all."""

@@ -71,9 +71,9 @@ class Terminal(Pane):
         self._waiting = False                        # for the next picture
 
     @property
-    def told(self) -> bool:
-        """Whether the guest has sent anything."""
-        return bool(self.terminal.received)
+    def quiet(self) -> bool:
+        """Whether the guest has sent nothing."""
+        return not self.terminal.received
 
     # -- what happens ----------------------------------------------------------------------------------------------------
     def met(self, hello: Hello) -> None:

@@ -22,11 +22,18 @@ def number(value: int | None) -> str:
     return "?" if value is None else f"{value:x}"
 
 
+def short(place: str, width: int) -> str:
+    """Return a place in so many columns; a name that is too long loses its end, not the offset."""
+    name, plus, offset = place.partition("+")
+    room = width - len(plus) - len(offset)
+    return (place if len(place) <= width else f"{name[:room - 1]}…{plus}{offset}").ljust(width)
+
+
 def place_spans(insns: int, pc: int, place: str, *, wide: bool) -> list[Span]:
     """Return when and where an instruction is executed."""
     if wide:
-        return [Span(f"{insns:>11,} ", "time"), Span(f"{pc:08x} ", "dim"), Span(f"{place:<20.20} ", "label")]
-    return [Span(f"{insns:>9,} ", "time"), Span(f"{place or format(pc, '08x'):<14.14} ", "label")]
+        return [Span(f"{insns:>11,} ", "time"), Span(f"{pc:08x} ", "dim"), Span(short(place, 20) + " ", "label")]
+    return [Span(f"{insns:>9,} ", "time"), Span(short(place or f"{pc:08x}", 16) + " ", "label")]
 
 
 def step_line(step: Step, *, wide: bool) -> Line:
@@ -77,7 +84,7 @@ class Trace(Pane):
         moved = stop and stop != self.stop
         super().put(data, stop)
         if moved:
-            self.move_to(len(self.lines) - 1)
+            self.look_at(len(self.lines) - 1)
 
     def action_more(self) -> None:
         """Look further back."""

@@ -9,6 +9,8 @@ from xemu.tui.panes.variables import Tree
 from xemu.tui.text import Line, line
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xemu.tui.queries.locals import Tree as Data
 
 
@@ -34,6 +36,20 @@ class Watch(Tree):
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         return super().view(data, before) or [line(("a adds an expression: threads[0].wake, *p, $sp + 4", "dim"))]
+
+    def put(self, data: Any, stop: int) -> None:
+        """Take a tree; what xemu's own reader cannot evaluate a GDB may know."""
+        super().put(data, stop)
+        unknown = [row.name for row in getattr(data, "rows", ()) if row.failed]
+        if unknown:
+            self.screen_app.oracle.ask(unknown, self._found)
+
+    def _found(self, found: Mapping[str, tuple[str, str]]) -> None:
+        """Show what GDB knows."""
+        data: Data = self.data
+        rows = [row._replace(value=found[row.name][0], type="(gdb)", failed=False) if row.failed and found.get(row.name, ("", "?"))[1] == ""
+                else row for row in data.rows]
+        super().put(data._replace(rows=tuple(rows)), self.stop)
 
     def add(self, text: str) -> None:
         """Watch one more expression."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.errors import XemuError
-from xemu.tui.commands import Context, commands, find, first_words
+from xemu.tui.commands import Context, find, first_words
 from xemu.tui.queries import query
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 MOST = 200               # candidates
 SYMBOLS = ("function", "object", "label")
-STOPS = " \t()[]{}+-*/%&|^~!=<>,;?"                 # in front of a name in an expression
+NAME = re.compile(r"(?:[A-Za-z_]\w*(?:\[\w*\])*(?:->|\.))*\$?[A-Za-z_]?\w*\Z")       # the last name of an expression, with its owners
 
 
 class Completion(NamedTuple):
@@ -113,7 +114,8 @@ def _place(c: Context, text: str, _names: tuple[str, ...]) -> Finder:
 
 
 def _expression(c: Context, text: str, _names: tuple[str, ...]) -> Finder:
-    start = max(text.rfind(stop) for stop in STOPS) + 1
+    match = NAME.search(text)
+    start = match.start() if match is not None else len(text)
     word = text[start:]
     if word.startswith("$"):
         return start, ["$" + name for name in _register_names(c, word[1:])]
@@ -176,7 +178,6 @@ def _catches(_c: Context) -> Iterable[str]:
 
 
 def _python(c: Context, text: str, _names: tuple[str, ...]) -> Finder:
-    import re
     import rlcompleter
 
     match = re.search(r"[\w.]*\Z", text)
@@ -190,7 +191,7 @@ def _python(c: Context, text: str, _names: tuple[str, ...]) -> Finder:
 
 FINDERS: dict[str, Callable[[Context, str, tuple[str, ...]], Finder]] = {
     "place": _place, "expression": _expression, "register": _register, "point": _point, "pane": _named, "layout": _named,
-    "command": _of(lambda _c: [name for name in commands() if " " not in name]), "catch": _of(_catches), "python": _python,
+    "command": _of(lambda _c: first_words()), "catch": _of(_catches), "python": _python,
     "time": _of(lambda c: [*c.d.checkpoints, "start", "end"]), "branch": _of(lambda c: [str(b.number) for b in c.d.branches]),
     "device": _of(lambda c: list(getattr(getattr(c.d.system, "machine", None), "parts", {}))),
 }

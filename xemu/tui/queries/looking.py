@@ -101,7 +101,7 @@ def _rows(machine: Machine) -> list[Row]:
                               if w.name.startswith("irq") and w.name[3:].isdigit()})
             lines = "irq " + " ".join(map(str, numbers)) if numbers else ""
             rows.append(Row(name, part.at, lines, picture=type(part).text is not Device.text))
-    rows.sort(key=lambda row: (row.at is not None, row.at or 0))
+    rows.sort(key=lambda row: (not row.picture, row.at is not None, row.at or 0))
     taken = [(row.at, row.at + machine.parts[row.name].size) for row in rows if row.at is not None]
     for peripheral in machine.svd.peripherals if machine.svd is not None else ():
         if not any(start <= peripheral.address < end for start, end in taken):

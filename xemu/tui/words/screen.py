@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
@@ -76,6 +77,7 @@ def python(c: Context, rest: str) -> Stop:
         raise UsageError('py what? The debugger is d: py d.read_register("pc")')
     printed = io.StringIO()
     c.quiet = True
+    shown, sys.displayhook = sys.displayhook, display
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
             code = compile(rest + "\n", "<py>", "single")
@@ -84,15 +86,25 @@ def python(c: Context, rest: str) -> Stop:
         c.error = str(error)
     except BaseException as error:  # noqa: BLE001  whatever it is, it is the user's
         c.error = complaint(error)
+    finally:
+        sys.displayhook = shown
     if printed.getvalue():
         c.say(printed.getvalue().rstrip("\n"))
     return c.d.stop
+
+
+def display(value: object) -> None:
+    """Show the value of an expression; of a stop, what it says."""
+    from xemu.debug.stops import Stop
+
+    if value is not None:
+        print(value.text if isinstance(value, Stop) else repr(value))
 
 
 def complaint(error: BaseException) -> str:
     """Return an exception as one block: what the user has written of the way to it, and what it is."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     shown = [frame for frame in frames if frame.filename == "<py>"] + [frame for frame in frames if frame.filename != "<py>"][-1:]
-    lines = [f"  {frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name}" + (f": {frame.line}" if frame.line else "")
+    lines = [f"{frame.filename.rpartition('/')[2]}:{frame.lineno}, in {frame.name}" + (f": {frame.line}" if frame.line else "")
              for frame in shown]
     return "\n".join([*lines, *(text.rstrip() for text in traceback.format_exception_only(error))])

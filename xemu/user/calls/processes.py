@@ -43,12 +43,15 @@ VFORK_BYTES = 1 << 16
 
 @call("exit int")
 def exit_(task: Task, status: int) -> Any:
-    """_exit(2): ends the thread, and the process with its last one."""
+    """_exit(2): ends the thread, and the process with its last one; the status is the first thread's."""
     from xemu.user.calls.threads import end_thread
 
-    if len(task.process.tasks) == 1:
+    process = task.process
+    if task.tid == process.pids.own():
+        process.leader_status = status & 0xFF
+    if len(process.tasks) == 1:
         end_thread(task)
-        raise ProcessExit(status & 0xFF)
+        raise ProcessExit(status & 0xFF if process.leader_status is None else process.leader_status)
     end_thread(task)
     return KEEP
 
@@ -121,7 +124,7 @@ def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None
     if pid:
         process.children.add(pid)
         child = process.pids.in_parent(number, pid)
-        process.new_child = "fork" if vfork is None else "vfork", pid
+        process.new_child = "fork" if vfork is None else "vfork", pid, task
         if vfork is None:
             return child
         return vfork.wait(child)
