@@ -132,3 +132,11 @@ def test_steps_that_are_typed_fast_are_all_made() -> None:
         await s.until(lambda: s.app.stop.kind == "breakpoint" or s.app.stop.insns > 100)
 
     drive(work, KERNEL)
+
+
+def test_a_source_that_assemblers_name_without_its_directory_is_found() -> None:
+    async def work(s: Screen) -> None:
+        assert "ldr r0, =start" in s.text("code")
+        assert "is not there" not in s.text("code")
+
+    drive(work, KERNEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -121,3 +122,13 @@ def test_names_of_keys_are_checked() -> None:
     check_keymap({"move.cont": "r", "event.back.same": "y"}, KEYS)
     with pytest.raises(UsageError, match=r"keymap: no action 'move\.con'; did you mean 'move\.cont'\?"):
         check_keymap({"move.con": "r"}, KEYS)
+
+
+@pytest.mark.parametrize(("theme", "light"), [("dark", False), ("light", True), ("ansi", None)])
+def test_themes(theme: str, light: bool | None, tmp_path: Path) -> None:
+    picture = tmp_path / "screen.svg"
+    assert main(["--theme", theme, "--size", "80x24", "--picture", str(picture), STATION]) == 0
+    svg = picture.read_text(encoding="utf-8")
+    assert "station.elf" in text_of(svg)
+    ((background, _),) = Counter(re.findall(r'<rect fill="#(\w\w)\w{4}"', svg)).most_common(1)
+    assert light in (None, int(background, 16) > 0x80)          # with the terminal's own colours the background is the terminal's

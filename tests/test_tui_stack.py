@@ -151,3 +151,18 @@ def test_a_tree_shows_what_is_opened(data: Path) -> None:
         await s.until(lambda: not any(text.startswith("nothing_such") for text in rows(s, "watch")))
 
     drive(work, data)
+
+
+def test_tab_turns_the_tabs_of_a_frame() -> None:
+    async def work(s: Screen) -> None:
+        seen = []
+        await s.keys("3")
+        for _ in range(4):
+            seen.append(s.app.desk.focused_pane.pane)
+            await s.keys("tab")
+        assert seen == ["stack", "locals", "watch", "points"]
+        assert s.app.focused is s.app.pane("stack")
+        await s.keys("shift+tab")
+        assert s.app.focused is s.app.pane("points")
+
+    drive(work, KERNEL)

@@ -233,16 +233,17 @@ def test_a_shell_has_a_terminal_with_job_control() -> None:
         await s.pilot.press("c")
         await s.until(lambda: shown("$ ") or shown("# "), "a prompt")
         await s.keys("6", "enter")
-        await s.type(f"PS1=\\> TERM=xterm PATH={root}/bin:{root}/usr/bin; stty size")
+        s.app.client.type("terminal", f"PS1=\\> TERM=xterm PATH={root}/bin:{root}/usr/bin; stty size\r".encode())
         size = s.app.desk.panes["terminal"].size
         await s.until(lambda: f"{size.height} {size.width}" in s.lines("terminal"), "the size")
-        await s.keys(*"echo onx", "left", "delete", *"e; seq 30", "enter")           # readline's
+        s.app.client.type("terminal", b"seq 30; echo ")
+        await s.keys(*"onx", "left", "delete", "e", "enter")                         # readline's
         await s.until(lambda: "30" in s.lines("terminal") and "one" in s.lines("terminal"))
-        await s.type("sleep 100")
+        s.app.client.type("terminal", b"sleep 100\r")
         await asyncio.sleep(0.1)
         await s.keys("ctrl+z")
         await s.until(lambda: "Stopped" in s.text("terminal"))
-        await s.type("seq 100 | less")
+        s.app.client.type("terminal", b"seq 100 | less\r")
         await s.until(lambda: shown(":") and "1" in s.lines("terminal"), "less")
         await s.keys("space")
         await s.until(lambda: str(2 * size.height - 2) in s.lines("terminal"), "its second page")

@@ -39,7 +39,7 @@ class Aside:
         self._regions, self._options = library.regions, library.options
         engine.set_position(engine.pc, engine.state.context)
         engine.pages, engine._by_block, engine.points = {}, {}, self.points  # noqa: SLF001
-        library.regions, library.options = [], library.options._replace(jit=False)
+        library.regions, library.options, library.aside = [], library.options._replace(jit=False), True
         self._tables()
         engine.cells[WATCH_COUNT] = 0
         change, evaluate, decoded = engine.code_changed, engine.evaluate_one, library.page_decoded
@@ -78,7 +78,7 @@ class Aside:
                 engine.space.mark_code(page.address, code=False)
             engine._blocks.setdefault(page.geometry.block, []).append(page.block)  # noqa: SLF001
         engine.pages, engine._by_block, engine.points = self._pages, self._by_block, self._old_points  # noqa: SLF001
-        library.regions, library.options = self._regions, self._options
+        library.regions, library.options, library.aside = self._regions, self._options, False
         engine.space.code_changed = self._space_changed
         del engine.__dict__["code_changed"], engine.__dict__["evaluate_one"], library.__dict__["page_decoded"]
         if self._timed is not None:

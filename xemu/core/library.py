@@ -73,6 +73,7 @@ class Library:
         self.hot: dict[tuple[int, int], Heat] = {}           # (context, pc) waiting for the compiler
         self.index: dict[tuple[int, int, bytes], list[tuple[list[tuple[int, bytes]], int]]] = {}
         self.index_end = 0
+        self.aside = False                                   # regions and pages are somewhere else for a while (`Aside`)
         self.natives: dict[str, int] = {}
         self._conditions: dict[tuple[Any, ...], dict[str, int]] = {}
         self.handlers_asked = 0.0                            # when handlers were last missing
@@ -304,7 +305,7 @@ class Library:
         if not done:                                  # nothing to compile there, or it cannot be: not asked for again
             return
         self.covered.discard((context, pc))
-        if not self.options.jit:                      # the code it is for is set aside: it gets hot again
+        if self.aside:                                # the code it is for is not there now: it gets hot again
             return
         blob, entries, pages, inside, variants, granules = done
         for p in pages:

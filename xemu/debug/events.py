@@ -115,7 +115,7 @@ class Events:
         if self._raw:
             self._flush()
         items, beats = self.items, self.beats[event[3]]
-        if not items or items[-1][0] < event[0] or items[-1] <= event:
+        if not items or items[-1][0] < event[0] or items[-1] < event:
             items.append(event)
         else:
             at = bisect_left(items, event)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from xemu.debug.symbols import Module
 
+MOST_NEIGHBOURS = 200      # files whose directories are looked into
 MAX_SOURCE = 64 << 20      # bytes of a file that is worth showing
 
 
@@ -30,7 +31,16 @@ class Sources:
         key = (file, module.path if module else None)
         if key not in self._found:
             self._found[key] = next((path for path in self._candidates(file, module) if os.path.isfile(path)), None)
+            if self._found[key] is None and module is not None and os.path.dirname(file) in ("", "."):
+                self._found[key] = self._neighbour(file, module)
         return self._found[key]
+
+    def _neighbour(self, file: str, module: Module) -> str | None:
+        """Find a file that is named without its directory beside the program's other sources: assemblers leave it out."""
+        files = module.lines.files() if module.lines is not None else []
+        homes = dict.fromkeys(os.path.dirname(found) for other in files[:MOST_NEIGHBOURS] if other != file and os.path.dirname(other)
+                              and (found := self.find(other, module)) is not None)
+        return next((path for home in homes if os.path.isfile(path := os.path.join(home, file))), None)
 
     def _candidates(self, file: str, module: Module | None) -> list[str]:
         paths = []

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 FIRST = ("command_palette", "quit", "help_quit", "copy_text", "screen.copy_text")        # actions of keys that Textual looks at first
 
 
-class DeskScreen(Screen[None]):
+class DeskScreen(Screen[None], inherit_bindings=False):         # Tab is ours: it does not move the focus
     """The one screen behind all dialogs."""
 
     app: Debug
@@ -88,7 +88,7 @@ class Debug(App[int]):
         super().__init__(ansi_color=theme == "ansi")
         self.target = target
         self.styles_by_name = Palette(theme, ascii_only=ascii_only)
-        self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "textual-ansi"}[theme]
+        self.theme = {"dark": "textual-dark", "light": "textual-light", "ansi": "ansi-dark"}[theme]
         self.client = Client(self.received, self.printed)
         self.first_layout = layout
         self.keymap = keymap or {}

@@ -38,6 +38,8 @@ class Client:
         self._size = (24, 80)
         self._typed = bytearray()                    # what the terminal has had no room for
         self._ahead = threading.Semaphore(AHEAD)
+        self._lock = threading.Lock()
+        self._update: m.Update | None = None         # of a guest that runs, the newest that has come
 
     def start(self, target: m.Target) -> None:
         """Start the process; call it in the loop."""
@@ -72,6 +74,11 @@ class Client:
                     while not self._ahead.acquire(timeout=1):
                         if connection is not self.connection:
                             return
+                if isinstance(message, m.Update) and message.number == 0:
+                    with self._lock:
+                        waiting, self._update = self._update, message
+                    if waiting is not None:
+                        continue                     # a screen that is behind gets the newest only
                 try:
                     loop.call_soon_threadsafe(self._take, connection, message, context=context)
                 except RuntimeError:                 # the loop is closed
@@ -80,6 +87,9 @@ class Client:
     def _take(self, connection: Connection, message: Any) -> None:
         if isinstance(message, m.Output):
             self._ahead.release()
+        elif isinstance(message, m.Update) and message.number == 0:
+            with self._lock:
+                message, self._update = self._update or message, None
         if connection is not self.connection:        # of a process that was replaced
             return
         if message is None:

@@ -56,12 +56,14 @@ class Sender(threading.Thread):
         self.connection = connection
         self.messages: queue.Queue[Any] = queue.Queue()
         self.room = threading.Semaphore(QUEUED)
+        self.lock = threading.Lock()
         self.update: m.Update | None = None
 
     def send(self, message: Any) -> None:
         """Send a message some time."""
         if isinstance(message, m.Update) and message.number == 0:
-            waiting, self.update = self.update, message
+            with self.lock:
+                waiting, self.update = self.update, message
             if waiting is not None:
                 return                               # in its place
             message = None
@@ -79,7 +81,8 @@ class Sender(threading.Thread):
             if isinstance(message, m.Output):
                 self.room.release()
             if message is None:
-                message, self.update = self.update, None
+                with self.lock:
+                    message, self.update = self.update, None
             try:
                 self.connection.send(message)
             except OSError:

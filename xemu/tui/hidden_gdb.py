@@ -10,7 +10,9 @@ import asyncio
 import itertools
 import os
 import re
+import shutil
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xemu.errors import XemuError
@@ -180,7 +182,7 @@ class HiddenGdb:
 
 def find_file(path: str) -> str | None:
     """Return a file for GDB to read symbols of; None for what is no ELF file (recordings, raw images)."""
-    with suppress(OSError), open(path, "rb") as file:  # noqa: PTH123
+    with suppress(OSError), Path(path).open("rb") as file:
         if file.read(4) == b"\x7fELF":
             return path
     return None
@@ -201,8 +203,14 @@ class Oracle:
 
     async def _start(self, gdb: HiddenGdb) -> None:
         hello = self.app.hello
-        place = await self.app.client.do("hidden_place")
-        await gdb.start(place, file=find_file(hello.files[0]) if hello is not None else None, sysroot=self.app.target.sysroot)
+        try:
+            place = await self.app.client.do("hidden_place")
+        except XemuError:                            # the guest has ended: nobody needs a GDB
+            return
+        try:
+            await gdb.start(place, file=find_file(hello.files[0]) if hello is not None else None, sysroot=self.app.target.sysroot)
+        finally:
+            shutil.rmtree(Path(place).parent, ignore_errors=True)        # nobody else is to come
         if gdb.ready and gdb is self.gdb:
             self.app.pane("watch").ask(again=True)   # what could not be answered yet
 

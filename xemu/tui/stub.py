@@ -97,9 +97,9 @@ class Stubs:
 
     def close(self) -> None:
         """End all connections."""
+        if self.directory:
+            shutil.rmtree(self.directory, ignore_errors=True)
         for server in (self.server, self.hidden):
             if server is not None:
                 with suppress(Exception):            # the guest's process is about to end: nothing must keep it
                     server.close()
-        if self.directory:
-            shutil.rmtree(self.directory, ignore_errors=True)

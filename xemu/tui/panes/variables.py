@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 FORMS = {"": "as its type has it", "x": "hexadecimal", "d": "decimal", "u": "unsigned", "t": "binary", "o": "octal", "c": "character",
          "a": "address"}
 CALLS = 64               # calls of functions whose last values are remembered
-NAME, TYPE = 18, 24      # columns at most
-WIDE = 64                # columns from which on types are not cut short
+NAME, TYPE = 24, 32      # columns at most, where there is room
+WIDE = 64                # columns from which on there is
 
 
 def cut(text: str, width: int) -> str:
@@ -34,7 +34,7 @@ def row_line(row: Row, was: str | None, name: int, kind: int) -> Line:
     mark = "▾ " if row.open else "▸ " if row.opens else "  "
     spans = [Span("  " * depth + mark, "label", ("fold", row.path) if row.opens else ()),
              Span(f"{row.name:<{max(name - 2 * depth, 1)}} ", "title" if row.kind == "group" else "label")]
-    if kind:
+    if kind and not row.failed:
         spans.append(Span(f"{cut(row.type, kind):<{kind}} ", "type"))
     changed = was is not None
     style = "error" if row.failed else "changed" if changed else "dim" if row.value.startswith("<") else ""
@@ -49,8 +49,8 @@ def row_line(row: Row, was: str | None, name: int, kind: int) -> Line:
 
 def tree_lines(data: Data, old: Mapping[Path, tuple[str, str]], width: int) -> list[Line]:
     """Return the lines of a tree; `old`: format and value of each path as they were at the stop before."""
-    name = min(max((len(r.name) + 2 * (len(r.path) - 1) for r in data.rows), default=0), NAME)
-    kind = min(max((len(r.type) for r in data.rows), default=0), TYPE if width >= WIDE else max(width // 3, 8))
+    name = min(max((len(r.name) + 2 * (len(r.path) - 1) for r in data.rows), default=0), NAME if width >= WIDE else width // 4)
+    kind = min(max((len(r.type) for r in data.rows), default=0), TYPE if width >= WIDE else width // 3)
     lines = []
     for row in data.rows:
         before = old.get(row.path)

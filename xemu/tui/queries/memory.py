@@ -5,12 +5,14 @@ from __future__ import annotations
 from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+from xemu.loaders.elf import PT_LOAD
 from xemu.tui.queries import query
 
 if TYPE_CHECKING:
     from xemu.debug.debugger import Debugger
 
 
+PF_W = 2                 # a segment that may be written (System V ABI, table 5-3)
 CHUNK = 1 << 16          # bytes that are searched at once
 
 
@@ -95,9 +97,12 @@ def home(d: Debugger) -> int:
     """Return where there is something to see at first: firmware's first variable, else the stack."""
     ram = [e for e in d.system.memory_map() if e.kind == "ram"]
     if d.system.kind == "machine":
-        for symbol in (s for module in d.modules for s in module.symbols.symbols if s.kind == "object"):
-            if any(e.start <= symbol.address < e.end for e in ram):
-                return symbol.address
+        for module in d.modules:
+            data = [(s.address, s.address + s.size) for s in module.elf.segments if s.type == PT_LOAD and s.flags & PF_W]
+            for symbol in module.symbols.symbols:
+                at = symbol.address
+                if symbol.kind == "object" and any(a <= at < b for a, b in data) and any(e.start <= at < e.end for e in ram):
+                    return at
     return d.read_register("sp") or 0
 
 
