@@ -117,8 +117,8 @@ class Debugger(SourceLevel):
                 if event.kind is not None:
                     return event
                 self.on_slice()
-        end = history.last
-        goal = end.beat if beat is None else min(beat, end.beat)
+        end, signal = history.last, self._signal_after(self.position)
+        goal = min(at for at in (beat, (signal.position if signal else end).beat) if at is not None)
         while True:
             event = system.run(insns=insns, beat=goal)
             if event.kind is None:
@@ -127,10 +127,20 @@ class Debugger(SourceLevel):
             if event.kind is not StopKind.REACHED:
                 return event
             here = self.position
+            if signal is not None and here.beat >= signal.position.beat:
+                history.seek(signal.position)
+                return Event(StopKind.SIGNAL, signal.number, signal.name, signal.text)
             if (insns is not None and here.insns >= insns) or (beat is not None and here.beat >= beat and here.beat < end.beat):
                 return event
             history.resume()
             return Event(StopKind.HISTORY_END, text=history.ending)
+
+    def _signal_after(self, place: Position) -> Stop | None:
+        """Return the first signal after a place in the past that has stopped the guest."""
+        return next((s for s in self._signal_stops if s.position > place and self.stops_for_signal(s.number)), None)
+
+    def _signal_before(self, place: Position) -> Stop | None:
+        return next((s for s in reversed(self._signal_stops) if s.position < place and self.stops_for_signal(s.number)), None)
 
     def cont(self, *, back: bool = False) -> Stop:
         """Run until something stops the guest."""
@@ -413,7 +423,7 @@ class Debugger(SourceLevel):
         """Find the last place before this one at which a point would have stopped the guest."""
         self.need_history()
         history, goal = self.history, self.position
-        signal = next((s for s in reversed(self._signal_stops) if s.position < goal and self.stops_for_signal(s.number)), None)
+        signal = self._signal_before(goal)
         history.leave_present()
         if self.points.registers():
             return self.source.described(self.register_motions.backwards())
