@@ -411,7 +411,7 @@ def test_files_of_a_machine(kernel: Debugger) -> None:
 # -- documentation -----------------------------------------------------------------------------------------------------------
 def test_the_examples_of_the_manual_print_what_they_say(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(HERE.parent)
-    blocks = re.findall(r"^```python\n(.*?)^```$", (HERE.parent / "docs" / "debugging.md").read_text(), re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^```python\n(.*?)^```$", (HERE.parent / "docs" / "scripting.md").read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 4
     names: dict[str, Any] = {}
     for block in blocks:

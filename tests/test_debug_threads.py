@@ -318,3 +318,16 @@ def test_a_fork_is_told_of_the_thread_that_forks(need: Callable[..., str], tmp_p
     answers = session(FORKING, program)
     assert answers["seen"] == [["fork", True], ["vfork", True]]
     assert answers["end"] == "exited with 0"
+
+
+def test_an_ignored_signal_is_shown_to_who_wants_it(need: Callable[..., str], tmp_path: Path) -> None:
+    source, program = tmp_path / "ignored.c", tmp_path / "ignored"
+    source.write_text("#include <signal.h>\nint main(void) { raise(SIGCHLD); raise(SIGWINCH); return 5; }\n")
+    subprocess.run([need("arm-linux-gnueabihf-gcc"), "-O1", "-static", source, "-o", program], check=True)
+    script = """
+d = open_process(sys.argv[1])
+d.pass_signals = d.pass_signals - {17}
+answers["stops"] = [d.cont().name, d.cont().text]
+finish()
+"""
+    assert session(script, program)["stops"] == ["SIGCHLD", "exited with 5"]

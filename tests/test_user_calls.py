@@ -204,7 +204,8 @@ def test_smaps_tells_private_and_shared_memory_apart(g: Guest) -> None:
     private = g.call("mmap2", 0, 0x2000, 3, 0x22, -1, 0)
     shared = g.call("mmap2", 0, 0x3000, 1, 0x21, -1, 0)
     text = (g.process.proc.contents(b"/proc/self/smaps") or b"").decode()
-    found = {int(start, 16): " ".join(fields.split()) for start, fields in re.findall(r"^([0-9a-f]+)-.*\n((?:[A-Z].*\n)+)", text, re.MULTILINE)}
+    lines = re.findall(r"^([0-9a-f]+)-.*\n((?:[A-Z].*\n)+)", text, re.MULTILINE)
+    found = {int(start, 16): " ".join(fields.split()) for start, fields in lines}
     assert found[private] == "Size: 8 kB Rss: 8 kB Anonymous: 8 kB VmFlags: rd wr mr mw me"
     assert found[shared] == "Size: 12 kB Rss: 12 kB Anonymous: 0 kB VmFlags: rd mr mw me sh"
 

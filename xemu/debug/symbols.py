@@ -445,9 +445,11 @@ def _mapping_symbols(elf: ElfFile) -> list[tuple[int, str]]:
 
 
 def _function_modes(elf: ElfFile) -> list[tuple[int, str]]:
-    """Return (address, mode) of the functions of a stripped file."""
+    """Return (address, mode) of the functions of a stripped file, and "" for what follows each: nothing says what that is."""
     rows: list[Any] = section_rows(elf, ".dynsym")
-    return [(value & ~1, "thumb" if value & 1 else "arm") for _, value, _, info, _, index in rows if info & 15 in (2, 10) and index]
+    functions = {value & ~1: (value & 1, size) for _, value, size, info, _, index in rows if info & 15 in (2, 10) and index}
+    starts = [(at, "thumb" if thumb else "arm") for at, (thumb, _) in functions.items()]
+    return starts + [(at + size, "") for at, (_, size) in functions.items() if size and at + size not in functions]
 
 
 def _open_quietly(path: str) -> ElfFile | None:

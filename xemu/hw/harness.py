@@ -256,6 +256,19 @@ def start_board(machine: str | None, *images: str | Path, base: int | None = Non
     `base`: where raw binaries go; `semihosting`: the directory the guest may use; `arguments`: its command line;
     `pins` and `values`: as `RunningBoard.pin` and `set` take them. The rest is as `xemu boot` has it.
     """
+    made = build_board(machine, *images, base=base, seed=seed, strict=strict, jit=jit, eager_jit=eager_jit, svd=svd)
+    made.no_reboot = no_reboot
+    board = RunningBoard(made)
+    for line in board._lines() if uart_timing else ():  # noqa: SLF001
+        line.keep_time()
+    _semihosting(board, semihosting, arguments)
+    _outside(board, pins or {}, values or {})
+    return board
+
+
+def build_board(machine: str | None, *images: str | Path, base: int | None = None, seed: int = 0, strict: bool = False,
+                jit: bool = True, eager_jit: bool = False, svd: str | None = None) -> Machine:
+    """Make a machine (None: guess it), load images and reset it. Nothing is connected to it."""
     from xemu.core.engine import Options
 
     loaded = [read_image(path, base) for path in images]
@@ -263,10 +276,6 @@ def start_board(machine: str | None, *images: str | Path, base: int | None = Non
         raise UsageError("which machine?")
     name = machine or choose_machine(loaded[0])[0]
     made = make_machine(name, Options(jit=jit, eager=eager_jit), seed=seed)
-    made.no_reboot = no_reboot
-    board = RunningBoard(made)
-    for line in board._lines() if uart_timing else ():  # noqa: SLF001
-        line.keep_time()
     for image in loaded:
         load_image(made, image)
     report_overlaps(made, loaded)
@@ -277,9 +286,7 @@ def start_board(machine: str | None, *images: str | Path, base: int | None = Non
     check_vectors(made, loaded)
     made.cpu.reset()
     made.strict = strict
-    _semihosting(board, semihosting, arguments)
-    _outside(board, pins or {}, values or {})
-    return board
+    return made
 
 
 def _semihosting(board: RunningBoard, root: str | Path | None, arguments: str) -> None:

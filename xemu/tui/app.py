@@ -197,6 +197,7 @@ class Debug(App[int]):
         if isinstance(message, m.Stopped):
             moved = self.stop is None or self.stop.number != message.stop.number       # else something else has changed
             if moved:
+                self.main.footer.say("", error=False)
                 self.thread, self.frame = None, 0                # the guest's process does the same
             self.stop, self.moving = message.stop, None
             self.insns, self.beat = message.stop.insns, message.stop.beat

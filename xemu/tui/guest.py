@@ -35,9 +35,9 @@ def open_debugger(target: m.Target) -> Debugger:
         return debug.open_process(path, *arguments, sysroot=target.sysroot, env=list(target.env))
     from xemu.debug.debugger import Debugger
     from xemu.debug.machine import MachineSystem
-    from xemu.hw.harness import start_board
+    from xemu.hw.harness import build_board
 
-    machine = start_board(target.machine, path).machine
+    machine = build_board(target.machine, path)
     hub = Hub(machine)
     hub.pace = Pace(machine, 1.0)
     d = Debugger(MachineSystem(machine, hub))

@@ -35,13 +35,6 @@ def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | Non
     if stale:
         words.append(Span(" ↻ built anew: R loads it", "changed"))
     words.append(Span(f" · {hello.machine} │ ", "dim"))
-    if ended is not None:
-        words.append(Span("✗ ENDED", "error"))
-    elif moving is not None:
-        words.append(Span("◀ RUNNING BACK" if moving.back else "▶ RUNNING", "good"))
-    elif stop is not None:
-        words += [Span("■ ", "break"), Span(stop.text, "changed")]
-    words.append(Span(" │ ", "dim"))
     words.append(Span(f"insn {insns:,}"))
     if hello.kind == "machine":
         words.append(Span(f" · {time_text(beat, hello.rate)}"))
@@ -54,6 +47,13 @@ def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | Non
             words.append(Span(" controls", "changed"))
         elif stub.waits:
             words.append(Span(" waits", "dim"))
+    words.append(Span(" │ ", "dim"))                 # the longest comes last: it may be cut
+    if ended is not None:
+        words.append(Span("✗ ENDED", "error"))
+    elif moving is not None:
+        words.append(Span("◀ RUNNING BACK" if moving.back else "▶ RUNNING", "good"))
+    elif stop is not None:
+        words += [Span("■ ", "break"), Span(stop.text, "changed")]
     return line(*words)
 
 

@@ -53,6 +53,7 @@ class Pane(ScrollView, can_focus=True):
         self.newest: Any = None                      # what was shown last of the newest frame, not of one that was selected
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
+        self._subtitle = ""
         self.cursor = 0
         self.extra: dict[str, Any] = {}              # the data of further queries
         self.asked: Any = None                       # the arguments of the queries that were asked last
@@ -165,9 +166,16 @@ class Pane(ScrollView, can_focus=True):
             lines = [line((f"{type(error).__name__}: {error}", "error")), line(("this pane has failed; see the log", "dim"))]
         self.show(lines)
 
+    def subtitle(self, text: str) -> None:
+        """Write into the lower edge of the frame: only what is new there costs time."""
+        if text != self._subtitle:
+            self._subtitle = self.border_subtitle = text
+
     def show(self, lines: list[Line]) -> None:
         """Show lines, the cursor on the same thing as before."""
         at_end = self.follows and self.scroll_offset.y + self.size.height >= len(self.lines)
+        if lines == self.lines:
+            return                                   # as most of what a running guest shows
         key = self.lines[self.cursor].key if self.cursor < len(self.lines) else None
         self.lines = lines
         if key is not None:

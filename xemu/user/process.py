@@ -309,7 +309,7 @@ class Process:
             if observer is not None:
                 wanted = observer.signal(task, info)             # raises where it is to be looked at first
                 signals.next_for(task)
-                if not wanted:
+                if not wanted or signals.is_ignored(info.signo):
                     continue
             if self.traced:
                 self.traced.signal(task, info)

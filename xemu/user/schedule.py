@@ -41,6 +41,9 @@ class Observer(Protocol):
     def look(self) -> None:
         """Called while no thread can run, before each look at the host."""
 
+    def shows(self, number: int) -> bool:
+        """Say whether signals of a number are looked at, ignored ones too."""
+
     def signal(self, task: Task, info: Any) -> bool:
         """Say whether a signal is delivered (it has not been taken from its queue)."""
 

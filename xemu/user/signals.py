@@ -253,7 +253,7 @@ class Signals:
         targets = [task] if task else list(self.process.tasks.values())
         bit = 1 << (number - 1)
         blocked = all((t.blocked | (t.saved_mask or 0)) & bit for t in targets)
-        if not blocked and self.is_ignored(number) and not any(t.wait_set & bit for t in targets):
+        if not blocked and self._is_dropped(number) and not any(t.wait_set & bit for t in targets):
             return
         queue = task.pending if task else self.pending
         if number < FIRST_RT and any(other.signo == number for other in queue):
@@ -285,6 +285,11 @@ class Signals:
         handler = self.actions[number].handler
         return handler == SIG_IGN or (handler == SIG_DFL and number in IGNORED)
 
+    def _is_dropped(self, number: int) -> bool:
+        """Tell whether nobody will notice a signal; a debugger sees ignored ones, too (ptrace(2))."""
+        observer = self.process.scheduler.observer
+        return self.is_ignored(number) and not (observer is not None and observer.shows(number))
+
     def force(self, task: Task, info: SigInfo) -> None:
         """Queue a fault; it cannot be blocked or ignored (then it kills)."""
         action, bit = self.actions[info.signo], 1 << (info.signo - 1)
@@ -306,7 +311,7 @@ class Signals:
             for info in queue:
                 if not allowed >> (info.signo - 1) & 1:
                     continue
-                if among is None and self.is_ignored(info.signo):
+                if among is None and self._is_dropped(info.signo):
                     continue
                 if best is None or _order(info) < _order(best):
                     best = info

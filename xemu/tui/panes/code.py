@@ -150,7 +150,7 @@ class Code(Pane):
         """Return the lines."""
         del before
         note = f"[bold]{data.note}[/] · " if data.note else ""
-        self.border_subtitle = f"{note}{data.title} · {data.mode}"
+        self.subtitle(f"{note}{data.title} · {data.mode}")
         opcodes = self.size.width >= 100 if self.opcodes is None else self.opcodes
         bits = self.screen_app.hello.bits if self.screen_app.hello else 32
         counts = self.extra.get("counts")

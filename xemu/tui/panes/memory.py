@@ -148,7 +148,7 @@ class Memory(Pane):
         hello = self.screen_app.hello
         heat = self.extra.get("heat") if self.hot else None
         about = f" · read and written in the last {heat.insns:,} insns" if heat is not None else ""
-        self.border_subtitle = f"{data.region} {data.address:x} {self.form}{about}"
+        self.subtitle(f"{data.region} {data.address:x} {self.form}{about}")
         return memory_lines(data, (hello.bits if hello else 32) // 4, self.form, little=hello is None or hello.little,
                             ages=self.ages, heat=heat)
 

@@ -101,7 +101,7 @@ class Registers(Pane):
 
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
-        self.border_subtitle = f"of frame #{data.frame}" if data.frame else ""
+        self.subtitle(f"of frame #{data.frame}" if data.frame else "")
         return registers_lines(data, before, self.folded, self.radix)
 
     def act_fold(self, name: str) -> None:

@@ -80,7 +80,7 @@ class Stack(Pane):
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         hello = self.screen_app.hello
-        self.border_subtitle = f"thread {data.thread}" if data.thread != 1 else ""
+        self.subtitle(f"thread {data.thread}" if data.thread != 1 else "")
         return stack_lines(data, before, hello.bits if hello else 32, self.size.width)
 
     def act_frame(self, level: int) -> None:

@@ -184,7 +184,7 @@ class Terminal(Pane):
 
     def _say(self) -> None:
         if self.channel not in DEAF:
-            self.border_subtitle = " typing: ^] ends " if self.typing else " Enter types " if self.has_focus else ""
+            self.subtitle(" typing: ^] ends " if self.typing else " Enter types " if self.has_focus else "")
         self.set_class(self.typing, "-typing")
 
     # -- typing ----------------------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ class Tree(Pane):
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         del before
-        self.border_subtitle = data.title + (f" #{data.frame}" if data.frame else "")
+        self.subtitle(data.title + (f" #{data.frame}" if data.frame else ""))
         return tree_lines(data, self.past.get(data.key, {}), self.size.width)
 
     # -- the row under the cursor --------------------------------------------------------------------------------------------

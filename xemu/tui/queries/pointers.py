@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from xemu.debug.debugger import Debugger
 
 TEXT = 24                # characters of a string that are shown
+SMALL = 0x400            # numbers below are most likely numbers, even where memory begins at 0: the vectors are there
 LEAST = 4                # characters that make bytes a string
 
 
@@ -29,6 +30,10 @@ def follow(d: Debugger, address: int) -> Pointed | None:
         return Pointed("device", f"{entry.name}+{address - entry.start:#x}" if address - entry.start else entry.name)
     name = name_of(d, address)
     module = d.modules.at(address & ~1)
+    if address < SMALL:
+        symbol = module.symbol_at(address & ~1) if module is not None else None
+        if symbol is None or symbol.kind != "function" or not address & 1:
+            return None
     if "x" in entry.rights and module is not None and module.is_code(address & ~1):
         return Pointed("code", name)
     sp = d.read_register("sp") or 0
