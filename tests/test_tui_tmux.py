@@ -132,6 +132,19 @@ def test_a_terminal_that_goes_away_takes_everything_along(tmux: Tmux) -> None:
     assert gone(guest)
 
 
+def test_a_terminal_that_is_nobodys_goes_away(tmp_path: Path) -> None:
+    master, slave = os.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm", "XDG_STATE_HOME": str(tmp_path)}
+    with subprocess.Popen([sys.executable, "-m", "xemu", "debug", str(CONSOLE)], stdin=slave, stdout=slave, stderr=slave,
+                          env=environment, start_new_session=True) as process:                # which is no controlling terminal
+        os.close(slave)
+        shown = b""
+        while b"Registers" not in shown:
+            shown += os.read(master, 65536)
+        os.close(master)
+        process.wait(LONG)
+
+
 def test_it_can_be_suspended(tmux: Tmux) -> None:
     tmux.start(CONSOLE)
     tmux.until("at the start")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import traceback
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -119,6 +120,15 @@ class Debug(App[int]):
         if self.styles_by_name.ascii_only:
             self.main.add_class("-ascii")
         self.life.begin()
+        if not self.is_headless:
+            self.set_interval(1.0, self._look_at_terminal)
+
+    def _look_at_terminal(self) -> None:
+        """End where the terminal has gone: who has no controlling terminal gets no signal about that."""
+        poll = select.poll()
+        poll.register(0, 0)
+        if any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0)):
+            self.exit()
 
     def forget(self) -> None:
         """The guest's process is about to be another one."""
