@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.tui.keys import Key
-from xemu.tui.pane import Pane
 from xemu.tui.text import Line, Span, line
+from xemu.tui.window import WindowPane
 
 if TYPE_CHECKING:
-    from textual import events
 
     from xemu.tui.messages import StopView
     from xemu.tui.queries.code import Ahead, Row
@@ -89,7 +88,7 @@ def code_lines(data: Data, bits: int, *, opcodes: bool, ahead: dict[int, Ahead] 
                       count=(counts or {}).get(row.address or -1)) for row in data.rows]
 
 
-class Code(Pane):
+class Code(WindowPane):
     """A window of code that follows the guest."""
 
     pane, title, group = "code", "Code", 2
@@ -157,29 +156,6 @@ class Code(Pane):
         return code_lines(data, bits, opcodes=opcodes, ahead=self.extra.get("ahead"), counts=counts[0] if counts else None)
 
     # -- moving the window -----------------------------------------------------------------------------------------------
-    def action_cursor(self, count: int) -> None:
-        """Move the cursor; beyond the edge, the window."""
-        wanted = self.cursor + count
-        if 0 <= wanted < len(self.lines):
-            self.move_to(wanted)
-        else:
-            self.move_to(wanted)
-            self.scroll_window(max(-1000, min(1000, wanted if wanted < 0 else wanted - len(self.lines) + 1)))
-
-    def action_page(self, count: int) -> None:
-        """Move the window by a page."""
-        self.scroll_window(count * max(self.size.height - 1, 1))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move the window."""
-        event.stop()
-        self.scroll_window(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move the window."""
-        event.stop()
-        self.scroll_window(-3)
-
     def scroll_window(self, count: int) -> None:
         """Move the window by rows."""
         data = self.data

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from xemu.errors import UsageError
 from xemu.tui.keys import Key
-from xemu.tui.pane import Pane
 from xemu.tui.text import Line, Span
+from xemu.tui.window import WindowPane
 
 if TYPE_CHECKING:
-    from textual import events
 
     from xemu.tui.messages import Hello, StopView
     from xemu.tui.queries.memory import Heat
@@ -79,7 +78,7 @@ def byte_style(address: int, value: int, ages: dict[int, int], heat: Heat | None
     return "changed" if age == 0 else "faded" if age < FADE else "dim" if not value else ""
 
 
-class Memory(Pane):
+class Memory(WindowPane):
     """A window of memory."""
 
     pane, title, group = "memory", "Memory", 5
@@ -165,31 +164,6 @@ class Memory(Pane):
         self.address = max(0, min((self.address or 0) + rows * self.row, top - self.row))
         self.ask()
 
-    def action_cursor(self, count: int) -> None:
-        """Move the cursor; beyond the edge, the window."""
-        wanted = self.cursor + count
-        self.move_to(wanted)
-        height = min(len(self.lines), self.size.height)
-        if wanted < 0:
-            self.scroll_window(max(wanted, -1000))
-        elif wanted >= height:
-            self.move_to(height - 1)
-            self.scroll_window(min(wanted - height + 1, 1000))
-
-    def action_page(self, count: int) -> None:
-        """Move the window by a page."""
-        self.scroll_window(count * max(self.size.height - 1, 1))
-
-    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
-        """Move the window."""
-        event.stop()
-        self.scroll_window(3)
-
-    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
-        """Move the window."""
-        event.stop()
-        self.scroll_window(-3)
-
     # -- keys ------------------------------------------------------------------------------------------------------------
     def action_form(self) -> None:
         """Show bytes another way."""
@@ -271,4 +245,4 @@ class Memory3(Memory):
     pane, title = "memory3", "3"
 
 
-PANES: tuple[type[Pane], ...] = (Memory, Memory2, Memory3)
+PANES: tuple[type[WindowPane], ...] = (Memory, Memory2, Memory3)
