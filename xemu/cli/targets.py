@@ -56,7 +56,7 @@ def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "star
         for note in recording.notes:
             sys.stderr.write(f"xemu: {note}\n")
         return debugger
-    if machine is not None or not debug.is_program(path):
+    if not debug.is_program(path):                   # a board that is named (a setting, perhaps) is for firmware
         if arguments:
             raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
         return debug.open_machine(path, machine)

@@ -31,7 +31,7 @@ def open_debugger(target: m.Target) -> Debugger:
         raise NotFoundError(f"{path}: no such file")
     if is_recording(path):
         return debug.open_recording(path, machine=target.machine)
-    if target.machine is None and debug.is_program(path):
+    if debug.is_program(path):                       # a board that is named (a setting, perhaps) is for firmware
         return debug.open_process(path, *arguments, sysroot=target.sysroot, env=list(target.env))
     from xemu.debug.debugger import Debugger
     from xemu.debug.machine import MachineSystem
