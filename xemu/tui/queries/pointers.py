@@ -21,8 +21,8 @@ class Pointed(NamedTuple):
     value: int | None = None                         # the word there
 
 
-def follow(d: Debugger, address: int) -> Pointed | None:
-    """Return what an address points to; None where nothing is."""
+def follow(d: Debugger, address: int, *, code: bool = False) -> Pointed | None:
+    """Return what an address points to; None where nothing is. `code`: it is one for sure."""
     entry = next((e for e in d.system.memory_map() if e.start <= address < e.end), None)
     if entry is None or entry.kind == "hole":
         return None
@@ -30,7 +30,7 @@ def follow(d: Debugger, address: int) -> Pointed | None:
         return Pointed("device", f"{entry.name}+{address - entry.start:#x}" if address - entry.start else entry.name)
     name = name_of(d, address)
     module = d.modules.at(address & ~1)
-    if address < SMALL:
+    if address < SMALL and not code:
         symbol = module.symbol_at(address & ~1) if module is not None else None
         if symbol is None or symbol.kind != "function" or not address & 1:
             return None

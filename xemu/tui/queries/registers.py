@@ -68,5 +68,5 @@ def _value(d: Debugger, row: Any, flags: Any, thread: int | None, known: Mapping
     fields: tuple[tuple[str, int, int], ...] = ()
     if flags is not None and value is not None:
         fields = tuple((name, value >> low & (1 << high - low + 1) - 1, high - low + 1) for name, low, high in reversed(flags.fields))
-    pointed = follow(d, value) if follow_pointers and value and flags is None else None
+    pointed = follow(d, value, code=row.name == d.source.architecture.pc) if follow_pointers and value and flags is None else None
     return Value(row.name, value, row.bits, row.kind, fields, pointed)
