@@ -122,9 +122,14 @@ def drive(work: Callable[[Screen], Awaitable[Any]], *words: object, size: tuple[
 
 
 def same_picture(screen: Screen, name: str) -> None:
-    """Compare the screen with the one that is kept; XEMU_UPDATE_SCREENS=1 keeps the present one: then look at it."""
+    """Compare the screen with the one that is kept."""
+    same_text(screen.text(), name)
+
+
+def same_text(text: str, name: str) -> None:
+    """Compare a text with the one that is kept; XEMU_UPDATE_SCREENS=1 keeps the present one: then look at it."""
     path = PICTURES / f"{name}.txt"
-    now = re.sub(r" +$", "", screen.text(), flags=re.MULTILINE) + "\n"
+    now = re.sub(r" +$", "", text, flags=re.MULTILINE) + "\n"
     now = re.sub(r"J(?= {0,3}[0-9.kM]+ [0-9a-f]{8})", "i", now)          # what the cache has compiled is no matter here
     if os.environ.get("XEMU_UPDATE_SCREENS"):
         path.write_text(now, encoding="utf-8")
