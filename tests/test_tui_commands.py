@@ -97,7 +97,7 @@ def test_a_session_of_words() -> None:
         assert "pc         0x2a8        on_tick" in await ask(s, "i r pc")
         assert "xpsr" in await ask(s, "i r")
         assert await ask(s, "info functions ^on_") == "0x000002a8  on_tick\n0x00000750  on_exception"
-        assert "uart0: " in await ask(s, "info events 5")
+        assert "uart0: " in await ask(s, "info events 40")
         assert await ask(s, "watch ticks") == "Watchpoint 3 on ticks"
         assert "03000000 → 04000000" in await ask(s, "c")
         assert "watchpoint 3 on ticks" in await ask(s, "rc")

@@ -727,7 +727,9 @@ class Debugger(SourceLevel):
         return self.system.read_register(name, thread)
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
-        """Change a register. In the past another future begins."""
+        """Change a register. In the past another future begins, unless the value is what it is already."""
+        if not self.system.live and self.system.read_register(name, thread) == value:
+            return True
         self._branch()
         done = self.system.write_register(name, value, thread)
         self._return_from_branch()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import SKIPPED
 from xemu.debug.arm_frames import exception_name
+from xemu.debug.episodes import ENTERED
 from xemu.debug.machine import is_asynchronous
 from xemu.debug.stops import Position, Stop, StopKind
 from xemu.errors import UsageError
@@ -81,7 +82,7 @@ class Events:
         catches, signals = d.system.catches, d.system.signals
 
         def caught(kind: str, number: int, name: str) -> bool:
-            self._caught(kind, number, name)
+            self._caught(kind, number)
             return catches(kind, number, name)
 
         def signalled(number: int) -> bool:
@@ -89,9 +90,27 @@ class Events:
             return signals(number)
 
         d.system.catches, d.system.signals = caught, signalled
+        if self.machine is None:
+            self._listen_to_calls(d.system)
         if self.machine is not None:
             self._listen(self.machine)
         d.events = self
+
+    def _listen_to_calls(self, system: Any) -> None:
+        """Note system calls when they are entered."""
+        about_to = system.about_to
+
+        def told(what: str, number: int) -> Any:
+            if what == ENTERED and system.live:
+                self._called(system.call_name(number))
+            return about_to(what, number)
+
+        system.about_to = told
+
+    def _called(self, name: str) -> None:
+        """A system call is about to be made."""
+        if name not in ("write", "writev") or not self._printed(name):
+            self.add(Event(*self._place(), "call", name))
 
     def _listen(self, machine: Any) -> None:
         """Note exceptions that a live machine enters: these are many, and nobody else may want to know."""
@@ -152,17 +171,13 @@ class Events:
         position = self.system.position
         return position.beat, position.transition, position.insns
 
-    def _caught(self, kind: str, number: int, name: str) -> None:
+    def _caught(self, kind: str, number: int) -> None:
         """Something happened that can be caught."""
         if not (self.system.live or self._recorded) or (self.system.live and kind in ("irq", "exception")):
             return
         if kind in ("irq", "exception"):
             self.add(Event(*self._place(), kind, exception_name(number)))
-        elif kind == "syscall":
-            if name in ("write", "writev") and self._printed(name):
-                return
-            self.add(Event(*self._place(), "call", name))
-        else:
+        elif kind != "syscall":                      # these are noted when they are entered
             self.add(Event(*self._place(), "process", f"{kind} {number}" if number else kind))
 
     def _signalled(self, number: int) -> None:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections import deque
 from concurrent.futures import Future
@@ -33,6 +34,15 @@ class Ended(NamedTuple):
 
 class ControlError(XemuError):
     """Somebody else moves the guest."""
+
+
+def start_deaf(thread: threading.Thread) -> None:
+    """Start a thread that gets no signals: they are the guest's, and one that another thread takes is lost for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    try:
+        thread.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Session:
@@ -144,4 +154,4 @@ class Session:
             listener(event)
 
 
-__all__ = ["ControlError", "Ended", "Running", "Session"]
+__all__ = ["ControlError", "Ended", "Running", "Session", "start_deaf"]

@@ -19,6 +19,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.debug.session import start_deaf
 from xemu.errors import UsageError, XemuError
 from xemu.gdbstub import packets as _packets  # noqa: F401 - fills the table
 from xemu.gdbstub.client import Client
@@ -290,7 +291,7 @@ class Server:
     def listen(self, *endpoints: Endpoint) -> list[Endpoint]:
         """Start listening, and the thread if need be; returns the endpoints with their port numbers; XemuError."""
         if not self._thread.is_alive():
-            self._thread.start()
+            start_deaf(self._thread)
         try:
             return asyncio.run_coroutine_threadsafe(self._listen(endpoints), self._loop).result()
         except OSError as error:

@@ -17,6 +17,7 @@ import tempfile
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.session import start_deaf
 from xemu.errors import XemuError
 from xemu.gdbstub.outcomes import DETACHED
 from xemu.gdbstub.programs import find_gdb
@@ -140,7 +141,7 @@ def run_with_gdb(session: Any, *, gdb_path: str | None = None, file: str | None 
         with subprocess.Popen(command) as child:
             import threading
 
-            threading.Thread(target=_wait, args=(child, server), daemon=True).start()
+            start_deaf(threading.Thread(target=_wait, args=(child, server), daemon=True))
             stage = Stage()
             stage.run(server, session)
             return child.wait()

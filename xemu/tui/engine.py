@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import queue
-import signal
 import sys
 import threading
 from contextlib import suppress
@@ -17,6 +16,7 @@ from multiprocessing.connection import Connection
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.session import start_deaf
 from xemu.errors import XemuError
 from xemu.tui import messages as m
 from xemu.tui.actions import ACTIONS, MOTIONS
@@ -32,15 +32,6 @@ AT_ONCE = 0.02           # seconds of a stop's queries that go into its first me
 TICK = 1 / 15            # seconds between updates while the guest runs
 LIVE = 0.25              # … at least so many times what the last one took
 QUEUED = 64              # messages that wait for a screen that is busy, before output makes the guest wait
-
-
-def start_deaf(thread: threading.Thread) -> None:
-    """Start a thread that gets no signals: they are the guest's, and one that another thread takes is lost for it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
-    try:
-        thread.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def unselected(arguments: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from xemu.tui.messages import Hello, Moving, StopView, Stub
 
 
+SMALL, LARGE = 100, 180  # columns
+
+
 def time_text(beat: int, rate: int) -> str:
     """Return a virtual time: "12.041 ms"."""
     seconds = beat / rate
@@ -27,19 +30,21 @@ def time_text(beat: int, rate: int) -> str:
 
 
 def header_line(hello: Hello | None, stop: StopView | None, moving: Moving | None, insns: int, beat: int, ended: str | None, *,
-                stale: bool = False, stub: Stub | None = None) -> Line:
-    """Return what is known about the guest, in one line."""
+                stale: bool = False, stub: Stub | None = None, width: int = 200) -> Line:
+    """Return what is known about the guest, in one line; of a small width what matters most."""
+    short = width < SMALL
     if hello is None:
         return line((" xemu ", "title"), ("loading …" if ended is None else "the guest could not be loaded", "dim"))
     words: list[Span] = [Span(" xemu ", "title"), Span(hello.name, "title")]
     if stale:
         words.append(Span(" ↻ built anew: R loads it", "changed"))
-    words.append(Span(f" · {hello.machine} │ ", "dim"))
+    machine = hello.machine if width >= LARGE else hello.machine.partition(" (")[0]
+    words.append(Span(" │ " if short else f" · {machine} │ ", "dim"))
     words.append(Span(f"insn {insns:,}"))
-    if hello.kind == "machine":
+    if hello.kind == "machine" and not short:
         words.append(Span(f" · {time_text(beat, hello.rate)}"))
     if stop is not None and not stop.live and moving is None:
-        words.append(Span(f" │ in the past, {stop.last - insns:,} insns back", "changed"))
+        words.append(Span(" │ in the past" if short else f" │ in the past −{stop.last - insns:,}", "changed"))
     if stub is not None:
         clients = f" {stub.clients} client{'s' * (stub.clients > 1)}" if stub.clients else ""
         words.append(Span(f" │ gdb {stub.place.rpartition('/')[2]}{clients}", "dim"))
@@ -85,7 +90,8 @@ class Header(Bar):
     def content(self) -> Line:
         """Return the line."""
         app = self.debug_app
-        return header_line(app.hello, app.stop, app.moving, app.insns, app.beat, app.ended, stale=app.life.stale, stub=app.stub)
+        return header_line(app.hello, app.stop, app.moving, app.insns, app.beat, app.ended, stale=app.life.stale, stub=app.stub,
+                           width=self.size.width)
 
 
 class Footer(Bar):

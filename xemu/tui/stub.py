@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.session import start_deaf
 from xemu.errors import UsageError
 from xemu.tui import messages as m
 
@@ -30,7 +31,7 @@ def in_thread(function: Callable[[], str]) -> Future[str]:
         except BaseException as error:  # noqa: BLE001  whoever waits for it gets it
             future.set_exception(error)
 
-    threading.Thread(target=work, name="service", daemon=True).start()
+    start_deaf(threading.Thread(target=work, name="service", daemon=True))
     return future
 
 
