@@ -202,7 +202,9 @@ to_the_end(d)
 end = d.position
 for part in (9, 5, 1):
     d.seek(end.insns * part // 10)
-    d.write_register("r12", d.read_register("r12"))         # changes nothing, and begins another future
+    r12 = d.read_register("r12")
+    d.write_register("r12", r12 ^ 1)                        # begins another future
+    d.write_register("r12", r12)                            # … which goes on as this one did
     answers[part] = [d.system.live, to_the_end(d).code]
     d.switch(d.branches[-1].number)
     d.seek("end")
