@@ -154,6 +154,7 @@ def _assembly(d: Debugger, at: int, top: int | None, rows: int, selected: Frame 
     for item in found:
         if item.symbol:
             out.append(Row("label", None, text=item.symbol))
+            last = None                              # what stands between two functions belongs to neither
         if source:
             place = d.source_line(item.address)
             key = (place.file, place.line) if place is not None and place.line else None
