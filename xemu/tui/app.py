@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import select
+import shutil
 import traceback
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from textual import events
 from textual.app import App, ComposeResult, SystemCommand
+from textual.geometry import Size
 from textual.screen import Screen
 
 from xemu.tui import messages as m
@@ -100,6 +103,7 @@ class Debug(Hands):
         self.insns = self.beat = 0
         self.stub: m.Stub | None = None              # where a user's GDB may come, and who is there
         self.log_lines: list[str] = []
+        self._terminal_size = Size(0, 0)
         self.ended: str | None = None
         self.waiters: list[Callable[[Any], None]] = []           # told of every message, for tests and pictures
 
@@ -119,11 +123,16 @@ class Debug(Hands):
             self.set_interval(1.0, self._look_at_terminal)
 
     def _look_at_terminal(self) -> None:
-        """End where the terminal has gone: who has no controlling terminal gets no signal about that."""
+        """See what signals may not have told: that the terminal has gone (where it does not control us), or has another size."""
         poll = select.poll()
         poll.register(0, 0)
         if any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0)):
             self.exit()
+        size = Size(*shutil.get_terminal_size())
+        if size != self._terminal_size:
+            self._terminal_size = size
+            if size != self.size:
+                self.post_message(events.Resize(size, size))
 
     def forget(self) -> None:
         """The guest's process is about to be another one."""
