@@ -6,6 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from xemu.debug.accesses import Accesses
+from xemu.debug.excursion import excursion, go
 from xemu.debug.names import Names
 from xemu.debug.stops import StopKind
 
@@ -29,32 +30,26 @@ def touched(debugger: Debugger, start: int, length: int) -> tuple[dict[int, Touc
 
     The guest stands as before.
     """
-    here, live = debugger.position, debugger.system.live
-    history, system = debugger.history, debugger.system
+    here, history = debugger.position, debugger.history
     if not debugger.recording or history.first.insns >= here.insns:
         return {}, 0
-    history.leave_present()
-    catches, system.catches = system.catches, lambda _kind, _number, _name: False
-    system.watch_outside(None)
-    until, found, seen = monotonic() + MOST, {}, 0
-    try:
+    until = monotonic() + MOST
+    found: dict[int, Touch] = {}
+    seen = 0
+    with excursion(debugger):
+        debugger.system.watch_outside(None)
         debugger.engine.watch([(start, length, 3)])
-        for insns in WINDOWS:
-            first = max(here.insns - insns, history.first.insns)
-            history.place(history.find_insns(first))
-            history.repeat(first)
-            more = _look(debugger, start, length, here, until)
-            if more is None:
-                break
-            found, seen = more, here.insns - first
-        return found, seen
-    finally:
-        system.catches = catches
-        debugger.apply()
-        if live:
-            history.resume()
-        else:
-            history.seek(here)
+        try:
+            for insns in WINDOWS:
+                first = max(here.insns - insns, history.first.insns)
+                go(debugger, first)
+                more = _look(debugger, start, length, here, until)
+                if more is None:
+                    break
+                found, seen = more, here.insns - first
+        finally:
+            debugger.apply()
+    return found, seen
 
 
 def _look(debugger: Debugger, start: int, length: int, here: Position, until: float) -> dict[int, Touch] | None:
