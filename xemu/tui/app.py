@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import select
 import shutil
+import termios
 import traceback
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import events
@@ -123,11 +126,18 @@ class Debug(Hands):
             self.set_interval(1.0, self._look_at_terminal)
 
     def _look_at_terminal(self) -> None:
-        """See what signals may not have told: that the terminal has gone (where it does not control us), or has another size."""
+        """See what signals may not have told: the terminal has gone (where it does not control us), or has another size.
+
+        Nor does every SIGCONT bring a suspended screen back: where the terminal is ours and does what it does for a shell, go on.
+        """
         poll = select.poll()
         poll.register(0, 0)
         if any(events & (select.POLLHUP | select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0)):
             self.exit()
+            return
+        with suppress(OSError, termios.error):
+            if termios.tcgetattr(0)[3] & termios.ICANON and os.tcgetpgrp(0) == os.getpgrp() and self._driver is not None:
+                self._driver.resume_application_mode()
         size = Size(*shutil.get_terminal_size())
         if size != self._terminal_size:
             self._terminal_size = size
