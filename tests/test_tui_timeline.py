@@ -107,7 +107,7 @@ def test_what_is_compiled_stays_compiled(life: Debugger) -> None:
 
 
 # -- nothing moves the guest ---------------------------------------------------------------------------------------------
-QUERIES = (("timeline.timeline", {"width": 80}), ("events.events", {}), ("trace.steps", {"count": 60}), ("calls.tree", {"most": 60}),
+QUERIES = (("timeline.timeline", {"width": 80}), ("events.events", {}), ("trace.steps", {"most": 60}), ("calls.tree", {"most": 60}),
            ("coverage.executed", {"addresses": (0, 8, 0x100)}))
 
 
@@ -304,7 +304,7 @@ def test_the_trace_grows_with_the_guest(kernel: Debugger) -> None:
     d.run_to(insns=20_000)
     for motion in (lambda: None, lambda: d.step(2), lambda: d.seek(19_990), lambda: d.seek(500), lambda: d.seek("end")):
         motion()
-        data = ask(d, "trace.steps", {"count": 100})
+        data = ask(d, "trace.steps", {"most": 100})
         here = d.position.insns
         assert [(s.insns, s.pc) for s in data.steps if not s.note] == single_steps(d, here - 100, here)
     text = plain(trace_lines(data))
@@ -317,7 +317,7 @@ def test_exceptions_are_in_the_trace(kernel: Debugger) -> None:
     d.break_at("*systick_handler")
     d.cont()
     d.step()
-    steps = ask(d, "trace.steps", {"count": 10}).steps
+    steps = ask(d, "trace.steps", {"most": 10}).steps
     assert [s.note or s.pc for s in steps][-2:] == ["SysTick", d.resolve("*systick_handler")]
 
 

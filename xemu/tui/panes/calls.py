@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.tui.keys import Key
-from xemu.tui.pane import Pane
+from xemu.tui.lookback import LookbackPane
 from xemu.tui.text import Line, Span, line
 
 if TYPE_CHECKING:
@@ -33,43 +32,17 @@ def tree_lines(data: Tree) -> list[Line]:
     return [top, *map(row_line, data.rows)]
 
 
-class Calls(Pane):
+class Calls(LookbackPane):
     """The calls on the way to the present place."""
 
-    pane, title, group = "calls", "Calls", 6
+    pane, title = "calls", "Calls"
     query_name = "calls.tree"
-    keys = (Key("m", "more", "Look further back"),)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.most = FIRST
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what is asked for."""
-        return {"most": self.most}
+    first, furthest = FIRST, MOST
 
     def view(self, data: Tree, before: Any) -> list[Line]:
         """Return the lines."""
         del before
         return tree_lines(data)
-
-    def put(self, data: Any, stop: int) -> None:
-        """Take new data; after a stop the present place is in view."""
-        moved = stop and stop != self.stop
-        super().put(data, stop)
-        if moved:
-            self.look_at(len(self.lines) - 1)
-
-    def action_more(self) -> None:
-        """Look further back."""
-        self.most = min(self.most * 2, MOST)
-        self.ask()
-
-    act_more = action_more
-
-    def act_seek(self, beat: int, transition: int, insns: int) -> None:
-        """Go to where a function was entered."""
-        self.screen_app.act_do("seek_position", beat=beat, transition=transition, insns=insns)
 
 
 PANES = (Calls,)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from xemu.tui.keys import Key
-from xemu.tui.pane import Pane
+from xemu.tui.lookback import LookbackPane
 from xemu.tui.text import Line, Span, line
 
 if TYPE_CHECKING:
@@ -59,39 +58,17 @@ def trace_lines(data: Data, *, wide: bool = True) -> list[Line]:
     return [top, *(step_line(step, wide=wide) for step in data.steps), here]
 
 
-class Trace(Pane):
+class Trace(LookbackPane):
     """The last instructions before the present place."""
 
-    pane, title, group = "trace", "Trace", 6
+    pane, title = "trace", "Trace"
     query_name = "trace.steps"
-    keys = (Key("m", "more", "Look further back"),)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.count = FIRST
-
-    def arguments(self) -> dict[str, Any]:
-        """Return what is asked for."""
-        return {"count": self.count}
+    first, furthest = FIRST, MOST
 
     def view(self, data: Data, before: Any) -> list[Line]:
         """Return the lines."""
         del before
         return trace_lines(data, wide=self.size.width >= WIDE)
-
-    def put(self, data: Any, stop: int) -> None:
-        """Take new data; after a stop the present place is in view."""
-        moved = stop and stop != self.stop
-        super().put(data, stop)
-        if moved:
-            self.look_at(len(self.lines) - 1)
-
-    def action_more(self) -> None:
-        """Look further back."""
-        self.count = min(self.count * 2, MOST)
-        self.ask()
-
-    act_more = action_more
 
     def find(self, words: str, *, back: bool = True) -> bool:
         """Put the cursor on the line before this one in which a regular expression is found."""
@@ -106,10 +83,6 @@ class Trace(Pane):
                 self.move_to(at)
                 return True
         return False
-
-    def act_seek(self, beat: int, transition: int, insns: int) -> None:
-        """Go to before an instruction."""
-        self.screen_app.act_do("seek_position", beat=beat, transition=transition, insns=insns)
 
 
 PANES = (Trace,)

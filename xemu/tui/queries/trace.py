@@ -57,11 +57,11 @@ _TAKEN: WeakKeyDictionary[Debugger, Taken] = WeakKeyDictionary()
 
 
 @query()
-def steps(d: Debugger, *, count: int = 200) -> Trace:
-    """Return the last `count` instructions before the present place, and what came between them."""
+def steps(d: Debugger, *, most: int = 200) -> Trace:
+    """Return the last `most` instructions before the present place, and what came between them."""
     d.need_history()
     here = d.position.insns
-    first = max(d.history.first.insns, here - count)
+    first = max(d.history.first.insns, here - most)
     taken = _TAKEN.setdefault(d, Taken(d))
     taken.names.modules = d.modules
     taken.known(d, first, here)
