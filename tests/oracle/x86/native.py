@@ -21,12 +21,14 @@ from typing import TYPE_CHECKING, Final
 
 from tests.oracle.x86 import driver as d
 from tests.oracle.x86.state import Case, Outcome, State, background
+from tests.oracle.x86.values import BASES
 from xemu.core import hostmem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from typing import Self
 
-BATCH: Final = 4096
+BATCH: Final = d.CODE_SIZE // d.CASE_BYTES
 WORDS: Final = 16                     # patches and changes that a case has on average, at most
 PATCH_AT: Final = d.HEAD_SIZE
 LOG_AT: Final = PATCH_AT + BATCH * WORDS * 16
@@ -40,7 +42,6 @@ STACK: Final = 1 << 16
 CPU_SECONDS: Final = 60
 TICK: Final = 0.02                    # of CPU time; a case that lives through two ticks is endless
 GDT: Final = 12                       # first of the entries that set_thread_area gives
-BASES: Final = (d.WRITABLE, d.WRITABLE + 0x800, d.WRITABLE + 0x1000)    # what they have as bases here
 BREAKPOINT, DEBUG, TRAP_TRACE = 3, 1, 2
 
 
@@ -74,7 +75,7 @@ class Native:
         command = [sys.executable, "-m", "tests.oracle.x86.native", str(self.fd)]
         self.worker = subprocess.Popen(command, pass_fds=[self.fd], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
-    def __enter__(self) -> Native:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -11,7 +11,7 @@ from tests.oracle.x86 import driver as d
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-NAMES: Final = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
+NAMES: Final = ("rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi", *(f"r{n}" for n in range(8, 16)))
 CONTEXT_ORDER: Final = (8, 9, 10, 11, 12, 13, 14, 15, 7, 6, 5, 3, 2, 0, 1, 4)     # of struct sigcontext, by register number
 PLACE: Final = [CONTEXT_ORDER.index(number) for number in range(16)]
 STATUS: Final = 0x8D5                 # CF PF AF ZF SF OF
