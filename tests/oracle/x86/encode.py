@@ -71,7 +71,7 @@ def parse(column: str) -> Parsed:
     out = Parsed()
     for token in column.replace("+ r", "+r").split():
         if re.fullmatch(r"[0-9A-F]{2}", token):
-            if token in MANDATORY and not out.opcode and not out.prefix and len(column.split()) > 1:
+            if token in MANDATORY and not (out.opcode or out.prefix or out.vex):
                 out.prefix = token
             else:
                 out.opcode += bytes.fromhex(token)
@@ -231,7 +231,8 @@ class Encoder:
         return any(letter in ("X", "O") for letter in self.letters)
 
     def _sized(self) -> bool:
-        return self.form.sized or any(SIZE_PREFIX_FITS.search(size) or size in ("AX", "v") for size in self.sizes) or "rAX" in self.form.text
+        shown = any(SIZE_PREFIX_FITS.search(size) or size == "AX" for size in self.sizes)
+        return self.form.sized or shown or "rAX" in self.form.text
 
     def _repeat(self) -> bytes:
         if self.form.repeat:
