@@ -23,6 +23,8 @@ REGISTER_ONLY: Final = ("R", "U", "N")
 EITHER: Final = ("E", "W", "Q")
 BASE16: Final = ((3, 6), (3, 7), (5, 6), (5, 7), (6, None), (7, None), (5, None), (3, None))
 SIZE_PREFIX_FITS: Final = re.compile(r"[vz]$")       # operands whose size an operand-size prefix changes
+IMMEDIATES: Final = {"Ib": "ib", "Iw": "iw", "Iz": "iz", "Iv": "iv", "Id": "id", "Jb": "cb", "Jz": "cz", "Ob": "mo", "Ov": "mo",
+                     "Lx": "ib", "Ldq": "ib"}
 RSP, RBP, RIP_RELATIVE = 4, 5, -1
 
 
@@ -157,6 +159,8 @@ class Encoder:
         self.parsed = parse(form.column)
         self.letters = [operand[0] for operand in form.operands]
         self.sizes = [operand[1:] for operand in form.operands]
+        if not self.parsed.immediates:            # the column may leave them to the operands
+            self.parsed.immediates = [IMMEDIATES[word] for word in form.operands if word in IMMEDIATES]
 
     def chance(self, probability: float) -> bool:
         """Return true sometimes."""
