@@ -576,10 +576,10 @@ class HandlerEmitter(InstructionEmitter):
         offset = self.value(rest)
         if rest.op != "const":
             self.branch_operands.append((self.operand(rest).offset, kind))
-        wide = self.let(f"sext i{rest.width} {offset} to i64")
+        wide = self.let(f"sext i{rest.width} {offset} to i64") if rest.width < 64 else offset
         if self.tracing:
             target = self.let(f"add i64 {self.get_cell(ENGINE_CELLS['page_va'])}, {wide}")
-            self.trace(self.let(f"and i64 {target}, {(1 << rest.width) - 1}"), budget)
+            self.trace(self.let(f"and i64 {target}, {(1 << rest.width) - 1}") if rest.width < 64 else target, budget)
         inside = self.let(f"icmp ult i64 {wide}, 4096")
         here, away = self.new("here"), self.new("away")
         self.put(f"br i1 {inside}, label %{here}, label %{away}")

@@ -67,9 +67,9 @@ def mmap(address: int, length: int, prot: int, flags: int, fd: int = -1, offset:
     return int(result)
 
 
-def reserve(address: int, length: int) -> int:
-    """Reserve inaccessible address space; at `address` if it is not 0, replacing what is there."""
-    fixed = MAP_FIXED if address else 0
+def reserve(address: int, length: int, *, near: int = 0) -> int:
+    """Reserve inaccessible address space: at `address` if it is not 0, replacing what is there; else `near` if there is room."""
+    fixed, address = (MAP_FIXED, address) if address else (0, near)
     flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed
     return mmap(address, length, PROT_NONE, flags)
 

@@ -32,6 +32,7 @@ READ, WRITE, EXEC, SLOW, CODE, CLEAN, SHARED = 1, 2, 4, 8, 16, 32, 64
 FLAGS_BELOW = 0x200000
 # With 64-bit addresses native code refuses those of WINDOW_BITS bits and more, and looks all others up in the flag table.
 WINDOW_BITS, SMALL_WINDOW_BITS = 46, 38
+LOW = 1 << 36            # host address near which hosts put nothing: half of what they have must stay in one piece
 # What native code tests: READ for loads (a SLOW page has it cleared), and for stores this bit, which is set where
 # WRITE is and none of SLOW, CODE, CLEAN.
 FAST_WRITE = 128
@@ -143,7 +144,7 @@ class AddressSpace:
         below = FLAGS_BELOW if bits <= 32 else (1 << WINDOW_BITS - PAGE_SHIFT) + PAGE
         self._reserved = below + self.limit + 2 * PAGE
         try:
-            self._reservation = hostmem.reserve(0, self._reserved)
+            self._reservation = hostmem.reserve(0, self._reserved, near=0 if bits <= 32 else LOW)
             self.base = self._reservation + below + PAGE
             # one page more: native code looks one ahead
             self.flags_base = hostmem.anonymous(self.base - below, self.pages + PAGE)

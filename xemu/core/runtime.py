@@ -312,11 +312,9 @@ def access(address_bits: int) -> str:
     lacks = f.let(f"icmp eq i8 {f.op2('and', flag, need, 'i8')}, 0")
     f.branch_if(lacks, "lacking", "memory")
     f.label("lacking")                                                   # a write to read-only memory may be somebody's matter
-    f.branch_if(write, "read_only", "denied")
+    somebody = f.op2("and", write, f.let(f"icmp ne i8 {flag}, 0"), "i1") if f.wide else write      # a small window's table ends with it
+    f.branch_if(somebody, "read_only", "denied")
     f.label("read_only")
-    if f.wide:                                                           # a small window's table ends with it: nothing is mapped there
-        f.branch_if(f.let(f"icmp eq i8 {flag}, 0"), "denied", "mapped")
-        f.label("mapped")
     table = f.at(f.state("slow_pages", "ptr"), f.op2("shl", "%p", 3))
     f.put(f"%rom = load i64, ptr {table}, align 1")
     f.branch_if(f.let("icmp eq i64 %rom, 0"), "denied", "device")
