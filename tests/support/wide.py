@@ -21,58 +21,58 @@ if TYPE_CHECKING:
 
 LAYOUT = StateLayout("wide")
 LAYOUT.file("R", 16, 64, " ".join(f"r{n}" for n in range(16)))
-wide = FixedWidthIsa("wide", 32, {"Rd": Reg(prefix=False), "Rn": Reg(prefix=False)})
+wide = FixedWidthIsa("wide", 32, {"rd": Reg(prefix=False), "rn": Reg(prefix=False)})
 
 
-@wide("00000001 Rd Rn imm:16", "load8 {Rd}, [{Rn}, {imm}]")
-def load8(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    cpu.R[Rd] = cpu.load(cpu.R[Rn] + sext(imm, 64), 8)
+@wide("00000001 rd rn imm:16", "load8 {rd}, [{rn}, {imm}]")
+def load8(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    cpu.R[rd] = cpu.load(cpu.R[rn] + sext(imm, 64), 8)
 
 
-@wide("00000010 Rd Rn imm:16", "store8 {Rd}, [{Rn}, {imm}]")
-def store8(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    cpu.store(cpu.R[Rn] + sext(imm, 64), cpu.R[Rd])
+@wide("00000010 rd rn imm:16", "store8 {rd}, [{rn}, {imm}]")
+def store8(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    cpu.store(cpu.R[rn] + sext(imm, 64), cpu.R[rd])
 
 
-@wide("00000011 Rd Rn imm:16", "load1 {Rd}, [{Rn}, {imm}]")
-def load1(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    cpu.R[Rd] = sext(cpu.load(cpu.R[Rn] + sext(imm, 64), 1), 64)
+@wide("00000011 rd rn imm:16", "load1 {rd}, [{rn}, {imm}]")
+def load1(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    cpu.R[rd] = sext(cpu.load(cpu.R[rn] + sext(imm, 64), 1), 64)
 
 
-@wide("00000100 Rd Rn imm:16", "store1 {Rd}, [{Rn}, {imm}]")
-def store1(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    cpu.store(cpu.R[Rn] + sext(imm, 64), cpu.R[Rd][7:0])
+@wide("00000100 rd rn imm:16", "store1 {rd}, [{rn}, {imm}]")
+def store1(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    cpu.store(cpu.R[rn] + sext(imm, 64), cpu.R[rd][7:0])
 
 
-@wide("00000101 Rd Rn imm:16", "aligned {Rd}, [{Rn}, {imm}]")
-def aligned(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    cpu.R[Rd] = cpu.load(cpu.R[Rn] + sext(imm, 64), 8, align=8)
+@wide("00000101 rd rn imm:16", "aligned {rd}, [{rn}, {imm}]")
+def aligned(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    cpu.R[rd] = cpu.load(cpu.R[rn] + sext(imm, 64), 8, align=8)
 
 
-@wide("00000110 Rd Rn imm:16", "pair {Rd}, [{Rn}, {imm}]")
-def pair(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    at = cpu.R[Rn] + sext(imm, 64)
+@wide("00000110 rd rn imm:16", "pair {rd}, [{rn}, {imm}]")
+def pair(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    at = cpu.R[rn] + sext(imm, 64)
     cpu.probe(at, 16, align=4)
-    cpu.R[Rd] = cpu.load(at, 8, checked=False) ^ cpu.load(at + 8, 8, checked=False)
+    cpu.R[rd] = cpu.load(at, 8, checked=False) ^ cpu.load(at + 8, 8, checked=False)
 
 
-@wide("00000111 Rd Rn imm:16", "last {Rd}, [{Rn}], {imm}")
-def last(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
+@wide("00000111 rd rn imm:16", "last {rd}, [{rn}], {imm}")
+def last(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
     """Read the last byte of as many as r0 says, once all can be read."""
     size = cpu.R[0][31:0]
-    cpu.probe(cpu.R[Rn], size)
+    cpu.probe(cpu.R[rn], size)
     with when(size != 0):
-        cpu.R[Rd] = sext(cpu.load(cpu.R[Rn] + (cpu.R[0] - 1), 1, checked=False), 64) + sext(imm, 64)
+        cpu.R[rd] = sext(cpu.load(cpu.R[rn] + (cpu.R[0] - 1), 1, checked=False), 64) + sext(imm, 64)
 
 
-@wide("00001000 Rd Rn imm:16", "add {Rd}, {Rn}, {imm}")
-def add(cpu: Any, Rd: Any, Rn: Any, imm: Bits) -> None:
-    cpu.R[Rd] = cpu.R[Rn] + sext(imm, 64)
+@wide("00001000 rd rn imm:16", "add {rd}, {rn}, {imm}")
+def add(cpu: Any, rd: Any, rn: Any, imm: Bits) -> None:
+    cpu.R[rd] = cpu.R[rn] + sext(imm, 64)
 
 
-@wide("00010000 ---- Rn imm:16", "bnz {Rn}, {imm}")
-def bnz(cpu: Any, Rn: Any, imm: Bits) -> None:
-    with when(cpu.R[Rn] != 0):
+@wide("00010000 ---- rn imm:16", "bnz {rn}, {imm}")
+def bnz(cpu: Any, rn: Any, imm: Bits) -> None:
+    with when(cpu.R[rn] != 0):
         cpu.branch(cpu.pc + (sext(imm, 64) << 2))
 
 
@@ -81,14 +81,14 @@ def b(cpu: Any, imm: Bits) -> None:
     cpu.branch(cpu.pc + (sext(imm, 64) << 2))
 
 
-@wide("00010010 ---- Rn ----------------", "jump {Rn}")
-def jump(cpu: Any, Rn: Any) -> None:
-    cpu.branch(cpu.R[Rn])
+@wide("00010010 ---- rn ----------------", "jump {rn}")
+def jump(cpu: Any, rn: Any) -> None:
+    cpu.branch(cpu.R[rn])
 
 
-@wide("00010011 ---- Rn imm:16", "switch {Rn}, {imm}")
-def switch(cpu: Any, Rn: Any, imm: Bits) -> None:
-    cpu.branch(cpu.R[Rn], context=imm)
+@wide("00010011 ---- rn imm:16", "switch {rn}, {imm}")
+def switch(cpu: Any, rn: Any, imm: Bits) -> None:
+    cpu.branch(cpu.R[rn], context=imm)
 
 
 def condition(_cpu: Recorder, _number: int) -> Bits:

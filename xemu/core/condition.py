@@ -88,8 +88,7 @@ class ConditionEmitter(Native):
         if self.wide:
             at = self.tree(address)
             last = self.op2("add", at, size - 1)
-            self.need(self.in_window(at))
-            self.need(self.in_window(last))
+            self.need(self.in_window(at))                    # the page after the window's last one has a flag, too
         else:
             at = self.op2("and", self.tree(address), self.address_mask)
             last = self.op2("and", self.op2("add", at, size - 1), self.address_mask)

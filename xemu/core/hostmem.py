@@ -20,6 +20,7 @@ MADV_DONTNEED, MADV_DONTDUMP = 4, 16
 FAILED = ctypes.c_void_p(-1).value
 HOST_PAGE = os.sysconf("SC_PAGESIZE")
 MANY_PAGES = 1 << 16                  # more are not looked at one by one
+FILL_PIECE = 1 << 21                  # bytes that `fill` maps again and again
 PAGEMAP_SCAN, SCAN_BYTES, SCAN_RANGES = 0xC0606610, 96, 1024
 PAGE_IS_HELD = 1 << 3 | 1 << 4        # PAGE_IS_PRESENT, PAGE_IS_SWAPPED
 
@@ -79,6 +80,27 @@ def anonymous(address: int, length: int, *, shared: bool = False) -> int:
     kind = MAP_SHARED if shared else MAP_PRIVATE | MAP_NORESERVE
     fixed = MAP_FIXED if address else 0
     return mmap(address, length, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | fixed)
+
+
+def fill(address: int, length: int, value: int) -> None:
+    """Map writable memory at `address` that is full of one byte value and takes space only where it is written to."""
+    if value == 0:
+        anonymous(address, length)
+        return
+    piece = min(length, FILL_PIECE)
+    try:
+        fd = os.memfd_create("fill")
+    except OSError:                       # no descriptor is free
+        anonymous(address, length)
+        ctypes.memset(address, value, length)
+        return
+    try:
+        os.write(fd, bytes((value,)) * piece)
+        for at in range(address, address + length, piece):
+            part = min(piece, address + length - at)
+            mmap(at, part, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd)
+    finally:
+        os.close(fd)
 
 
 def unmap(address: int, length: int) -> None:

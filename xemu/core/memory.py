@@ -535,16 +535,11 @@ class AddressSpace:
             self.rights_changed()
 
     def _set_many_flags(self, first: int, end: int, flag: int) -> None:
-        """Set the flags of many pages; programs reserve terabytes without rights, which are no memory here either."""
-        if not flag:
-            inner, inner_end = _round(first), end & -PAGE
-            hostmem.anonymous(self.flags_base + inner, inner_end - inner)
-            self.flags[first:inner] = bytes(inner - first)
-            self.flags[inner_end:end] = bytes(end - inner_end)
-            return
-        for at in range(first, end, MANY):
-            count = min(MANY, end - at)
-            self.flags[at : at + count] = bytes((flag,)) * count
+        """Set the flags of many pages: allocators and sanitizers map terabytes, of which they use little."""
+        inner, inner_end = _round(first), end & -PAGE
+        hostmem.fill(self.flags_base + inner, inner_end - inner, flag)
+        self.flags[first:inner] = bytes((flag,)) * (inner - first)
+        self.flags[inner_end:end] = bytes((flag,)) * (end - inner_end)
 
     def mark_clean(self) -> None:
         """Have the first change of every page told to `keep` again (pages without rights are kept whenever they change)."""
@@ -553,7 +548,9 @@ class AddressSpace:
                 first, last = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
                 for at in range(first, last, MANY):
                     end = min(at + MANY, last)
-                    self.flags[at:end] = bytes(self.flags[at:end]).translate(_CLEANED)
+                    flags = bytes(self.flags[at:end])
+                    if (cleaned := flags.translate(_CLEANED)) != flags:
+                        self.flags[at:end] = cleaned
 
     def _forget_code(self, addr: int, length: int) -> None:
         first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
