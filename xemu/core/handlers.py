@@ -15,7 +15,7 @@ from xemu.core import bits, host
 from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter, maximum
-from xemu.core.memory import FLAGS_BELOW
+from xemu.core.memory import FLAGS_BELOW, WINDOW_BITS
 from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
@@ -97,10 +97,10 @@ def operand_format(node: Bits, least: int) -> tuple[int, str]:
 class CodeEmitter(Emitter):
     """What handlers and regions share: memory checks, dispatch and leaving."""
 
-    def __init__(self, layout: StateLayout, geometry: Geometry, *, tracing: bool = False) -> None:
+    def __init__(self, layout: StateLayout, geometry: Geometry, *, address_bits: int, tracing: bool = False) -> None:
         super().__init__()
         self.layout, self.geometry, self.tracing = layout, geometry, tracing
-        self.target_bits = 32                 # width of guest addresses
+        self.wide = address_bits > 32         # guest addresses may lie outside the window
 
     # -- dispatch ------------------------------------------------------------------------------------------------
     def tail(self, function: str, record: str, budget: str) -> None:
@@ -131,6 +131,8 @@ class CodeEmitter(Emitter):
         base = self.cell(JUMP_CACHE)
         entry = self.let(f"getelementptr i8, ptr {base}, i64 {at}")
         hit = self.let(f"icmp eq i64 {self.let(f'load i64, ptr {entry}{STATE}')}, {full}")
+        if self.wide:                         # outside the window the address would run into the context
+            hit = self.let(f"and i1 {hit}, {self.in_window(pc)}")
         yes, no = self.new("hit"), self.new("miss")
         self.put(f"br i1 {hit}, label %{yes}, label %{no}{LIKELY}")
         self.label(no)
@@ -166,6 +168,8 @@ class CodeEmitter(Emitter):
         One flag bit says what the page allows; an access must not cross into the next page. What is aligned does not,
         so the usual case is two tests; for the others a colder block looks at the offset in the page.
         """
+        if self.wide:
+            return self.wide_access_ok(addr, size, align, write=write)
         page = self.let(f"lshr i64 {addr}, 12")
         flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
         bit = -128 if write else 1
@@ -192,9 +196,45 @@ class CodeEmitter(Emitter):
         self.label(join)
         return self.let(f"phi i1 [ {ok}, %{even} ], [ {both}, %{near} ]")
 
+    def wide_access_ok(self, addr: str, size: int | str, align: int, *, write: bool) -> str:
+        """Do the same for 64-bit addresses: those outside the window must not reach the flag table.
+
+        They fail the first test, together with what is not aligned, so the usual case is two tests here, too.
+        """
+        whole = size if isinstance(size, int) else align
+        natural = 1 << (max(whole, align) - 1).bit_length()
+        flagged, join = self.new("flag"), self.new("ok")
+        first = self.block
+        usual = self.let(f"icmp eq i64 {self.let(f'and i64 {addr}, {natural - 1 - (1 << WINDOW_BITS)}')}, 0")
+        if isinstance(size, str):
+            room = self.let(f"sub i64 4096, {self.let(f'and i64 {addr}, 4095')}")
+            usual = self.let(f"and i1 {usual}, {self.let(f'icmp ule i64 {size}, {room}')}")
+        if isinstance(size, str) or size <= align:
+            refused = f"[ false, %{first} ]"
+            self.put(f"br i1 {usual}, label %{flagged}, label %{join}{LIKELY}")
+        else:
+            near = self.new("odd")
+            self.put(f"br i1 {usual}, label %{flagged}, label %{near}{LIKELY}")
+            self.label(near)
+            good = self.let(f"icmp eq i64 {self.let(f'and i64 {addr}, {align - 1 - (1 << WINDOW_BITS)}')}, 0")
+            inside = self.let(f"icmp ule i64 {self.let(f'and i64 {addr}, 4095')}, {4096 - size}")
+            refused = f"[ false, %{near} ]"
+            self.put(f"br i1 {self.let(f'and i1 {good}, {inside}')}, label %{flagged}, label %{join}")
+        self.label(flagged)
+        page = self.let(f"lshr i64 {addr}, 12")
+        flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
+        ok = self.let(f"icmp ne i8 {self.let(f'and i8 {flag}, {-128 if write else 1}')}, 0")
+        self.put(f"br label %{join}")
+        self.label(join)
+        return self.let(f"phi i1 [ {ok}, %{flagged} ], {refused}")
+
+    def in_window(self, addr: str) -> str:
+        """Return an i1: a 64-bit guest address lies in the window."""
+        return self.let(f"icmp ult i64 {addr}, {1 << WINDOW_BITS}")
+
     def flag_pointer(self, page: str) -> str:
         """Return "type value" of the pointer to a page's flag byte."""
-        if self.target_bits > 32:
+        if self.wide:
             return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
         return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
@@ -268,8 +308,9 @@ class InstructionEmitter(CodeEmitter, ABC):
 class HandlerEmitter(InstructionEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
 
-    def __init__(self, layout: StateLayout, geometry: Geometry, length: Bits | int, *, tracing: bool = False, raw: bool = False) -> None:
-        super().__init__(layout, geometry, tracing=tracing)
+    def __init__(self, layout: StateLayout, geometry: Geometry, length: Bits | int, *, address_bits: int, tracing: bool = False,
+                 raw: bool = False) -> None:
+        super().__init__(layout, geometry, address_bits=address_bits, tracing=tracing)
         self.length, self.raw = length, raw
         self.operands: dict[int, Operand] = {}
         self.used = 0
@@ -583,10 +624,10 @@ class HandlerEmitter(InstructionEmitter):
         offset = self.value(rest)
         if rest.op != "const":
             self.branch_operands.append((self.operand(rest).offset, kind))
-        wide = self.let(f"sext i{rest.width} {offset} to i64")
+        wide = self.let(f"sext i{rest.width} {offset} to i64") if rest.width < 64 else offset
         if self.tracing:
             target = self.let(f"add i64 {self.get_cell(ENGINE_CELLS['page_va'])}, {wide}")
-            self.trace(self.let(f"and i64 {target}, {(1 << rest.width) - 1}"), budget)
+            self.trace(self.let(f"and i64 {target}, {(1 << rest.width) - 1}") if rest.width < 64 else target, budget)
         inside = self.let(f"icmp ult i64 {wide}, 4096")
         here, away = self.new("here"), self.new("away")
         self.put(f"br i1 {inside}, label %{here}, label %{away}")
@@ -668,11 +709,11 @@ def symbol(index: int) -> str:
 
 
 def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, extraction: Extraction, *,
-                 tracing: bool, address_bits: int = 32) -> HandlerText:
+                 tracing: bool, address_bits: int) -> HandlerText:
     """Stage a variant with run-time fields and emit its handler; its operands go to `extraction`."""
     for raw in (False, True):
         cpu = stage_handler(variant, context, layout, address_bits)
-        em = HandlerEmitter(layout, geometry, cpu.length, tracing=tracing, raw=raw)
+        em = HandlerEmitter(layout, geometry, cpu.length, address_bits=address_bits, tracing=tracing, raw=raw)
         with suppress(OutOfOperands):
             em.run(cpu)
             break

@@ -369,9 +369,10 @@ class Library:
                     self._publish(page.context, done[0], done[1], done[2], done[4])
 
     def _digest_is(self, address: int, digest: bytes) -> bool:
-        if not self.engine.space.flags[address >> 12] & EXEC:
+        space = self.engine.space
+        if address >= space.limit or not space.flags[address >> 12] & EXEC:
             return False
-        data = self.engine.space.peek(address, 4096)
+        data = space.peek(address, 4096)
         return data is not None and page_digest(data) == digest
 
     def _drop_where(self, wanted: Callable[[PublishedRegion], bool]) -> None:

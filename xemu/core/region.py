@@ -257,7 +257,7 @@ class RegionEmitter(InstructionEmitter):
 
     def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, *, targets: list[int] | None = None,
                  points: list[int] | None = None, tracing: bool = False) -> None:
-        super().__init__(target.layout, target.iset(context).geometry, tracing=tracing)
+        super().__init__(target.layout, target.iset(context).geometry, address_bits=target.address_bits, tracing=tracing)
         self.target, self.context, self.code = target, context, code
         self.iset = target.iset(context)
         self.find = Discovery(target, context, code, tries, targets, points)
@@ -728,9 +728,15 @@ class RegionEmitter(InstructionEmitter):
 
     def _switch(self, pc: str, key: str, left: str, inside: list[int]) -> None:
         """Go to those of the blocks `inside` that (pc, context key) names; continue otherwise."""
-        full = self.let(f"or i64 {pc}, {key}")
-        out, labels = self.new("out"), [self.new("to") for _ in inside]
-        cases = " ".join(f"i64 {t | self.context << 48}, label %{label}" for label, t in zip(labels, inside, strict=True))
+        if self.wide:                                        # the address may have bits where the key has its own
+            out, same, full, own = self.new("out"), self.new("same"), pc, 0
+            self.put(f"br i1 {self.let(f'icmp eq i64 {key}, {self.context << 48}')}, label %{same}, label %{out}{LIKELY}")
+            self.label(same)
+        else:
+            full, own = self.let(f"or i64 {pc}, {key}"), self.context << 48
+            out = self.new("out")
+        labels = [self.new("to") for _ in inside]
+        cases = " ".join(f"i64 {t | own}, label %{label}" for label, t in zip(labels, inside, strict=True))
         self.put(f"switch i64 {full}, label %{out} [ {cases} ]")
         for label, t in zip(labels, inside, strict=True):
             self.label(label)

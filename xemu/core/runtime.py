@@ -76,8 +76,8 @@ class Native(CodeEmitter):
     """Writes one native function with Python as the macro assembler."""
 
     def __init__(self, name: str, signature: str = SIGNATURE, convention: str = CONVENTION, result: str = "void",
-                 geometry: Geometry | None = None, layout: StateLayout | None = None) -> None:
-        super().__init__(layout or StateLayout("none"), geometry or Geometry(4))
+                 geometry: Geometry | None = None, layout: StateLayout | None = None, address_bits: int = 32) -> None:
+        super().__init__(layout or StateLayout("none"), geometry or Geometry(4), address_bits=address_bits)
         self.head = f"define dso_local {convention} {result} @{name}({signature}) #0 {{"
 
     def text(self) -> str:
@@ -148,18 +148,21 @@ def leave() -> str:
     return out
 
 
-def lookup(name: str) -> str:
+def lookup(name: str, address_bits: int) -> str:
     """Find the record of exit_pc/exit_context in the page table; an unknown page leaves to the engine.
 
     `jump` enters it in the jump cache, marks it as a branch target and runs it; `resume` runs its plain handler.
     """
-    f = Native(name)
+    f = Native(name, address_bits=address_bits)
     pc, context = f.state("exit_pc"), f.state("exit_context")
     page = f.op2("and", pc, -4096)
     key = f.op2("or", f.op2("or", page, context), 1)
     table, mask = f.state("page_table", "ptr"), f.state("page_table_mask")
     first = f.op2("lshr", f.op2("mul", key, PAGE_HASH - (1 << 64)), 40)
-    f.go("probe")
+    if f.wide:                                          # no key stands for an address outside the window
+        f.branch_if(f.in_window(pc), "probe", "miss")
+    else:
+        f.go("probe")
     f.label("probe")
     f.put(f"%i = phi i64 [ {first}, %entry ], [ %i2, %next ]")
     entry = f.at(table, f.op2("mul", f.op2("and", "%i", mask), PAGE_ENTRY))
@@ -258,20 +261,20 @@ def cold_of(f: Native, record: str, geometry: Geometry) -> str:
     return f.at(f.at(record, f.op2("sub", str(geometry.cold), inside)), f.op2("lshr", inside, 1))
 
 
-def page_end(geometry: Geometry, name: str) -> str:
+def page_end(geometry: Geometry, name: str, address_bits: int) -> str:
     """Continue on the next page: the handler of the records after a page's last one."""
     f = Native(name, geometry=geometry)
     inside = f.op2("and", f.let("ptrtoint ptr %rec to i64"), geometry.block - 1)
     pc = f.op2("add", f.state("page_va"), f.op2("lshr", inside, geometry.shift))
-    f.set_state("exit_pc", f"i64 {f.op2('and', pc, 0xFFFFFFFF) }")
+    f.set_state("exit_pc", f"i64 {pc if address_bits == 64 else f.op2('and', pc, (1 << address_bits) - 1)}")
     f.set_state("exit_context", f"i64 {f.state('ctx_key')}")
     f.tail_slot("jump", "%rec", "%budget")
     return f.text()
 
 
-def access() -> str:
+def access(address_bits: int) -> str:
     """A load, store or probe that the fast path refused (see handlers.access_info); faults are left in the state."""
-    f = Native("access", "ptr %st, ptr %rec, i64 %addr, i64 %info, i64 %value", "", "i64")
+    f = Native("access", "ptr %st, ptr %rec, i64 %addr, i64 %info, i64 %value", "", "i64", address_bits=address_bits)
     size, write = f.op2("and", "%info", 0xFFFFFFFF), f.let("trunc i64 " + f.op2("lshr", "%info", 48) + " to i1")
     probe = f.let("trunc i64 " + f.op2("lshr", "%info", 49) + " to i1")
     align = f.op2("and", f.op2("lshr", "%info", 32), 0xFFFF)
@@ -293,8 +296,11 @@ def access() -> str:
     _watched(f, need, last_byte)
     f.label("pages")
     f.put(f"%p = phi i64 [ {first}, %watches ], [ {first}, %unwatched ], [ %p2, %ok ]")
-    flag = f.get(flags, "%p", "i8")
     start = f.op2("shl", "%p", 12)
+    if f.wide:                                                           # what ends above the window meets its end first
+        f.branch_if(f.in_window(start), "inside", "denied")
+        f.label("inside")
+    flag = f.get(flags, "%p", "i8")
     f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 8, 'i8')}, 0"), "quick", "slow")
     f.label("slow")
     block = f.get(f.state("slow_pages", "ptr"), f.op2("shl", "%p", 3))
@@ -308,7 +314,8 @@ def access() -> str:
     lacks = f.let(f"icmp eq i8 {f.op2('and', flag, need, 'i8')}, 0")
     f.branch_if(lacks, "lacking", "memory")
     f.label("lacking")                                                   # a write to read-only memory may be somebody's matter
-    f.branch_if(write, "read_only", "denied")
+    somebody = f.op2("and", write, f.let(f"icmp ne i8 {flag}, 0"), "i1") if f.wide else write      # a small window's table ends with it
+    f.branch_if(somebody, "read_only", "denied")
     f.label("read_only")
     table = f.at(f.state("slow_pages", "ptr"), f.op2("shl", "%p", 3))
     f.put(f"%rom = load i64, ptr {table}, align 1")
@@ -516,7 +523,7 @@ def _hit_granules(f: Native, last_byte: str) -> None:
     f.go("ok")
 
 
-def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int, str]]:
+def prefixes(iset: IsaSet, layout: StateLayout, address_bits: int) -> tuple[str, set[str], dict[int, str]]:
     """Return the prefix handlers of an instruction set: text, declarations and names by table index.
 
     A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
@@ -532,7 +539,7 @@ def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int
                     if not guarded and ((cond == 14 and not reads_pc) or (cond < 14 and iset.guard)):
                         continue
                     name = f"p_{iset.name}_{wide}{guarded}{reads_pc}_{cond}"
-                    em = _prefix(iset, layout, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
+                    em = _prefix(iset, layout, address_bits, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
                     names[prefix_index(cond, reads_pc, guarded, wide)] = name
                     text += "\n".join([f"define dso_local {CONVENTION} void @{name}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}", ""])
                     declared |= em.declared
@@ -544,10 +551,11 @@ def prefix_index(cond: int, reads_pc: int, guarded: int, wide: int) -> int:
     return cond | reads_pc << 4 | guarded << 5 | wide << 6
 
 
-def _prefix(iset: IsaSet, layout: StateLayout, length: int, cond: int, *, guarded: bool, reads_pc: bool) -> HandlerEmitter:
+def _prefix(iset: IsaSet, layout: StateLayout, address_bits: int, length: int, cond: int, *, guarded: bool,
+            reads_pc: bool) -> HandlerEmitter:
     new_graph()
-    em = HandlerEmitter(layout, iset.geometry, length)
-    cpu = iset.narrow.cpu(layout, const(0, 32), length, None)
+    em = HandlerEmitter(layout, iset.geometry, length, address_bits=address_bits)
+    cpu = iset.narrow.cpu(layout, const(0, address_bits), length, None)
     set_current(cpu)
     if guarded:
         cell = layout.cells[iset.guard]
@@ -833,14 +841,15 @@ def _mark_branch_target(f: Native, entry: str, pcoff: str, g: Geometry, counting
     mark_target(f, target, cold_of(f, target, g), counting, "install")
 
 
-def native_text(sets: list[IsaSet], layout: StateLayout, slow: Callable[..., Any] | None = None) -> tuple[str, list[dict[int, str]]]:
+def native_text(sets: list[IsaSet], layout: StateLayout, address_bits: int,
+                slow: Callable[..., Any] | None = None) -> tuple[str, list[dict[int, str]]]:
     """Return the module of native functions for a target, and the prefix names of each instruction set."""
-    text = enter(layout) + leave() + lookup("jump") + lookup("resume") + access()
+    text = enter(layout) + leave() + lookup("jump", address_bits) + lookup("resume", address_bits) + access(address_bits)
     declared, names = {*host.FLOAT_DECLARATIONS, *host.SEGMENT_DECLARATIONS}, []
     for iset in sets:
         text += decode(iset, layout, f"decode_{iset.name}") + heat(iset.geometry, f"heat_{iset.name}")
-        text += page_end(iset.geometry, f"page_end_{iset.name}") + point(iset.geometry, f"point_{iset.name}")
-        body, extra, table = prefixes(iset, layout)
+        text += page_end(iset.geometry, f"page_end_{iset.name}", address_bits) + point(iset.geometry, f"point_{iset.name}")
+        body, extra, table = prefixes(iset, layout, address_bits)
         text += body
         declared |= extra
         names.append(table)
