@@ -21,6 +21,8 @@ def differences(case: Case, expected: Outcome, got: Outcome, mnemonic: str = "")
     """Return one line per difference, "rax: 1, expected 2"; empty if the outcomes are equal."""
     if expected.ended in ("killed", "endless"):
         return []
+    if case.step and expected.vector == GENERAL_PROTECTION and got.ended == "done" and got.state.rip >> 46:
+        return []                                 # a jump out of the address space: xemu faults at the target
     one, other = how(expected), how(got)
     lines = [f"{other}, expected {one}"] if one != other else []
     if lines and got.ended != expected.ended:

@@ -178,7 +178,7 @@ class Encoder:
             segment = rng.choice(("fs", "gs")) if bits == 64 else "gs"
             legacy += b"\x64" if segment == "fs" else b"\x65"
         elif self.chance(0.03):
-            legacy += rng.choice((b"\x2e", b"\x36", b"\x3e", b"\x26"))
+            legacy += rng.choice((b"\x2e", b"\x36", b"\x3e", b"\x26")[int(bits == 32):])     # 32-bit code may not write through CS
         legacy += b"\x67" if small_address else b""
         word = not p.vex and p.prefix != "66" and self._sized() and self.chance(0.3)
         legacy += b"\x66" if word else b""

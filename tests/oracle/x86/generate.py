@@ -18,6 +18,7 @@ READ_ONLY = d.WRITABLE + d.WRITABLE_SIZE
 END = d.WINDOW + d.WINDOW_SIZE
 STRINGS: Final = ("movs", "stos", "lods", "scas", "cmps", "ins", "outs")
 STEPPED: Final = ("call", "ret", "loop", "iret")      # and everything that begins with j
+FAR_AWAY: Final = ("jmp", "call", "ret")
 OPERAND_BYTES: Final = 64                             # of memory that get interesting contents
 
 
@@ -40,6 +41,8 @@ def one(form: Form, bits: int, rng: Random, at: int) -> Case:
     prefixes = [setup for name, setup in SETUPS.items() if name.endswith("*") and mnemonic.startswith(name[:-1])]
     for setup in [SETUPS[mnemonic]] if mnemonic in SETUPS else prefixes:
         setup(state, rng, bits)
+    if bits == 32:
+        state.r = [value & 0xFFFF_FFFF for value in state.r]
     memory: dict[int, bytes] = {}
     if encoding.pointer is not None:
         if encoding.pointer.vector:
@@ -50,9 +53,21 @@ def one(form: Form, bits: int, rng: Random, at: int) -> Case:
     if mnemonic.startswith("cmpxchg") and rng.random() < 0.5:      # it is what is expected
         size = 8 if mnemonic != "cmpxchg8b" else 4
         memory[target] = b"".join((state.r[n] & (1 << 8 * size) - 1).to_bytes(size, "little") for n in (RAX, RDX))
+    if mnemonic.startswith(FAR_AWAY):
+        _somewhere(state, memory, target, rng)
     step = mnemonic.startswith(("j", *STEPPED))
     code = encoding.code
     return Case(code[:15] if len(code) > 15 else code, state, memory, bits, step, at, note=form.name or form.text)
+
+
+def _somewhere(state: State, memory: dict[int, bytes], target: int, rng: Random) -> None:
+    """Let jumps through registers and memory, and returns, mostly go where code may be."""
+    for n in range(16):
+        if rng.random() < 0.7 and not d.WINDOW <= state.r[n] < END:
+            state.r[n] = d.CODE + rng.randrange(d.CODE_SIZE)
+    for at in (target, state.r[RSP]):
+        if rng.random() < 0.9:
+            memory[at] = (d.CODE + rng.randrange(d.CODE_SIZE)).to_bytes(8, "little")
 
 
 def _target(rng: Random) -> int:
