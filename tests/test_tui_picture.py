@@ -13,6 +13,7 @@ import pytest
 from tests.support.boot import FIRMWARE
 from xemu.cli.debug import main, place_in_time, without_serve
 from xemu.errors import UsageError, XemuError
+from xemu.hw.start import read_image
 from xemu.tui.picture import key_presses
 
 if TYPE_CHECKING:
@@ -89,7 +90,11 @@ def test_sources_are_found_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixtu
     (["--text", "--break", "nowhere", STATION], "nowhere"),
     (["--text", "/no/such.elf"], "/no/such.elf: no such file"),
     (["--text", "--at", "later", STATION], "'later' is no place in time"),
-    (["--at", "x:1", STATION], "--at x:1: not a insn:N|time:T"),
+    (["--text", STATION, "more", "words"], "firmware takes no arguments: more words"),
+    (["--text", "-L", "/no/root", str(HELLO)], "-L /no/root: no such directory"),
+    (["--text", "--gdb", "nowhere", STATION], "nowhere"),
+    (["--text", "--base", "x", STATION], "--base x: not an ADDRESS"),
+    (["--at", "x:1", STATION], "--at x:1: not an insn:N|time:T"),
     (["--text", "--size", "9x9", STATION], "--size 9x9: not a COLUMNSxROWS"),
     (["--theme", "drak", STATION], r"--theme drak: not a dark\|light\|ansi"),
     (["--text", "--limit", "0", STATION], "--limit 0: not a COUNT"),
@@ -132,6 +137,15 @@ def test_what_waits_for_input_gets_what_keys_type(need: Callable[..., str], tmp_
         main(["--text", "--break", "got", program])
     assert main(["--text", "--keys", "@terminal enter 'a' enter ctrl+] c", program]) == 0
     assert "■ exited with 97" in capsys.readouterr().out
+
+
+def test_a_raw_binary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(read_image(STATION).pieces[0].data)
+    with pytest.raises(XemuError, match=r"if it is a raw binary, say where it goes \(--base ADDRESS\)"):
+        main(["--text", "-M", "mps2-an385", str(raw)])
+    assert main(["--text", "-M", "mps2-an385", "--base", "0", "--keys", "c", str(raw)]) == 0
+    assert "raw.bin · mps2-an385 │ insn 9,981 ·" in capsys.readouterr().out.splitlines()[0]
 
 
 def test_words_of_the_command_line() -> None:

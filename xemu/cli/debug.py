@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, count, help_text, parse
 from xemu.cli.targets import OPTIONS as TARGET
 from xemu.config import keymap, settings
 from xemu.errors import UsageError, XemuError
@@ -42,14 +42,6 @@ def place_in_time(text: str) -> int | str:
     return int(text.replace(",", "")) if text.replace(",", "").isdecimal() else text
 
 
-def count(text: str) -> int:
-    """Read a number of instructions."""
-    number = int(text.replace(",", "").replace("_", ""))
-    if number < 1:
-        raise ValueError(text)
-    return number
-
-
 def is_port(word: str) -> bool:
     """Whether a word is [HOST:]PORT."""
     return word.rpartition(":")[2].isdecimal()
@@ -68,7 +60,7 @@ OPTIONS = (
     Option("--picture", "FILE.svg", "write the screen as a picture, and end"),
     Option("--size", "COLUMNSxROWS", "how large --text and --picture are (160x48)", read=_size),
     Option("--limit", "COUNT", "how far --text and --picture let the guest run on, in instructions and skipped ones (500,000,000)",
-           read=count),
+           read=count(1)),
     Option("--keys", "KEYS", "press these first: \"n n 5 ctrl+o\"; @NAME shows a pane, text to type stands in '…'"),
     Option("--serve", "[[HOST:]PORT]", "show the screen in a browser (localhost:8000)", bare="8000", takes=is_port),
     Option("-h --help", None, "show this"),
@@ -89,7 +81,7 @@ def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: O
         check_keymap(keys, [*KEYS, *PANE_KEYS, *(key for pane in make_panes() for key in pane.keys)])
     target = Target(tuple(words), values.get("machine"), values.get("sysroot"), tuple(values.get("env") or ()), values.get("svd"),
                     tuple(values.get("source_map") or ()), gdb=values.get("gdb"), script=values.get("script"),
-                    panes=tuple(values.get("pane") or ()), limit=values.get("limit"))
+                    panes=tuple(values.get("pane") or ()), base=values.get("base"), limit=values.get("limit"))
     if opening is None:
         opening = Opening(tuple(values.get("break") or ()), at=values.get("at"), watch=bool(values.get("watch")))
     return Debug(target, theme=values.get("theme") or "dark", ascii_only=bool(values.get("ascii")), layout=values.get("layout"),

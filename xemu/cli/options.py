@@ -70,6 +70,22 @@ class Option:
         return _read(self, self.environment, text)
 
 
+def number(text: str) -> int:
+    """Read a number: 1000, 0x3e8, 1_000, 1,000."""
+    return int(text.replace("_", "").replace(",", ""), 0)
+
+
+def count(least: int = 0) -> Callable[[str], int]:
+    """Return what reads a number of at least so much."""
+    def read(text: str) -> int:
+        value = number(text)
+        if value < least:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Return what reads one of some words."""
     def read(text: str) -> str:
@@ -142,7 +158,7 @@ def _read(option: Option, name: str, text: str) -> Any:
     try:
         return option.read(text)
     except ValueError:
-        raise UsageError(f"{name} {text}: not a {option.metavar}") from None
+        raise UsageError(f"{name} {text}: not {'an' if (option.metavar or '').lower()[:1] in 'aeio' else 'a'} {option.metavar}") from None
 
 
 def _near(name: str, table: dict[str, Option]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xemu.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,6 +40,8 @@ def open_process(program: str | Path, *arguments: str, sysroot: str | Path | Non
     """
     import os
 
+    if sysroot is not None and not os.path.isdir(sysroot):
+        raise UsageError(f"-L {sysroot}: no such directory")
     from xemu.cli.run import environment, make_engine
     from xemu.debug.debugger import Debugger
     from xemu.debug.process import ProcessSystem

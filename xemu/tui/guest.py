@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xemu.errors import NotFoundError, XemuError
+from xemu.errors import NotFoundError, UsageError, XemuError
 from xemu.hw.ports import Hub, Pace, Port
 from xemu.tui import messages as m
 from xemu.tui.queries import load
@@ -39,7 +39,9 @@ def open_debugger(target: m.Target) -> Debugger:
     from xemu.debug.machine import MachineSystem
     from xemu.hw.harness import build_board
 
-    machine = build_board(target.machine, path)
+    if arguments:
+        raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
+    machine = build_board(target.machine, path, base=target.base)
     hub = Hub(machine)
     d = Debugger(MachineSystem(machine, hub))
     d.system.alone = target.limit is not None

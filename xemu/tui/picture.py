@@ -80,6 +80,8 @@ async def _take(app: Debug, size: tuple[int, int], keys: list[str]) -> Picture:
         note = await _settle(app, pilot)
         if app.life.errors:
             raise XemuError(app.life.errors[0])
+        if app.ended:
+            raise XemuError(app.ended)
         missed = _missed(app)
         for key in keys if not missed else ():
             if key.startswith("@"):
