@@ -193,3 +193,12 @@ def test_arm_and_unknown_words(need: Callable[..., str], tmp_path: Path) -> None
     found = disassemble(read, 0x1000, 2, "arm", Modules(), module.architecture)
     assert found[-1].address >= 0x1002
     assert disassemble(read, 0x1004, 1, "arm", Modules(), module.architecture)[0].mnemonic in ("mov", "nop")
+
+
+def test_no_instruction_begins_between_two_units() -> None:
+    pytest.importorskip("capstone")
+    module = Module.open(EXCEPTIONS)
+    at = module.find("main").address
+    lines = disassemble(module.elf.read, at + 1, 2, "thumb-m", Modules([module]))
+    assert [(line.address, line.size) for line in lines] == [(at + 1, 1), (at + 2, lines[1].size)]
+    assert lines[0].mnemonic == ".byte"

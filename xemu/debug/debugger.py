@@ -536,7 +536,6 @@ class Debugger(SourceLevel):
             if not self.system.live:
                 history.resume()
             return self.run_to(insns=insns, beat=beat)
-        history.leave_present()
         number = history.find_insns(insns) if insns is not None else history.find(Position(beat or 0))
         if number < 0:
             raise HistoryError(f"that is before the start of the history (instruction {history.first.insns:,})")
