@@ -101,8 +101,8 @@ def _address(f: dict[str, int], mode64: int, base: int, index: int, kind: int) -
 
 
 def random_word(rnd: random.Random, variant: Variant, mode64: int) -> bytes:
-    """Return a random encoding of a variant in a mode."""
-    while True:
+    """Return a random encoding of a variant in a mode; ValueError where it has none."""
+    for _ in range(3000):
         word = rnd.getrandbits(128)
         for name, value in (("odd", 0), ("mode64", mode64), ("a67", 0), ("lock", 0), ("seg", 3), ("rep", 0), ("op66", rnd.random() < 0.1)):
             word = put(word, name, int(value))
@@ -121,6 +121,8 @@ def random_word(rnd: random.Random, variant: Variant, mode64: int) -> bytes:
                 value = get(word, name)
                 word = put(word, name, value if value == NONE else value & 7)
             word = put(put(word, "rex", 0), "W", 0)
+        if not OPCODES[get(variant.value, "map") << 8 | get(variant.value, "opcode")] & MODRM:
+            word = put(word, "form", REG)
         if not variant.row.vex:  # type: ignore[attr-defined]
             word = put(put(word, "L", 0), "vvvv", 0)
         else:
@@ -133,3 +135,5 @@ def random_word(rnd: random.Random, variant: Variant, mode64: int) -> bytes:
         data = encode(word)
         if data is not None:
             return data
+    msg = f"no encoding of {variant.name} found"
+    raise ValueError(msg)

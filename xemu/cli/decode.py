@@ -6,7 +6,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, help_text, number, parse
 from xemu.errors import IsaError, UsageError
 from xemu.targets.arm.layout import FPV5_DP, V6M, V7EM, MContext
 
@@ -34,10 +34,6 @@ PAGE = 4096
 SHOWN = {"all": ("handler", "region"), "none": (), "handler": ("handler",), "region": ("region",)}
 
 
-def _number(text: str) -> int:
-    return int(text.replace("_", ""), 0)
-
-
 def _shown(text: str) -> tuple[str, ...]:
     if text not in SHOWN:
         raise ValueError(text)
@@ -46,8 +42,8 @@ def _shown(text: str) -> tuple[str, ...]:
 
 OPTIONS = (
     Option("--ir", "all|none|handler|region", "which LLVM text to print (all)", read=_shown),
-    Option("--pc", "ADDRESS", "where the instruction stands (0x10000)", read=_number),
-    Option("--guard", "NUMBER", "ITSTATE in front of the instruction, for thumb (0: not in an IT block)", read=_number),
+    Option("--pc", "ADDRESS", "where the instruction stands (0x10000)", read=number),
+    Option("--guard", "NUMBER", "ITSTATE in front of the instruction, for thumb (0: not in an IT block)", read=number),
     Option("-h --help", None, "show this"),
 )
 
