@@ -18,6 +18,7 @@ READ_ONLY = d.WRITABLE + d.WRITABLE_SIZE
 END = d.WINDOW + d.WINDOW_SIZE
 STRINGS: Final = ("movs", "stos", "lods", "scas", "cmps", "ins", "outs")
 STEPPED: Final = ("call", "ret", "loop", "iret")      # and everything that begins with j
+X87: Final = ("D8", "D9", "DA", "DB", "DC", "DD", "DE", "DF", "9B")
 FAR_AWAY: Final = ("jmp", "call", "ret")
 OPERAND_BYTES: Final = 64                             # of memory that get interesting contents
 
@@ -31,24 +32,27 @@ def cases(form: Form, rng: Random, count: int, *, first: int = 0) -> Iterator[Ca
 
 def one(form: Form, bits: int, rng: Random, at: int) -> Case:
     """Return one case whose code stands at `at`."""
-    target = _target(rng)
-    encoding = Encoder(form, bits, rng).encode(at, target)
     mnemonic = form.mnemonic
     fp = "" if rng.random() < 0.3 else number_format(mnemonic)
-    is_x87 = form.column[:2] in ("D8", "D9", "DA", "DB", "DC", "DD", "DE", "DF", "9B") or mnemonic in ("emms", "fxsave", "fxrstor")
+    is_x87 = form.column[:2] in X87 or mnemonic in ("emms", "fxsave", "fxrstor")
     state = values.random_state(rng, bits, fp=fp, want_x87=is_x87)
     state.rip = at
+    target = _target(rng)
+    encoding = Encoder(form, bits, rng).encode(at, target, {"fs": state.fs_base, "gs": state.gs_base})
+    pointer = encoding.pointer
     prefixes = [setup for name, setup in SETUPS.items() if name.endswith("*") and mnemonic.startswith(name[:-1])]
     for setup in [SETUPS[mnemonic]] if mnemonic in SETUPS else prefixes:
         setup(state, rng, bits)
     if bits == 32:
         state.r = [value & 0xFFFF_FFFF for value in state.r]
     memory: dict[int, bytes] = {}
-    if encoding.pointer is not None:
-        if encoding.pointer.vector:
-            _vector_index(state, encoding.pointer.index, rng)
-        target = encoding.pointer.place(state, target, at + len(encoding.code), rng)
-    if encoding.pointer is not None or rng.random() < 0.5:
+    if pointer is not None:
+        if pointer.vector:
+            _vector_index(state, pointer.index, rng)
+        if pointer.segment and bits == 32 and pointer.base is not None:      # no offset may cross the end of its segment
+            target = max(target, state.gs_base)
+        target = pointer.place(state, target, at + len(encoding.code), rng)
+    if pointer is not None or rng.random() < 0.5:
         memory[target] = _contents(form, rng, fp, is_x87=is_x87)
     if mnemonic.startswith("cmpxchg") and rng.random() < 0.5:      # it is what is expected
         size = 8 if mnemonic != "cmpxchg8b" else 4
