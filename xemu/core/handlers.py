@@ -536,6 +536,8 @@ class HandlerEmitter(InstructionEmitter):
         """Emit the whole instruction."""
         self.put("%left = alloca i64")              # the budget: a slow access may cut it short
         self.put("store i64 %budget, ptr %left")
+        if isinstance(self.length, Bits):
+            self.value(self.length)                 # where every way out can see it
         self.effects(cpu)
         values = [(w, self.value(w.value)) for w in cpu.writes]          # all reads happen before the first write
         controls = [(t, self.value(t.pred) if t.pred is not None else "", self.value(t.number)) for t in cpu.traps]
