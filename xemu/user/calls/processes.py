@@ -307,7 +307,7 @@ def _execute(task: Task, name: bytes, shown: bytes, argv: int, envp: int) -> Any
         return _execute_native(task, name, head, arguments, environment, str(error))
     if program.abi.name != process.abi.name:
         program.close()
-        return _other_architecture(task, name, arguments, environment)
+        return _execute_native(task, name, head, arguments, environment, f"execve {os.fsdecode(name)}: another guest architecture")
     process.replace(program, shown, arguments or [b""], environment, task)
     return KEEP
 
@@ -328,11 +328,6 @@ def _script(process: Process, head: bytes, shown: bytes, arguments: list[bytes])
     interpreter, *option = line.split(None, 1)
     host_name = process.paths.translate(interpreter) if interpreter.startswith(b"/") else interpreter
     return host_name, interpreter, [interpreter, *option, shown, *arguments[1:]]
-
-
-def _other_architecture(task: Task, name: bytes, arguments: list[bytes], environment: list[bytes]) -> int:  # noqa: ARG001
-    task.process.note(f"execve {os.fsdecode(name)}: another guest architecture")
-    return -ENOEXEC
 
 
 def _execute_native(task: Task, name: bytes, head: bytes, arguments: list[bytes], environment: list[bytes], why: str) -> int:
