@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from xemu.core import compiler, decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.llvm import compile_text
-from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.core.memory import EXEC, READ, WRITE, make_space
 from xemu.core.region import Code, RegionEmitter
 from xemu.core.state import ENGINE_BYTES
 from xemu.errors import IsaError
@@ -53,7 +53,7 @@ class Law:
         self.target = get_target(target)
         self.status = STATUS[target]
         self.target.load_rows()
-        self.space = AddressSpace(32)
+        self.space = make_space(self.target.address_bits)
         self.engine = Engine(self.target, self.space, Options(jit=False))
         self.space.map(WINDOW, WINDOW_SIZE, READ | WRITE)
         self.tries = decoder.tries(self.target)

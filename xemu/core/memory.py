@@ -148,6 +148,7 @@ class AddressSpace:
             self.base = self._reservation + below + PAGE
             # one page more: native code looks one ahead
             self.flags_base = hostmem.anonymous(self.base - below, self.pages + PAGE)
+            hostmem.advise(self.flags_base, self.pages + PAGE, hostmem.MADV_DONTDUMP)
             if SMALL_WINDOW_BITS <= bits < WINDOW_BITS:       # native code looks there too: nothing is mapped
                 unused = self.flags_base + self.pages + PAGE
                 hostmem.protect(unused, self.base - PAGE - unused, hostmem.PROT_READ)
