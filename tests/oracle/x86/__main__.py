@@ -10,8 +10,9 @@
 Rows are chosen by a regular expression for the whole mnemonic. For each row: how many cases, how many are wrong and in which tier;
 for the first wrong ones (`--show`) bytes, disassembly, the state before, and what differs: "ours, expected the host's".
 A row's cases depend on --seed (printed) and its id alone, so that a mismatch can be repeated after a change. Exit status 1: mismatches.
-All is compared: registers, all flags (compare.py lists those that processors leave undefined in changing ways), vector and x87 registers,
-MXCSR, memory, the exception and its address, and what a faulting instruction left behind.
+All is compared: registers, all flags (on processors that are not Intel's without those that the manual leaves undefined), vector and x87
+registers, MXCSR, memory, the exception and its address, and what a faulting instruction left behind. Not compared: x87's last
+instruction, rows in rows.py's LEFT_OUT.
 """
 
 from __future__ import annotations
