@@ -120,6 +120,8 @@ class Microscope:
         return data
 
     def _check_length(self, data: bytes) -> None:
+        if self.iset.scan:
+            return
         first = int.from_bytes(data[: self.unit], "little")
         size = self.iset.bits[-1 if self.iset.wide_from and first >= self.iset.wide_from else 0] // 8
         if len(data) != size:
@@ -191,7 +193,7 @@ class Microscope:
         t, row, number = self.target, d.variant.row, condition_of(d)
         listing = Listing(t.layout)
         new_graph()
-        cpu = row.isa.cpu(t.layout, const(self.pc, t.address_bits), row.length, t.context(self.context))
+        cpu = row.isa.cpu(t.layout, const(self.pc, t.address_bits), d.length, t.context(self.context))
         set_current(cpu)
         if number != ALWAYS:
             listing.add("condition", self.iset.condition(cpu, number), f"(number {number}; the rest happens where it is 1)")

@@ -105,6 +105,26 @@ def version_of(path: str) -> str:
     return numbers[-1] if numbers else first.strip()
 
 
+# -- memory --------------------------------------------------------------------------------------------------------------
+def memory() -> Iterator[Finding]:
+    """Look at how much address space guests can have."""
+    from xemu.core.memory import WINDOW_BITS, make_space
+    from xemu.errors import XemuError
+
+    cost, command = "programs that want addresses above do not run", "ulimit -v unlimited"
+    try:
+        space = make_space(64)
+    except XemuError as error:
+        yield Finding("memory", "64-bit guests", "missing", str(error), "no program for a 64-bit processor runs", command)
+        return
+    text = f"addresses of {space.bits} bits"
+    if space.bits < WINDOW_BITS:
+        yield Finding("memory", "64-bit guests", "missing", f"{text}; the host refuses {WINDOW_BITS}", cost, command)
+    else:
+        yield Finding("memory", "64-bit guests", "ok", text)
+    space.close()
+
+
 # -- the terminal --------------------------------------------------------------------------------------------------------
 def terminal() -> Iterator[Finding]:
     """Look at what the screen can do here."""
@@ -219,7 +239,7 @@ def report(findings: list[Finding]) -> str:
 @command(USAGE, OPTIONS, "xemu doctor takes no arguments", least=0, most=0)
 def main(values: dict[str, Any], _words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    findings = [*python(), *tools(), *terminal(), *disk()]
+    findings = [*python(), *tools(), *memory(), *terminal(), *disk()]
     if values.get("json"):
         import json
 

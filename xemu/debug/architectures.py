@@ -120,7 +120,7 @@ _ROWS = (
         saved=frozenset(["rbx", "rbp", "r12", "r13", "r14", "r15"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_64",))},
     ),
     Architecture(
-        "x86", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(11, _row("st", 8))
+        "i386", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(11, _row("st", 8))
         | _numbered(21, _row("xmm", 8)),
         pc="eip", sp="esp", frame="ebp", wide={"xmm": 16, "st": 10},
         saved=frozenset(["ebx", "ebp", "esi", "edi"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_32",))},

@@ -586,7 +586,7 @@ class Debugger(SourceLevel):
                 pc, context = self.pc, self.engine.state.context
                 if pc not in lengths:
                     decoded = self.engine.library.decode(pc, context)
-                    lengths[pc] = decoded.variant.row.length if decoded is not None else 0
+                    lengths[pc] = decoded.length if decoded is not None else 0
                 if self.system.run(insns=self.position.insns + 1).kind is not StopKind.REACHED:
                     break
                 if self.pc != pc + lengths[pc]:

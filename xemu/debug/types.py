@@ -199,7 +199,7 @@ def basic(words: list[str], architecture: Architecture) -> Type | None:
     unsigned = "unsigned" in rest
     signed = "signed" in rest
     rest = [word for word in rest if word not in ("unsigned", "signed")]
-    plain_char_signed = architecture.name in ("x86", "x86_64")
+    plain_char_signed = architecture.name in ("i386", "x86_64")
     name = ("unsigned " if unsigned else "") + (" ".join(rest) or "int")
     match rest:
         case ["void"]: return VOID

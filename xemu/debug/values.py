@@ -310,7 +310,7 @@ def decode_float(data: bytes, arch: Architecture) -> float:
     number = arch.number(data)
     if len(data) not in (10, 12, 16):
         raise DamagedError(f"a floating-point number of {len(data)} bytes")
-    if arch.name in ("x86", "x86_64"):
+    if arch.name in ("i386", "x86_64"):
         sign, exponent, mantissa, width = number >> 79 & 1, number >> 64 & 0x7FFF, number & ((1 << 64) - 1), 63
     else:
         sign, exponent, width = number >> 127, number >> 112 & 0x7FFF, 112

@@ -38,7 +38,7 @@ MAX_NAME = 1 << 16
 
 # ELF machine number -> (xemu's name, the name people use)
 MACHINES = {
-    2: ("sparc", "SPARC"), 3: ("x86", "32-bit x86"), 4: ("m68k", "68000"), 8: ("mips", "MIPS"),
+    2: ("sparc", "SPARC"), 3: ("i386", "32-bit x86"), 4: ("m68k", "68000"), 8: ("mips", "MIPS"),
     20: ("ppc", "32-bit PowerPC"), 21: ("ppc64", "64-bit PowerPC"), 22: ("s390x", "IBM Z"),
     40: ("arm", "32-bit ARM"), 43: ("sparc64", "SPARC V9"), 50: ("ia64", "Itanium"), 62: ("x86_64", "x86-64"),
     183: ("aarch64", "AArch64"), 243: ("riscv", "RISC-V"), 258: ("loongarch", "LoongArch"),

@@ -97,7 +97,7 @@ def wrong_architecture(arch: str, title: str) -> str:
     """Say what to do with a program xemu cannot run."""
     import platform
 
-    host = {"x86_64": "x86_64", "i686": "x86", "aarch64": "aarch64"}.get(platform.machine(), "")
+    host = {"x86_64": "x86_64", "i686": "i386", "aarch64": "aarch64"}.get(platform.machine(), "")
     if arch == host:
         return f"an {title} program, which this machine runs itself: start it without xemu"
     return f"built for {title}; xemu runs {', '.join(sorted(ABIS))} programs (qemu-user may have what you need)"
