@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -236,16 +236,9 @@ def report(findings: list[Finding]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
+@command(USAGE, OPTIONS, "xemu doctor takes no arguments", least=0, most=0)
+def main(values: dict[str, Any], _words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    values, words = parse(OPTIONS, arguments)
-    if values.get("help"):
-        sys.stdout.write(help_text(USAGE, OPTIONS))
-        return 0
-    if words:
-        from xemu.errors import UsageError
-
-        raise UsageError(f"xemu doctor takes no arguments: {' '.join(words)}")
     findings = [*python(), *tools(), *memory(), *terminal(), *disk()]
     if values.get("json"):
         import json

@@ -423,7 +423,7 @@ class Engine:
             natives, g = self.library.natives, iset.geometry
             record = struct.pack("<Q24x", natives[f"decode_{iset.name}"])
             end = struct.pack("<Q24x", natives[f"page_end_{iset.name}"])
-            text = self._templates[iset.name] = record * g.count + end * 2
+            text = self._templates[iset.name] = record * g.count + end * g.beyond
         return text
 
     def page(self, address: int, context: int) -> CodePage:
@@ -872,9 +872,11 @@ class Engine:
         if iset.guard:
             self.state.set(self.target.layout.cells[iset.guard], 0, self.guard_of(record))
 
-    def _trap(self, kind: str, number: int) -> Exit:
+    def _trap(self, kind: str, number: int) -> Exit | None:
         if kind == "syscall" and self.options.tracing:
             self._fold(self._pc)
+        if kind == "again":                                  # another process was faster: the instruction starts anew
+            return None
         if kind == "align":
             return Exit(ExitKind.FAULT, self._pc, fault=Fault(number, 1, "ALIGN"))
         return Exit(ExitKind(kind), self._pc, number)

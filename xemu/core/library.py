@@ -203,7 +203,7 @@ class Library:
                 at += iset.bits[0] // 8
                 continue
             out.append(d.variant)
-            at += d.variant.row.length
+            at += d.length
         return out
 
     def _handlers_done(self, context: int, wanted: list[tuple[int, str, int]], done: Any) -> None:

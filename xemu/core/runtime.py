@@ -44,6 +44,7 @@ from xemu.core.records import (
     POINT,
     POSTED,
     RING,
+    SCAN_READS,
     STOP,
     T_NARROW,
     T_NARROW_VARIANTS,
@@ -60,6 +61,7 @@ from xemu.core.records import (
     WATCH,
     Geometry,
 )
+from xemu.core.scanner import NativeMachine
 from xemu.core.state import ENGINE_CELLS as CELL
 from xemu.core.state import StateLayout
 
@@ -526,7 +528,9 @@ def prefixes(iset: IsaSet, layout: StateLayout, address_bits: int) -> tuple[str,
 
     A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
     """
-    text, declared, names = "", set(), {}
+    text, declared, names = "", set[str](), dict[int, str]()
+    if iset.scan:                                          # no conditions, no guards
+        return text, declared, names
     lengths = [b // 8 for b in iset.bits]
     for wide, length in enumerate(lengths):
         for guarded in ((0, 1) if iset.guard else (0,)):
@@ -595,6 +599,8 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     if iset.guard:
         guard = f.get("%st", layout.cells[iset.guard].offset, "i8")
     unit = f.geometry.unit
+    if iset.scan:
+        return _decode_scanned(f, iset, pc, pcoff, tables)
     first = f.let(f"load i{8 * unit}, ptr {f.at('%mem', pc)}, align 1")
     word = f.let(f"zext i{8 * unit} {first} to i64")
     if len(iset.bits) > 1:
@@ -645,11 +651,10 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     f.set_state("exit_pc", "i64 %variant")
     f.tail_slot("trap", "%rec", "%budget")
     f.label("present")
-    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 {pcoff}, i64 %variant)")
+    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 0, i64 {pcoff}, i64 %variant)")
     f.put_at("%rec", 8, f"ptr {body}")
     f.put_at("%rec", GUARD, f"i8 {guard}")
     plain = _choose_prefix(f, iset, tables, entry, word, wide, guard, body)
-    cold = cold_of(f, "%rec", g)
     _mark_branch_target(f, entry, pcoff, g, f"@heat_{iset.name}")
     f.label("install")
     # bytes of this instruction are code now: stores to their granules must be seen
@@ -667,6 +672,74 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
         f.label("across")                                  # depends on two pages: decode each time
         f.tail(plain, "%rec", "%budget")
         f.label("within")
+    _install(f, plain, iset)
+    return f.text()
+
+
+def _decode_scanned(f: Native, iset: IsaSet, pc: str, pcoff: str, tables: str) -> str:
+    """Decode an instruction of variable length: scan its bytes, then as above."""
+    copy = f.let(f"alloca [{SCAN_READS} x i8], align 16")
+    here = f.op2("sub", "4096", pcoff)
+    direct = f.at("%mem", pc)
+    f.branch_if(f.let(f"icmp uge i64 {here}, {SCAN_READS}"), "scan", "short")
+    f.label("short")                                       # near the page's end: what stands on the next page counts if it is executable
+    f.put(f"store [{SCAN_READS} x i8] zeroinitializer, ptr {copy}, align 16")
+    last = f.op2("lshr", f.op2("add", pc, SCAN_READS - 1), 12)
+    flag = f.get(f.state("flags", "ptr"), last, "i8")
+    more = f.let(f"icmp ne i8 {f.op2('and', flag, 4, 'i8')}, 0")
+    count = f.let(f"select i1 {more}, i64 {SCAN_READS}, i64 {here}")
+    f.go("copy")
+    f.label("copy")
+    f.put("%ci = phi i64 [ 0, %short ], [ %ci2, %copy ]")
+    f.put_at(copy, "%ci", f"i8 {f.get(direct, '%ci', 'i8')}")
+    f.put("%ci2 = add i64 %ci, 1")
+    f.branch_if(f.let(f"icmp uge i64 %ci2, {count}"), "scan", "copy")
+    f.label("scan")
+    bytes_at = f.let(f"phi ptr [ {direct}, %entry ], [ {copy}, %copy ]")
+    known = f.let(f"phi i64 [ {SCAN_READS}, %entry ], [ {count}, %copy ]")
+    machine = NativeMachine(f, bytes_at)
+    head, rest, length = (machine.operand(v) for v in iset.scanner(machine))
+    f.branch_if(f.let(f"icmp ugt i64 {length}, {known}"), "nofetch", "fetched")
+    f.label("nofetch")
+    f.set_state("exit_reason", f"i64 {NO_ROW}")
+    f.set_state("exit_pc", f"i64 {f.op2('add', pc, here)}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("fetched")
+    _walk(f, f.get(tables, T_NARROW, "ptr"), head)
+    f.label("unknown")
+    f.set_state("exit_reason", f"i64 {NO_ROW}")
+    f.set_state("exit_pc", f"i64 {pc}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("decoded")
+    entry = f.at(f.get(tables, T_NARROW_VARIANTS, "ptr"), f.op2("mul", "%variant", VARIANT))
+    body, extract = f.get(entry, 0, "ptr"), f.get(entry, 8, "ptr")
+    f.branch_if(f.let(f"icmp eq ptr {body}, null"), "absent", "present")
+    f.label("absent")
+    f.set_state("exit_reason", f"i64 {NEED_HANDLER}")
+    f.set_state("exit_pc", "i64 %variant")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("present")
+    f.put(f"call void {extract}(ptr %rec, i64 {head}, i64 {rest}, i64 {pcoff}, i64 %variant)")
+    f.put_at("%rec", 8, f"ptr {body}")
+    _mark_branch_target(f, entry, pcoff, f.geometry, f"@heat_{iset.name}")
+    f.label("install")
+    granules = f.state("granules", "ptr")
+    end = f.op2("add", pc, f.op2("sub", length, 1))
+    for at in (pc, end):
+        slot = f.op2("shl", f.op2("lshr", at, 12), 3)
+        mask = f.op2("shl", "1", f.op2("lshr", f.op2("and", at, 4095), 6))
+        f.put_at(granules, slot, f"i64 {f.op2('or', f.get(granules, slot), mask)}")
+    f.branch_if(f.let(f"icmp ugt i64 {length}, {here}"), "across", "within")
+    f.label("across")                                      # depends on two pages: decode each time
+    f.tail(body, "%rec", "%budget")
+    f.label("within")
+    _install(f, body, iset)
+    return machine.tables(f"scan_{iset.name}") + f.text().replace("@scan_table", f"@scan_{iset.name}_table")
+
+
+def _install(f: Native, plain: str, iset: IsaSet) -> None:
+    """Make a decoded record run `plain`, unless something else stands there, and run it."""
+    cold = cold_of(f, "%rec", f.geometry)
     flag = f.get(cold, COLD_FLAGS, "i32")
     f.branch_if(f.let(f"icmp eq i32 {flag}, 0"), "simple", "special")
     f.label("special")
@@ -681,7 +754,6 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     f.go("run")
     f.label("run")
     f.tail(plain, "%rec", "%budget")
-    return f.text()
 
 
 def _walk(f: Native, trie: str, word: str) -> None:
