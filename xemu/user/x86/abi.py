@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import EXEC, READ, WRITE
+from xemu.errors import ImageError
 from xemu.targets.x86.layout import (
     BREAKPOINT,
     DEBUG,
@@ -24,6 +25,7 @@ from xemu.user.x86.registers import Registers
 
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
+    from xemu.loaders.image import Image
     from xemu.user.process import Process
     from xemu.user.signals import Action, SigInfo
     from xemu.user.task import Task
@@ -67,7 +69,7 @@ HWCAP = 0x078BFBFD & ~(1 << 19)  # CPUID.1:EDX
 HWCAP2 = 2  # FSGSBASE
 FLAGS = 0x202  # IF and the bit that is always set
 PF_PRESENT, PF_WRITE, PF_USER, PF_FETCH = 1, 2, 4, 16  # the error code of a page fault
-PAGE_FAULT, INVALID_OPCODE, MACHINE_PAGE = 14, 6, 14
+PAGE_FAULT, INVALID_OPCODE = 14, 6
 # bits of the status word and of MXCSR, and what SIGFPE says of the first that is set and not masked
 _FP_CODES = ((0x01, sig.FPE_FLTINV), (0x04, sig.FPE_FLTDIV), (0x08, sig.FPE_FLTOVF), (0x12, sig.FPE_FLTUND), (0x20, sig.FPE_FLTRES))
 
@@ -184,6 +186,11 @@ class X8664Abi(X86Abi):
     crash_registers = (("rax", "rbx", "rcx", "rdx"), ("rsi", "rdi", "rbp", "rsp"), ("r8", "r9", "r10", "r11"), ("r12", "r13", "r14", "r15"),
                        ("pc", "eflags", "fs_base"))
     _code = segments.CODE64
+
+    def check_image(self, image: Image, name: str) -> None:
+        """Refuse programs of the x32 ABI."""
+        if image.bits != 64:
+            raise ImageError(f"{name}: a program of the x32 ABI; xemu runs those of x86_64 and i386")
 
     def set_tls(self, task: Task, value: int) -> None:
         """Set FS's base."""
