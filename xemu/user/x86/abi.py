@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import EXEC, READ, WRITE
+from xemu.core.memory import EXEC, PAGE, READ, WINDOW_BITS, WRITE
 from xemu.errors import ImageError
 from xemu.targets.x86.layout import (
     BREAKPOINT,
@@ -163,21 +163,19 @@ def _is_canonical(address: int) -> bool:
 
 
 class X8664Abi(X86Abi):
-    """x86_64; a window of 2^46 bytes."""
+    """x86_64. Real programs have 47 bits of addresses; here as many as the window of the guest's memory."""
 
     name = "x86_64"
     machine = "x86_64"
     platform = b"x86_64"
     bits = 64
-    address_bits = 46
+    address_bits = 64
     numbers = NUMBERS64
     layouts = LAYOUTS64
     frame_size = 128 + frames.FRAME64
     fixed_maps = vsyscall.MAPS
-    task_size = (1 << 46) - 4096
-    stack_top = (1 << 46) - 8192
+    task_size = (1 << WINDOW_BITS) - PAGE
     red_zone = 128
-    program_base = 0x2AAAAAAAA000
     number_register = result_register = "rax"
     stack_register = "rsp"
     arguments = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
@@ -186,6 +184,12 @@ class X8664Abi(X86Abi):
     crash_registers = (("rax", "rbx", "rcx", "rdx"), ("rsi", "rdi", "rbp", "rsp"), ("r8", "r9", "r10", "r11"), ("r12", "r13", "r14", "r15"),
                        ("pc", "eflags", "fs_base"))
     _code = segments.CODE64
+
+    def fit(self, window_bits: int) -> None:
+        """Place things as Linux does, in proportion."""
+        self.task_size = (1 << window_bits) - PAGE
+        self.stack_top = self.task_size - PAGE
+        self.program_base = (1 << window_bits) // 3 * 2 & -PAGE
 
     def check_image(self, image: Image, name: str) -> None:
         """Refuse programs of the x32 ABI."""
