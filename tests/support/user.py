@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE, AddressSpace, GuestFault
 from xemu.core.state import StateBlock
-from xemu.targets.x86.layout import LAYOUT32, LAYOUT64, X86Context
+from xemu.targets.x86.layout import LAYOUT32, LAYOUT64
 from xemu.user.abi import get_abi
 from xemu.user.process import Options, Process
 from xemu.user.task import Task
@@ -71,7 +71,6 @@ class FakeX86State(StateBlock):
 
     def __init__(self, layout: StateLayout) -> None:
         super().__init__(layout)
-        self.context = X86Context(L=int(layout.name == "x86_64")).word
         self.others = {"pc": 0, "eflags": 2}
         self._names = {name: (cell, n) for cell in layout.cells.values() for n, name in enumerate(cell.names)}
 

@@ -52,8 +52,8 @@ _STATE = """
     brk mmap mmap2 old_mmap munmap mremap rt_sigaction rt_sigprocmask sigprocmask sigaltstack rt_sigreturn sigreturn rt_sigsuspend sigsuspend
     rt_sigtimedwait rt_sigtimedwait_time64 kill tkill tgkill set_robust_list set_tid_address prctl arch_prctl
     set_thread_area personality getrandom
-    setitimer alarm timer_create timer_settime timer_settime64 timer_delete nanosleep clock_nanosleep clock_nanosleep_time64
-    wait4 waitid waitpid exit rt_sigqueueinfo rt_tgsigqueueinfo
+    setitimer alarm timer_create timer_settime timer_settime64 timer_delete nanosleep clock_nanosleep
+    clock_nanosleep_time64 wait4 waitid waitpid exit rt_sigqueueinfo rt_tgsigqueueinfo
 """
 CHANGES = {name: kind for kind, names in ((NOTHING, _NOTHING), (OFFSET, _OFFSET), (STATE, _STATE)) for name in names.split()}
 

@@ -53,7 +53,7 @@ class Registers:
     def fcw(self, value: int) -> None:
         value = value & 0x1F3F | 0x40
         self._set("FCW", value)
-        context = X86Context.of(self.state.context)
+        context = X86Context.of64(self.state.context)
         self.state.context = context._replace(X87=int(value & _X87_BITS != FCW_RESET & _X87_BITS)).word
 
     @property
