@@ -20,7 +20,8 @@ FIRST = {"r0": 0, "sp": 13, "lr": 14, "pc": 15}
 #: architecture -> registers that GDB must know, with their numbers in packets
 KNOWN = {"arm": FIRST | {"cpsr": 25, "d0": 26, "d31": 57, "fpscr": 58, "tpidruro": 59},
          "arm-m": FIRST | {"xpsr": 25, "msp": 26, "psp": 27, "primask": 28, "basepri": 29, "faultmask": 30, "control": 31},
-         "x86_64": {"rax": 0, "rbx": 1, "rip": 16, "eflags": 17, "st0": 24, "fop": 39, "xmm15": 55, "mxcsr": 56, "orig_rax": 57, "ymm15h": 75},
+         "x86_64": {"rax": 0, "rbx": 1, "rip": 16, "eflags": 17, "st0": 24, "fop": 39, "xmm15": 55, "mxcsr": 56, "orig_rax": 57,
+                    "ymm15h": 75},
          "i386": {"eax": 0, "ecx": 1, "eip": 8, "eflags": 9, "st0": 16, "fop": 31, "xmm7": 39, "mxcsr": 40, "orig_eax": 41, "ymm7h": 49}}
 
 
@@ -57,7 +58,8 @@ def test_x86_is_described_as_gdbs_own_server_does_it(need: Any, tmp_path: Path, 
     built = subprocess.run([gcc, *options, "-nostdlib", "-static", "-o", program, tmp_path / "start.s"], capture_output=True, check=False)
     if built.returncode:
         pytest.skip("this gcc builds nothing for it")
-    done = subprocess.run([gdb, "-nx", "-batch", "-ex", f"target remote | {server} - {program}", "-ex", "maint print xml-tdesc", "-ex", "kill"],
+    done = subprocess.run([gdb, "-nx", "-batch", "-ex", f"target remote | {server} - {program}", "-ex", "maint print xml-tdesc",
+                           "-ex", "kill"],
                           capture_output=True, text=True, timeout=60, check=False)
     theirs = _registers(done.stdout[done.stdout.index("<target>"):done.stdout.index("</target>")])
     ours = _registers(describe(arch).xml())

@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xemu.debug.architectures import Architecture
     from xemu.debug.symbols import Modules, ReadMemory
 
@@ -64,6 +66,16 @@ def disassemble(read_memory: ReadMemory, address: int, count: int, mode: str, mo
             break
         address += line.size
     return lines
+
+
+def instructions(read_memory: ReadMemory, start: int, end: int, mode: str, arch: Architecture) -> Iterator[tuple[int, int, str, str]]:
+    """Yield (address, bytes, mnemonic, operands) of code; it ends at the first bytes that are no instruction."""
+    code = read_memory(start, end - start) if end > start else None
+    while code is None and end - start > 1:            # to the end of what can be read
+        end = start + (end - start) // 2
+        code = read_memory(start, end - start)
+    if code:
+        yield from _engine(*arch.modes[mode]).disasm_lite(code, start)
 
 
 def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, arch: Architecture) -> Line:

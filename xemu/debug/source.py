@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xemu.debug.architectures import ARCHITECTURES
+from xemu.debug.rules import Rules, rules_of
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.location import UnavailableError
 from xemu.debug.points import ACCESSES, Breakpoint, Watchpoint
@@ -96,14 +97,19 @@ class Source:
         found = self.latest.architecture
         return found or ARCHITECTURES.get(self.system.arch) or ARCHITECTURES["arm"]
 
+    @property
+    def rules(self) -> Rules:
+        """What its code looks like."""
+        return rules_of(self.architecture.name)
+
     def listen(self) -> None:
         """Have breakpoints that wait for their place looked at whenever the loader has changed its list."""
         links = getattr(self.system, "link_map", None)
         if self._event is not None or links is None:
             return
-        addresses = {address & ~1 for module in self.modules if (address := self._debug_state(module))}
+        addresses = {self.architecture.code(address) for module in self.modules if (address := self._debug_state(module))}
         if links.changes_at:
-            addresses.add(links.changes_at & ~1)
+            addresses.add(self.architecture.code(links.changes_at))
         if addresses:
             self._event = Breakpoint(owner="libraries", addresses=tuple(sorted(addresses)), condition=LibraryEvent(self),
                                      where="the loader's list")
