@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from xemu.debug.architectures import Architecture
     from xemu.debug.symbols import ReadMemory
 
-MAX_PROLOGUE = 400         # bytes of a function that are looked at
+MAX_PROLOGUE = 8192        # bytes of a function that are looked at
 MAX_EPILOGUE = 12          # instructions
 MAX_BACK = 4096            # bytes looked through for the start of a function without a name
 LONGEST_CALL = 7           # bytes
@@ -31,9 +31,12 @@ def prologue(read_memory: ReadMemory, start: int, pc: int, arch: Architecture) -
     end = min(pc, start + MAX_PROLOGUE)
     if end > start and read_memory(start, end - start) is None:
         return None
-    at = start
+    at, body = start, -1
+    depths: dict[int, int] = {}                        # where jumps lead: what the stack is there
     for address, size, mnemonic, operands in instructions(read_memory, start, end, "", arch):
         at = address + size
+        if address in depths and body >= 0:
+            shape.depth = depths[address]
         before = (shape.depth, shape.frame, len(shape.saved))
         first, _, second = operands.partition(", ")
         if mnemonic == "push":
@@ -57,11 +60,17 @@ def prologue(read_memory: ReadMemory, start: int, pc: int, arch: Architecture) -
             shape.depth += int(first, 0)
         elif first == sp and mnemonic in ("and", "mov", "xchg"):
             shape.certain = False                      # aligned, or moved by a number that is not known
-        elif mnemonic == "leave" or mnemonic.startswith(("j", "ret")):
-            at = start
-            break
+        elif mnemonic == "leave":
+            shape.depth = shape.frame[1] - word if shape.frame is not None else shape.depth
+        elif mnemonic.startswith(("j", "ret", "notrack")):
+            body = shape.depth if body < 0 else body   # what it is between calls
+            if first.startswith("0x"):
+                depths.setdefault(int(first, 16), shape.depth)
+            if mnemonic[0] != "j" or mnemonic == "jmp":
+                shape.depth = depths.get(at, body)     # what follows is reached from elsewhere
         if (shape.depth, shape.frame, len(shape.saved)) != before:
             shape.end = address + size
+    shape.depth = depths.get(pc, shape.depth) if body >= 0 else shape.depth
     shape.certain = shape.frame is not None or (shape.certain and at >= end)
     return shape
 
