@@ -54,7 +54,8 @@ def stops(request: pytest.FixtureRequest, need: Callable[..., str], tmp_path_fac
     """Return a program, and 78 places it was at with what GDB saw there."""
     options = BUILDS[request.param]
     program = built(need, tmp_path_factory.mktemp("unwind"), "a.c", *options)
-    return program, capture_native(program, ["leaf", "recurse", "compare", "apply"], count=6, steps=12, bits=32 if "-m32" in options else 64)
+    places, bits = ["leaf", "recurse", "compare", "apply"], 32 if "-m32" in options else 64
+    return program, capture_native(program, places, count=6, steps=12, bits=bits)
 
 
 def test_frames_are_gdbs(stops: tuple[Path, list[Stop]]) -> None:

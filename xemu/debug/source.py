@@ -10,10 +10,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from xemu.debug.architectures import ARCHITECTURES
-from xemu.debug.rules import Rules, rules_of
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.location import UnavailableError
 from xemu.debug.points import ACCESSES, Breakpoint, Watchpoint
+from xemu.debug.rules import Rules, rules_of
 from xemu.debug.sources import Sources
 from xemu.debug.stops import Stop, StopKind
 from xemu.debug.symbols import Module, Modules
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
     from xemu.debug.variables import Scope, Variable
 
 #: registers that no DWARF number names, but unwinding and modes need
-STATUS = ("cpsr", "xpsr", "msp", "psp", "control", "fpscr")
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<text>[^{}]+?)(?::(?P<form>[xduotcafzs]))?\}")
 
 
@@ -231,7 +230,7 @@ class Source:
 
     def registers(self, thread: int | None = None) -> dict[str, int]:
         """Return the registers of a thread that debug information can name."""
-        names = dict.fromkeys([*self.architecture.dwarf.values(), *STATUS])
+        names = dict.fromkeys([*self.architecture.dwarf.values(), *self.architecture.status])
         read = self.system.read_register
         found = {name: read(name, thread) for name in names if name[0] != "s" or not name[1:].isdigit()}
         return {name: value for name, value in found.items() if value is not None}

@@ -17,8 +17,9 @@ SEGMENTS = "cs ss ds es fs gs"
 def _core(numbers: Numbering, general: str, bits: int) -> Feature:
     return numbers.feature(
         "org.gnu.gdb.i386.core", numbers.registers(general, bits, kind=f"int{bits}"),
-        numbers.registers("eflags=flags", kind=EFLAGS.name), numbers.registers(SEGMENTS, kind="int32"),
-        numbers.registers(" ".join(f"st{n}" for n in range(8)), 80, kind="i387_ext"), numbers.registers(X87, group="float"),
+        numbers.registers("eflags=flags", kind=EFLAGS.name), numbers.registers(SEGMENTS, kind="int32", section="segments"),
+        numbers.registers(" ".join(f"st{n}" for n in range(8)), 80, kind="i387_ext", section="x87"),
+        numbers.registers(X87, group="float", section="x87"),
         types=(EFLAGS,))
 
 

@@ -29,6 +29,7 @@ class Register:
     kind: str = "int"              # GDB's type, or the name of a flags type of its feature
     group: str = ""
     role: str = ""                 # LLDB's generic name: pc sp fp ra flags arg1 …
+    section: str = ""              # where screens show it, if not with its feature
     kept: bool = True              # GDB puts it back after it has called a function
 
     @property
@@ -135,14 +136,15 @@ class Numbering:
     def __init__(self) -> None:
         self.next = 0
 
-    def registers(self, names: str, bits: int = 32, *, kind: str = "int", group: str = "", at: int | None = None) -> tuple[Register, ...]:
+    def registers(self, names: str, bits: int = 32, *, kind: str = "int", group: str = "", at: int | None = None,
+                  section: str = "") -> tuple[Register, ...]:
         """Return registers of one kind; a name may carry LLDB's role: `r0=arg1`, and a GDB type: `pc:code_ptr`."""
         self.next = self.next if at is None else at
         rows = []
         for text in names.split():
             plain, _, role = text.partition("=")
             name, _, own = plain.partition(":")
-            rows.append(Register(self.next, name, bits, own or kind, group, role))
+            rows.append(Register(self.next, name, bits, own or kind, group, role, section))
             self.next += 1
         return tuple(rows)
 
