@@ -115,7 +115,7 @@ def _compare_store(effect: CompareStore, ev: Evaluation, memory: Memory) -> bool
 
 
 def _control(cpu: Recorder, ev: Evaluation) -> Outcome:
-    out = Outcome(ev.value(cpu.pc) + cpu.length & ((1 << cpu.pc.width) - 1))
+    out = Outcome(ev.value(cpu.next_pc))
     for t in cpu.traps:
         if ev.holds(t.pred):
             out.trap = (t.kind, ev.value(t.number))

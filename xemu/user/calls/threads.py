@@ -177,7 +177,7 @@ def _word(task: Task, address: int, access: int = READ) -> memoryview:
 
 
 def _is_shared(task: Task, address: int) -> bool:
-    return bool(task.space.flags[address >> 12] & SHARED)
+    return address < task.space.limit and bool(task.space.flags[address >> 12] & SHARED)
 
 
 def wake(task: Task, address: int, count: int, bits: int = ALL_BITS) -> int:
