@@ -11,7 +11,7 @@ from tests.support.x86 import random_word
 from xemu.core import compiler, decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.llvm import compile_text
-from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.core.memory import EXEC, READ, WRITE, make_space
 from xemu.core.region import Code, RegionEmitter
 from xemu.core.state import ENGINE_BYTES
 from xemu.errors import IsaError
@@ -55,7 +55,7 @@ class Law:
         self.status = STATUS[target]
         self.is_x86 = self.target.package == "x86"
         self.target.load_rows()
-        self.space = AddressSpace(32)
+        self.space = make_space(self.target.address_bits)
         self.engine = Engine(self.target, self.space, Options(jit=False))
         self.space.map(WINDOW, WINDOW_SIZE, READ | WRITE)
         self.tries = decoder.tries(self.target)

@@ -108,9 +108,9 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
 
 def _compare_store(effect: CompareStore, ev: Evaluation, memory: Memory) -> bool:
     at, size = ev.value(effect.addr), effect.value.width // 8
-    same = memory.load(at, size, size) == ev.value(effect.expected)
+    same = memory.load(at, size, 1) == ev.value(effect.expected)
     if same:
-        memory.store(at, size, size, ev.value(effect.value))
+        memory.store(at, size, 1, ev.value(effect.value))
     return same
 
 

@@ -35,7 +35,7 @@ def declare(layout: StateLayout, registers: str) -> None:
     layout.view("X64", "X", 64, 64)                       # the low double of xmm n is X64[4n]
     layout.view("X32", "X", 32, 128)                      # the low single of xmm n is X32[8n]
     # x87 (SDM vol. 1, chapter 8): physical registers; st(i) is FPR[(FTOP + i) & 7]. mm n is the low 64 bits of FPR[n].
-    layout.file("FPR", 8, 80, " ".join(f"fpr{n}" for n in range(8)), hidden=True)
+    layout.file("FPR", 8, 80, " ".join(f"fpr{n}" for n in range(8)), hidden=True, resident=True)
     layout.view("MM", "FPR", 64, 16)                      # mm n is MM[2n]
     layout.word("FTOP", 8, hidden=True)
     layout.word("FCW", 16, hidden=True)
