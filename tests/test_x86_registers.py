@@ -12,7 +12,7 @@ from xemu.targets.x86.registers import read_register, write_register
 
 def fresh(bits: int = 64) -> StateBlock:
     state = StateBlock(LAYOUT64 if bits == 64 else LAYOUT32)
-    state.context = X86Context(L=int(bits == 64)).word
+    state.context = 0
     state.pc = 0x1000  # type: ignore[attr-defined]
     return state
 
@@ -32,11 +32,11 @@ def test_modes_of_floating_point_change_what_is_decoded() -> None:
     state = fresh()
     write_register(state, "mxcsr", 0x1F80)
     write_register(state, "fctrl", 0x37F)
-    assert X86Context.of(state.context) == X86Context(1, 0, 0)
+    assert X86Context.of64(state.context) == X86Context(1, 0, 0)
     write_register(state, "mxcsr", 0x7FA5)
-    assert (read_register(state, "mxcsr"), X86Context.of(state.context).FP) == (0x7FA5, 1)
+    assert (read_register(state, "mxcsr"), X86Context.of64(state.context).FP) == (0x7FA5, 1)
     write_register(state, "fctrl", 0x27F)
-    assert (read_register(state, "fctrl"), X86Context.of(state.context).X87) == (0x27F, 1)
+    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27F, 1)
 
 
 def test_the_x87_stack_turns() -> None:

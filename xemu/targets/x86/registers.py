@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xemu.targets.x86.layout import REGISTERS32, REGISTERS64, X86Context
+from xemu.targets.x86.layout import LAYOUT32, LAYOUT64, REGISTERS32, REGISTERS64, X86Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ def set_mxcsr(state: StateBlock, value: int) -> None:
     """Set MXCSR and what decoding depends on it for."""
     _set(state, "MXMODE", value & 0xFFC0)
     _set(state, "FPFLAGS", sum((value >> i & 1) << bit for i, bit in enumerate(_EXCEPTIONS)))
-    state.context = X86Context.of(state.context)._replace(FP=int(value & MXCSR_MODES != 0)).word
+    state.context = X86Context.of64(state.context)._replace(FP=int(value & MXCSR_MODES != 0)).word
 
 
 # -- the x87 (SDM vol. 1, 8.1) -------------------------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ def control_of(state: StateBlock) -> int:
 def set_control(state: StateBlock, value: int) -> None:
     """Set the control word and what decoding depends on it for."""
     _set(state, "FCW", value & 0xFFFF)
-    state.context = X86Context.of(state.context)._replace(X87=int(value & PRECISION_ROUNDING != INITIAL)).word
+    state.context = X86Context.of64(state.context)._replace(X87=int(value & PRECISION_ROUNDING != INITIAL)).word
 
 
 def status_of(state: StateBlock) -> int:
@@ -180,7 +180,7 @@ def _pc(state: StateBlock) -> int:
 
 
 def _set_pc(state: StateBlock, value: int) -> None:
-    state.pc = value & (M64 if state.context & 1 else 0xFFFF_FFFF)  # type: ignore[attr-defined]
+    state.pc = value & (M64 if state.layout is LAYOUT64 else 0xFFFF_FFFF)  # type: ignore[attr-defined]
 
 
 def _set_mm(number: int, state: StateBlock, value: int) -> None:
@@ -212,7 +212,7 @@ _OWN32 = frozenset(REGISTERS32.split())
 def read_register(state: StateBlock, name: str) -> int | None:
     """Return a register that is no cell; None: it is one, or there is none."""
     found = _BOTH.get(name)
-    if found is None or (name in _OWN32 and state.layout.name == "i386"):
+    if found is None or (name in _OWN32 and state.layout is LAYOUT32):
         return None
     return found[0](state)
 

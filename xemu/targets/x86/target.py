@@ -18,9 +18,14 @@ def load_rows() -> None:
     import xemu.targets.x86.rows  # noqa: F401
 
 
-def capstone_mode(context: int) -> tuple[int, int]:
-    """Return capstone's (architecture, mode): CS_ARCH_X86, CS_MODE_64 or CS_MODE_32."""
-    return 3, 1 << 3 if context & 1 else 1 << 2
+def capstone64(_context: int) -> tuple[int, int]:
+    """Return capstone's (architecture, mode): CS_ARCH_X86, CS_MODE_64."""
+    return 3, 1 << 3
+
+
+def capstone32(_context: int) -> tuple[int, int]:
+    """Return capstone's (architecture, mode): CS_ARCH_X86, CS_MODE_32."""
+    return 3, 1 << 2
 
 
 def fp_slow() -> Any:
@@ -30,5 +35,5 @@ def fp_slow() -> Any:
     return slow
 
 
-X86_64 = Target("x86_64", "x86", LAYOUT64, 64, X86Context.of, (X64,), lambda _: 0, load_rows, read_register, write_register, capstone_mode)
-I386 = Target("i386", "x86", LAYOUT32, 32, X86Context.of, (X32,), lambda _: 0, load_rows, read_register, write_register, capstone_mode)
+X86_64 = Target("x86_64", "x86", LAYOUT64, 64, X86Context.of64, (X64,), lambda _: 0, load_rows, read_register, write_register, capstone64)
+I386 = Target("i386", "x86", LAYOUT32, 32, X86Context.of32, (X32,), lambda _: 0, load_rows, read_register, write_register, capstone32)

@@ -36,7 +36,7 @@ class Registers:
 
     def _context(self, **bits: int) -> None:
         state = self.state
-        state.context = X86Context.of(state.context)._replace(**bits).word
+        state.context = X86Context.of64(state.context)._replace(**bits).word
 
     # --- control and status -----------------------------------------------------------------------
 
