@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xemu.core.memory import PAGE
 from xemu.errors import ImageError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Cause(NamedTuple):
 
 
 class Abi:
-    """One architecture's Linux ABI. Subclasses fill in the attributes; nothing here depends on an instance."""
+    """One architecture's Linux ABI. Subclasses fill in the attributes; an instance differs only where it was made to fit."""
 
     name = ""
     machine = ""  # uname -m
@@ -86,6 +87,12 @@ class Abi:
 
     def load_rows(self) -> None:
         """Import the rows of calls that only this architecture has."""
+
+    def fit(self, limit: int) -> None:
+        """Keep below the end of a window: the host may give a smaller one than the kernel gives programs."""
+        if self.task_size > limit:
+            self.task_size, self.stack_top = limit - PAGE, limit - 2 * PAGE
+            self.program_base = limit // 3 * 2 & -PAGE
 
     def prepare_space(self, space: AddressSpace) -> None:
         """Map what the kernel provides to every program."""
