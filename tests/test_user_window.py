@@ -41,7 +41,7 @@ def test_the_stack_is_at_the_end_of_the_window(program: Path, room: int, bits: i
 def test_a_host_without_room_is_one_line(program: Path) -> None:
     done = run(program, 64 << 30)
     assert (done.returncode, done.stdout) == (125, b"")
-    assert done.stderr == b"xemu: error: the host refuses to reserve 2**38 bytes (Cannot allocate memory); see ulimit -v\n"
+    assert done.stderr == b"xemu: the host refuses to reserve 2**38 bytes (Cannot allocate memory); see ulimit -v\n"
 
 
 def run(program: Path, room: int) -> subprocess.CompletedProcess[bytes]:

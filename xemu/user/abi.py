@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core.memory import PAGE
 from xemu.errors import ImageError
 
 if TYPE_CHECKING:
@@ -29,14 +28,14 @@ class Cause(NamedTuple):
 
 
 class Abi:
-    """One architecture's Linux ABI. Subclasses fill in the attributes; an instance differs only where it was made to fit."""
+    """One architecture's Linux ABI. Subclasses fill in the attributes; nothing here depends on an instance."""
 
     name = ""
     machine = ""  # uname -m
     platform = b""  # AT_PLATFORM
     bits = 32
     order = "<"
-    address_bits = 32  # of the window that holds the program's memory
+    address_bits = 32  # of addresses
     pairs_aligned = False  # 64-bit arguments start in an even register
     short_ids = False  # calls without 32 in their names take user ids of 16 bits
     numbers: Mapping[str, int]
@@ -85,14 +84,11 @@ class Abi:
                 result |= guest
         return result
 
+    def fit(self, window_bits: int) -> None:
+        """Adapt to the memory that there is: 2**window_bits bytes."""
+
     def load_rows(self) -> None:
         """Import the rows of calls that only this architecture has."""
-
-    def fit(self, limit: int) -> None:
-        """Keep below the end of a window: the host may give a smaller one than the kernel gives programs."""
-        if self.task_size > limit:
-            self.task_size, self.stack_top = limit - PAGE, limit - 2 * PAGE
-            self.program_base = limit // 3 * 2 & -PAGE
 
     def prepare_space(self, space: AddressSpace) -> None:
         """Map what the kernel provides to every program."""

@@ -132,7 +132,7 @@ class Process:
         """Make memory and CPU."""
         self.abi = abi
         self.space = make_space(abi.address_bits)
-        abi.fit(self.space.limit)
+        abi.fit(self.space.bits)
         self.space.page_lost = self.scheduler.look
         self.engine = self.make_engine(abi.name, self.space, self.options)
         self._connect_engine()
