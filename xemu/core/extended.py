@@ -7,10 +7,11 @@ SDM vol. 1, chapter 8, and the pages of the F… instructions in vol. 2A.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xemu.core import extended_host, softfloat
-from xemu.core.extended_number import C0, C1, C2, C3, EXCEPTIONS, F80, OE, RANGES, UE, Extended, Range, UnsupportedError, number
+from xemu.core.extended_functions import FUNCTIONS, TRIGONOMETRIC
+from xemu.core.extended_number import C0, C1, C2, C3, EXCEPTIONS, F80, OE, RANGES, UE, Extended, UnsupportedError, number
 from xemu.core.softnumber import DIVIDE_BY_ZERO, FORMATS, INEXACT, INFINITY, INVALID, NUMBER, SIGNALLING, ZERO, Value
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ INDEFINITE = 0xFFFF << 64 | 3 << 62
 BCD_INDEFINITE = 0xFFFF << 64 | 3 << 62
 UNORDERED = C3 | C2 | C0
 WIDTHS = {"f32": 32, "f64": 64, "f80": 80, "i16": 16, "i32": 32, "i64": 64, "bcd": 80}
-TRANSCENDENTAL = frozenset({"sin", "cos", "sincos", "tan", "atan", "ylog2", "ylog2p1", "exp2m1"})
+TRANSCENDENTAL = FUNCTIONS.keys() | TRIGONOMETRIC.keys()
 PAIRS = frozenset({"sincos", "tan", "extract"})
 
 
@@ -42,17 +43,22 @@ def conditions(name: str) -> int:
 
 def perform(name: str, operands: Sequence[int], control: int, before: int) -> tuple[int, list[int]]:
     """Do an operation; return (status word: exceptions and C0 to C3, results)."""
-    base, _, kind = name.partition(".")
-    if base in TRANSCENDENTAL and extended_host.AVAILABLE:
+    if name in TRANSCENDENTAL and extended_host.AVAILABLE:
         status, results = extended_host.run(name, operands, control, result_widths(name))
         return status & (EXCEPTIONS | conditions(name)) | before & EXCEPTIONS, results
+    return define(name, operands, control, before)
+
+
+def define(name: str, operands: Sequence[int], control: int, before: int) -> tuple[int, list[int]]:
+    """Do an operation in Python; transcendental ones differ from hosts in the last bit now and then."""
+    base, _, kind = name.partition(".")
     op = Extended(control)
     try:
         results = _OPERATIONS[base](op, kind, *operands)
     except UnsupportedError:
         op.nans, op.flags = True, INVALID
         op.condition = UNORDERED if base in ("com", "ucom", "test") else 0
-        results = [_indefinite(base, kind)] * len(result_widths(name))
+        results = [indefinite(name)] * len(result_widths(name))
     return op.status(before), results
 
 
@@ -65,8 +71,9 @@ def evaluate(width: int, attr: str, widths: list[int], *values: int) -> int:  # 
     return total | status << at
 
 
-def _indefinite(base: str, kind: str) -> int:
+def indefinite(name: str) -> int:
     """Return what an invalid operation gives."""
+    base, _, kind = name.partition(".")
     if base in ("store", "chop"):
         if kind[0] == "f":
             return Extended(0x37F).rules.default_nan(FORMATS[kind])
@@ -189,10 +196,7 @@ def _compare(op: Extended, kind: str, x: int, y: int, *, quiet: bool) -> list[in
 
 def _order(v: Value) -> int:
     """Return what orders like the number."""
-    if v.kind == INFINITY:
-        size = 1 << 40000
-    else:
-        size = v.significand << (v.exponent + 16382 + 63)
+    size = 1 << 40000 if v.kind == INFINITY else v.significand << (v.exponent + 16382 + 63)
     return -size if v.sign else size
 
 
@@ -227,7 +231,7 @@ def _store(op: Extended, kind: str, x: int, *, chop: bool = False) -> list[int]:
             return [(-whole if a.sign else whole) & ((1 << width) - 1)]
     op.up = False
     op.flags = INVALID
-    return [_indefinite("store", kind)]
+    return [indefinite(f"store.{kind}")]
 
 
 def _narrow(op: Extended, kind: str, a: Value) -> int:
@@ -253,5 +257,5 @@ _OPERATIONS: dict[str, Callable[..., list[int]]] = {
     "ucom": lambda op, kind, x, y: _compare(op, kind, x, y, quiet=True),
     "test": lambda op, _kind, x: _compare(op, "f80", x, 0, quiet=False),
     "load": _load, "store": _store, "chop": lambda op, kind, x: _store(op, kind, x, chop=True),
+    **FUNCTIONS, **TRIGONOMETRIC,
 }  # fmt: skip
-__all__ = ["Any", "Range", "evaluate", "perform", "result_widths"]

@@ -8,6 +8,7 @@ an operand of it, and the host's are cleared only where they are not among those
 from __future__ import annotations
 
 import ctypes
+from enum import Enum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 AVAILABLE = host.X86
 DEFAULT_CONTROL = 0x37F
+
+
+class Control(Enum):
+    """What is known of a control word."""
+
+    USUAL = 0             # it is that of FNINIT
+    MASKED = 1            # it masks all exceptions
+    ANY = 2
+
+
 #: offsets of the slots in the scratch area: two operands, two results, the control words
 X, Y, FIRST, SECOND, CONTROL, USUAL = 0, 16, 32, 48, 58, 60
 _SUFFIX = {"f32": "s", "f64": "l", "i16": "s", "i32": "l"}
@@ -63,38 +74,43 @@ def _code(name: str) -> tuple[str, str, bool]:
     return f"{x}; {code}", "fstp %st(0)" if compares else first, False
 
 
-def code(name: str, *, usual: bool) -> str:
-    """Return the assembly text of an operation: $0 the status word after it, $1 and $2 the results, $3 the
-    inverted status word before, $4 and $5 the operands.
+def code(name: str, control: Control) -> str:
+    """Return the assembly text of an operation.
 
-    `usual`: the control word is that of FNINIT, with all exceptions masked. Else it is $6 (and $7 the usual one), and an exception
-    that it does not mask is cleared before the host would deliver it.
+    $0 is the status word after it, $1 and $2 the results, $3 the inverted status word before, $4 and $5 the operands, $6 and
+    $7 the control word and the usual one. An exception that is not masked is cleared before the host would deliver it.
     """
     before, after, uneven = _code(name)
     clear = "fnstsw %ax; andl $3, %eax; testb $$63, %al; jz 1f; fnclex; 1:"
-    if usual:
-        return f"{clear} {before}; fnstsw %ax; {after}"
-    end = "fninit" if uneven else ""
-    return f"{clear} fldcw $6; {before}; fnstsw %ax; testb %al, %al; jns 2f; fnclex; 2: fldcw $7; {after}; {end}"
+    switch = f"cmpw $${DEFAULT_CONTROL}, $6; je 2f; fldcw $6; 2:"
+    back = f"cmpw $${DEFAULT_CONTROL}, $6; je 3f; fldcw $7; 3:"
+    match control:
+        case Control.USUAL:
+            return f"{clear} {before}; fnstsw %ax; {after}"
+        case Control.MASKED:
+            return f"{clear} {switch} {before}; fnstsw %ax; {back} {after}"
+        case _:
+            deliver = "testb %al, %al; jns 2f; fnclex; 2:"
+            return f"{clear} fldcw $6; {before}; fnstsw %ax; {deliver} fldcw $7; {after}; {'fninit' if uneven else ''}"
 
 
-def emit(f: Any, name: str, operands: Sequence[tuple[int, str]], control: str | None, status: str,
+def emit(f: Any, name: str, operands: Sequence[tuple[int, str]], control: str, kind: Control, status: str,
          results: Sequence[int]) -> tuple[str, list[str]]:
     """Emit an operation in a function; return (status word as i16, results).
 
-    `operands` are (width, value), `results` widths; `control` is None for the usual control word, `status` an i16 with the
+    `operands` are (width, value), `results` widths; `control` and `status` are i16: the control word (of that kind), and the
     exceptions raised before.
     """
     slots = [f.cell(SCRATCH + at) for at in (X, Y, FIRST, SECOND, CONTROL, USUAL)]
     for slot, (width, value) in zip(slots, operands, strict=False):
         if value:
             _put(f, slot, width, value)
-    if control is not None:
+    if kind != Control.USUAL:
         f.put(f"store i16 {control}, ptr {slots[4]}")
         f.put(f"store i16 {DEFAULT_CONTROL}, ptr {slots[5]}")
     inverted = f.let(f"xor i32 {f.let(f'zext i16 {status} to i32')}, -1")
     args = [f"ptr elementtype({'[10 x i8]' if i < 4 else 'i16'}) {slot}" for i, slot in enumerate(slots)]
-    word = f.let(f'call i32 asm sideeffect "{code(name, usual=control is None)}", '
+    word = f.let(f'call i32 asm sideeffect "{code(name, kind)}", '
                  f'"=&{{ax}},=*m,=*m,r,*m,*m,*m,*m,~{{fpsr}},~{{flags}},~{{dirflag}}"'
                  f"({args[2]}, {args[3]}, i32 {inverted}, {args[0]}, {args[1]}, {args[4]}, {args[5]}) memory(argmem: readwrite) nounwind")
     return f.let(f"trunc i32 {word} to i16"), [_get(f, slot, width) for slot, width in zip(slots[2:4], results, strict=False)]
@@ -132,7 +148,7 @@ def _function(name: str, results: tuple[int, ...]) -> Any:
 
     em = Emitter()
     control = em.let(f"load i16, ptr {em.cell(SCRATCH + CONTROL)}")
-    status, _ = emit(em, name, [], control, "0", results)
+    status, _ = emit(em, name, [], control, Control.ANY, "0", results)
     em.put(f"store i16 {status}, ptr {em.cell(SCRATCH + USUAL + 2)}")
     text = "\n".join(["define dso_local void @operation(ptr %st) #0 {", "entry:", *em.lines, "  ret void", "}", *sorted(em.declared)])
     memory = CodeMemory()
