@@ -70,15 +70,15 @@ class X87:
         """Change st(i), unless an exception blocks it; it is then not empty."""
         with when(~self.blocked):
             self.cpu.FPR[_at(self.number(i))] = value
-            self.valid = self.valid | self._bit(self.number(i))
-            self.cpu.FVALID = self.valid
+        self._set_valid(self.valid | self._bit(self.number(i)))
 
     def pop(self, count: int = 1) -> None:
         """Make st(0) (and st(1)) empty and move the top, unless an exception blocks it."""
+        valid = self.valid
+        for i in range(count):
+            valid = valid & ~self._bit(self.number(i))
+        self._set_valid(valid)
         with when(~self.blocked):
-            for i in range(count):
-                self.valid = self.valid & ~self._bit(self.number(i))
-            self.cpu.FVALID = self.valid
             self.cpu.FTOP = self.number(count)
 
     def push(self, value: Bits | int) -> None:
@@ -86,6 +86,10 @@ class X87:
         self.write(7, value)
         with when(~self.blocked):
             self.cpu.FTOP = self.number(7)
+
+    def _set_valid(self, valid: Bits) -> None:
+        self.valid = mux(self.blocked, self.valid, valid)
+        self.cpu.FVALID = self.valid
 
     @staticmethod
     def _bit(number: Bits) -> Bits:
@@ -102,20 +106,21 @@ class X87:
         """Set the status word of an instruction that raises nothing."""
         self.set_status(self.before & ~C1)
 
-    def fault(self, *, overflow: Bits | int = 0) -> Bits:
-        """Return the status word after a stack fault; C1: it was an overflow."""
+    def fault(self, *, overflow: Bits | int = 0, cleared: int = 0) -> Bits:
+        """Return the status word after a stack fault; C1: it was an overflow. `cleared` are more conditions that become 0."""
         up = const(overflow, 1) if isinstance(overflow, int) else overflow
-        status: Bits = self.before & ~C1 | IE | SF | mux(up, const(C1, 16), const(0, 16))
+        status: Bits = self.before & ~(C1 | cleared) & 0xFFFF | IE | SF | mux(up, const(C1, 16), const(0, 16))
         return status
 
-    def compute(self, name: str, operands: Sequence[Bits], empty: Bits, *, overflow: Bits | int = 0) -> list[Bits]:
+    def compute(self, name: str, operands: Sequence[Bits], empty: Bits, *, overflow: Bits | None = None) -> list[Bits]:
         """Do an operation (core/extended.py), or have a stack fault where `empty` or `overflow`; return its results."""
+        overflow = const(0, 1) if overflow is None else overflow
         fault = empty | overflow
         status, *results = extended(name, operands, self.control, self.before)
         changed = conditions(name) | C1
-        compared = 0 if result_widths(name) else C0 | C2 | C3
-        status = mux(fault, self.fault(overflow=overflow) | compared, self.before & ~changed & 0xFFFF | status)
-        self.set_status(status, TO_MEMORY if name.startswith(("store", "chop")) else BEFORE)
+        faulty = self.fault(overflow=overflow & ~empty, cleared=conditions(name) & C2) | (0 if result_widths(name) else C0 | C2 | C3)
+        status = mux(fault, faulty, self.before & ~changed & 0xFFFF | status)
+        self.set_status(status, TO_MEMORY if name.startswith(("store", "chop")) else IE if name.startswith("load") else BEFORE)
         nothing = const(indefinite(name), results[0].width) if results else None
         return [mux(fault, nothing, r) for r in results] if nothing is not None else []
 

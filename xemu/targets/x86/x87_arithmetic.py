@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, cat, const, mux, zext
-from xemu.core.extended_number import C0, C1, C2, C3
-from xemu.core.record import when
+from xemu.core.extended_number import C0, C1, C2, C3, EXCEPTIONS, SF
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.x87 import INDEFINITE, X87
 
@@ -52,12 +51,11 @@ def compare_register(cpu: X86Cpu, base: Bits, operation: str, pops: int = 0) -> 
 def compare_to_flags(cpu: X86Cpu, base: Bits, operation: str, *, pops: bool = False) -> None:
     """FCOMI, FUCOMI: ZF, PF and CF for st(0) and st(i); the status word's conditions stay."""
     fpu, i = X87(cpu), zext(base, 8) & 7
-    before = fpu.before
-    fpu.compute(operation, [fpu.read(), fpu.read(i)], fpu.empty() | fpu.empty(i))
+    empty = fpu.empty() | fpu.empty(i)
+    fpu.compute(operation, [fpu.read(), fpu.read(i)], empty)
     after = cpu.FSW
-    cpu.FSW = after & ~(C0 | C2 | C3) & 0xFFFF | before & (C0 | C2 | C3)
-    with when(~fpu.blocked):
-        cpu.set_flags(ZF=after[14], PF=after[10], CF=after[8], OF=0, SF=0, AF=0)
+    cpu.FSW = after & EXCEPTIONS | fpu.before & (SF | C0 | C2 | C3) | mux(empty, const(SF, 16), fpu.before & C1)
+    cpu.set_flags(ZF=after[14], PF=after[10], CF=after[8], OF=0, SF=0, AF=0)
     if pops:
         fpu.pop()
 
@@ -159,8 +157,7 @@ def remainder(cpu: X86Cpu, operation: str) -> None:
     (result,) = fpu.compute(operation, [fpu.read(), fpu.read(1)], empty)
     nothing = empty | (result[78:64] == 0x7FFF) | fpu.blocked
     after = cpu.FSW
-    kept = fpu.before & (C0 | C2 | C3)
-    cpu.FSW = mux(nothing & ~empty, after & ~(C0 | C1 | C2 | C3) & 0xFFFF | kept, after)
+    cpu.FSW = mux(nothing, after & ~(C0 | C1 | C2 | C3) & 0xFFFF | fpu.before & (C0 | C3), after)
     fpu.write(0, result)
 
 

@@ -100,6 +100,7 @@ x86.row(rotate, "D9 F6", "fdecstp", step=7)
 def free(cpu: X86Cpu, base: Bits, *, pops: bool) -> None:
     """FFREE: make st(i) empty; FFREEP pops then."""
     fpu = X87(cpu)
+    fpu.clear_c1()
     cpu.FVALID = fpu.valid & ~(const(1, 8) << fpu.number(zext(base, 8) & 7))
     if pops:
         fpu.valid = cpu.FVALID

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from xemu.targets.x86.operands import Memory
 
 
-def push(fpu: X87, value: Bits, fault: Bits | int = 0) -> None:
+def push(fpu: X87, value: Bits, fault: Bits) -> None:
     """Push a value that raises nothing, or the indefinite where `fault` (an empty source) or the stack is full."""
     full = ~fpu.empty(7)
-    fault = fault | full
-    fpu.set_status(mux(fault, fpu.fault(overflow=full), fpu.before & ~C1))
+    up, fault = full & ~fault, fault | full
+    fpu.set_status(mux(fault, fpu.fault(overflow=up), fpu.before & ~C1))
     fpu.push(mux(fault, const(INDEFINITE, 80), value))
 
 
@@ -44,7 +44,7 @@ for _pattern, _template, _kind in (
 def fld_extended(cpu: X86Cpu, src: Memory) -> None:
     """Push memory as it is."""
     fpu = X87(cpu)
-    push(fpu, src.read())
+    push(fpu, src.read(), const(0, 1))
 
 
 @x86("D9 C0+i", "fld")
@@ -69,7 +69,7 @@ def load_constant(cpu: X86Cpu, exponent: int, significand: int, nearest: int, up
     if up:
         rounding = fpu.control[11:10]
         value = mux(rounding == 2, const(low + 1, 80), mux(rounding == 0, const(low + nearest, 80), value))
-    push(fpu, value)
+    push(fpu, value, const(0, 1))
 
 
 for _pattern, _name, _exponent, _significand, _nearest, _up in _CONSTANTS:
@@ -122,8 +122,19 @@ def store_register(cpu: X86Cpu, base: Bits, *, pops: bool) -> None:
 
 
 x86.row(store_register, "DD D0+i", "fst", pops=False)
-for _pattern in ("DD D8+i", "D9 D8+i", "DF D0+i", "DF D8+i"):
+for _pattern in ("DD D8+i", "DF D0+i", "DF D8+i"):
     x86.row(store_register, _pattern, "fstp", pops=True)
+
+
+@x86("D9 D8+i", "fstp")
+def fstp1(cpu: X86Cpu, base: Bits) -> None:
+    """Copy st(0) to st(i), unless it is empty; pop. An old encoding that has no stack fault."""
+    fpu = X87(cpu)
+    fpu.clear_c1()
+    fpu.blocked = fpu.empty()
+    fpu.write(zext(base, 8) & 7, fpu.read())
+    fpu.blocked = const(0, 1)
+    fpu.pop()
 
 
 # -- between registers ---------------------------------------------------------------------------------------------------------
@@ -146,7 +157,7 @@ def conditional_move(cpu: X86Cpu, base: Bits, number: int) -> None:
     """FCMOVcc: copy st(i) to st(0) if the condition holds."""
     fpu, i = X87(cpu), zext(base, 8) & 7
     empty, value = fpu.empty() | fpu.empty(i), mux(condition(cpu, number), fpu.read(i), fpu.read())
-    fpu.set_status(mux(empty, fpu.fault(), fpu.before & ~C1))
+    fpu.set_status(mux(empty, fpu.fault(), fpu.before))
     fpu.write(0, mux(empty, const(INDEFINITE, 80), value))
 
 
