@@ -18,6 +18,7 @@ from xemu.gdbstub.programs import find_gdb
 from xemu.gdbstub.stage import gdb_command
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 HELLO = SAMPLES / "hello"
@@ -117,10 +118,16 @@ def test_gdbserver_ends_with_its_standard_input() -> None:
     assert result.code == 0
 
 
-def test_programs_and_firmware_are_told_apart() -> None:
+def test_programs_and_firmware_are_told_apart(need: Callable[..., str], tmp_path: Path) -> None:
     assert is_program(str(HELLO))
     assert not is_program(str(TIMER))
     assert not is_program("/no/such")
+    assembler, linker = need("arm-linux-gnueabihf-as"), need("arm-linux-gnueabihf-ld")
+    for source, program in ((".arm", True), (".cpu cortex-m3\n.thumb", False)):    # the first notes no architecture, but that it has A32
+        (tmp_path / "a.s").write_text(f"{source}\n.global _start\n_start: b _start\n", encoding="utf-8")
+        subprocess.run([assembler, "-o", "a.o", "a.s"], cwd=tmp_path, check=True)
+        subprocess.run([linker, "-o", "a", "a.o"], cwd=tmp_path, check=True)
+        assert is_program(str(tmp_path / "a")) is program
 
 
 def test_which_gdb(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -168,6 +168,16 @@ def test_supervisor_calls_are_caught_wherever_they_are_entered(kernel: Debugger)
     assert other.history.verify() == ""
 
 
+def test_a_place_that_is_refused_leaves_the_guest_in_the_present() -> None:
+    fresh = debug(KERNEL)
+    fresh.run_to(insns=100)
+    with pytest.raises(XemuError, match="before the start of the history"):
+        fresh.seek(-1)
+    assert fresh.system.live
+    assert fresh.seek(100).position.insns == 100
+    assert fresh.seek(50).position.insns == 50
+
+
 def test_an_exception_that_led_to_a_snapshot_is_found_again(kernel: Debugger) -> None:
     kernel.catch("irq")
     kernel.cont()

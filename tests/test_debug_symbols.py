@@ -39,6 +39,14 @@ def test_names_and_addresses() -> None:
     assert not main & 1
 
 
+def test_assembled_thumb_functions_are_where_their_code_is() -> None:
+    module = Module.open(FIRMWARE / "mps2-an385" / "station.elf")
+    for name in ("reset_handler", "default_handler"):                        # GNU as gives both odd addresses
+        address = module.find(name).address
+        found = module.source_function(address)
+        assert (found.name, found.start) == (name, address)
+
+
 def test_modules_come_and_go(need: Callable[..., str], tmp_path: Path) -> None:
     need("arm-linux-gnueabihf-gcc")
     program = build(tmp_path, "a.c", "-g", "-O1")
@@ -59,6 +67,7 @@ def test_modules_come_and_go(need: Callable[..., str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", ["build-id", "link", "link in .debug"])
 def test_separate_debug_information(how: str, need: Callable[..., str], tmp_path: Path) -> None:
+    need("arm-linux-gnueabihf-gcc")
     need("arm-linux-gnueabihf-objcopy")
     program = build(tmp_path, "a.c", "-g", "-O1", "-Wl,--build-id")
     build_id = ElfFile.open(program).build_id
@@ -184,3 +193,12 @@ def test_arm_and_unknown_words(need: Callable[..., str], tmp_path: Path) -> None
     found = disassemble(read, 0x1000, 2, "arm", Modules(), module.architecture)
     assert found[-1].address >= 0x1002
     assert disassemble(read, 0x1004, 1, "arm", Modules(), module.architecture)[0].mnemonic in ("mov", "nop")
+
+
+def test_no_instruction_begins_between_two_units() -> None:
+    pytest.importorskip("capstone")
+    module = Module.open(EXCEPTIONS)
+    at = module.find("main").address
+    lines = disassemble(module.elf.read, at + 1, 2, "thumb-m", Modules([module]))
+    assert [(line.address, line.size) for line in lines] == [(at + 1, 1), (at + 2, lines[1].size)]
+    assert lines[0].mnemonic == ".byte"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from xemu.cli import doctor
+from xemu.core import hostmem
 from xemu.errors import UsageError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,6 +55,7 @@ def test_what_is_there_and_what_is_missing(place: Path, capsys: pytest.CaptureFi
     assert rows["arm-none-eabi-gcc"] == {"group": "tools", "name": "arm-none-eabi-gcc", "state": "missing", "detail": "not found",
                                          "cost": "no firmware can be built here", "command": "sudo apt-get install gcc-arm-none-eabi"}
     assert all(row["cost"] and row["command"] for row in rows.values() if row["state"] != "ok")
+    assert rows["64-bit guests"]["detail"] == "addresses of 46 bits"
     assert doctor.main([]) == 0
     text = capsys.readouterr().out
     assert "  -   gdbserver " in text
@@ -102,3 +105,19 @@ def test_what_is_kept_and_configured(place: Path, capsys: pytest.CaptureFixture[
 def test_it_takes_no_arguments() -> None:
     with pytest.raises(UsageError, match="takes no arguments"):
         doctor.main(["now"])
+
+
+@pytest.mark.parametrize(("most", "detail"), [(1 << 40, "addresses of 38 bits; the host refuses 46"),
+                                              (1 << 20, "the host refuses to reserve 2**38 bytes (Cannot allocate memory); see ulimit -v")])
+@pytest.mark.usefixtures("place")
+def test_a_host_with_little_address_space(most: int, detail: str, capsys: pytest.CaptureFixture[str],
+                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    def mmap(address: int, length: int, *rest: int) -> int:
+        if length > most:
+            raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+        return mmap_of_host(address, length, *rest)
+
+    mmap_of_host = hostmem.mmap
+    monkeypatch.setattr(hostmem, "mmap", mmap)
+    row = found(capsys)["64-bit guests"]
+    assert (row["state"], row["detail"], row["command"]) == ("missing", detail, "ulimit -v unlimited")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import subprocess
 from collections import Counter
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
@@ -12,12 +13,17 @@ import pytest
 from tests.support.boot import FIRMWARE
 from xemu.cli.debug import main, place_in_time, without_serve
 from xemu.errors import UsageError, XemuError
+from xemu.hw.start import read_image
 from xemu.tui.picture import key_presses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-STATION = str(FIRMWARE / "mps2-an385/station.elf")
+AN385 = FIRMWARE / "mps2-an385"
+STATION = str(AN385 / "station.elf")
+HELLO = FIRMWARE.parents[1] / "arm/hello"
+ECHO = "#include <stdio.h>\nint got(int c) { return c; }\nint main(void) { return got(getchar()); }\n"
 
 
 def text_of(svg: str) -> str:
@@ -84,12 +90,18 @@ def test_sources_are_found_elsewhere(tmp_path: Path, capsys: pytest.CaptureFixtu
     (["--text", "--break", "nowhere", STATION], "nowhere"),
     (["--text", "/no/such.elf"], "/no/such.elf: no such file"),
     (["--text", "--at", "later", STATION], "'later' is no place in time"),
-    (["--at", "x:1", STATION], "--at x:1: not a insn:N|time:T"),
+    (["--text", STATION, "more", "words"], "firmware takes no arguments: more words"),
+    (["--text", "-L", "/no/root", str(HELLO)], "-L /no/root: no such directory"),
+    (["--text", "--gdb", "nowhere", STATION], "nowhere: not a place to listen at"),
+    (["--text", "--at", "insn:-1", STATION], "that is before the start of the history"),
+    (["--text", "--base", "x", STATION], "--base x: not an ADDRESS"),
+    (["--at", "x:1", STATION], "--at x:1: not an insn:N|time:T"),
     (["--text", "--size", "9x9", STATION], "--size 9x9: not a COLUMNSxROWS"),
     (["--theme", "drak", STATION], r"--theme drak: not a dark\|light\|ansi"),
+    (["--text", "--limit", "0", STATION], "--limit 0: not a COUNT"),
     (["--text", "--keys", "'a", STATION], "--keys 'a: No closing quotation"),
     (["--text", "--keys", "@lgo", STATION], "no pane 'lgo'; did you mean 'log'"),
-    (["--keys", "n", STATION], "--keys and --size are for"),
+    (["--keys", "n", STATION], "--keys, --size and --limit are for"),
     (["--picture", "/no/such/place.svg", STATION], "/no/such/place.svg: No such file"),
     ([STATION], "are no terminal; --text prints the screen"),
     (["--serve", "9000", STATION], r"pip install 'xemu\[serve\]'")])
@@ -100,11 +112,49 @@ def test_what_is_wrong_is_said_in_one_line(words: list[str], message: str, monke
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(("words", "first", "message"), [
+    (["--break", "on_exception", AN385 / "uartirq.elf"], "insn 1,387",
+     r"on_exception was never reached \(idle for ever at 0x00000162 \(main\+0x66\), instruction 1,387\); nothing comes from outside here"),
+    (["--break", "fault", "--break", "leave", "--limit", "100,000", AN385 / "console.elf"], "insn 100,000 ",
+     r"fault or leave was never reached \(paused at its limit, instruction 100,000\); --limit"),
+    (["--at", "insn:9_999_999", AN385 / "station.elf"], "■ exited", r"9,999,999 was never reached \(exited, instruction 9,981\)$"),
+    (["--break", "memcpy", HELLO], "■ exited with 0", r"memcpy was never reached \(exited with 0, ")])
+def test_a_place_that_is_never_reached(words: list[object], first: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(XemuError, match=message):
+        main(["--text", *map(str, words)])
+    assert first in capsys.readouterr().out.splitlines()[0]                  # the screen shows where it stands instead
+
+
+def test_what_waits_for_input_gets_what_keys_type(need: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--text", "--keys", "@uart0 enter 'id' enter 'exit' enter ctrl+] c", str(AN385 / "console.elf")]) == 0
+    shown = capsys.readouterr().out
+    assert "■ exited" in shown.splitlines()[0]
+    assert "cpuid 0x412fc231" in shown
+    need("arm-linux-gnueabihf-gcc")
+    source, program = tmp_path / "echo.c", str(tmp_path / "echo")
+    source.write_text(ECHO, encoding="utf-8")
+    subprocess.run(["arm-linux-gnueabihf-gcc", "-static", "-g", "-o", program, str(source)], check=True)
+    with pytest.raises(XemuError, match=r"got was never reached \(waits for input, instruction [0-9,]+\); nothing comes from outside"):
+        main(["--text", "--break", "got", program])
+    assert main(["--text", "--keys", "@terminal enter 'a' enter ctrl+] c", program]) == 0
+    assert "■ exited with 97" in capsys.readouterr().out
+
+
+def test_a_raw_binary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(read_image(STATION).pieces[0].data)
+    with pytest.raises(XemuError, match=r"if it is a raw binary, say where it goes \(--base ADDRESS\)"):
+        main(["--text", "-M", "mps2-an385", str(raw)])
+    assert main(["--text", "-M", "mps2-an385", "--base", "0", "--keys", "c", str(raw)]) == 0
+    assert "raw.bin · mps2-an385 │ insn 9,981 ·" in capsys.readouterr().out.splitlines()[0]
+
+
 def test_words_of_the_command_line() -> None:
     assert place_in_time("insn:1_000") == 1000
     assert place_in_time("time:12.5ms") == "12.5ms"
     assert place_in_time("start") == "start"
-    assert key_presses("n 5 ctrl+o 'a b' ?") == ["n", "5", "ctrl+o", "a", "space", "b", "question_mark"]
+    assert key_presses("n 5 ctrl+o 'a b' ? @log") == ["n", "5", "ctrl+o", "a", "space", "b", "question_mark", "@log"]
+    assert key_presses("+ ctrl+] ctrl+up") == ["plus", "ctrl+right_square_bracket", "ctrl+up"]
     assert without_serve(["--ascii", "--serve", "host:80", "--theme", "light"]) == ["--ascii", "--theme", "light"]
     assert without_serve(["--serve", "--ascii"]) == ["--ascii"]
 

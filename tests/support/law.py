@@ -7,10 +7,11 @@ import random
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.support.x86 import random_word
 from xemu.core import compiler, decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.llvm import compile_text
-from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.core.memory import EXEC, READ, WRITE, make_space
 from xemu.core.region import Code, RegionEmitter
 from xemu.core.state import ENGINE_BYTES
 from xemu.errors import IsaError
@@ -26,7 +27,7 @@ WINDOW, WINDOW_SIZE = 0x5000_0000, 0x3000
 CASE_BYTES = 64
 SPECIAL = (0, 1, 2, 31, 32, 33, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000,
            0x7F800001, 0x00800000, 0x00000001, 0x3F800000, 0xBF800000)
-STATUS = {"arm": "cpsr", "arm-m": "xpsr"}           # the derived register that has the flags
+STATUS = {"arm": "cpsr", "arm-m": "xpsr", "i386": "eflags", "x86_64": "eflags"}           # the derived register that has the flags
 MODES = (1 << 22, 2 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 26, 7 << 24)     # of FPSCR: RMode, FZ, DN, AHP
 HALFWORDS = ("t32", "m32")                          # instruction sets whose words stand in memory first halfword first
 
@@ -52,8 +53,9 @@ class Law:
         self.random = random.Random(seed)
         self.target = get_target(target)
         self.status = STATUS[target]
+        self.is_x86 = self.target.package == "x86"
         self.target.load_rows()
-        self.space = AddressSpace(32)
+        self.space = make_space(self.target.address_bits)
         self.engine = Engine(self.target, self.space, Options(jit=False))
         self.space.map(WINDOW, WINDOW_SIZE, READ | WRITE)
         self.tries = decoder.tries(self.target)
@@ -63,6 +65,8 @@ class Law:
     def word(self, variant: Variant) -> bytes:
         """Return a random encoding of a variant, as it stands in memory."""
         isa = variant.row.isa
+        if self.is_x86:
+            return random_word(self.random, variant, int(self.target.address_bits == 64))
         while True:
             w = (self.random.getrandbits(isa.bits) & ~variant.mask) | (variant.value & ((1 << isa.bits) - 1))
             if isa.predicate and isa.predicate in variant.row.places and self.random.random() < 0.6:
@@ -84,6 +88,8 @@ class Law:
                 if cell.width == 128:
                     value = sum((rnd.getrandbits(32) if rnd.random() < 0.5 else rnd.choice(SPECIAL)) << 32 * k for k in range(4))
                 st.set(cell, i, value)
+        if self.is_x86:
+            return self._x86_state()
         for i in range(15):
             if rnd.random() < 0.5:
                 st.write(self.cells["R"].names[i], WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
@@ -95,6 +101,30 @@ class Law:
             given["IPSR"] = 0                           # Thread mode
         for name in given.keys() & self.cells.keys():
             st.set(self.cells[name], 0, given[name])
+        return bytes(st.buffer[ENGINE_BYTES:])
+
+    def _x86_state(self) -> bytes:
+        """Return the same for x86: what no program can have is put right."""
+        st, rnd, r = self.engine.state, self.random, self.cells["R"]
+        for i in range(16):
+            value = st.get(r, i)
+            if rnd.random() < 0.5:
+                value = WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200)
+            elif rnd.random() < 0.3:
+                value = rnd.randrange(64)
+            if self.target.address_bits == 32:
+                value = value & 0xFFFFFFFF if i < 8 else 0
+            st.set(r, i, value)
+        st.set(r, 16, 0)
+        for i in range(8):
+            st.set(self.cells["SEG"], i, rnd.choice((0, 0x100)) if i in (4, 5) else 0)
+            st.set(self.cells["FPR"], i, rnd.getrandbits(80))
+        for name in ("FTOP", "MXMODE", "FPFLAGS", "FCW", "FSW"):
+            limit = {"FTOP": 7, "MXMODE": 0, "FPFLAGS": 0x9F, "FCW": 0, "FSW": 0x477F}[name]
+            st.set(self.cells[name], 0, rnd.getrandbits(16) & limit)
+        st.set(self.cells["MXMODE"], 0, 0x1F80)
+        st.set(self.cells["FCW"], 0, 0x037F)
+        st.set(self.cells["EFL"], 0, 0x202)
         return bytes(st.buffer[ENGINE_BYTES:])
 
     def case(self, variants: Sequence[Variant], context: int, prefix: bytes = b"") -> LawCase:
@@ -114,7 +144,7 @@ class Law:
         st = self.engine.state
         values = []
         for cell in self.cells.values():
-            if cell.storage != cell.name or cell.name in ("CX", "CY", "CS", "NZ"):
+            if cell.storage != cell.name or cell.name in ("CX", "CY", "CS", "NZ", "FX", "FY", "FSUM", "ZRES", "SRES"):
                 continue
             kept = [i for i in range(cell.count) if not self.target.is_scratch(cell.name, i)]
             values.extend((f"{cell.name}[{i}]", st.get(cell, i)) for i in kept)
@@ -176,12 +206,12 @@ class Law:
                 while at < case.pc + len(case.words):
                     d = library.decode_with(at, iset, guard)
                     if d is None:
-                        at += iset.narrow.bits // 8
+                        at += iset.bits[0] // 8
                         continue
                     key = (d.variant.row.isa.name, d.variant.index)
                     if (case.context, *key) not in library.installed:
                         wanted.setdefault(case.context, set()).add(key)
-                    at += d.variant.row.length
+                    at += d.length
         for context, keys in wanted.items():
             library._install_handlers(context, compiler.compile_handlers(self.target, context, sorted(keys)))
 

@@ -8,7 +8,8 @@ import sys
 import time
 from typing import Any
 
-from xemu.cli.options import GDB, Option, help_text, parse
+from xemu.cli.options import GDB, Option, help_text, number, parse
+from xemu.cli.targets import BASE
 from xemu.config import settings
 from xemu.errors import UsageError, XemuError
 
@@ -18,15 +19,11 @@ IMAGE is an ELF file, Intel HEX, S-records, UF2, or a raw binary with --base. `x
 On a terminal keys go to the guest, Ctrl-C too; Ctrl-A x ends xemu, Ctrl-A h helps."""
 
 
-def _number(text: str) -> int:
-    return int(text.replace("_", ""), 0)
-
-
 def placed(text: str) -> tuple[str, int | None]:
     """Read FILE or FILE@ADDRESS."""
     path, at, address = text.rpartition("@")
     if at and re.fullmatch(r"0[xX][0-9a-fA-F_]+|[0-9_]+", address) and not os.path.exists(text):
-        return path, _number(address)
+        return path, number(address)
     return text, None
 
 
@@ -80,7 +77,7 @@ def seconds(text: str) -> float:
 
 OPTIONS = (
     *settings("machine"),
-    Option("--base", "ADDRESS", "where a raw binary goes", read=_number),
+    BASE,
     Option("--load", "FILE[@ADDRESS]", "load another image too (several: bootloader and application)", read=placed, repeat=True),
     Option("--symbols", "ELF[@OFFSET]", "take names from a file", read=placed, repeat=True),
     *settings("svd"),
@@ -104,7 +101,7 @@ OPTIONS = (
     Option("--semihosting-args", "TEXT", "command line that the guest can ask for"),
     Option("--no-reboot", None, "end when the guest resets the machine"),
     Option("--strict", None, "stop at the first thing that is not modelled or that the guest does wrong"),
-    Option("--seed", "NUMBER", "seed of the machine's random numbers (0)", read=_number, environment="XEMU_SEED"),
+    Option("--seed", "NUMBER", "seed of the machine's random numbers (0)", read=number, environment="XEMU_SEED"),
     Option("--record", "FILE", "write a recording of the run: xemu replay repeats it anywhere"),
     Option("--with-symbols", None, "pack the images into the recording, with their symbols"),
     Option("--check-replay", None, "at the end go back, repeat the run and compare (exit code 1 where it differs)"),

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, count, help_text, parse
 from xemu.cli.targets import OPTIONS as TARGET
 from xemu.config import keymap, settings
 from xemu.errors import UsageError, XemuError
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xemu.tui.app import Debug
     from xemu.tui.reload import Opening
 
+LIMIT = 500_000_000      # beats that a picture's guest runs on without a stop
 USAGE = """usage: xemu debug [OPTIONS] TARGET [ARGUMENTS]
 
 TARGET is a program of another architecture, firmware, a recording or a snapshot; without one the samples are listed. ? shows the
@@ -58,6 +59,8 @@ OPTIONS = (
     Option("--text", None, "print the screen as text, and end"),
     Option("--picture", "FILE.svg", "write the screen as a picture, and end"),
     Option("--size", "COLUMNSxROWS", "how large --text and --picture are (160x48)", read=_size),
+    Option("--limit", "COUNT", "how far --text and --picture let the guest run on, in instructions and skipped ones (500,000,000)",
+           read=count(1)),
     Option("--keys", "KEYS", "press these first: \"n n 5 ctrl+o\"; @NAME shows a pane, text to type stands in '…'"),
     Option("--serve", "[[HOST:]PORT]", "show the screen in a browser (localhost:8000)", bare="8000", takes=is_port),
     Option("-h --help", None, "show this"),
@@ -78,7 +81,7 @@ def make_app(values: dict[str, Any], words: list[str], *, keep: bool, opening: O
         check_keymap(keys, [*KEYS, *PANE_KEYS, *(key for pane in make_panes() for key in pane.keys)])
     target = Target(tuple(words), values.get("machine"), values.get("sysroot"), tuple(values.get("env") or ()), values.get("svd"),
                     tuple(values.get("source_map") or ()), gdb=values.get("gdb"), script=values.get("script"),
-                    panes=tuple(values.get("pane") or ()))
+                    panes=tuple(values.get("pane") or ()), base=values.get("base"), limit=values.get("limit"))
     if opening is None:
         opening = Opening(tuple(values.get("break") or ()), at=values.get("at"), watch=bool(values.get("watch")))
     return Debug(target, theme=values.get("theme") or "dark", ascii_only=bool(values.get("ascii")), layout=values.get("layout"),
@@ -104,9 +107,10 @@ def main(arguments: list[str]) -> int:
 def show(values: dict[str, Any], words: list[str], *, opening: Opening | None = None, hint: str = "") -> int:
     """Open the screen, or render it where the command line says so; returns the exit code."""
     if values.get("text") or values.get("picture"):
+        values.setdefault("limit", LIMIT)
         return render(make_app(values, words, keep=False, opening=opening, hint=hint), values)
-    if values.get("keys") or values.get("size"):
-        raise UsageError("--keys and --size are for --text and --picture")
+    if values.get("keys") or values.get("size") or values.get("limit"):
+        raise UsageError("--keys, --size and --limit are for --text and --picture")
     if not (sys.stdin.isatty() and sys.stdout.isatty()) and "TEXTUAL_DRIVER" not in os.environ:      # textual-serve names its own
         raise UsageError("standard input and output are no terminal; --text prints the screen, --picture FILE.svg draws it")
     gdb = None if values.get("no_gdb") else values.get("gdb_path") or ""
@@ -128,6 +132,8 @@ def render(app: Debug, values: dict[str, Any]) -> int:
             raise XemuError(f"{values['picture']}: {error.strerror}") from None
     if values.get("text"):
         sys.stdout.write(picture.text)
+    if picture.missed:
+        raise XemuError(picture.missed)
     return 0
 
 

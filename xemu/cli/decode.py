@@ -6,7 +6,7 @@ import sys
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, help_text, number, parse
 from xemu.errors import IsaError, UsageError
 from xemu.targets.arm.layout import FPV5_DP, V6M, V7EM, MContext
 
@@ -34,10 +34,6 @@ PAGE = 4096
 SHOWN = {"all": ("handler", "region"), "none": (), "handler": ("handler",), "region": ("region",)}
 
 
-def _number(text: str) -> int:
-    return int(text.replace("_", ""), 0)
-
-
 def _shown(text: str) -> tuple[str, ...]:
     if text not in SHOWN:
         raise ValueError(text)
@@ -46,8 +42,8 @@ def _shown(text: str) -> tuple[str, ...]:
 
 OPTIONS = (
     Option("--ir", "all|none|handler|region", "which LLVM text to print (all)", read=_shown),
-    Option("--pc", "ADDRESS", "where the instruction stands (0x10000)", read=_number),
-    Option("--guard", "NUMBER", "ITSTATE in front of the instruction, for thumb (0: not in an IT block)", read=_number),
+    Option("--pc", "ADDRESS", "where the instruction stands (0x10000)", read=number),
+    Option("--guard", "NUMBER", "ITSTATE in front of the instruction, for thumb (0: not in an IT block)", read=number),
     Option("-h --help", None, "show this"),
 )
 
@@ -124,6 +120,8 @@ class Microscope:
         return data
 
     def _check_length(self, data: bytes) -> None:
+        if self.iset.scan:
+            return
         first = int.from_bytes(data[: self.unit], "little")
         size = self.iset.bits[-1 if self.iset.wide_from and first >= self.iset.wide_from else 0] // 8
         if len(data) != size:
@@ -195,7 +193,7 @@ class Microscope:
         t, row, number = self.target, d.variant.row, condition_of(d)
         listing = Listing(t.layout)
         new_graph()
-        cpu = row.isa.cpu(t.layout, const(self.pc, t.address_bits), row.length, t.context(self.context))
+        cpu = row.isa.cpu(t.layout, const(self.pc, t.address_bits), d.length, t.context(self.context))
         set_current(cpu)
         if number != ALWAYS:
             listing.add("condition", self.iset.condition(cpu, number), f"(number {number}; the rest happens where it is 1)")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import Any
 
 from xemu.cli import debug
-from xemu.cli.options import help_text, parse
-from xemu.errors import NotFoundError, UsageError
+from xemu.cli.options import command
+from xemu.errors import NotFoundError
 
 USAGE = """usage: xemu demo [OPTIONS]
 
@@ -61,14 +62,9 @@ def list_samples() -> str:
     return "no target given; xemu debug --help says what there may be. Samples:\n\n" + "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
+@command(USAGE, OPTIONS, "xemu demo takes no target, xemu debug does", least=0, most=0)
+def main(values: dict[str, Any], _words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    values, words = parse(OPTIONS, arguments)
-    if values.get("help"):
-        sys.stdout.write(help_text(USAGE, OPTIONS))
-        return 0
-    if words:
-        raise UsageError(f"xemu demo takes no target ({words[0]}); xemu debug does")
     values["machine"] = "mps2-an385"
     from xemu.tui.reload import Opening
 

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, command
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -103,6 +103,26 @@ def version_of(path: str) -> str:
     first = done.stdout.decode(errors="replace").partition("\n")[0]
     numbers = re.findall(r"\d+(?:\.\d+)+", first)
     return numbers[-1] if numbers else first.strip()
+
+
+# -- memory --------------------------------------------------------------------------------------------------------------
+def memory() -> Iterator[Finding]:
+    """Look at how much address space guests can have."""
+    from xemu.core.memory import WINDOW_BITS, make_space
+    from xemu.errors import XemuError
+
+    cost, command = "programs that want addresses above do not run", "ulimit -v unlimited"
+    try:
+        space = make_space(64)
+    except XemuError as error:
+        yield Finding("memory", "64-bit guests", "missing", str(error), "no program for a 64-bit processor runs", command)
+        return
+    text = f"addresses of {space.bits} bits"
+    if space.bits < WINDOW_BITS:
+        yield Finding("memory", "64-bit guests", "missing", f"{text}; the host refuses {WINDOW_BITS}", cost, command)
+    else:
+        yield Finding("memory", "64-bit guests", "ok", text)
+    space.close()
 
 
 # -- the terminal --------------------------------------------------------------------------------------------------------
@@ -216,17 +236,10 @@ def report(findings: list[Finding]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def main(arguments: list[str]) -> int:
+@command(USAGE, OPTIONS, "xemu doctor takes no arguments", least=0, most=0)
+def main(values: dict[str, Any], _words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    values, words = parse(OPTIONS, arguments)
-    if values.get("help"):
-        sys.stdout.write(help_text(USAGE, OPTIONS))
-        return 0
-    if words:
-        from xemu.errors import UsageError
-
-        raise UsageError(f"xemu doctor takes no arguments: {' '.join(words)}")
-    findings = [*python(), *tools(), *terminal(), *disk()]
+    findings = [*python(), *tools(), *memory(), *terminal(), *disk()]
     if values.get("json"):
         import json
 

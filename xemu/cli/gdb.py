@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from xemu.cli.options import Option, help_text, parse
+from xemu.cli.targets import OPTIONS as TARGET
 from xemu.config import settings
 from xemu.errors import UsageError
 
@@ -14,7 +15,8 @@ USAGE = """usage: xemu gdb [OPTIONS] TARGET [ARGUMENTS] [-- GDB'S OPTIONS]
 TARGET is a program of another architecture, firmware, or a recording. Time goes both ways: reverse-step, reverse-continue."""
 
 OPTIONS = (
-    *settings("sysroot machine gdb-path"),
+    *TARGET,
+    *settings("gdb-path"),
     Option("-h --help", None, "show this"),
 )
 

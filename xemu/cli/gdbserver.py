@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from xemu.cli.options import Option, help_text, parse
+from xemu.cli.targets import BASE
 from xemu.config import settings
 from xemu.errors import UsageError, XemuError
 
@@ -22,6 +23,7 @@ another architecture, or firmware (with --machine where the image does not tell)
 
 OPTIONS = (
     *settings("sysroot machine"),
+    BASE,
     Option("--once", None, "serve one connection only"),
     Option("--multi", None, "without a program: GDB starts them (target extended-remote, run)"),
     Option("--stop-at-exit", None, "a program stops in front of its end, from where one can go back"),

@@ -70,6 +70,22 @@ class Option:
         return _read(self, self.environment, text)
 
 
+def number(text: str) -> int:
+    """Read a number: 1000, 0x3e8, 1_000, 1,000."""
+    return int(text.replace("_", "").replace(",", ""), 0)
+
+
+def count(least: int = 0) -> Callable[[str], int]:
+    """Return what reads a number of at least so much."""
+    def read(text: str) -> int:
+        value = number(text)
+        if value < least:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
 def one_of(*words: str) -> Callable[[str], str]:
     """Return what reads one of some words."""
     def read(text: str) -> str:
@@ -142,7 +158,7 @@ def _read(option: Option, name: str, text: str) -> Any:
     try:
         return option.read(text)
     except ValueError:
-        raise UsageError(f"{name} {text}: not a {option.metavar}") from None
+        raise UsageError(f"{name} {text}: not {'an' if (option.metavar or '').lower()[:1] in 'aeio' else 'a'} {option.metavar}") from None
 
 
 def _near(name: str, table: dict[str, Option]) -> str:
@@ -159,10 +175,10 @@ def help_text(usage: str, options: Sequence[Option]) -> str:
     return usage + "\n\n" + "\n".join(f"  {left:{width}}  {right}" for left, right in rows) + "\n"
 
 
-def command(usage: str, options: Sequence[Option], missing: str, *, most: int | None = None) -> Callable[[Body], Main]:
+def command(usage: str, options: Sequence[Option], wrong: str, *, least: int = 1, most: int | None = None) -> Callable[[Body], Main]:
     """Make the `main` of a command of what it does with (values, words); the help and the number of words are dealt with here.
 
-    `missing`: what to say where there are no words, or more than `most`.
+    `wrong`: what to say where there are fewer words than `least` or more than `most`.
     """
     def wrap(body: Body) -> Main:
         def main(arguments: list[str]) -> int:
@@ -170,8 +186,8 @@ def command(usage: str, options: Sequence[Option], missing: str, *, most: int | 
             if values.get("help"):
                 sys.stdout.write(help_text(usage, options))
                 return 0
-            if not words or (most is not None and len(words) > most):
-                raise UsageError(f"{missing}; " + usage.partition("\n")[0])
+            if len(words) < least or (most is not None and len(words) > most):
+                raise UsageError(f"{wrong}; " + usage.partition("\n")[0])
             return body(values, words)
 
         main.__doc__ = body.__doc__

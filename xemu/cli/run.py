@@ -7,7 +7,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import GDB, Option, help_text, parse
+from xemu.cli.options import GDB, Option, count, help_text, number, parse
 from xemu.config import settings
 from xemu.errors import UsageError
 
@@ -17,17 +17,6 @@ if TYPE_CHECKING:
 
 USAGE = "usage: xemu run [OPTIONS] PROGRAM [ARGUMENTS]"
 FOR_EVER = 1e9  # seconds; more does not fit the host's clock
-
-
-def _number(text: str) -> int:
-    return int(text.replace("_", ""), 0)
-
-
-def _count(text: str) -> int:
-    number = _number(text)
-    if number < 0:
-        raise ValueError(text)
-    return number
 
 
 def _seconds(text: str) -> float:
@@ -58,12 +47,12 @@ OPTIONS = (
     GDB,
     Option("--timeout", "SECONDS", "end the program after so much real time", read=_seconds),
     Option("--timeout-exit-code", "CODE", "exit code of --timeout and --max-insns (124)", read=_exit_code),
-    Option("--max-insns", "COUNT", "end the program after so many instructions", read=_count),
+    Option("--max-insns", "COUNT", "end the program after so many instructions", read=count()),
     Option("--stats", None, "print counts and times at the end"),
     Option("--trace-hash", None, "print a hash of the whole run at the end (implies --clock virtual)"),
     Option("--clock", "host|virtual", "real time, or 1 ns per instruction", key="virtual_clock", read=_clock),
-    Option("--seed", "NUMBER", "seed of the guest's random numbers (implies --clock virtual)", read=_number, environment="XEMU_SEED"),
-    Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=_count),
+    Option("--seed", "NUMBER", "seed of the guest's random numbers (implies --clock virtual)", read=number, environment="XEMU_SEED"),
+    Option("--epoch", "SECONDS", "where the virtual clock starts, since 1970", read=count()),
     Option("--record", "FILE", "write a recording of the run: xemu replay repeats it anywhere"),
     Option("--with-symbols", None, "pack the program's files into the recording, with their symbols"),
     Option("--check-replay", None, "at the end go back, repeat the run and compare (exit code 1 where it differs)"),

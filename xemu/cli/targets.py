@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option
+from xemu.cli.options import Option, number
 from xemu.config import settings
 from xemu.errors import NotFoundError, UsageError, XemuError
 
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from xemu.debug.names import Names
     from xemu.debug.stops import Stop
 
+BASE = Option("--base", "ADDRESS", "where a raw binary goes", read=number)
+
 #: what every command with a TARGET takes
 OPTIONS = (
     *settings("sysroot"),
     Option("-E --env", "NAME[=VALUE]", "set (or, without =, remove) an environment variable of a program", repeat=True),
     *settings("machine"),
+    BASE,
 )
 
 
@@ -59,7 +62,7 @@ def open_target(words: Sequence[str], values: dict[str, Any], *, at: str = "star
     if not debug.is_program(path):                   # a board that is named (a setting, perhaps) is for firmware
         if arguments:
             raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
-        return debug.open_machine(path, machine)
+        return debug.open_machine(path, machine, base=values.get("base"))
     if directory:
         os.chdir(directory)
     return debug.open_process(path, *arguments, sysroot=values.get("sysroot"), env=values.get("env"), aslr=randomize)

@@ -7,7 +7,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-from xemu.cli.options import Option, command
+from xemu.cli.options import Option, command, count
 from xemu.cli.targets import OPTIONS as TARGET_OPTIONS
 from xemu.errors import UsageError, XemuError
 
@@ -23,13 +23,6 @@ TARGET is a program, firmware or a recording. It runs at full speed; then its pa
 (WHERE) is an instruction count, a time (12.5ms), an address or a symbol. The trace goes to standard error, or to a file."""
 
 
-def _count(text: str) -> int:
-    value = int(text.replace("_", "").replace(",", ""))
-    if value < 1:
-        raise ValueError(text)
-    return value
-
-
 def _format(text: str) -> str:
     if text not in ("text", "jsonl"):
         raise ValueError(text)
@@ -40,7 +33,7 @@ OPTIONS = (
     *TARGET_OPTIONS,
     Option("--start", "WHERE", "begin there"),
     Option("--stop", "WHERE", "run no further than there"),
-    Option("--last", "COUNT", "only so many instructions before the end", read=_count),
+    Option("--last", "COUNT", "only so many instructions before the end", read=count(1)),
     Option("--filter", "SYMBOL|FIRST-LAST", "only instructions of a function or of these addresses", repeat=True),
     Option("--blocks", None, "only instructions that something jumped to"),
     Option("--calls", None, "only the first instructions of functions"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
-from xemu.cli.options import Option, help_text, parse
+from xemu.cli.options import Option, command
 from xemu.config import is_trusted, project_file, trust
 from xemu.errors import UsageError
 
@@ -19,14 +20,9 @@ OPTIONS = (
 )
 
 
-def main(arguments: list[str]) -> int:
+@command(USAGE, OPTIONS, "one directory at a time", least=0, most=1)
+def main(values: dict[str, Any], words: list[str]) -> int:
     """Run the command; returns the exit code."""
-    values, words = parse(OPTIONS, arguments)
-    if values.get("help"):
-        sys.stdout.write(help_text(USAGE, OPTIONS))
-        return 0
-    if len(words) > 1:
-        raise UsageError(f"one directory at a time: {' '.join(words)}")
     file = project_file(words[0] if words else None)
     if file is None:
         raise UsageError("there is no xemu.toml here or above, and no pyproject.toml with [tool.xemu]")

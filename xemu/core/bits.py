@@ -457,6 +457,8 @@ def _as_compare(_op: str, x: Bits, y: Bits, total: Bits) -> Bits | None:
         return ule(b, x)
     if binary("add", x, y) is total and total.op != "const":
         return ult(total, x)
+    if binary("sub", total, y) is x and x.op != "const":       # the borrow of total - y
+        return ult(total, y)
     return None
 
 
@@ -468,6 +470,8 @@ def equal_signs(negative: Bits, overflow: Bits) -> Bits:
             b = is_difference(x, y, total)
             if b is not None:
                 return sle(b, x)
+        if negative.args[0] is x and negative.attr == x.width - 1 and binary("sub", total, y) is x:
+            return sle(y, total)
     return negative == overflow
 
 

@@ -21,7 +21,7 @@ REGION_PASSES = ("sroa", "instcombine", "simplifycfg", "newgvn", "dse", "adce", 
 
 def natives(target: Target, cache: Cache | None = None) -> tuple[bytes, list[dict[int, str]]]:
     """Return the object with the engine's native functions, and the prefix names of each instruction set."""
-    text, names = native_text(list(target.sets), target.layout, target.fp_slow() if target.fp_slow else None)
+    text, names = native_text(list(target.sets), target.layout, target.address_bits, target.fp_slow() if target.fp_slow else None)
     result = (compile_text(text + sampler()), names)
     if cache:
         cache.store("natives", result)

@@ -31,7 +31,7 @@ class ConditionEmitter(Native):
     """Emits one condition; `leave` is the label of the way out that stops."""
 
     def __init__(self, iset: IsaSet, address_bits: int) -> None:
-        super().__init__(f"condition_{iset.name}", geometry=iset.geometry)
+        super().__init__(f"condition_{iset.name}", geometry=iset.geometry, address_bits=address_bits)
         self.address_mask = (1 << address_bits) - 1
         self.nodes = 0
 
@@ -85,9 +85,14 @@ class ConditionEmitter(Native):
 
     def loaded(self, size: int, signed: int, address: tuple[Any, ...]) -> str:
         """Return memory, where the guest itself could read it without ado."""
-        at = self.op2("and", self.tree(address), self.address_mask)
-        last = self.op2("and", self.op2("add", at, size - 1), self.address_mask)
-        self.need(self.let(f"icmp ule i64 {at}, {last}"))
+        if self.wide:
+            at = self.tree(address)
+            last = self.op2("add", at, size - 1)
+            self.need(self.in_window(at))                    # the page after the window's last one has a flag, too
+        else:
+            at = self.op2("and", self.tree(address), self.address_mask)
+            last = self.op2("and", self.op2("add", at, size - 1), self.address_mask)
+            self.need(self.let(f"icmp ule i64 {at}, {last}"))
         for edge in (at, last):
             flag = self.get(self.state("flags", "ptr"), self.op2("lshr", edge, 12), "i8")
             self.need(self.let(f"icmp ne i8 {self.op2('and', flag, READ, 'i8')}, 0"))

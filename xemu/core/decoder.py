@@ -10,6 +10,9 @@ from __future__ import annotations
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
+from xemu.core.records import HEAD, SCAN_READS, SCANNED
+from xemu.core.scanner import Integers
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -33,11 +36,14 @@ class Decoded(NamedTuple):
     word: int
     iset: IsaSet
     guard: int
+    length: int = 0          # of the instruction, in bytes
 
 
 def decode(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int | None], pc: int, guard: int) -> Decoded | None:
     """Return the instruction at pc; None where it has no row, or `fetch` (address, bytes) no bytes."""
     unit = iset.bits[0] // 8
+    if iset.scan:
+        return _decode_scanned(iset, tries, fetch, pc)
     word = fetch(pc, unit)
     if word is None:
         return None
@@ -50,7 +56,26 @@ def decode(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int | None], 
     if guard & 15:
         word |= 1 << isa.bits
     index = walk(tries[isa.name][1], word)
-    return None if index is None else Decoded(isa.variants[index], word, iset, guard)
+    return None if index is None else Decoded(isa.variants[index], word, iset, guard, isa.bits // 8)
+
+
+def _decode_scanned(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int | None], pc: int) -> Decoded | None:
+    """Return an instruction of variable length; the next page is asked for only if it goes on there."""
+    here = min(SCANNED, 4096 - (pc & 4095))
+    number = fetch(pc, here)
+    if number is None:
+        return None
+    data = number.to_bytes(here, "little")
+    head, rest, length = iset.scanner(Integers(data + bytes(SCAN_READS - here)))
+    if length > here:
+        more = fetch(pc + here, SCANNED - here)
+        if more is None:
+            return None
+        data += more.to_bytes(SCANNED - here, "little")
+        head, rest, length = iset.scanner(Integers(data + bytes(SCAN_READS - SCANNED)))
+    isa = iset.narrow
+    index = walk(tries[isa.name][1], head)
+    return None if index is None else Decoded(isa.variants[index], head | rest << HEAD, iset, 0, length)
 
 
 def tries(target: Target, cache: Cache | None = None) -> Tries:
@@ -70,7 +95,7 @@ def build(isa: FixedWidthIsa) -> bytes:
     """Return the decode trie of an instruction set."""
     words = array("I")
     order = sorted(isa.variants, key=lambda v: -v.mask.bit_count())
-    width = isa.bits + sum(p.width for p in isa.extra_places.values())
+    width = min(isa.bits, HEAD) + sum(p.width for p in isa.extra_places.values())
     _node(words, order, width, 0, {})
     return words.tobytes()
 

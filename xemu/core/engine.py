@@ -230,8 +230,8 @@ class SpaceMemory:
             raise AlignmentFaultError(addr, access)
 
     def _slow(self, addr: int, size: int) -> bool:
-        flags = self.space.flags
-        return bool((flags[addr >> 12] | flags[(addr + size - 1 & self.space.limit - 1) >> 12]) & SLOW)
+        flags, limit = self.space.flags, self.space.limit
+        return addr < limit and bool((flags[addr >> 12] | flags[min(addr + size, limit) - 1 >> 12]) & SLOW)
 
     def load(self, addr: int, size: int, align: int) -> int:
         """Read."""
@@ -259,7 +259,7 @@ class SpaceMemory:
         at = addr
         while at < addr + size:
             part = min(addr + size, (at | 4095) + 1) - at
-            if not self.space.flags[at >> 12 & (self.space.limit >> 12) - 1] & SLOW:
+            if at >= self.space.limit or not self.space.flags[at >> 12] & SLOW:
                 if not (write and at >> 12 in self.engine.slow.read_only):
                     self.space.view(at, part, access)
             elif at >> 12 in self.engine.slow.rights:
@@ -329,7 +329,8 @@ class Engine:
             cells[CELL[name]] = natives[name]
         cells[CELL["load"]] = cells[CELL["store"]] = natives["access"]
         cells[CELL["memory"]], cells[CELL["flags"]] = self.space.base, self.space.flags_base
-        self.granules = host.reserve((self.space.limit >> 12) * 8 + 4096)
+        self._granules = host.Table(self.space.pages * 8 + 4096)
+        self.granules = self._granules.address
         cells[CELL["granules"]] = self.granules
         self.slow = SlowPages(self.space)
         cells[CELL["slow_pages"]] = self.slow.table
@@ -422,7 +423,7 @@ class Engine:
             natives, g = self.library.natives, iset.geometry
             record = struct.pack("<Q24x", natives[f"decode_{iset.name}"])
             end = struct.pack("<Q24x", natives[f"page_end_{iset.name}"])
-            text = self._templates[iset.name] = record * g.count + end * 2
+            text = self._templates[iset.name] = record * g.count + end * g.beyond
         return text
 
     def page(self, address: int, context: int) -> CodePage:
@@ -637,7 +638,7 @@ class Engine:
 
     def watch(self, ranges: list[tuple[int, int, int]]) -> None:
         """Stop before accesses to these ranges: (address, length in bytes, READ | WRITE)."""
-        self.watches = [(address, address + length - 1, access) for address, length, access in ranges][:WATCHES]
+        self.watches = [(address, min(address + length - 1, MASK64), access) for address, length, access in ranges][:WATCHES]
         table = b"".join(struct.pack("<QQQ", *entry) for entry in self.watches)
         if not self.cells[CELL["watches"]]:
             self.cells[CELL["watches"]] = host.reserve(WATCHES * WATCH)
@@ -645,7 +646,7 @@ class Engine:
         self.cells[CELL["watch_count"]] = 0 if self.cells[CELL["points_off"]] else len(self.watches)
         pages: dict[int, int] = {}
         for first, last, access in self.watches:
-            for page in range(first >> 12, (last >> 12) + 1):
+            for page in range(first >> 12, min((last >> 12) + 1, self.space.pages)):
                 pages[page] = pages.get(page, 0) | access
         self.slow.watch(pages)
 
@@ -871,9 +872,11 @@ class Engine:
         if iset.guard:
             self.state.set(self.target.layout.cells[iset.guard], 0, self.guard_of(record))
 
-    def _trap(self, kind: str, number: int) -> Exit:
+    def _trap(self, kind: str, number: int) -> Exit | None:
         if kind == "syscall" and self.options.tracing:
             self._fold(self._pc)
+        if kind == "again":                                  # another process was faster: the instruction starts anew
+            return None
         if kind == "align":
             return Exit(ExitKind.FAULT, self._pc, fault=Fault(number, 1, "ALIGN"))
         return Exit(ExitKind(kind), self._pc, number)

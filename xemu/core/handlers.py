@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any
 from xemu.core import bits, host
 from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
-from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter
-from xemu.core.memory import FLAGS_BELOW
+from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter, maximum
+from xemu.core.memory import FLAGS_BELOW, WINDOW_BITS
 from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
     HASH_MULTIPLIER,
+    HEAD,
     JUMP_CACHE,
     JUMP_ENTRIES,
     OPERAND_BYTES,
@@ -31,6 +32,7 @@ from xemu.core.records import (
     Geometry,
 )
 from xemu.core.state import ENGINE_CELLS, StateLayout, storage_bytes
+from xemu.errors import IsaError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -38,26 +40,67 @@ if TYPE_CHECKING:
 IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
 
 
-class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with the raw word
+class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with fields as they are
     """A record has no room for another operand."""
 
 
 @dataclass(frozen=True)
 class Operand:
-    """A value kept in a record: byte offset, bytes, and the field-only node that decoding computes."""
+    """A value kept in a record: byte offset, bytes, and the field-only node that decoding computes.
+
+    `extension`: how the stored bytes become the value ("zext", "sext"; "" where they are all of it).
+    """
 
     offset: int
     size: int
     node: Bits
+    extension: str
+
+
+def bounds(node: Bits) -> tuple[int, int] | None:
+    """Return the least and greatest value of a field-only node as a signed number, or None where nothing is known."""
+    if node.op == "const":
+        value = node.attr - (1 << node.width) if node.attr >> (node.width - 1) else node.attr
+        return value, value
+    if node.op == "sext" and node.attr is None:
+        half = 1 << (node.args[0].width - 1)
+        return bounds(node.args[0]) if node.args[0].op == "sext" else (-half, half - 1)
+    if node.op == "zext" and node.attr is None:
+        return 0, maximum(node.args[0])
+    if node.op == "add" and node.attr is None:
+        parts = [bounds(a) for a in node.args]
+        if parts[0] is not None and parts[1] is not None:
+            low, high = parts[0][0] + parts[1][0], parts[0][1] + parts[1][1]
+            if -(1 << (node.width - 1)) <= low and high < 1 << (node.width - 1):
+                return low, high
+    return None
+
+
+def operand_format(node: Bits, least: int) -> tuple[int, str]:
+    """Return in how many bytes an operand is kept, and how they become the value."""
+    whole = min(storage_bytes(node.width), 8)
+    known = bounds(node) if node.width > 8 else None
+    if known is not None:
+        low, high = known
+        for size in (1, 2, 4, 5):
+            if size >= whole:
+                break
+            if size < least:
+                continue
+            if low >= 0 and high < 1 << 8 * size:
+                return size, "zext"
+            if -(1 << (8 * size - 1)) <= low and high < 1 << (8 * size - 1):
+                return size, "sext"
+    return whole, ""
 
 
 class CodeEmitter(Emitter):
     """What handlers and regions share: memory checks, dispatch and leaving."""
 
-    def __init__(self, layout: StateLayout, geometry: Geometry, *, tracing: bool = False) -> None:
+    def __init__(self, layout: StateLayout, geometry: Geometry, *, address_bits: int, tracing: bool = False) -> None:
         super().__init__()
         self.layout, self.geometry, self.tracing = layout, geometry, tracing
-        self.target_bits = 32                 # width of guest addresses
+        self.wide = address_bits > 32         # guest addresses may lie outside the window
 
     # -- dispatch ------------------------------------------------------------------------------------------------
     def tail(self, function: str, record: str, budget: str) -> None:
@@ -88,6 +131,8 @@ class CodeEmitter(Emitter):
         base = self.cell(JUMP_CACHE)
         entry = self.let(f"getelementptr i8, ptr {base}, i64 {at}")
         hit = self.let(f"icmp eq i64 {self.let(f'load i64, ptr {entry}{STATE}')}, {full}")
+        if self.wide:                         # outside the window the address would run into the context
+            hit = self.let(f"and i1 {hit}, {self.in_window(pc)}")
         yes, no = self.new("hit"), self.new("miss")
         self.put(f"br i1 {hit}, label %{yes}, label %{no}{LIKELY}")
         self.label(no)
@@ -99,6 +144,16 @@ class CodeEmitter(Emitter):
         record = self.let(f"load ptr, ptr {second}{STATE}")
         self.set_cell(ENGINE_CELLS["page_va"], f"i64 {self.let(f'and i64 {pc}, -4096')}")
         self.dispatch(record, budget)
+
+    def register(self, name: str, index: int | Bits | None) -> tuple[str, int]:
+        """Return (address, width in storage bits) of a register."""
+        cell = self.layout.cells[name]
+        if isinstance(index, int):
+            return self.cell(cell.at(index)), cell.stride * 8
+        assert index is not None
+        number = self.let(f"zext {self.typed(index)} to i64") if index.width < 64 else self.value(index)
+        base = self.cell(cell.offset)
+        return self.let(f"getelementptr i{cell.stride * 8}, ptr {base}, i64 {number}"), cell.stride * 8
 
     def trace(self, pc: str, budget: str) -> None:
         """Fold (instruction count, target) into the trace hash."""
@@ -123,6 +178,8 @@ class CodeEmitter(Emitter):
         One flag bit says what the page allows; an access must not cross into the next page. What is aligned does not,
         so the usual case is two tests; for the others a colder block looks at the offset in the page.
         """
+        if self.wide:
+            return self.wide_access_ok(addr, size, align, write=write)
         page = self.let(f"lshr i64 {addr}, 12")
         flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
         bit = -128 if write else 1
@@ -149,9 +206,45 @@ class CodeEmitter(Emitter):
         self.label(join)
         return self.let(f"phi i1 [ {ok}, %{even} ], [ {both}, %{near} ]")
 
+    def wide_access_ok(self, addr: str, size: int | str, align: int, *, write: bool) -> str:
+        """Do the same for 64-bit addresses: those outside the window must not reach the flag table.
+
+        They fail the first test, together with what is not aligned, so the usual case is two tests here, too.
+        """
+        whole = size if isinstance(size, int) else align
+        natural = 1 << (max(whole, align) - 1).bit_length()
+        flagged, join = self.new("flag"), self.new("ok")
+        first = self.block
+        usual = self.let(f"icmp eq i64 {self.let(f'and i64 {addr}, {natural - 1 - (1 << WINDOW_BITS)}')}, 0")
+        if isinstance(size, str):
+            room = self.let(f"sub i64 4096, {self.let(f'and i64 {addr}, 4095')}")
+            usual = self.let(f"and i1 {usual}, {self.let(f'icmp ule i64 {size}, {room}')}")
+        if isinstance(size, str) or size <= align:
+            refused = f"[ false, %{first} ]"
+            self.put(f"br i1 {usual}, label %{flagged}, label %{join}{LIKELY}")
+        else:
+            near = self.new("odd")
+            self.put(f"br i1 {usual}, label %{flagged}, label %{near}{LIKELY}")
+            self.label(near)
+            good = self.let(f"icmp eq i64 {self.let(f'and i64 {addr}, {align - 1 - (1 << WINDOW_BITS)}')}, 0")
+            inside = self.let(f"icmp ule i64 {self.let(f'and i64 {addr}, 4095')}, {4096 - size}")
+            refused = f"[ false, %{near} ]"
+            self.put(f"br i1 {self.let(f'and i1 {good}, {inside}')}, label %{flagged}, label %{join}")
+        self.label(flagged)
+        page = self.let(f"lshr i64 {addr}, 12")
+        flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
+        ok = self.let(f"icmp ne i8 {self.let(f'and i8 {flag}, {-128 if write else 1}')}, 0")
+        self.put(f"br label %{join}")
+        self.label(join)
+        return self.let(f"phi i1 [ {ok}, %{flagged} ], {refused}")
+
+    def in_window(self, addr: str) -> str:
+        """Return an i1: a 64-bit guest address lies in the window."""
+        return self.let(f"icmp ult i64 {addr}, {1 << WINDOW_BITS}")
+
     def flag_pointer(self, page: str) -> str:
         """Return "type value" of the pointer to a page's flag byte."""
-        if self.target_bits > 32:
+        if self.wide:
             return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
         return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
@@ -225,8 +318,9 @@ class InstructionEmitter(CodeEmitter, ABC):
 class HandlerEmitter(InstructionEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
 
-    def __init__(self, layout: StateLayout, geometry: Geometry, length: int, *, tracing: bool = False, raw: bool = False) -> None:
-        super().__init__(layout, geometry, tracing=tracing)
+    def __init__(self, layout: StateLayout, geometry: Geometry, length: Bits | int, *, address_bits: int, tracing: bool = False,
+                 raw: bool = False) -> None:
+        super().__init__(layout, geometry, address_bits=address_bits, tracing=tracing)
         self.length, self.raw = length, raw
         self.operands: dict[int, Operand] = {}
         self.used = 0
@@ -244,30 +338,37 @@ class HandlerEmitter(InstructionEmitter):
             self.field_only[node.id] = known
         return known
 
-    def operand(self, node: Bits) -> Operand:
-        """Return the place of a field-only value in the record."""
+    def is_operand(self, node: Bits) -> bool:
+        """Return whether a node is kept in the record: what depends on fields alone, or, where that is too much, the fields."""
+        if not self.raw:
+            return self.is_field_only(node)
+        return node.op == "field" or (node.op == "slice" and node.args[0].op == "field")
+
+    def operand(self, node: Bits, least: int = 1) -> Operand:
+        """Return the place of a field-only value in the record, which has at least so many bytes."""
         op = self.operands.get(node.id)
         if op is None:
-            size = min(storage_bytes(node.width), 8)
-            at = (self.used + size - 1) // size * size
-            if at + size > OPERAND_BYTES:
+            size, extension = operand_format(node, least)
+            if self.used + size > OPERAND_BYTES:
                 raise OutOfOperands
-            self.used = at + size
-            op = self.operands[node.id] = Operand(OPERANDS + at, size, node)
+            op = self.operands[node.id] = Operand(OPERANDS + self.used, size, node, extension)
+            self.used += size
         return op
 
     def load_operand(self, node: Bits) -> str:
         """Return an operand's value as iN."""
         op = self.operand(node)
         address = self.let(f"getelementptr i8, ptr %rec, i64 {op.offset}")
-        stored = self.let(f"load i{op.size * 8}, ptr {address}{RECORDS}")
+        stored = self.let(f"load i{op.size * 8}, ptr {address}, align 1{RECORDS}")
+        if op.extension:
+            return self.let(f"{op.extension} i{op.size * 8} {stored} to i{node.width}")
         return stored if op.size * 8 == node.width else self.let(f"trunc i{op.size * 8} {stored} to i{node.width}")
 
     def value(self, node: Bits) -> str:
         """Return a node's name; field-only nodes are operands."""
         if node.op == "const" or node.id in self.names:
             return super().value(node)
-        if node.width <= 64 and not self.raw and self.is_field_only(node):
+        if node.width <= 64 and self.is_operand(node):
             name = self.load_operand(node)
             self.remember(node, name)
             return name
@@ -293,13 +394,6 @@ class HandlerEmitter(InstructionEmitter):
             return None if rest is None else rest & node.args[1]
         return None
 
-    def op_field(self, node: Bits) -> str:
-        """Return a field from the raw word (only where operands did not fit)."""
-        word = self.load_operand(make("rawword", 64))
-        shift, width = node.attr
-        name = self.let(f"lshr i64 {word}, {shift}") if shift else word
-        return self.let(f"trunc i64 {name} to i{width}")
-
     def op_pcoff(self, node: Bits) -> str:
         """Return the page offset of the instruction, from the record's address."""
         return self.let(f"trunc i64 {self.page_offset()} to i{node.width}")
@@ -316,16 +410,6 @@ class HandlerEmitter(InstructionEmitter):
         return name if node.width == 64 else self.let(f"trunc i64 {name} to i{node.width}")
 
     # -- registers -----------------------------------------------------------------------------------------------
-    def register(self, name: str, index: int | Bits | None) -> tuple[str, int]:
-        """Return (address, width in storage bits) of a register."""
-        cell = self.layout.cells[name]
-        if isinstance(index, int):
-            return self.cell(cell.at(index)), cell.stride * 8
-        assert index is not None
-        number = self.let(f"zext {self.typed(index)} to i64") if index.width < 64 else self.value(index)
-        base = self.cell(cell.offset)
-        return self.let(f"getelementptr i{cell.stride * 8}, ptr {base}, i64 {number}"), cell.stride * 8
-
     def op_read(self, node: Bits) -> str:
         """Load a register."""
         name, index = node.attr
@@ -452,6 +536,8 @@ class HandlerEmitter(InstructionEmitter):
         """Emit the whole instruction."""
         self.put("%left = alloca i64")              # the budget: a slow access may cut it short
         self.put("store i64 %budget, ptr %left")
+        if isinstance(self.length, Bits):
+            self.value(self.length)                 # where every way out can see it
         self.effects(cpu)
         values = [(w, self.value(w.value)) for w in cpu.writes]          # all reads happen before the first write
         controls = [(t, self.value(t.pred) if t.pred is not None else "", self.value(t.number)) for t in cpu.traps]
@@ -474,7 +560,10 @@ class HandlerEmitter(InstructionEmitter):
 
     def next_record(self) -> str:
         """Return the record of the instruction that follows."""
-        return self.let(f"getelementptr i8, ptr %rec, i64 {self.length // self.geometry.unit * RECORD}")
+        if isinstance(self.length, int):
+            return self.let(f"getelementptr i8, ptr %rec, i64 {self.length // self.geometry.unit * RECORD}")
+        length = self.let(f"zext {self.typed(self.length)} to i64")
+        return self.let(f"getelementptr i8, ptr %rec, i64 {self.let(f'shl i64 {length}, {self.geometry.shift}')}")
 
     def leave_trap(self, kind: str, pred: str, number: str, budget: str) -> None:
         """Leave after the instruction is complete."""
@@ -493,6 +582,8 @@ class HandlerEmitter(InstructionEmitter):
         if b.pred is not None:
             self.value(b.pred)
         rest = None if self.raw else self.page_rest(b.target)
+        if rest is not None and rest.op != "const":
+            self.operand(rest, least=4)                # decoding reads it as 32 bits, to mark branch targets
         self.value(rest if rest is not None else b.target)
         if b.context is not None:
             self.value(b.context)
@@ -535,10 +626,10 @@ class HandlerEmitter(InstructionEmitter):
         offset = self.value(rest)
         if rest.op != "const":
             self.branch_operands.append((self.operand(rest).offset, kind))
-        wide = self.let(f"sext i{rest.width} {offset} to i64")
+        wide = self.let(f"sext i{rest.width} {offset} to i64") if rest.width < 64 else offset
         if self.tracing:
             target = self.let(f"add i64 {self.get_cell(ENGINE_CELLS['page_va'])}, {wide}")
-            self.trace(self.let(f"and i64 {target}, {(1 << rest.width) - 1}"), budget)
+            self.trace(self.let(f"and i64 {target}, {(1 << rest.width) - 1}") if rest.width < 64 else target, budget)
         inside = self.let(f"icmp ult i64 {wide}, 4096")
         here, away = self.new("here"), self.new("away")
         self.put(f"br i1 {inside}, label %{here}, label %{away}")
@@ -566,20 +657,17 @@ class ExtractEmitter(Emitter):
     def op_field(self, node: Bits) -> str:
         """Cut a field out of the word."""
         shift, width = node.attr
-        name = self.let(f"lshr i64 %word, {shift}") if shift else "%word"
-        return self.let(f"trunc i64 {name} to i{width}")
+        word = "%rest" if shift >= HEAD else "%word"
+        name = self.let(f"lshr i64 {word}, {shift % HEAD}") if shift % HEAD else word
+        return name if width == 64 else self.let(f"trunc i64 {name} to i{width}")
 
     def op_pcoff(self, node: Bits) -> str:
         """Return the page offset of the instruction."""
         return self.let(f"trunc i64 %pcoff to i{node.width}")
 
-    def op_rawword(self, node: Bits) -> str:  # noqa: ARG002  one signature for all operations
-        """Return the word itself."""
-        return "%word"
-
 
 class Extraction:
-    """The function that extracts the operands of a batch of variants: @extract(record, word, page offset, variant)."""
+    """The function that extracts the operands of a batch of variants: @extract(record, word, its rest, page offset, variant)."""
 
     def __init__(self) -> None:
         self.em = ExtractEmitter()
@@ -593,14 +681,16 @@ class Extraction:
         self.cases.append(f"i64 {variant.index}, label %x{variant.index}")
         for op in operands:
             value = em.value(op.node)
-            if op.node.width != op.size * 8:
+            if op.node.width > op.size * 8:
+                value = em.let(f"trunc i{op.node.width} {value} to i{op.size * 8}")
+            elif op.node.width < op.size * 8:
                 value = em.let(f"zext i{op.node.width} {value} to i{op.size * 8}")
-            em.put(f"store i{op.size * 8} {value}, ptr {em.let(f'getelementptr i8, ptr %rec, i64 {op.offset}')}")
+            em.put(f"store i{op.size * 8} {value}, ptr {em.let(f'getelementptr i8, ptr %rec, i64 {op.offset}')}, align 1")
         em.put("ret void")
 
     def text(self) -> str:
         """Return the function's LLVM text."""
-        head = "define void @extract(ptr %rec, i64 %word, i64 %pcoff, i64 %variant) #0 {"
+        head = "define void @extract(ptr %rec, i64 %word, i64 %rest, i64 %pcoff, i64 %variant) #0 {"
         switch = f"  switch i64 %variant, label %none [ {' '.join(self.cases)} ]"
         return "\n".join([head, "entry:", switch, "none:", "  ret void", *self.em.lines, "}", ""])
 
@@ -621,14 +711,17 @@ def symbol(index: int) -> str:
 
 
 def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, extraction: Extraction, *,
-                 tracing: bool, address_bits: int = 32) -> HandlerText:
+                 tracing: bool, address_bits: int) -> HandlerText:
     """Stage a variant with run-time fields and emit its handler; its operands go to `extraction`."""
     for raw in (False, True):
         cpu = stage_handler(variant, context, layout, address_bits)
-        em = HandlerEmitter(layout, geometry, variant.row.length, tracing=tracing, raw=raw)
+        em = HandlerEmitter(layout, geometry, cpu.length, address_bits=address_bits, tracing=tracing, raw=raw)
         with suppress(OutOfOperands):
             em.run(cpu)
             break
+    else:
+        msg = f"{variant.name}: more operands than a record has room for"
+        raise IsaError(msg)
     extraction.add(variant, em.operands.values())
     text = "\n".join([f"define {CONVENTION} void @{symbol(variant.index)}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}", ""])
     at, kind = em.branch_operands[0] if em.branch_operands else (0, "")
@@ -639,5 +732,5 @@ def stage_handler(variant: Variant, context: Any, layout: StateLayout, address_b
     """Stage a variant with run-time fields."""
     new_graph()
     pc = make("add", address_bits, (make("page", address_bits), zext(make("pcoff", 12), address_bits)))
-    cpu = variant.row.isa.cpu(layout, pc, variant.row.length, context)
+    cpu = variant.row.isa.cpu(layout, pc, variant.row.isa.handler_length(), context)
     return run_row(variant, cpu, field_arguments(variant))

@@ -7,6 +7,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Any
 
+from xemu.core import hostmem
 from xemu.core.state import ENGINE_CELLS
 from xemu.errors import XemuError
 
@@ -172,11 +173,23 @@ def guest_pointer(f: CodeEmitter, offset: str) -> str:
 
 def reserve(size: int, *, align: int = 4096) -> int:
     """Return the address of zeroed, readable and writable memory that takes space only where it is touched."""
-    at = _libc.mmap(None, size + align, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE, -1, 0)
+    at = _libc.mmap(None, size + align - 1, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | NORESERVE, -1, 0)
     if at in (None, ctypes.c_void_p(-1).value):
         msg = f"the host refuses {size >> 20} MB of address space; raise `ulimit -v`"
         raise XemuError(msg)
     return (int(at) + align - 1) // align * align
+
+
+class Table:
+    """Zeroed memory that takes space only where it is touched and is given back with the object."""
+
+    def __init__(self, size: int) -> None:
+        self.size, self.address = size, reserve(size, align=1)
+        hostmem.advise(self.address, size, hostmem.MADV_DONTDUMP)         # a core dump looks at every page
+
+    def __del__(self) -> None:
+        if address := getattr(self, "address", 0):
+            release(address, self.size)
 
 
 def protect_code(address: int, size: int) -> None:

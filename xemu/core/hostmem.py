@@ -19,6 +19,10 @@ MREMAP_MAYMOVE, MREMAP_FIXED = 1, 2
 MADV_DONTNEED, MADV_DONTDUMP = 4, 16
 FAILED = ctypes.c_void_p(-1).value
 HOST_PAGE = os.sysconf("SC_PAGESIZE")
+MANY_PAGES = 1 << 16                  # more are not looked at one by one
+FILL_PIECE = 1 << 21                  # bytes that `fill` maps again and again
+PAGEMAP_SCAN, SCAN_BYTES, SCAN_RANGES = 0xC0606610, 96, 1024
+PAGE_IS_HELD = 1 << 3 | 1 << 4        # PAGE_IS_PRESENT, PAGE_IS_SWAPPED
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _size, _pointer, _int = ctypes.c_size_t, ctypes.c_void_p, ctypes.c_int
@@ -30,6 +34,7 @@ _mremap = _libc.mremap
 _mremap.restype, _mremap.argtypes = _pointer, (_pointer, _size, _size, _int, _pointer)
 _madvise = _libc.madvise
 _madvise.restype, _madvise.argtypes = _int, (_pointer, _size, _int)
+_libc.ioctl.argtypes = (_int, ctypes.c_ulong, _pointer)
 _msync = _libc.msync
 _msync.restype, _msync.argtypes = _int, (_pointer, _size, _int)
 _mprotect = _libc.mprotect
@@ -63,9 +68,9 @@ def mmap(address: int, length: int, prot: int, flags: int, fd: int = -1, offset:
     return int(result)
 
 
-def reserve(address: int, length: int) -> int:
-    """Reserve inaccessible address space; at `address` if it is not 0, replacing what is there."""
-    fixed = MAP_FIXED if address else 0
+def reserve(address: int, length: int, *, near: int = 0) -> int:
+    """Reserve inaccessible address space: at `address` if it is not 0, replacing what is there; else `near` if there is room."""
+    fixed, address = (MAP_FIXED, address) if address else (0, near)
     flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | fixed
     return mmap(address, length, PROT_NONE, flags)
 
@@ -75,6 +80,27 @@ def anonymous(address: int, length: int, *, shared: bool = False) -> int:
     kind = MAP_SHARED if shared else MAP_PRIVATE | MAP_NORESERVE
     fixed = MAP_FIXED if address else 0
     return mmap(address, length, PROT_READ | PROT_WRITE, kind | MAP_ANONYMOUS | fixed)
+
+
+def fill(address: int, length: int, value: int) -> None:
+    """Map writable memory at `address` that is full of one byte value and takes space only where it is written to."""
+    if value == 0:
+        anonymous(address, length)
+        return
+    piece = min(length, FILL_PIECE)
+    try:
+        fd = os.memfd_create("fill")
+    except OSError:                       # no descriptor is free
+        anonymous(address, length)
+        ctypes.memset(address, value, length)
+        return
+    try:
+        os.write(fd, bytes((value,)) * piece)
+        for at in range(address, address + length, piece):
+            part = min(piece, address + length - at)
+            mmap(at, part, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd)
+    finally:
+        os.close(fd)
 
 
 def unmap(address: int, length: int) -> None:
@@ -108,10 +134,32 @@ def advise(address: int, length: int, advice: int) -> None:
 def resident(address: int, length: int) -> list[int]:
     """Return which pages of a private anonymous mapping, by number, are in memory (or swapped out); the others are zeros."""
     count = length // HOST_PAGE
-    with open("/proc/self/pagemap", "rb", buffering=0) as file:
+    with open("/proc/self/pagemap", "rb", buffering=0) as file:       # Documentation/admin-guide/mm/pagemap.rst
+        if count > MANY_PAGES and (found := _scan(file.fileno(), address, count)) is not None:
+            return found
         file.seek(address // HOST_PAGE * 8)
-        entries = memoryview(file.read(count * 8)).cast("Q")
-    return [i for i, entry in enumerate(entries) if entry >> 62]       # present or swapped: Documentation/admin-guide/mm/pagemap.rst
+        out: list[int] = []
+        for first in range(0, count, MANY_PAGES):
+            entries = memoryview(file.read(min(MANY_PAGES, count - first) * 8)).cast("Q")
+            out += [first + i for i, entry in enumerate(entries) if entry >> 62]       # present or swapped
+    return out
+
+
+def _scan(pagemap: int, address: int, count: int) -> list[int] | None:
+    """Do the same for many pages in a time that depends on those found; None where the host cannot (before Linux 6.7)."""
+    out: list[int] = []
+    ranges = (ctypes.c_uint64 * (3 * SCAN_RANGES))()                  # start, end, categories each
+    start, end = address, address + count * HOST_PAGE
+    while start < end:
+        words = (SCAN_BYTES, 0, start, end, 0, ctypes.addressof(ranges), SCAN_RANGES, 0, 0, 0, PAGE_IS_HELD, PAGE_IS_HELD)
+        argument = (ctypes.c_uint64 * len(words))(*words)
+        found = _libc.ioctl(pagemap, PAGEMAP_SCAN, argument)
+        if found < 0:
+            return None
+        for i in range(found):
+            out += range((ranges[3 * i] - address) // HOST_PAGE, (ranges[3 * i + 1] - address) // HOST_PAGE)
+        start = argument[4]
+    return out
 
 
 def sync(address: int, length: int, flags: int) -> None:

@@ -40,7 +40,7 @@ def evaluate_instruction(target: Target, d: Decoded, pc: int, context: int, stat
     passed, advanced = True, None
     if cond != ALWAYS or d.guard & 15:
         new_graph()
-        cpu = row.isa.cpu(layout, const(pc, target.address_bits), row.length, target.context(context))
+        cpu = row.isa.cpu(layout, const(pc, target.address_bits), d.length, target.context(context))
         set_current(cpu)
         ev = Evaluation(state)
         if cond != ALWAYS:
@@ -54,7 +54,7 @@ def evaluate_instruction(target: Target, d: Decoded, pc: int, context: int, stat
         if outcome.abort is not None:
             return outcome
     else:
-        outcome = Outcome(pc + row.length & ((1 << target.address_bits) - 1))
+        outcome = Outcome(pc + d.length & ((1 << target.address_bits) - 1))
     if advanced is not None and not (passed and any(w.cell.name == d.iset.guard for w in staged.writes)):
         state.set(layout.cells[d.iset.guard], 0, advanced)
     return outcome
@@ -77,7 +77,7 @@ def handler_module(variants: list[Variant], target: Target, context: int, iset: 
         text.append(h.text)
         declared |= h.declarations
         condition = 2 if v.row.unpredicated else int(is_predicated(v))
-        infos[v.index] = struct.pack("<4B8s4x", condition, v.row.length, h.branch_offset, int(h.call), pc_fields(v))
+        infos[v.index] = struct.pack("<4B8s4x", condition, 0, h.branch_offset, int(h.call), pc_fields(v))
     return "\n".join([*text, extraction.text(), *sorted(declared | extraction.em.declared), ""]), infos
 
 

@@ -106,11 +106,6 @@ class Row:
     parameters: tuple[str, ...] = ()
     unpredicated: bool = False
 
-    @property
-    def length(self) -> int:
-        """Return the length of the instruction in bytes."""
-        return self.isa.bits // 8
-
     def field(self, name: str) -> AnyField:
         """Return the declaration of a field of this row."""
         declared = self.isa.fields.get(name)
@@ -211,6 +206,14 @@ class FixedWidthIsa:
             out[name] = Place(at, int(width))
             at += int(width)
         return out
+
+    def length(self, word: int) -> int:  # noqa: ARG002  of other instruction sets it depends on the word
+        """Return the length of an instruction in bytes."""
+        return self.bits // 8
+
+    def handler_length(self) -> Bits | int:
+        """Return the length for a handler; where it is no constant, as a field of the word."""
+        return self.bits // 8
 
     def __call__(self, pattern: str, template: str, *, where: str = "", features: str = "", unpredicated: bool = False,
                  **bound: Any) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -340,6 +343,9 @@ def constant_arguments(variant: Variant, word: int) -> dict[str, Any]:
     """Return the row function's arguments for one encoding: constants, register numbers, ints for split fields."""
     row, out = variant.row, dict(variant.row.bound)
     for name in row.parameters:
+        if name in variant.splits:
+            out[name] = variant.splits[name]
+            continue
         value = width = 0
         for _, p in row.raw_places(name):
             value = value << p.width | (word >> p.shift & ((1 << p.width) - 1))
@@ -401,5 +407,5 @@ def stage(variant: Variant, word: int, pc: int, context: Any, layout: Any, *, ad
     """Stage one encoding with constant fields at address `pc`."""
     if fresh:
         new_graph()
-    cpu = variant.row.isa.cpu(layout, const(pc, address_bits), variant.row.length, context, environment)
+    cpu = variant.row.isa.cpu(layout, const(pc, address_bits), variant.row.isa.length(word), context, environment)
     return run_row(variant, cpu, constant_arguments(variant, word))

@@ -203,7 +203,7 @@ class Library:
                 at += iset.bits[0] // 8
                 continue
             out.append(d.variant)
-            at += d.variant.row.length
+            at += d.length
         return out
 
     def _handlers_done(self, context: int, wanted: list[tuple[int, str, int]], done: Any) -> None:
@@ -369,9 +369,10 @@ class Library:
                     self._publish(page.context, done[0], done[1], done[2], done[4])
 
     def _digest_is(self, address: int, digest: bytes) -> bool:
-        if not self.engine.space.flags[address >> 12] & EXEC:
+        space = self.engine.space
+        if address >= space.limit or not space.flags[address >> 12] & EXEC:
             return False
-        data = self.engine.space.peek(address, 4096)
+        data = space.peek(address, 4096)
         return data is not None and page_digest(data) == digest
 
     def _drop_where(self, wanted: Callable[[PublishedRegion], bool]) -> None:

@@ -3,11 +3,15 @@
 Guest address A is host address `space.base + A`. Guest protection lives only in the flag table, which
 native code checks before each access; the host maps what it holds readable and writable. Lengths and
 addresses are bytes; addresses given to `map`, `unmap` and `protect` are page aligned.
+
+Guests with 32-bit addresses have a window for all of them. Those with 64-bit addresses have one of 2**46 bytes, or of 2**38
+where the host refuses that; what lies above is not mapped. Nothing here takes time or memory in proportion to the window.
 """
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 from bisect import bisect_left, bisect_right
 from errno import EACCES, EINVAL, ENOMEM
@@ -23,12 +27,17 @@ if TYPE_CHECKING:
 PAGE = 4096
 PAGE_SHIFT = 12
 READ, WRITE, EXEC, SLOW, CODE, CLEAN, SHARED = 1, 2, 4, 8, 16, 32, 64
-# Native code reaches the flag table from the window's base: the flag of page P is at base - FLAGS_BELOW + P.
+# With 32-bit addresses native code reaches the flag table from the window's base: the flag of page P is at
+# base - FLAGS_BELOW + P.
 FLAGS_BELOW = 0x200000
+# With 64-bit addresses native code refuses those of WINDOW_BITS bits and more, and looks all others up in the flag table.
+WINDOW_BITS, SMALL_WINDOW_BITS = 46, 38
+LOW = 1 << 36            # host address near which hosts put nothing: half of what they have must stay in one piece
 # What native code tests: READ for loads (a SLOW page has it cleared), and for stores this bit, which is set where
 # WRITE is and none of SLOW, CODE, CLEAN.
 FAST_WRITE = 128
 PROTECTION = READ | WRITE | EXEC
+MANY = 1 << 16           # pages: flags of more are never gone through in one piece, and not at all where that can be avoided
 
 # _REFUSED[access] maps a flag byte to 1 where that access is not allowed.
 _REFUSED = {
@@ -59,6 +68,9 @@ def with_fast_write(flag: int) -> int:
     """Return a flag byte with FAST_WRITE as its other bits say."""
     fast = flag & (WRITE | SLOW | CODE | CLEAN) == WRITE
     return flag & ~FAST_WRITE | (FAST_WRITE if fast else 0)
+
+
+_CLEANED = bytes(with_fast_write(flag | CLEAN) for flag in range(256))
 
 
 class Area:
@@ -128,15 +140,21 @@ class AddressSpace:
             raise XemuError(f"this host has pages of {hostmem.HOST_PAGE} bytes; xemu needs 4096")
         self.bits = bits
         self.limit = 1 << bits
+        self.pages = self.limit >> PAGE_SHIFT
+        below = FLAGS_BELOW if bits <= 32 else (1 << WINDOW_BITS - PAGE_SHIFT) + PAGE
+        self._reserved = below + self.limit + 2 * PAGE
         try:
-            self._reservation = hostmem.reserve(0, FLAGS_BELOW + self.limit + 2 * PAGE)
+            self._reservation = hostmem.reserve(0, self._reserved, near=0 if bits <= 32 else LOW)
+            self.base = self._reservation + below + PAGE
+            # one page more: native code looks one ahead
+            self.flags_base = hostmem.anonymous(self.base - below, self.pages + PAGE)
+            hostmem.advise(self.flags_base, self.pages + PAGE, hostmem.MADV_DONTDUMP)
+            if SMALL_WINDOW_BITS <= bits < WINDOW_BITS:       # native code looks there too: nothing is mapped
+                unused = self.flags_base + self.pages + PAGE
+                hostmem.protect(unused, self.base - PAGE - unused, hostmem.PROT_READ)
         except OSError as error:
             message = f"the host refuses to reserve 2**{bits} bytes ({error.strerror}); see ulimit -v"
             raise XemuError(message) from None
-        self.base = self._reservation + FLAGS_BELOW + PAGE
-        self.pages = self.limit >> PAGE_SHIFT
-        # one page more: native code looks one ahead
-        self.flags_base = hostmem.anonymous(self.base - FLAGS_BELOW, self.pages + PAGE)
         self.flags = _memory(self.flags_base, self.pages)
         self.mem = _memory(self.base, self.limit)
         self.code_changed: Callable[[int, int], None] = _nothing
@@ -167,7 +185,7 @@ class AddressSpace:
         """Give the window back: nothing else would, for the host knows nothing of its owner."""
         reservation, self._reservation = getattr(self, "_reservation", 0), 0
         if reservation:
-            hostmem.unmap(reservation, FLAGS_BELOW + self.limit + 2 * PAGE)
+            hostmem.unmap(reservation, self._reserved)
 
     # --- mappings -------------------------------------------------------------------------------
 
@@ -353,8 +371,7 @@ class AddressSpace:
         self._areas.clear()
         self._starts.clear()
         hostmem.reserve(self.base, self.limit)
-        # a fresh mapping is cheaper than clearing a megabyte
-        hostmem.mmap(self.flags_base, self.pages, 3, hostmem.MAP_PRIVATE | hostmem.MAP_ANONYMOUS | hostmem.MAP_FIXED)
+        hostmem.anonymous(self.flags_base, self.pages)            # a fresh mapping is cheaper than clearing a megabyte
 
     def set_areas(self, areas: list[Area]) -> None:
         """Map what was mapped at another time: what is new is empty, contents of what was there already stay."""
@@ -505,20 +522,40 @@ class AddressSpace:
     # --- flags ----------------------------------------------------------------------------------
 
     def _set_flags(self, addr: int, length: int, flag: int) -> None:
-        if self.keep is not None:
+        if self.keep is not None and flag & PROTECTION:
             flag |= CLEAN
         flag = with_fast_write(flag)
         first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
         if count == 1:
             self.flags[first] = flag
-        else:
+        elif count <= MANY:
             self.flags[first : first + count] = bytes((flag,)) * count
+        else:
+            self._set_many_flags(first, first + count, flag)
         if self.watched:
             self.rights_changed()
 
+    def _set_many_flags(self, first: int, end: int, flag: int) -> None:
+        """Set the flags of many pages: allocators and sanitizers map terabytes, of which they use little."""
+        inner, inner_end = _round(first), end & -PAGE
+        hostmem.fill(self.flags_base + inner, inner_end - inner, flag)
+        self.flags[first:inner] = bytes((flag,)) * (inner - first)
+        self.flags[inner_end:end] = bytes((flag,)) * (end - inner_end)
+
+    def mark_clean(self) -> None:
+        """Have the first change of every page told to `keep` again (pages without rights are kept whenever they change)."""
+        for area in self._areas:
+            if area.prot & PROTECTION:
+                first, last = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
+                for at in range(first, last, MANY):
+                    end = min(at + MANY, last)
+                    flags = bytes(self.flags[at:end])
+                    if (cleaned := flags.translate(_CLEANED)) != flags:
+                        self.flags[at:end] = cleaned
+
     def _forget_code(self, addr: int, length: int) -> None:
         first, count = addr >> PAGE_SHIFT, length >> PAGE_SHIFT
-        if 1 in bytes(self.flags[first : first + count]).translate(_IS_CODE):
+        if count > MANY or 1 in bytes(self.flags[first : first + count]).translate(_IS_CODE):
             self.code_changed(addr, length)
 
     # --- access ---------------------------------------------------------------------------------
@@ -536,14 +573,11 @@ class AddressSpace:
         elif length <= 0:
             return self.mem[0:0]
         else:
-            flags = bytes(self.flags[first : last + 1])
-            bad = flags.translate(_REFUSED[access]).find(1)
-            if bad >= 0 and self.hidden:
-                flags = bytes(flag | self.hidden.get(first + i, 0) for i, flag in enumerate(flags))
-                bad = flags.translate(_REFUSED[access]).find(1)
-            if bad >= 0:
-                where = max(addr, (first + bad) << PAGE_SHIFT)
-                raise GuestFault(where, access, mapped=self.area_at(where) is not None)
+            if last - first >= MANY or 1 in bytes(self.flags[first : last + 1]).translate(_REFUSED[access]):
+                bad = self._refused_page(first, last + 1, access)
+                if bad >= 0:
+                    where = max(addr, bad << PAGE_SHIFT)
+                    raise GuestFault(where, access, mapped=self.area_at(where) is not None)
             flag = CODE | CLEAN if access & WRITE else 0
         if access & WRITE and flag & (CODE | CLEAN):
             self._before_write(addr, length, first, last)
@@ -556,9 +590,21 @@ class AddressSpace:
     def _first_refused(self, addr: int, access: int) -> int:
         if not 0 <= addr < self.limit:
             return addr
-        flags = bytes(self.flags[addr >> PAGE_SHIFT :])
-        bad = flags.translate(_REFUSED[access]).find(1)
-        return self.limit if bad < 0 else max(addr, addr & -PAGE + (bad << PAGE_SHIFT))
+        bad = self._refused_page(addr >> PAGE_SHIFT, self.pages, access) if access else -1
+        return self.limit if bad < 0 else max(addr, bad << PAGE_SHIFT)
+
+    def _refused_page(self, first: int, end: int, access: int) -> int:
+        """Return the number of the first page that does not allow an access, or -1."""
+        while first < end:
+            flags = bytes(self.flags[first : min(first + MANY, end)])
+            bad = flags.translate(_REFUSED[access]).find(1)
+            if bad >= 0 and self.hidden:
+                flags = bytes(flag | self.hidden.get(first + i, 0) for i, flag in enumerate(flags))
+                bad = flags.translate(_REFUSED[access]).find(1)
+            if bad >= 0:
+                return first + bad
+            first += MANY
+        return -1
 
     def _before_write(self, addr: int, length: int, first: int, last: int) -> None:
         """Tell the engine about written code and mark clean pages as written."""
@@ -570,6 +616,8 @@ class AddressSpace:
                 if self.keep is not None:
                     self.keep(page)
                 flags[page] = with_fast_write(flags[page] & ~CLEAN)
+            elif self.keep is not None and not flags[page] & (PROTECTION | SLOW):
+                self.keep(page)
 
     def read(self, addr: int, length: int) -> bytes:
         """Copy guest memory out; GuestFault."""
@@ -642,6 +690,20 @@ class AddressSpace:
                 self.seen(addr, len(data), WRITE)
             self.mem[addr : addr + len(data)] = data
         return True
+
+
+def make_space(address_bits: int) -> AddressSpace:
+    """Make the memory of a guest whose addresses have so many bits, with as large a window as the host gives."""
+    if address_bits <= 32:
+        return AddressSpace(address_bits)
+    try:
+        return AddressSpace(WINDOW_BITS)
+    except XemuError:
+        gc.collect()                          # a host has room for one: that of an earlier guest may be garbage
+    try:
+        return AddressSpace(WINDOW_BITS)
+    except XemuError:
+        return AddressSpace(SMALL_WINDOW_BITS)
 
 
 def _round(length: int) -> int:

@@ -183,11 +183,11 @@ class Recorder:
     #: set by targets: registers whose number 15, say, is the program counter: {file name: (number, offset)}
     pc_register: tuple[str, int] | None = None
 
-    def __init__(self, layout: StateLayout, pc: Bits, length: int, context: Any, environment: Environment | None = None) -> None:
+    def __init__(self, layout: StateLayout, pc: Bits, length: Bits | int, context: Any, environment: Environment | None = None) -> None:
         set_ = object.__setattr__
         set_(self, "layout", layout)
         set_(self, "pc", pc)                       # address of this instruction
-        set_(self, "length", length)               # its length in bytes
+        set_(self, "length", length)               # its length in bytes (in a handler of variable length a field)
         set_(self, "context", context)             # the target's context word as an object of Python ints
         set_(self, "environment", environment or Environment())
         set_(self, "effects", [])
@@ -195,6 +195,12 @@ class Recorder:
         set_(self, "branches", [])
         set_(self, "traps", [])
         set_(self, "predicate", None)
+
+    @property
+    def next_pc(self) -> Bits:
+        """Return the address of the instruction that follows."""
+        following: Bits = self.pc + (zext(self.length, self.pc.width) if isinstance(self.length, Bits) else self.length)
+        return following
 
     # -- registers -----------------------------------------------------------------------------------------------
     def __getattr__(self, name: str) -> Any:
@@ -275,7 +281,9 @@ class Recorder:
         return result
 
     def probe(self, addr: Bits, size: Bits | int, *, write: bool = False, align: int = 1) -> None:
-        """Fault now unless every byte of addr…addr+size-1 can be accessed; then use checked=False."""
+        """Fault now unless every byte of addr…addr+size-1 can be accessed; then use checked=False. A size has at most 32 bits."""
+        if not isinstance(size, int) and size.width > 32:
+            raise IsaError(f"a probe's size has {size.width} bits; 32 are allowed")
         self.effects.append(Probe(self.predicate, addr, size, align, write))
 
     # -- control -------------------------------------------------------------------------------------------------

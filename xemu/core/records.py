@@ -19,6 +19,10 @@ AGAIN = 8                # a branch target is offered again after so many times 
 TARGET = 1               # cold flag: something branches here, count its executions
 PINNED = 2               # cold flag: `handler` is a region or breakpoint; decoding stores `plain` only
 
+SCANNED = 15             # the most bytes of an instruction of variable length
+SCAN_READS = 64          # bytes a scan may look at
+HEAD = 64                # bits of a scanned word that decode tables look at
+
 JUMP_CACHE = 0x4000      # byte offset of the jump cache in the state block
 JUMP_ENTRIES = 4096      # entries of {key, record}
 STATE_BYTES = JUMP_CACHE + JUMP_ENTRIES * 16
@@ -27,13 +31,14 @@ STATE_BYTES = JUMP_CACHE + JUMP_ENTRIES * 16
 class Geometry:
     """Layout of the blocks of an instruction set whose instructions start at multiples of `unit` bytes."""
 
-    __slots__ = ("block", "cold", "count", "shift", "unit")
+    __slots__ = ("beyond", "block", "cold", "count", "shift", "unit")
 
     def __init__(self, unit: int) -> None:
         self.unit = unit
         self.count = PAGE // unit                                  # records of a page
         self.block = self.count * RECORD * 2                       # bytes (and alignment) of a block
         self.cold = self.count * RECORD + self.count * RECORD // 4    # byte offset of the cold part
+        self.beyond = max(2, 16 // unit)                           # records after the last one, which continue on the next page
         self.shift = (RECORD // unit).bit_length() - 1             # log2 of record bytes per guest byte
 
 
@@ -41,14 +46,14 @@ class Geometry:
 
 #: exit reasons that native code stores; traps and aborts follow, in the order of TRAPS
 STOP, NEW_PAGE, NEED_HANDLER, NO_ROW, FAULT, POINT = 1, 2, 3, 4, 5, 6
-TRAPS = ("syscall", "event", "undefined", "breakpoint", "align", "exception")
+TRAPS = ("syscall", "event", "undefined", "breakpoint", "align", "exception", "again")
 COMPLETE = 2             # the first so many leave after their instruction, the others instead of it
 TRAP_BASE = 16
 HASH_MULTIPLIER = 0x9E3779B97F4A7C15
 
 RING = 256               # hot records the engine has not seen yet
 VARIANT = 32             # bytes of a variant's entry in decode tables: body, extract, and bytes as below
-V_PREDICATED, V_LENGTH, V_BRANCH, V_CALL, V_REGISTERS = 16, 17, 18, 19, 20
+V_PREDICATED, _, V_BRANCH, V_CALL, V_REGISTERS = 16, 17, 18, 19, 20
 TABLES = 64              # bytes of one context's decode tables
 T_NARROW, T_WIDE, T_NARROW_VARIANTS, T_WIDE_VARIANTS, T_PREFIXES = 0, 8, 16, 24, 32
 PREFIXES = 128           # entries of a prefix table

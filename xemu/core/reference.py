@@ -108,14 +108,14 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
 
 def _compare_store(effect: CompareStore, ev: Evaluation, memory: Memory) -> bool:
     at, size = ev.value(effect.addr), effect.value.width // 8
-    same = memory.load(at, size, size) == ev.value(effect.expected)
+    same = memory.load(at, size, 1) == ev.value(effect.expected)
     if same:
-        memory.store(at, size, size, ev.value(effect.value))
+        memory.store(at, size, 1, ev.value(effect.value))
     return same
 
 
 def _control(cpu: Recorder, ev: Evaluation) -> Outcome:
-    out = Outcome(ev.value(cpu.pc) + cpu.length & ((1 << cpu.pc.width) - 1))
+    out = Outcome(ev.value(cpu.next_pc))
     for t in cpu.traps:
         if ev.holds(t.pred):
             out.trap = (t.kind, ev.value(t.number))

@@ -147,7 +147,7 @@ class Discovery:
                 insn = self._classify(pc, d, guard)
                 self.insns[pc] = insn
                 if insn.call:
-                    self.returns.add(pc + d.variant.row.length)
+                    self.returns.add(pc + d.length)
                     calls.extend(insn.targets)
                 else:
                     work.extend((t, 0) for t in insn.targets)
@@ -157,7 +157,7 @@ class Discovery:
                     work.extend((t, 0) for t in near)
                 if not insn.falls and not insn.call:
                     break
-                pc, guard = pc + d.variant.row.length, insn.next_guard
+                pc, guard = pc + d.length, insn.next_guard
         return calls
 
     def _classify(self, pc: int, d: Decoded, guard: int) -> Insn:
@@ -182,7 +182,7 @@ class Discovery:
 
     def _stage(self, d: Decoded, pc: int) -> Recorder:
         row, t = d.variant.row, self.target
-        cpu = row.isa.cpu(t.layout, const(pc, t.address_bits), row.length, t.context(self.context))
+        cpu = row.isa.cpu(t.layout, const(pc, t.address_bits), d.length, t.context(self.context))
         return run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
 
     def _next_guard(self, cpu: Recorder, guard: int) -> int:
@@ -218,6 +218,8 @@ class BlockEnvironment(Environment):
 
     def read(self, cell: Cell, index: int | Bits) -> Bits:
         """Return a register as the instruction sees it."""
+        if cell.resident:
+            return self.em.load_resident(cell, index)
         assert isinstance(index, int)
         key = (cell.storage, index * cell.stride, cell.width)
         node = self.known.get(key)
@@ -228,8 +230,12 @@ class BlockEnvironment(Environment):
             self.known[key] = node
         return node
 
-    def write(self, cell: Cell, index: int, value: Bits) -> None:
+    def write(self, cell: Cell, index: int | Bits, value: Bits) -> None:
         """Note what an instruction wrote."""
+        if cell.resident:
+            self.em.store_resident(cell, index, value)
+            return
+        assert isinstance(index, int)
         key = (cell.storage, index * cell.stride, cell.width)
         self._overlap(key, cell.stride)
         self.known[key] = value
@@ -257,7 +263,7 @@ class RegionEmitter(InstructionEmitter):
 
     def __init__(self, target: Target, context: int, code: Code, tries: decoder.Tries, *, targets: list[int] | None = None,
                  points: list[int] | None = None, tracing: bool = False) -> None:
-        super().__init__(target.layout, target.iset(context).geometry, tracing=tracing)
+        super().__init__(target.layout, target.iset(context).geometry, address_bits=target.address_bits, tracing=tracing)
         self.target, self.context, self.code = target, context, code
         self.iset = target.iset(context)
         self.find = Discovery(target, context, code, tries, targets, points)
@@ -317,6 +323,22 @@ class RegionEmitter(InstructionEmitter):
             if kind[0] == "<":
                 name = self.let(f"bitcast i{stored} {name} to {kind}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
+
+    def load_resident(self, cell: Cell, index: int | Bits) -> Bits:
+        """Return what a register that stays in the state block holds now."""
+        address, stored = self.register(cell.name, index)
+        node = make("slot", cell.width, (), unique())
+        name = self.let(f"load i{stored}, ptr {address}{STATE}")
+        self.remember(node, name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}"))
+        return node
+
+    def store_resident(self, cell: Cell, index: int | Bits, value: Bits) -> None:
+        """Change a register in the state block."""
+        address, stored = self.register(cell.name, index)
+        name = self.value(value)
+        if stored != cell.width:
+            name = self.let(f"zext i{cell.width} {name} to i{stored}")
+        self.put(f"store i{stored} {name}, ptr {address}{STATE}")
 
     def slot_type(self, storage: str, offset: int, width: int) -> str:
         """Return the LLVM type in which registers are kept: vector files in types that stay out of general registers."""
@@ -432,7 +454,7 @@ class RegionEmitter(InstructionEmitter):
         """Run an instruction's row with constants and the values known in this block."""
         d, t = insn.decoded, self.target
         row = d.variant.row
-        cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), row.length, t.context(self.context), self.env)
+        cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), insn.decoded.length, t.context(self.context), self.env)
         if pred is None:
             return run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
         set_current(cpu)
@@ -446,7 +468,7 @@ class RegionEmitter(InstructionEmitter):
         if cond == ALWAYS:
             return None
         row, t = insn.decoded.variant.row, self.target
-        cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), row.length, t.context(self.context), self.env)
+        cpu = row.isa.cpu(t.layout, const(insn.pc, t.address_bits), insn.decoded.length, t.context(self.context), self.env)
         return self.iset.condition(cpu, cond)
 
     def instruction(self, insn: Insn) -> Recorder:
@@ -464,9 +486,11 @@ class RegionEmitter(InstructionEmitter):
     def commit(self, insn: Insn, cpu: Recorder) -> None:
         """Make an instruction's register writes, and the guard after it, known."""
         for w in cpu.writes:
-            assert isinstance(w.index, int)
+            if w.cell.resident:
+                self.value(w.value)                        # before the first of them changes the state
+        for w in cpu.writes:
             value = w.value if w.pred is None else mux(w.pred, w.value, self.env.read(w.cell, w.index))
-            if not self.target.is_scratch(w.cell.name, w.index):
+            if not isinstance(w.index, int) or not self.target.is_scratch(w.cell.name, w.index):
                 self.env.write(w.cell, w.index, value)
         if insn.guard & 15 or insn.next_guard:
             self.write_guard(insn)
@@ -507,7 +531,7 @@ class RegionEmitter(InstructionEmitter):
         insns = self.find.insns.values()
         granules: dict[int, int] = {}
         for i in insns:
-            for at in (i.pc, i.pc + i.decoded.variant.row.length - 1):
+            for at in (i.pc, i.pc + i.decoded.length - 1):
                 granules[at & -PAGE] = granules.get(at & -PAGE, 0) | 1 << (at % PAGE // 64)
         variants = {(i.decoded.variant.row.isa.name, i.decoded.variant.index) for i in insns}
         return RegionText(text, entries, sorted(granules), list(self.find.insns), sorted(variants), granules)
@@ -536,7 +560,7 @@ class RegionEmitter(InstructionEmitter):
             if i.flow == "branch":
                 leaders.update(t for t in i.targets if t in insns)
             if i.flow:
-                leaders.add(i.pc + i.decoded.variant.row.length)
+                leaders.add(i.pc + i.decoded.length)
         for start in leaders:
             if start not in insns:
                 continue
@@ -548,7 +572,7 @@ class RegionEmitter(InstructionEmitter):
                     block.successors.append(pc)
                     break
                 block.insns.append(insn)
-                following = pc + insn.decoded.variant.row.length
+                following = pc + insn.decoded.length
                 if insn.flow:
                     block.successors.extend(insn.targets)
                     if insn.falls:
@@ -663,7 +687,7 @@ class RegionEmitter(InstructionEmitter):
             self.env = before
             if insn.guard & 15:
                 self.write_guard(insn)
-            self._fall(block, insn.pc + insn.decoded.variant.row.length)
+            self._fall(block, insn.pc + insn.decoded.length)
         else:
             self._taken(block, insn)
 
@@ -702,7 +726,7 @@ class RegionEmitter(InstructionEmitter):
             if not pred:
                 return
             self.label(on)
-        self._go(block, insn.pc + insn.decoded.variant.row.length)
+        self._go(block, insn.pc + insn.decoded.length)
 
     def _loaded_from_constant(self, target: Bits, cpu: Recorder) -> bool:
         """Return whether a branch target is a word at a fixed address: a linkage table's jump to another library."""
@@ -728,9 +752,15 @@ class RegionEmitter(InstructionEmitter):
 
     def _switch(self, pc: str, key: str, left: str, inside: list[int]) -> None:
         """Go to those of the blocks `inside` that (pc, context key) names; continue otherwise."""
-        full = self.let(f"or i64 {pc}, {key}")
-        out, labels = self.new("out"), [self.new("to") for _ in inside]
-        cases = " ".join(f"i64 {t | self.context << 48}, label %{label}" for label, t in zip(labels, inside, strict=True))
+        if self.wide:                                        # the address may have bits where the key has its own
+            out, same, full, own = self.new("out"), self.new("same"), pc, 0
+            self.put(f"br i1 {self.let(f'icmp eq i64 {key}, {self.context << 48}')}, label %{same}, label %{out}{LIKELY}")
+            self.label(same)
+        else:
+            full, own = self.let(f"or i64 {pc}, {key}"), self.context << 48
+            out = self.new("out")
+        labels = [self.new("to") for _ in inside]
+        cases = " ".join(f"i64 {t | own}, label %{label}" for label, t in zip(labels, inside, strict=True))
         self.put(f"switch i64 {full}, label %{out} [ {cases} ]")
         for label, t in zip(labels, inside, strict=True):
             self.label(label)

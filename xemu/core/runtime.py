@@ -44,6 +44,7 @@ from xemu.core.records import (
     POINT,
     POSTED,
     RING,
+    SCAN_READS,
     STOP,
     T_NARROW,
     T_NARROW_VARIANTS,
@@ -60,6 +61,7 @@ from xemu.core.records import (
     WATCH,
     Geometry,
 )
+from xemu.core.scanner import NativeMachine
 from xemu.core.state import ENGINE_CELLS as CELL
 from xemu.core.state import StateLayout
 
@@ -74,8 +76,8 @@ class Native(CodeEmitter):
     """Writes one native function with Python as the macro assembler."""
 
     def __init__(self, name: str, signature: str = SIGNATURE, convention: str = CONVENTION, result: str = "void",
-                 geometry: Geometry | None = None, layout: StateLayout | None = None) -> None:
-        super().__init__(layout or StateLayout("none"), geometry or Geometry(4))
+                 geometry: Geometry | None = None, layout: StateLayout | None = None, address_bits: int = 32) -> None:
+        super().__init__(layout or StateLayout("none"), geometry or Geometry(4), address_bits=address_bits)
         self.head = f"define dso_local {convention} {result} @{name}({signature}) #0 {{"
 
     def text(self) -> str:
@@ -146,18 +148,21 @@ def leave() -> str:
     return out
 
 
-def lookup(name: str) -> str:
+def lookup(name: str, address_bits: int) -> str:
     """Find the record of exit_pc/exit_context in the page table; an unknown page leaves to the engine.
 
     `jump` enters it in the jump cache, marks it as a branch target and runs it; `resume` runs its plain handler.
     """
-    f = Native(name)
+    f = Native(name, address_bits=address_bits)
     pc, context = f.state("exit_pc"), f.state("exit_context")
     page = f.op2("and", pc, -4096)
     key = f.op2("or", f.op2("or", page, context), 1)
     table, mask = f.state("page_table", "ptr"), f.state("page_table_mask")
     first = f.op2("lshr", f.op2("mul", key, PAGE_HASH - (1 << 64)), 40)
-    f.go("probe")
+    if f.wide:                                          # no key stands for an address outside the window
+        f.branch_if(f.in_window(pc), "probe", "miss")
+    else:
+        f.go("probe")
     f.label("probe")
     f.put(f"%i = phi i64 [ {first}, %entry ], [ %i2, %next ]")
     entry = f.at(table, f.op2("mul", f.op2("and", "%i", mask), PAGE_ENTRY))
@@ -256,20 +261,20 @@ def cold_of(f: Native, record: str, geometry: Geometry) -> str:
     return f.at(f.at(record, f.op2("sub", str(geometry.cold), inside)), f.op2("lshr", inside, 1))
 
 
-def page_end(geometry: Geometry, name: str) -> str:
+def page_end(geometry: Geometry, name: str, address_bits: int) -> str:
     """Continue on the next page: the handler of the records after a page's last one."""
     f = Native(name, geometry=geometry)
     inside = f.op2("and", f.let("ptrtoint ptr %rec to i64"), geometry.block - 1)
     pc = f.op2("add", f.state("page_va"), f.op2("lshr", inside, geometry.shift))
-    f.set_state("exit_pc", f"i64 {f.op2('and', pc, 0xFFFFFFFF) }")
+    f.set_state("exit_pc", f"i64 {pc if address_bits == 64 else f.op2('and', pc, (1 << address_bits) - 1)}")
     f.set_state("exit_context", f"i64 {f.state('ctx_key')}")
     f.tail_slot("jump", "%rec", "%budget")
     return f.text()
 
 
-def access() -> str:
+def access(address_bits: int) -> str:
     """A load, store or probe that the fast path refused (see handlers.access_info); faults are left in the state."""
-    f = Native("access", "ptr %st, ptr %rec, i64 %addr, i64 %info, i64 %value", "", "i64")
+    f = Native("access", "ptr %st, ptr %rec, i64 %addr, i64 %info, i64 %value", "", "i64", address_bits=address_bits)
     size, write = f.op2("and", "%info", 0xFFFFFFFF), f.let("trunc i64 " + f.op2("lshr", "%info", 48) + " to i1")
     probe = f.let("trunc i64 " + f.op2("lshr", "%info", 49) + " to i1")
     align = f.op2("and", f.op2("lshr", "%info", 32), 0xFFFF)
@@ -291,8 +296,11 @@ def access() -> str:
     _watched(f, need, last_byte)
     f.label("pages")
     f.put(f"%p = phi i64 [ {first}, %watches ], [ {first}, %unwatched ], [ %p2, %ok ]")
-    flag = f.get(flags, "%p", "i8")
     start = f.op2("shl", "%p", 12)
+    if f.wide:                                                           # what ends above the window meets its end first
+        f.branch_if(f.in_window(start), "inside", "denied")
+        f.label("inside")
+    flag = f.get(flags, "%p", "i8")
     f.branch_if(f.let(f"icmp eq i8 {f.op2('and', flag, 8, 'i8')}, 0"), "quick", "slow")
     f.label("slow")
     block = f.get(f.state("slow_pages", "ptr"), f.op2("shl", "%p", 3))
@@ -306,7 +314,8 @@ def access() -> str:
     lacks = f.let(f"icmp eq i8 {f.op2('and', flag, need, 'i8')}, 0")
     f.branch_if(lacks, "lacking", "memory")
     f.label("lacking")                                                   # a write to read-only memory may be somebody's matter
-    f.branch_if(write, "read_only", "denied")
+    somebody = f.op2("and", write, f.let(f"icmp ne i8 {flag}, 0"), "i1") if f.wide else write      # a small window's table ends with it
+    f.branch_if(somebody, "read_only", "denied")
     f.label("read_only")
     table = f.at(f.state("slow_pages", "ptr"), f.op2("shl", "%p", 3))
     f.put(f"%rom = load i64, ptr {table}, align 1")
@@ -514,12 +523,14 @@ def _hit_granules(f: Native, last_byte: str) -> None:
     f.go("ok")
 
 
-def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int, str]]:
+def prefixes(iset: IsaSet, layout: StateLayout, address_bits: int) -> tuple[str, set[str], dict[int, str]]:
     """Return the prefix handlers of an instruction set: text, declarations and names by table index.
 
     A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
     """
-    text, declared, names = "", set(), {}
+    text, declared, names = "", set[str](), dict[int, str]()
+    if iset.scan:                                          # no conditions, no guards
+        return text, declared, names
     lengths = [b // 8 for b in iset.bits]
     for wide, length in enumerate(lengths):
         for guarded in ((0, 1) if iset.guard else (0,)):
@@ -528,7 +539,7 @@ def prefixes(iset: IsaSet, layout: StateLayout) -> tuple[str, set[str], dict[int
                     if not guarded and ((cond == 14 and not reads_pc) or (cond < 14 and iset.guard)):
                         continue
                     name = f"p_{iset.name}_{wide}{guarded}{reads_pc}_{cond}"
-                    em = _prefix(iset, layout, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
+                    em = _prefix(iset, layout, address_bits, length, cond, guarded=bool(guarded), reads_pc=bool(reads_pc))
                     names[prefix_index(cond, reads_pc, guarded, wide)] = name
                     text += "\n".join([f"define dso_local {CONVENTION} void @{name}({SIGNATURE}) #0 {{", "entry:", *em.lines, "}", ""])
                     declared |= em.declared
@@ -540,10 +551,11 @@ def prefix_index(cond: int, reads_pc: int, guarded: int, wide: int) -> int:
     return cond | reads_pc << 4 | guarded << 5 | wide << 6
 
 
-def _prefix(iset: IsaSet, layout: StateLayout, length: int, cond: int, *, guarded: bool, reads_pc: bool) -> HandlerEmitter:
+def _prefix(iset: IsaSet, layout: StateLayout, address_bits: int, length: int, cond: int, *, guarded: bool,
+            reads_pc: bool) -> HandlerEmitter:
     new_graph()
-    em = HandlerEmitter(layout, iset.geometry, length)
-    cpu = iset.narrow.cpu(layout, const(0, 32), length, None)
+    em = HandlerEmitter(layout, iset.geometry, length, address_bits=address_bits)
+    cpu = iset.narrow.cpu(layout, const(0, address_bits), length, None)
     set_current(cpu)
     if guarded:
         cell = layout.cells[iset.guard]
@@ -587,6 +599,8 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     if iset.guard:
         guard = f.get("%st", layout.cells[iset.guard].offset, "i8")
     unit = f.geometry.unit
+    if iset.scan:
+        return _decode_scanned(f, iset, pc, pcoff, tables)
     first = f.let(f"load i{8 * unit}, ptr {f.at('%mem', pc)}, align 1")
     word = f.let(f"zext i{8 * unit} {first} to i64")
     if len(iset.bits) > 1:
@@ -637,11 +651,10 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     f.set_state("exit_pc", "i64 %variant")
     f.tail_slot("trap", "%rec", "%budget")
     f.label("present")
-    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 {pcoff}, i64 %variant)")
+    f.put(f"call void {extract}(ptr %rec, i64 {word}, i64 0, i64 {pcoff}, i64 %variant)")
     f.put_at("%rec", 8, f"ptr {body}")
     f.put_at("%rec", GUARD, f"i8 {guard}")
     plain = _choose_prefix(f, iset, tables, entry, word, wide, guard, body)
-    cold = cold_of(f, "%rec", g)
     _mark_branch_target(f, entry, pcoff, g, f"@heat_{iset.name}")
     f.label("install")
     # bytes of this instruction are code now: stores to their granules must be seen
@@ -659,6 +672,74 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
         f.label("across")                                  # depends on two pages: decode each time
         f.tail(plain, "%rec", "%budget")
         f.label("within")
+    _install(f, plain, iset)
+    return f.text()
+
+
+def _decode_scanned(f: Native, iset: IsaSet, pc: str, pcoff: str, tables: str) -> str:
+    """Decode an instruction of variable length: scan its bytes, then as above."""
+    copy = f.let(f"alloca [{SCAN_READS} x i8], align 16")
+    here = f.op2("sub", "4096", pcoff)
+    direct = f.at("%mem", pc)
+    f.branch_if(f.let(f"icmp uge i64 {here}, {SCAN_READS}"), "scan", "short")
+    f.label("short")                                       # near the page's end: what stands on the next page counts if it is executable
+    f.put(f"store [{SCAN_READS} x i8] zeroinitializer, ptr {copy}, align 16")
+    last = f.op2("lshr", f.op2("add", pc, SCAN_READS - 1), 12)
+    flag = f.get(f.state("flags", "ptr"), last, "i8")
+    more = f.let(f"icmp ne i8 {f.op2('and', flag, 4, 'i8')}, 0")
+    count = f.let(f"select i1 {more}, i64 {SCAN_READS}, i64 {here}")
+    f.go("copy")
+    f.label("copy")
+    f.put("%ci = phi i64 [ 0, %short ], [ %ci2, %copy ]")
+    f.put_at(copy, "%ci", f"i8 {f.get(direct, '%ci', 'i8')}")
+    f.put("%ci2 = add i64 %ci, 1")
+    f.branch_if(f.let(f"icmp uge i64 %ci2, {count}"), "scan", "copy")
+    f.label("scan")
+    bytes_at = f.let(f"phi ptr [ {direct}, %entry ], [ {copy}, %copy ]")
+    known = f.let(f"phi i64 [ {SCAN_READS}, %entry ], [ {count}, %copy ]")
+    machine = NativeMachine(f, bytes_at)
+    head, rest, length = (machine.operand(v) for v in iset.scanner(machine))
+    f.branch_if(f.let(f"icmp ugt i64 {length}, {known}"), "nofetch", "fetched")
+    f.label("nofetch")
+    f.set_state("exit_reason", f"i64 {NO_ROW}")
+    f.set_state("exit_pc", f"i64 {f.op2('add', pc, here)}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("fetched")
+    _walk(f, f.get(tables, T_NARROW, "ptr"), head)
+    f.label("unknown")
+    f.set_state("exit_reason", f"i64 {NO_ROW}")
+    f.set_state("exit_pc", f"i64 {pc}")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("decoded")
+    entry = f.at(f.get(tables, T_NARROW_VARIANTS, "ptr"), f.op2("mul", "%variant", VARIANT))
+    body, extract = f.get(entry, 0, "ptr"), f.get(entry, 8, "ptr")
+    f.branch_if(f.let(f"icmp eq ptr {body}, null"), "absent", "present")
+    f.label("absent")
+    f.set_state("exit_reason", f"i64 {NEED_HANDLER}")
+    f.set_state("exit_pc", "i64 %variant")
+    f.tail_slot("trap", "%rec", "%budget")
+    f.label("present")
+    f.put(f"call void {extract}(ptr %rec, i64 {head}, i64 {rest}, i64 {pcoff}, i64 %variant)")
+    f.put_at("%rec", 8, f"ptr {body}")
+    _mark_branch_target(f, entry, pcoff, f.geometry, f"@heat_{iset.name}")
+    f.label("install")
+    granules = f.state("granules", "ptr")
+    end = f.op2("add", pc, f.op2("sub", length, 1))
+    for at in (pc, end):
+        slot = f.op2("shl", f.op2("lshr", at, 12), 3)
+        mask = f.op2("shl", "1", f.op2("lshr", f.op2("and", at, 4095), 6))
+        f.put_at(granules, slot, f"i64 {f.op2('or', f.get(granules, slot), mask)}")
+    f.branch_if(f.let(f"icmp ugt i64 {length}, {here}"), "across", "within")
+    f.label("across")                                      # depends on two pages: decode each time
+    f.tail(body, "%rec", "%budget")
+    f.label("within")
+    _install(f, body, iset)
+    return machine.tables(f"scan_{iset.name}") + f.text().replace("@scan_table", f"@scan_{iset.name}_table")
+
+
+def _install(f: Native, plain: str, iset: IsaSet) -> None:
+    """Make a decoded record run `plain`, unless something else stands there, and run it."""
+    cold = cold_of(f, "%rec", f.geometry)
     flag = f.get(cold, COLD_FLAGS, "i32")
     f.branch_if(f.let(f"icmp eq i32 {flag}, 0"), "simple", "special")
     f.label("special")
@@ -673,7 +754,6 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     f.go("run")
     f.label("run")
     f.tail(plain, "%rec", "%budget")
-    return f.text()
 
 
 def _walk(f: Native, trie: str, word: str) -> None:
@@ -761,14 +841,15 @@ def _mark_branch_target(f: Native, entry: str, pcoff: str, g: Geometry, counting
     mark_target(f, target, cold_of(f, target, g), counting, "install")
 
 
-def native_text(sets: list[IsaSet], layout: StateLayout, slow: Callable[..., Any] | None = None) -> tuple[str, list[dict[int, str]]]:
+def native_text(sets: list[IsaSet], layout: StateLayout, address_bits: int,
+                slow: Callable[..., Any] | None = None) -> tuple[str, list[dict[int, str]]]:
     """Return the module of native functions for a target, and the prefix names of each instruction set."""
-    text = enter(layout) + leave() + lookup("jump") + lookup("resume") + access()
+    text = enter(layout) + leave() + lookup("jump", address_bits) + lookup("resume", address_bits) + access(address_bits)
     declared, names = {*host.FLOAT_DECLARATIONS, *host.SEGMENT_DECLARATIONS}, []
     for iset in sets:
         text += decode(iset, layout, f"decode_{iset.name}") + heat(iset.geometry, f"heat_{iset.name}")
-        text += page_end(iset.geometry, f"page_end_{iset.name}") + point(iset.geometry, f"point_{iset.name}")
-        body, extra, table = prefixes(iset, layout)
+        text += page_end(iset.geometry, f"page_end_{iset.name}", address_bits) + point(iset.geometry, f"point_{iset.name}")
+        body, extra, table = prefixes(iset, layout, address_bits)
         text += body
         declared |= extra
         names.append(table)

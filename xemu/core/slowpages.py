@@ -68,7 +68,8 @@ class SlowPages:
 
     def __init__(self, space: AddressSpace) -> None:
         self.space = space
-        self.table = host.reserve((space.limit >> PAGE_SHIFT) * 8 + PAGE)
+        self._table = host.Table(space.pages * 8 + PAGE)
+        self.table = self._table.address
         self.devices: dict[int, DeviceCells] = {}          # by page number
         self.rights: dict[int, bytes] = {}                 # of fine pages, by page number
         self.read_only: set[int] = set()                   # pages of memory whose writes go to the machine

@@ -33,6 +33,14 @@ class IsaSet(NamedTuple):
     pc_offset: int = 0             # what R15 reads as, from the instruction
     guard: str = ""                # cell that holds the guard ("ITSTATE"), or none
     condition_shift: int = 28      # place of the condition field of predicated rows
+    scan: str = ""                 # for instructions of variable length: "module:function" that makes words of them (scanner.py)
+
+    @property
+    def scanner(self) -> Callable[[Any], tuple[Any, Any, Any]]:
+        """Return the scan."""
+        module, _, name = self.scan.partition(":")
+        result: Callable[[Any], tuple[Any, Any, Any]] = getattr(import_module(module), name)
+        return result
 
     @property
     def geometry(self) -> Geometry:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from xemu.errors import UsageError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,6 +40,8 @@ def open_process(program: str | Path, *arguments: str, sysroot: str | Path | Non
     """
     import os
 
+    if sysroot is not None and not os.path.isdir(sysroot):
+        raise UsageError(f"-L {sysroot}: no such directory")
     from xemu.cli.run import environment, make_engine
     from xemu.debug.debugger import Debugger
     from xemu.debug.process import ProcessSystem
@@ -56,7 +60,7 @@ PROFILES = ("-m", "-m.base", "-m.main")      # of the ARM architecture, that hav
 
 
 def is_program(path: str | Path) -> bool:
-    """Whether an ELF file is a Linux program: it names its loader, can lie anywhere, or fits no board."""
+    """Whether an ELF file is a Linux program: it names its loader, can lie anywhere, or fits no board (those have no A32)."""
     from pathlib import Path
 
     from xemu.hw.start import read_image
@@ -72,5 +76,7 @@ def is_program(path: str | Path) -> bool:
     header = ElfHeader(read, str(path))
     if header.fields.type == ET_DYN or any(row.type == PT_INTERP for row in program_headers(header, read, len(data))):
         return True
-    built_for = read_image(path).attributes.get("architecture")
-    return header.machine[0] != "arm" or (bool(built_for) and not str(built_for).endswith(PROFILES))
+    attributes = read_image(path).attributes
+    built_for = attributes.get("architecture")
+    other = bool(attributes.get("Tag_ARM_ISA_use")) or (bool(built_for) and not str(built_for).endswith(PROFILES))
+    return header.machine[0] != "arm" or other

@@ -46,6 +46,7 @@ class Debugger(SourceLevel):
         self.history = History(system, limit)
         self.checkpoints: dict[str, Position] = {}
         self.step_into_irq = False               # steps stop in handlers of interrupts and signals that come meanwhile
+        self.bound: int | None = None            # the beat at which motions pause that go on until something stops the guest
         self.before_access = False               # watchpoints stop before the access (as GDB wants it on some processors)
         self.on_slice: Callable[[], None] = lambda: None
         self.log: Callable[[str], None] = lambda _text: None
@@ -109,10 +110,13 @@ class Debugger(SourceLevel):
         self._outside.clear()
         if system.live:
             history.went_on()
+            bound = self.bound if insns is None and beat is None else None
             while True:
-                event = system.run(insns=insns, beat=beat)
+                event = system.run(insns=insns, beat=beat if bound is None else bound)
                 if self.recording:
                     history.tick()
+                if event.kind is StopKind.REACHED and bound is not None:
+                    return Event(StopKind.PAUSE, text="paused at its limit")
                 if event.kind is not None:
                     return event
                 self.on_slice()
@@ -532,7 +536,6 @@ class Debugger(SourceLevel):
             if not self.system.live:
                 history.resume()
             return self.run_to(insns=insns, beat=beat)
-        history.leave_present()
         number = history.find_insns(insns) if insns is not None else history.find(Position(beat or 0))
         if number < 0:
             raise HistoryError(f"that is before the start of the history (instruction {history.first.insns:,})")
@@ -583,7 +586,7 @@ class Debugger(SourceLevel):
                 pc, context = self.pc, self.engine.state.context
                 if pc not in lengths:
                     decoded = self.engine.library.decode(pc, context)
-                    lengths[pc] = decoded.variant.row.length if decoded is not None else 0
+                    lengths[pc] = decoded.length if decoded is not None else 0
                 if self.system.run(insns=self.position.insns + 1).kind is not StopKind.REACHED:
                     break
                 if self.pc != pc + lengths[pc]:

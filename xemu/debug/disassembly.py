@@ -80,9 +80,10 @@ def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, ar
     if not code:
         return Line(address, 0, b"", "??", "", "cannot be read", actual, symbol=name)
     engine = _engine(*arch.modes[actual]) if actual in arch.modes else None
-    found = next(engine.disasm_lite(code, address, 1), None) if engine is not None else None
+    unit = arch.unit if address % arch.unit == 0 else 1          # no instruction begins in between
+    found = next(engine.disasm_lite(code, address, 1), None) if engine is not None and unit == arch.unit else None
     if found is None:
-        size = min(arch.unit, len(code))
+        size = min(unit, len(code))
         words = f"{arch.number(code[:size]):#0{2 + 2 * size}x}"
         return Line(address, size, code[:size], {1: ".byte", 2: ".short", 4: ".word"}[size], words, "", actual, symbol=name)
     _, size, mnemonic, operands = found

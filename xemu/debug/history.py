@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core.memory import CLEAN, CODE, PAGE, PAGE_SHIFT, with_fast_write
+from xemu.core.memory import CODE, PAGE, PAGE_SHIFT
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ COST = 20                # … and at least so many times what the last one cost
 KEEP = 24                # snapshots in each doubling of age, about
 LIMIT = 512 << 20        # bytes of pages
 NEAR = 20_000            # instructions: a way back that is longer leaves a snapshot NEAR / 10 before its end
-_CLEAN = bytes(with_fast_write(flag | CLEAN) for flag in range(256))       # those that may not be written now may be later
 
 
 class HistoryError(XemuError):
@@ -134,10 +133,7 @@ class History:
 
     def _mark_clean(self) -> None:
         """Have the first change of every page noticed again."""
-        space = self.engine.space
-        for area in space.areas():
-            first, last = area.start >> PAGE_SHIFT, area.end >> PAGE_SHIFT
-            space.flags[first:last] = bytes(space.flags[first:last]).translate(_CLEAN)
+        self.engine.space.mark_clean()
         self.system.marked()
 
     # -- bounds ----------------------------------------------------------------------------------------------------------

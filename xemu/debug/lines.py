@@ -69,6 +69,7 @@ class Lines:
 
     def __init__(self, dwarf: Dwarf) -> None:
         self.dwarf = dwarf
+        self.align = 2 if dwarf.elf.machine == "arm" else 1          # GNU as marks functions of Thumb code by an odd address
         self._naming: dict[str, list[Unit]] = {}
 
     def units_of(self, address: int) -> list[Unit]:
@@ -245,7 +246,7 @@ class Lines:
 
         for die in outer.children():
             if die.tag == TAG.subprogram:
-                ranges = die.ranges()
+                ranges = [(start - start % self.align, end - end % self.align) for start, end in die.ranges()]
                 if AT.inline in die:
                     die.unit.base.facts["abstract"].append(die)
                 if ranges:

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import PAGE, PAGE_SHIFT, AddressSpace
+from xemu.core.memory import PAGE, PAGE_SHIFT, make_space
 from xemu.core.state import ENGINE_BYTES, STATE_HEAD
 from xemu.debug.episodes import CALL, OTHER, TRAP, Episode, PastProcess
 from xemu.debug.history import HistoryError
@@ -316,7 +316,7 @@ def _open_process(recording: Recording, *, jit: bool) -> RecordedProcess:
         _check_registers(recording, target)
     except ValueError as error:
         raise RecordingError(f"{recording.path} is damaged: {error}") from None
-    engine = Engine(target, AddressSpace(target.address_bits), Options(jit=jit, tracing=recording.head["tracing"]))
+    engine = Engine(target, make_space(target.address_bits), Options(jit=jit, tracing=recording.head["tracing"]))
     system = RecordedProcess(recording, engine)
     space, state = engine.space, recording.first.state
     space.set_areas(state["areas"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -251,12 +252,23 @@ class Recorder:
         if only is not None and only.isdisjoint(self.process.tasks):
             self.system.turn_to(next(iter(self.process.tasks.values())))
             self.leave(Event(StopKind.HELD, text="every thread that may run has ended; the others are held"))
+        if self.system.alone and self._waits_for_ever():
+            self.leave(Event(StopKind.IDLE, text="waits for input"))
         if self.system.pausing:
             self.system.pausing = False
             self.leave(Event(StopKind.PAUSE))
         if self.system.nudged or monotonic() >= self.until:
             self.system.nudged = False
             self.leave(Event(None))
+
+    def _waits_for_ever(self) -> bool:
+        """Whether all threads wait, for each other or for what somebody types."""
+        process, scheduler = self.process, self.process.scheduler
+        if scheduler.current is not None or scheduler.ready or scheduler.timers or process.children:
+            return False
+        waits = [task.wait for task in scheduler.parked]
+        return all(wait is not None and wait.deadline is None and not wait.woken and all(map(os.isatty, dict(wait.descriptors)))
+                   for wait in waits)
 
     def _call(self, left: Exit) -> None:
         self.enter(left)

@@ -74,6 +74,7 @@ class System(ABC):
     live = True                      # False while it repeats what it has done
     branch_note = ""                 # what whoever changes the past should know
     only: frozenset[int] | None = None            # threads that run, where others are held
+    alone = False                    # nobody outside sends anything: a guest that waits for that waits for ever
     pausing = nudged = False
     catches: Callable[[str, int, str], bool]          # told of (kind, number, name): True stops
     signals: Callable[[int], bool]                    # whether a signal is looked at before it is delivered

@@ -10,7 +10,8 @@ from xemu.errors import UsageError
 if TYPE_CHECKING:
     from xemu.core.target import Target
 
-TARGETS = {"arm": "xemu.targets.arm.target", "arm-m": "xemu.targets.arm.m_target"}
+TARGETS = {"arm": "xemu.targets.arm.target:TARGET", "arm-m": "xemu.targets.arm.m_target:TARGET",
+           "x86_64": "xemu.targets.x86.target:X86_64", "i386": "xemu.targets.x86.target:I386"}
 
 
 def get_target(name: str) -> Target:
@@ -18,5 +19,6 @@ def get_target(name: str) -> Target:
     if name not in TARGETS:
         msg = f"no target {name!r}; there are: {', '.join(TARGETS)}"
         raise UsageError(msg)
-    target: Target = import_module(TARGETS[name]).TARGET
+    module, _, attribute = TARGETS[name].partition(":")
+    target: Target = getattr(import_module(module), attribute)
     return target

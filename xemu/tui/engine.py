@@ -210,6 +210,8 @@ class Guest:
         from xemu.debug.stops import Stop
 
         if isinstance(event, Running):
+            if self.target.limit is not None:
+                self.debugger.bound = self.debugger.position.beat + self.target.limit
             self.send(m.Moving(event.back))
             self.ticking.set()
         elif isinstance(event, Stop):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xemu.errors import NotFoundError, XemuError
+from xemu.errors import NotFoundError, UsageError, XemuError
 from xemu.hw.ports import Hub, Pace, Port
 from xemu.tui import messages as m
 from xemu.tui.queries import load
@@ -32,15 +32,20 @@ def open_debugger(target: m.Target) -> Debugger:
     if is_recording(path):
         return debug.open_recording(path, machine=target.machine)
     if debug.is_program(path):                       # a board that is named (a setting, perhaps) is for firmware
-        return debug.open_process(path, *arguments, sysroot=target.sysroot, env=list(target.env))
+        d = debug.open_process(path, *arguments, sysroot=target.sysroot, env=list(target.env))
+        d.system.alone = target.limit is not None
+        return d
     from xemu.debug.debugger import Debugger
     from xemu.debug.machine import MachineSystem
     from xemu.hw.harness import build_board
 
-    machine = build_board(target.machine, path)
+    if arguments:
+        raise UsageError(f"firmware takes no arguments: {' '.join(arguments)}")
+    machine = build_board(target.machine, path, base=target.base)
     hub = Hub(machine)
-    hub.pace = Pace(machine, 1.0)
     d = Debugger(MachineSystem(machine, hub))
+    d.system.alone = target.limit is not None
+    hub.pace = None if d.system.alone else Pace(machine, 1.0)
     if target.svd is not None:
         from xemu.hw.svd import load_svd
 
@@ -128,12 +133,15 @@ class Outlet:
 class Channel(Port):
     """The screen's end of a serial line."""
 
-    open = True                                      # somebody may always type: the machine waits for that
-
-    def __init__(self, hub: Hub, line: Any, outlet: Outlet) -> None:
+    def __init__(self, hub: Hub, line: Any, outlet: Outlet, *, alone: bool) -> None:
         super().__init__(hub)
-        self.outlet = outlet
+        self.outlet, self.alone = outlet, alone
         line.listeners.append(outlet.write)
+
+    @property
+    def open(self) -> bool:
+        """Somebody may always type: the machine waits for that."""
+        return not self.alone
 
     def flush(self) -> None:
         """The machine is about to wait."""
@@ -156,7 +164,7 @@ class Channels:
         hub: Any = d.system.hub                      # type: ignore[attr-defined]
         for line in machine.serials:
             if line.port is not None:
-                hub.ports.append(Channel(hub, line, self._outlet(line.name)))
+                hub.ports.append(Channel(hub, line, self._outlet(line.name), alone=d.system.alone))
                 self.feeds[line.name] = line.feed
         semihosting = getattr(machine.cpu, "semihosting", None)
         if semihosting is not None:

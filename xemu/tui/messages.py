@@ -17,6 +17,8 @@ class Target(NamedTuple):
     gdb: str | None = None                       # where a user's GDB may come: [HOST:]PORT
     script: str | None = None                    # Python to run first, with `d`
     panes: tuple[str, ...] = ()                  # files with panes of the user's own
+    base: int | None = None                      # where a raw binary goes
+    limit: int | None = None                     # nobody sits there, and a motion ends after so many beats
 
 
 # -- to the guest's process ----------------------------------------------------------------------------------------------

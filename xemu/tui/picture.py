@@ -21,11 +21,12 @@ KEY_NAMES = {" ": "space", "?": "question_mark", ".": "full_stop", ":": "colon",
 
 
 class Picture(NamedTuple):
-    """A screen. `note`: what is to be said about it, such as that the guest still ran."""
+    """A screen. `note`: what is to be said about it, such as that the guest still ran. `missed`: it is not that of the place wanted."""
 
     text: str
     svg: str
     note: str = ""
+    missed: str = ""
 
 
 def screen_text(app: Debug) -> str:
@@ -53,8 +54,11 @@ def key_presses(words: str) -> list[str]:
     for part in parts:
         if len(part) > 1 and part[0] == part[-1] and part[0] in "'\"":
             keys += [KEY_NAMES.get(letter, letter) for letter in part[1:-1]]
+        elif part.startswith("@"):
+            keys.append(part)
         else:
-            keys.append(KEY_NAMES.get(part, part))
+            held, plus, key = part.rpartition("+")   # ctrl+]
+            keys.append(f"{held}{plus}{KEY_NAMES.get(key, key)}" if held else KEY_NAMES.get(part, part))
     return keys
 
 
@@ -76,13 +80,27 @@ async def _take(app: Debug, size: tuple[int, int], keys: list[str]) -> Picture:
         note = await _settle(app, pilot)
         if app.life.errors:
             raise XemuError(app.life.errors[0])
-        for key in keys:
+        if app.ended:
+            raise XemuError(app.ended)
+        missed = _missed(app)
+        for key in keys if not missed else ():
             if key.startswith("@"):
                 app.desk.show(_pane(app, key[1:]))
             else:
                 await pilot.press(key)
             note = await _settle(app, pilot) or note
-        return Picture(screen_text(app) + "\n", normalised(app.export_screenshot(title=_title(app))), note)
+        return Picture(screen_text(app) + "\n", normalised(app.export_screenshot(title=_title(app))), note, missed)
+
+
+def _missed(app: Debug) -> str:
+    """Say that no place was reached that the command line wants, and what to do about it; "" where one was, or none is wanted."""
+    opening, stop = app.life.opening, app.stop
+    places = opening.breaks if opening.at is None else (f"{opening.at:,}" if isinstance(opening.at, int) else opening.at,)
+    if not places or stop is None or stop.kind in ("breakpoint", "reached"):
+        return ""
+    advice = {"idle": "; nothing comes from outside here: --keys types, or open it in a terminal",
+              "pause": "; --limit lets it run further"}.get(stop.kind, "")
+    return f"{' or '.join(places)} was never reached ({stop.text}, instruction {stop.insns:,}){advice}"
 
 
 def _pane(app: Debug, name: str) -> str:
