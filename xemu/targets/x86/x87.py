@@ -19,6 +19,7 @@ from xemu.targets.x86.layout import X87_ERROR
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xemu.targets.x86.operands import Memory
     from xemu.targets.x86.state import X86Cpu
 
 CONDITIONS = C0 | C1 | C2 | C3
@@ -33,14 +34,19 @@ STATUS_BITS = 0x477F             # of the status word, in FSW
 class X87:
     """The x87 as one instruction sees it; what the instruction does to stack and status is recorded at once."""
 
-    def __init__(self, cpu: X86Cpu, *, waits: bool = True, counts: bool = True) -> None:
-        """`waits`: an exception that is pending comes first; `counts`: FIP points to this instruction (it is no control instruction)."""
+    def __init__(self, cpu: X86Cpu, operand: Memory | None = None, *, waits: bool = True, counts: bool = True) -> None:
+        """Take the operand in memory, if there is one.
+
+        `waits`: an exception that is pending comes first. `counts`: it is no control instruction, so FIP points to it, and FDP to
+        its operand where it raises an exception that is not masked.
+        """
         self.cpu, self.masked = cpu, not cpu.context.X87
         self.top: Bits = cpu.FTOP
         self.valid: Bits = cpu.FVALID
         self.before: Bits = cpu.FSW
         self.control: Bits = cpu.FCW | EXCEPTIONS if self.masked else cpu.FCW
         self.blocked = const(0, 1)
+        self.address = operand.address if operand is not None else None
         if waits and not self.masked:
             with when(self.pending(self.before, self.control)):
                 cpu.abort("exception", X87_ERROR)
@@ -101,6 +107,9 @@ class X87:
         self.cpu.FSW = status
         if not self.masked:
             self.blocked = self.pending(status, self.control, blocking)
+            if self.address is not None:
+                with when(self.pending(status, self.control)):
+                    self.cpu.FLAST[1] = zext(self.address, 64)
 
     def clear_c1(self) -> None:
         """Set the status word of an instruction that raises nothing."""

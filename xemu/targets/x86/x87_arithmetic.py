@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def with_memory(cpu: X86Cpu, src: Memory, operation: str) -> None:
     """st(0) = st(0) op memory."""
-    fpu = X87(cpu)
+    fpu = X87(cpu, src)
     (result,) = fpu.compute(operation, [fpu.read(), src.read()], fpu.empty())
     fpu.write(0, result)
 
@@ -35,7 +35,7 @@ def with_register(cpu: X86Cpu, base: Bits, operation: str, *, to_other: bool = F
 
 def compare_memory(cpu: X86Cpu, src: Memory, operation: str, *, pops: bool = False) -> None:
     """FCOM, FICOM: C3, C2 and C0 for st(0) and memory."""
-    fpu = X87(cpu)
+    fpu = X87(cpu, src)
     fpu.compute(operation, [fpu.read(), src.read()], fpu.empty())
     if pops:
         fpu.pop()

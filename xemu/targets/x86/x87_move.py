@@ -28,7 +28,7 @@ def push(fpu: X87, value: Bits, fault: Bits) -> None:
 
 def load(cpu: X86Cpu, src: Memory, kind: str) -> None:
     """FLD, FILD, FBLD: push memory, converted."""
-    fpu = X87(cpu)
+    fpu = X87(cpu, src)
     (value,) = fpu.compute(f"load.{kind}", [src.read()], const(0, 1), overflow=~fpu.empty(7))
     fpu.push(value)
 
@@ -43,7 +43,7 @@ for _pattern, _template, _kind in (
 @x86("DB /5", "fld Mt")
 def fld_extended(cpu: X86Cpu, src: Memory) -> None:
     """Push memory as it is."""
-    fpu = X87(cpu)
+    fpu = X87(cpu, src)
     push(fpu, src.read(), const(0, 1))
 
 
@@ -81,7 +81,7 @@ for _pattern, _name, _exponent, _significand, _nearest, _up in _CONSTANTS:
 
 def store(cpu: X86Cpu, dst: Memory, operation: str, *, pops: bool) -> None:
     """FST, FIST, FISTTP, FBSTP: store st(0), converted; perhaps pop."""
-    fpu = X87(cpu)
+    fpu = X87(cpu, dst)
     (value,) = fpu.compute(operation, [fpu.read()], fpu.empty())
     with when(~fpu.blocked):
         dst.write(value)
@@ -103,7 +103,7 @@ for _pattern, _template, _operation in (
 @x86("DB /7", "fstp Mt")
 def fstp_extended(cpu: X86Cpu, dst: Memory) -> None:
     """Store st(0) as it is; pop."""
-    fpu = X87(cpu)
+    fpu = X87(cpu, dst)
     empty, value = fpu.empty(), fpu.read()
     fpu.set_status(mux(empty, fpu.fault(), fpu.before & ~C1))
     with when(~fpu.blocked):

@@ -15,7 +15,7 @@ MXCSR_MASK = 0xFFFF
 TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY = range(4)
 _HEAD = struct.Struct("<HHBxHQQII")  # FCW FSW FTW FOP FIP FDP MXCSR MXCSR_MASK
 _RAISED = ((0, 0), (1, 7), (2, 1), (3, 2), (4, 3), (5, 4))  # bit of MXCSR and of the core's order: IE DE ZE OE UE PE
-_FP_BITS, _X87_BITS = 0xE040, 0xF00  # MXCSR: FTZ RC DAZ; control word: RC PC
+_FP_BITS, _X87_BITS = 0xE040, 0x3F  # MXCSR: FTZ RC DAZ; control word: exceptions that are masked
 ST_MASK = (1 << 80) - 1
 
 
