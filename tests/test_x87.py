@@ -6,16 +6,23 @@ import ctypes
 import mmap
 import random
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.test_extended import SPECIAL, number, source
+from tests.support.law import Law
+from tests.test_extended import number, source
 from xemu.core import decoder, extended_host
 from xemu.core.instruction import evaluate_instruction
-from xemu.core.reference import Outcome
-from xemu.core.state import StateBlock
-from xemu.targets.x86.layout import X86Context
+from xemu.core.state import ENGINE_BYTES, StateBlock
+from xemu.targets.x86.isa import x86
+from xemu.targets.x86.layout import X87_ERROR, X86Context
+from xemu.targets.x86.scan import MEM, REG
 from xemu.targets.x86.target import X86_64, flags_of, set_flags
+
+if TYPE_CHECKING:
+    from xemu.core.isa import Variant
+    from xemu.core.reference import Outcome
 
 pytestmark = pytest.mark.skipif(not extended_host.AVAILABLE, reason="this host has no x87")
 
@@ -41,7 +48,7 @@ class Case:
     data: int = 0
 
     def environment(self) -> bytes:
-        words = [self.control | 0xFFFF0000, self.status | 0xFFFF0000, self.tags | 0xFFFF0000, self.pointer, self.opcode << 16, self.data, 0xFFFF0000]
+        words = [*[w | 0xFFFF0000 for w in (self.control, self.status, self.tags)], self.pointer, self.opcode << 16, self.data, 0xFFFF0000]
         return b"".join(w.to_bytes(4, "little") for w in words) + b"".join(r.to_bytes(10, "little") for r in self.registers)
 
     @classmethod
@@ -69,7 +76,8 @@ class Host:
         self.function(environment, memory, integer)
         result = Case.after(environment.raw, memory.raw, integer[1], integer[0])
         result.data = DATA if result.data == ctypes.addressof(memory) & 0xFFFFFFFF else result.data
-        result.pointer = ADDRESS if result.pointer == (self.address + len(before)) & 0xFFFFFFFF else result.pointer
+        here = self.address + len(before) & 0xFFFFFFFF
+        result.pointer = ADDRESS if here == result.pointer else result.pointer
         return result
 
 
@@ -112,7 +120,8 @@ def evaluate(code: bytes, case: Case, tries: decoder.Tries) -> tuple[Case, Outco
     outcome = step(code, state, memory, tries)
     if outcome.context is not None:
         state.context = outcome.context
-    assert X86Context.of64(state.context).X87 == int(state.get(CELLS["FCW"]) & 0x3F != 0x3F)
+    all_masked = state.get(CELLS["FCW"]) & 0x3F == 0x3F
+    assert X86Context.of64(state.context).X87 == (not all_masked)
     ax, flags, area = state.get(CELLS["R"]) & 0xFFFF, flags_of(state) & RFLAGS, Memory(bytearray(128))
     step(bytes.fromhex("dd36"), state, area, tries)
     return Case.after(bytes(area.data[:108]), bytes(memory.data), ax, flags), outcome
@@ -120,7 +129,10 @@ def evaluate(code: bytes, case: Case, tries: decoder.Tries) -> tuple[Case, Outco
 
 def step(code: bytes, state: StateBlock, memory: Memory, tries: decoder.Tries) -> Outcome:
     data = code.ljust(64, b"\x90")
-    d = decoder.decode(X86_64.iset(state.context), tries, lambda at, size: int.from_bytes(data[at - ADDRESS:at - ADDRESS + size], "little"), ADDRESS, 0)
+
+    def fetch(at: int, size: int) -> int:
+        return int.from_bytes(data[at - ADDRESS:at - ADDRESS + size], "little")
+    d = decoder.decode(X86_64.iset(state.context), tries, fetch, ADDRESS, 0)
     assert d is not None, code.hex()
     assert d.length == len(code), (code.hex(), d.length)
     return evaluate_instruction(X86_64, d, ADDRESS, state.context, state, memory)
@@ -131,15 +143,18 @@ MEMORY = {
     **{f"{name}_{kind}": (op, digit, kind) for digit, name in enumerate(("add", "mul", "com", "comp", "sub", "subr", "div", "divr"))
        for op, kind in ((0xD8, "f32"), (0xDC, "f64"), (0xDA, "i32"), (0xDE, "i16"))},
     **{f"load_{kind}": (op, digit, kind) for op, digit, kind in (
-        (0xD9, 0, "f32"), (0xDD, 0, "f64"), (0xDB, 5, "f80"), (0xDF, 0, "i16"), (0xDB, 0, "i32"), (0xDF, 5, "i64"), (0xDF, 4, "bcd"))},
+        (0xD9, 0, "f32"), (0xDD, 0, "f64"), (0xDB, 5, "f80"), (0xDF, 0, "i16"), (0xDB, 0, "i32"), (0xDF, 5, "i64"),
+        (0xDF, 4, "bcd"))},
     **{f"store{op:X}_{digit}": (op, digit, "") for op, digit in (
-        (0xD9, 2), (0xD9, 3), (0xDD, 2), (0xDD, 3), (0xDF, 2), (0xDF, 3), (0xDB, 2), (0xDB, 3), (0xDF, 7), (0xDF, 1), (0xDB, 1), (0xDD, 1),
-        (0xDF, 6), (0xDB, 7), (0xD9, 7), (0xDD, 7))},
+        (0xD9, 2), (0xD9, 3), (0xDD, 2), (0xDD, 3), (0xDF, 2), (0xDF, 3), (0xDB, 2), (0xDB, 3), (0xDF, 7), (0xDF, 1), (0xDB, 1),
+        (0xDD, 1), (0xDF, 6), (0xDB, 7), (0xD9, 7), (0xDD, 7))},
 }  # fmt: skip
 REGISTER = {f"{op:X} {base:X}+i": (op, base) for op, base in (
-    *[(op, base) for op in (0xD8, 0xDC) for base in range(0xC0, 0x100, 8)], *[(0xDE, base) for base in range(0xC0, 0x100, 8) if base != 0xD8],
+    *[(op, base) for op in (0xD8, 0xDC) for base in range(0xC0, 0x100, 8)],
+    *[(0xDE, base) for base in range(0xC0, 0x100, 8) if base != 0xD8],
     (0xD9, 0xC0), (0xD9, 0xC8), (0xD9, 0xD8), *[(0xDA, b) for b in range(0xC0, 0xE0, 8)], *[(0xDB, b) for b in range(0xC0, 0xE0, 8)],
-    (0xDB, 0xE8), (0xDB, 0xF0), *[(0xDD, b) for b in range(0xC0, 0xF0, 8)], *[(0xDF, b) for b in range(0xC0, 0xE0, 8)], (0xDF, 0xE8), (0xDF, 0xF0),
+    (0xDB, 0xE8), (0xDB, 0xF0), *[(0xDD, b) for b in range(0xC0, 0xF0, 8)], *[(0xDF, b) for b in range(0xC0, 0xE0, 8)],
+    (0xDF, 0xE8), (0xDF, 0xF0),
 )}  # fmt: skip
 PLAIN = {f"{code[0]:X} {code[1]:X}": bytes(code) for code in (
     *[(0xD9, b) for b in (0xD0, 0xE0, 0xE1, 0xE4, 0xE5, *range(0xE8, 0xEF), *range(0xF0, 0x100))],
@@ -217,8 +232,66 @@ def differences(case: Case, expected: Case, got: Case) -> str:
     for name in ("control", "status", "tags", "ax", "flags", "pointer", "opcode", "data", "memory"):
         x, y = getattr(expected, name), getattr(got, name)
         out.extend([f"{name}: host {show(x)} here {show(y)}"] if x != y else [])
-    out.extend(f"st({i}): host {x:#x} here {y:#x}" for i, (x, y) in enumerate(zip(expected.registers, got.registers, strict=True)) if x != y)
+    pairs = enumerate(zip(expected.registers, got.registers, strict=True))
+    out.extend(f"st({i}): host {x:#x} here {y:#x}" for i, (x, y) in pairs if x != y)
     return "; ".join(out)
 
 
-__all__ = ["SPECIAL"]
+# -- what only we see ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "waits"), [
+    ("9b", True), ("d9d0", True), ("d8c1", True), ("d906", True), ("dd1e", True), ("d92e", True), ("d926", True), ("d9e5", True),
+    ("d93e", False), ("dd3e", False), ("dfe0", False), ("dbe2", False), ("dbe3", False), ("d936", False), ("dd36", False), ("dbe4", False),
+])  # fmt: skip
+def test_an_exception_is_delivered_at_the_next_instruction_that_waits(code: str, tries: decoder.Tries, *, waits: bool) -> None:
+    case = Case([0] * 8, 0x37B, 0x0004, 0xFFFF, bytes(128))
+    state = state_of(case)
+    before = bytes(state.buffer)
+    outcome = step(bytes.fromhex(code), state, Memory(bytearray(128)), tries)
+    assert outcome.abort == (("exception", X87_ERROR) if waits else None)
+    assert not waits or bytes(state.buffer) == before
+
+
+class X87Law(Law):
+    """States in which the x87 computes with numbers of interest."""
+
+    def state(self, context: int) -> bytes:
+        super().state(context)
+        rng, st = self.random, self.engine.state
+        for i in range(8):
+            st.set(self.cells["FPR"], i, number(rng))
+        control = 0x40 | rng.getrandbits(2) << 10 | rng.choice((0, 2, 3, 3)) << 8
+        if self.target.context(context).X87:
+            control |= rng.getrandbits(6) & ~(1 << rng.randrange(6))
+        else:
+            control |= 0x3F
+        status = rng.getrandbits(16) & 0x477F
+        if rng.random() < 0.9:
+            status &= control | ~0x3F
+        valid = rng.choice((0xFF, 0, rng.getrandbits(8), rng.getrandbits(8), rng.getrandbits(8)))
+        for name, value in (("FCW", control), ("FSW", status), ("FVALID", valid), ("FTOP", rng.randrange(8))):
+            st.set(self.cells[name], 0, value)
+        return bytes(st.buffer[ENGINE_BYTES:])
+
+
+def x87_variants(law: Law) -> list[Variant]:
+    """Return the x87's rows, each with a memory operand of the simplest kind (others are the decoder's business)."""
+    rows = [v for v in x86.variants if v.row.source.startswith("x87_") and v.splits.get("form", REG) in (REG, MEM)]
+    mode = int(law.target.address_bits == 64)
+    return [v for v in rows if encodable(v, mode)]
+
+
+def encodable(v: Variant, mode64: int) -> bool:
+    """Return whether a variant exists in a mode (operand size 64 is REX.W)."""
+    return bool(mode64) or v.splits.get("size") != 64
+
+
+@pytest.mark.parametrize(("target", "context"), [("x86_64", 0), ("x86_64", 2), ("i386", 0)])
+def test_rows_in_every_tier(target: str, context: int) -> None:
+    law = X87Law(target, seed=random.randrange(1 << 32))
+    found = x87_variants(law)
+    cases = [law.case([v], context) for v in found]
+    cases += [law.case([law.random.choice(found) for _ in range(4)], context) for _ in range(40)]
+    complaints = law.run(cases)
+    assert not complaints, "\n".join([f"{len(complaints)} differences", *complaints[:20]])
