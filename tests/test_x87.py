@@ -121,7 +121,7 @@ def evaluate(code: bytes, case: Case, tries: decoder.Tries) -> tuple[Case, Outco
     if outcome.context is not None:
         state.context = outcome.context
     all_masked = state.get(CELLS["FCW"]) & 0x3F == 0x3F
-    assert X86Context.of64(state.context).X87 == (not all_masked)
+    assert (not all_masked) == X86Context.of64(state.context).X87
     ax, flags, area = state.get(CELLS["R"]) & 0xFFFF, flags_of(state) & RFLAGS, Memory(bytearray(128))
     step(bytes.fromhex("dd36"), state, area, tries)
     return Case.after(bytes(area.data[:108]), bytes(memory.data), ax, flags), outcome
