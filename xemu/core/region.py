@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import decoder, spans
+from xemu.core import decoder, extended_host, spans
 from xemu.core.bits import Bits, const, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
@@ -86,22 +86,26 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
-        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or reads_host_flags(cpu)
+        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or only_interpreted(cpu)
         guard = target.iset(context).guard
         known = _shapes[key] = (bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes))
         new_graph()
     return known
 
 
-def reads_host_flags(cpu: Recorder) -> bool:
-    """Return whether an instruction reads the host's floating-point exceptions: regions leave that to the interpreter."""
+def only_interpreted(cpu: Recorder) -> bool:
+    """Return whether regions leave an instruction to the interpreter.
+
+    It reads the host's floating-point exceptions, or computes with numbers that the host does not have.
+    """
+    foreign = ("hostflags",) if extended_host.AVAILABLE else ("hostflags", "extended")
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        return node.op == "hostflags" or any(visit(a) for a in node.args)
+        return node.op in foreign or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
 
