@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from xemu.targets.x86.layout import X86Context
-from xemu.targets.x86.target import mxcsr_of, set_mxcsr
+from xemu.targets.x86.registers import mxcsr_of, set_mxcsr
 
 FXSAVE = 512  # bytes; the last 48 belong to software
 AVX_AT, XSAVE = 576, 832  # behind the header of 64 bytes: the upper halves of the YMM registers
