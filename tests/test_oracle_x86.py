@@ -77,17 +77,16 @@ def generated(form: Form, bits: int, count: int) -> list[Case]:
 @pytest.mark.parametrize("bits", [64, 32])
 def test_a_generated_address_points_where_memory_was_set_up(bits: int) -> None:
     """Loads of every addressing form find the contents that the case put there."""
-    cases = generated(Form("8B /r", "mov Gv, Mv", modes=(bits,)), bits, 400)
+    cases = [case for case in generated(Form("8B /r", "mov Gv, Mv"), bits, 400) if any(case.memory.values())]
     with Native() as native:
         outcomes = native.run(cases)
     found = 0
     for case, outcome in zip(cases, outcomes, strict=True):
-        if outcome.ended != "done" or outcome.state.r == case.state.r:
-            continue
         changed = [new for new, old in zip(outcome.state.r, case.state.r, strict=True) if new != old]
         (data,) = case.memory.values()
-        found += any(data.startswith(value.to_bytes(8, "little").rstrip(b"\0")[:2]) for value in changed)
-    assert found > 250
+        low = int.from_bytes(data[:2], "little")
+        found += outcome.ended == "done" and any(value & 0xFFFF == low for value in changed)
+    assert found > 0.75 * len(cases)
 
 
 def test_a_wrong_result_is_found() -> None:
@@ -109,5 +108,6 @@ def test_a_wrong_result_is_found() -> None:
     wrong.memory = {d.WRITABLE: 6}
     assert differences(case, outcome(), wrong) == [f"[{d.WRITABLE:x}]: 0000000000000006, expected 0000000000000005"]
     fault = Outcome("fault", case.state.copy(), {}, 14, address=16)
-    assert differences(case, fault, Outcome("fault", case.state.copy(), {}, 14, address=20)) == ["fault #PF at 0x14, expected fault #PF at 0x10"]
+    elsewhere = Outcome("fault", case.state.copy(), {}, 14, address=20)
+    assert differences(case, fault, elsewhere) == ["fault #PF at 0x14, expected fault #PF at 0x10"]
     assert differences(case, fault, outcome()) == ["done, expected fault #PF at 0x10"]

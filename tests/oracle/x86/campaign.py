@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tests.oracle.x86.encode import Form
     from tests.oracle.x86.state import Case, Outcome
 
+HEXADECIMAL = re.compile(r"[0-9a-f]{3,}|\d+")
 STEP = 512                            # cases that are compiled together
 
 
@@ -41,8 +43,18 @@ class Result:
         return f"{head} {self.cases} cases{skipped}" + (f", {bad} WRONG ({', '.join(tiers)})" if bad else "")
 
     def details(self, limit: int) -> str:
-        """Return the first mismatches."""
-        return "\n".join(f"  {describe(*entry)}" for entry in self.wrong[:limit])
+        """Return mismatches, each of another kind as long as there are any."""
+        cases: dict[int, list[tuple[Case, str, list[str]]]] = {}
+        for entry in self.wrong:
+            cases.setdefault(id(entry[0]), []).append(entry)
+        kinds: dict[str, list[tuple[Case, str, list[str]]]] = {}
+        for entries in cases.values():
+            case, _, lines = entries[0]
+            same = ", ".join(tier for _, tier, other in entries if other == lines)
+            kind = " ".join([str(case.bits), same, *(HEXADECIMAL.sub("", line) for line in lines)])
+            kinds.setdefault(kind, []).append((case, same, lines))
+        ordered = [found[n] for n in range(limit) for found in kinds.values() if n < len(found)]
+        return "\n".join(f"  {describe(*entry)}" for entry in ordered[:limit])
 
 
 def describe(case: Case, tier: str, lines: Sequence[str]) -> str:
@@ -53,7 +65,7 @@ def describe(case: Case, tier: str, lines: Sequence[str]) -> str:
     return "\n      ".join([head, situation(case, text), *(f"→ {line}" for line in seen)])
 
 
-def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] = TIERS) -> Iterator[Result]:
+def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] = TIERS, *, masked: bool = False) -> Iterator[Result]:
     """Yield a result for each form, `count` cases each. A row's cases depend on the seed and its name alone."""
     with Native() as native:
         engines: dict[int, Tiers] = {}
@@ -65,7 +77,7 @@ def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] =
             rng = random.Random(seed ^ zlib.crc32(name.encode()))
             for _ in range(count):
                 at = d.CODE + len(pending) % BATCH * d.CASE_BYTES
-                pending.append((result, one(form, rng.choice(form.modes), rng, at)))
+                pending.append((result, one(form, rng.choice(form.modes), rng, at, masked=masked)))
                 if len(pending) == STEP:
                     check(native, engines, pending, tiers)
                     pending = []
