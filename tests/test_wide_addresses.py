@@ -218,3 +218,17 @@ def test_a_saved_state_keeps_any_address(machine: Any) -> None:
         engine.state.restore(saved)
         assert engine.state.read("pc") == pc
         assert fault(engine.run(1)) == (pc, EXEC, "MAPERR")
+
+
+def test_hot_loops_run_up_to_the_end_of_the_window(machine: Any) -> None:
+    engine = machine(word("load8", 2, 1), word("store8", 2, 1), word("add", 1, 1, 8), word("jump", 0, 6), r6=CODE)
+    eager = Engine(wide.TARGET, engine.space, Options(eager=True, cache=False))
+    end = eager.space.limit
+    eager.state.write("r1", end - 4096)
+    eager.state.write("r6", CODE)
+    eager.state.pc = CODE
+    while (out := eager.run(60)).kind is ExitKind.BUDGET:
+        assert eager.insns <= 512 * 4
+    assert fault(out) == (end, READ, "MAPERR")
+    assert (eager.insns, eager.pc, eager.state.read("r1")) == (512 * 4, CODE, end)
+    assert eager.stats["regions"] >= 1

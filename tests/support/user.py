@@ -84,15 +84,13 @@ class Guest:
     """A process with 64 KiB of memory at DATA and one thread."""
 
     def __init__(self, **options: Any) -> None:
-        from xemu.user.arm.abi import make
+        from xemu.user.arm.abi import ArmAbi
 
         chosen = Options()
         for name, value in options.items():
             setattr(chosen, name, value)
         self.process = Process(chosen, lambda _arch, _space, _options: FakeEngine())
-        self.process.abi = make()
-        self.process.engine = FakeEngine()
-        self.process._connect_engine()
+        self.process.set_architecture(ArmAbi())
         self.process.mmap_top = 0xB0000000
         self.process.brk = self.process.brk_start = 0x500000
         self.process.signals.fd = -1

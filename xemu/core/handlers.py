@@ -145,6 +145,16 @@ class CodeEmitter(Emitter):
         self.set_cell(ENGINE_CELLS["page_va"], f"i64 {self.let(f'and i64 {pc}, -4096')}")
         self.dispatch(record, budget)
 
+    def register(self, name: str, index: int | Bits | None) -> tuple[str, int]:
+        """Return (address, width in storage bits) of a register."""
+        cell = self.layout.cells[name]
+        if isinstance(index, int):
+            return self.cell(cell.at(index)), cell.stride * 8
+        assert index is not None
+        number = self.let(f"zext {self.typed(index)} to i64") if index.width < 64 else self.value(index)
+        base = self.cell(cell.offset)
+        return self.let(f"getelementptr i{cell.stride * 8}, ptr {base}, i64 {number}"), cell.stride * 8
+
     def trace(self, pc: str, budget: str) -> None:
         """Fold (instruction count, target) into the trace hash."""
         if not self.tracing:
@@ -400,16 +410,6 @@ class HandlerEmitter(InstructionEmitter):
         return name if node.width == 64 else self.let(f"trunc i64 {name} to i{node.width}")
 
     # -- registers -----------------------------------------------------------------------------------------------
-    def register(self, name: str, index: int | Bits | None) -> tuple[str, int]:
-        """Return (address, width in storage bits) of a register."""
-        cell = self.layout.cells[name]
-        if isinstance(index, int):
-            return self.cell(cell.at(index)), cell.stride * 8
-        assert index is not None
-        number = self.let(f"zext {self.typed(index)} to i64") if index.width < 64 else self.value(index)
-        base = self.cell(cell.offset)
-        return self.let(f"getelementptr i{cell.stride * 8}, ptr {base}, i64 {number}"), cell.stride * 8
-
     def op_read(self, node: Bits) -> str:
         """Load a register."""
         name, index = node.attr

@@ -7,6 +7,7 @@ import mmap
 import os
 from typing import TYPE_CHECKING, Any
 
+from xemu.core import hostmem
 from xemu.core.state import ENGINE_CELLS
 from xemu.errors import XemuError
 
@@ -184,6 +185,7 @@ class Table:
 
     def __init__(self, size: int) -> None:
         self.size, self.address = size, reserve(size, align=1)
+        hostmem.advise(self.address, size, hostmem.MADV_DONTDUMP)         # a core dump looks at every page
 
     def __del__(self) -> None:
         if address := getattr(self, "address", 0):

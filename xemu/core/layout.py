@@ -19,9 +19,14 @@ class Layout:
         self.struct = struct.Struct(order + "".join(code for _, _, code in words))
         self.size = self.struct.size
         self.names = tuple(name for name, _, code in words if not code.endswith("x"))
+        self._widths = {name: 8 * struct.calcsize(order + code) for name, _, code in words}
         self._blank: dict[str, Any] = {
             name: b"" if code.endswith("s") else 0 for name, _, code in words if not code.endswith("x")
         }
+
+    def width(self, name: str) -> int:
+        """Return the bits of a field."""
+        return self._widths[name]
 
     def pack(self, **values: int | bytes) -> bytes:
         """Make the bytes; fields left out are zero, integers are cut to their width by the caller."""

@@ -148,6 +148,7 @@ class AddressSpace:
             self.base = self._reservation + below + PAGE
             # one page more: native code looks one ahead
             self.flags_base = hostmem.anonymous(self.base - below, self.pages + PAGE)
+            hostmem.advise(self.flags_base, self.pages + PAGE, hostmem.MADV_DONTDUMP)
             if SMALL_WINDOW_BITS <= bits < WINDOW_BITS:       # native code looks there too: nothing is mapped
                 unused = self.flags_base + self.pages + PAGE
                 hostmem.protect(unused, self.base - PAGE - unused, hostmem.PROT_READ)
@@ -572,10 +573,11 @@ class AddressSpace:
         elif length <= 0:
             return self.mem[0:0]
         else:
-            bad = self._refused_page(first, last + 1, access)
-            if bad >= 0:
-                where = max(addr, bad << PAGE_SHIFT)
-                raise GuestFault(where, access, mapped=self.area_at(where) is not None)
+            if last - first >= MANY or 1 in bytes(self.flags[first : last + 1]).translate(_REFUSED[access]):
+                bad = self._refused_page(first, last + 1, access)
+                if bad >= 0:
+                    where = max(addr, bad << PAGE_SHIFT)
+                    raise GuestFault(where, access, mapped=self.area_at(where) is not None)
             flag = CODE | CLEAN if access & WRITE else 0
         if access & WRITE and flag & (CODE | CLEAN):
             self._before_write(addr, length, first, last)
@@ -593,14 +595,15 @@ class AddressSpace:
 
     def _refused_page(self, first: int, end: int, access: int) -> int:
         """Return the number of the first page that does not allow an access, or -1."""
-        for at in range(first, end, MANY):
-            flags = bytes(self.flags[at : min(at + MANY, end)])
+        while first < end:
+            flags = bytes(self.flags[first : min(first + MANY, end)])
             bad = flags.translate(_REFUSED[access]).find(1)
             if bad >= 0 and self.hidden:
-                flags = bytes(flag | self.hidden.get(at + i, 0) for i, flag in enumerate(flags))
+                flags = bytes(flag | self.hidden.get(first + i, 0) for i, flag in enumerate(flags))
                 bad = flags.translate(_REFUSED[access]).find(1)
             if bad >= 0:
-                return at + bad
+                return first + bad
+            first += MANY
         return -1
 
     def _before_write(self, addr: int, length: int, first: int, last: int) -> None:

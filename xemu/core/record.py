@@ -281,7 +281,9 @@ class Recorder:
         return result
 
     def probe(self, addr: Bits, size: Bits | int, *, write: bool = False, align: int = 1) -> None:
-        """Fault now unless every byte of addr…addr+size-1 can be accessed; then use checked=False."""
+        """Fault now unless every byte of addr…addr+size-1 can be accessed; then use checked=False. A size has at most 32 bits."""
+        if not isinstance(size, int) and size.width > 32:
+            raise IsaError(f"a probe's size has {size.width} bits; 32 are allowed")
         self.effects.append(Probe(self.predicate, addr, size, align, write))
 
     # -- control -------------------------------------------------------------------------------------------------

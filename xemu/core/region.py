@@ -218,6 +218,8 @@ class BlockEnvironment(Environment):
 
     def read(self, cell: Cell, index: int | Bits) -> Bits:
         """Return a register as the instruction sees it."""
+        if cell.resident:
+            return self.em.load_resident(cell, index)
         assert isinstance(index, int)
         key = (cell.storage, index * cell.stride, cell.width)
         node = self.known.get(key)
@@ -228,8 +230,12 @@ class BlockEnvironment(Environment):
             self.known[key] = node
         return node
 
-    def write(self, cell: Cell, index: int, value: Bits) -> None:
+    def write(self, cell: Cell, index: int | Bits, value: Bits) -> None:
         """Note what an instruction wrote."""
+        if cell.resident:
+            self.em.store_resident(cell, index, value)
+            return
+        assert isinstance(index, int)
         key = (cell.storage, index * cell.stride, cell.width)
         self._overlap(key, cell.stride)
         self.known[key] = value
@@ -317,6 +323,22 @@ class RegionEmitter(InstructionEmitter):
             if kind[0] == "<":
                 name = self.let(f"bitcast i{stored} {name} to {kind}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
+
+    def load_resident(self, cell: Cell, index: int | Bits) -> Bits:
+        """Return what a register that stays in the state block holds now."""
+        address, stored = self.register(cell.name, index)
+        node = make("slot", cell.width, (), unique())
+        name = self.let(f"load i{stored}, ptr {address}{STATE}")
+        self.remember(node, name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}"))
+        return node
+
+    def store_resident(self, cell: Cell, index: int | Bits, value: Bits) -> None:
+        """Change a register in the state block."""
+        address, stored = self.register(cell.name, index)
+        name = self.value(value)
+        if stored != cell.width:
+            name = self.let(f"zext i{cell.width} {name} to i{stored}")
+        self.put(f"store i{stored} {name}, ptr {address}{STATE}")
 
     def slot_type(self, storage: str, offset: int, width: int) -> str:
         """Return the LLVM type in which registers are kept: vector files in types that stay out of general registers."""
@@ -464,9 +486,11 @@ class RegionEmitter(InstructionEmitter):
     def commit(self, insn: Insn, cpu: Recorder) -> None:
         """Make an instruction's register writes, and the guard after it, known."""
         for w in cpu.writes:
-            assert isinstance(w.index, int)
+            if w.cell.resident:
+                self.value(w.value)                        # before the first of them changes the state
+        for w in cpu.writes:
             value = w.value if w.pred is None else mux(w.pred, w.value, self.env.read(w.cell, w.index))
-            if not self.target.is_scratch(w.cell.name, w.index):
+            if not isinstance(w.index, int) or not self.target.is_scratch(w.cell.name, w.index):
                 self.env.write(w.cell, w.index, value)
         if insn.guard & 15 or insn.next_guard:
             self.write_guard(insn)

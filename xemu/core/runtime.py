@@ -528,7 +528,7 @@ def prefixes(iset: IsaSet, layout: StateLayout, address_bits: int) -> tuple[str,
 
     A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
     """
-    text, declared, names = "", set(), {}
+    text, declared, names = "", set[str](), dict[int, str]()
     if iset.scan:                                          # no conditions, no guards
         return text, declared, names
     lengths = [b // 8 for b in iset.bits]

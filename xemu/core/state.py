@@ -81,6 +81,7 @@ class Cell(NamedTuple):
     storage: str                 # name of the cell that owns the bytes (itself, or the one it is a view of)
     names: tuple[str, ...] = ()  # element names, for people
     hidden: bool = False         # how a register is kept, not what a manual calls a register
+    resident: bool = False       # regions keep it in the state block, too: its elements are picked at run time
 
     @property
     def stride(self) -> int:
@@ -119,12 +120,12 @@ class StateLayout:
         self.cells[cell.name] = cell
         return cell
 
-    def file(self, name: str, count: int, width: int, names: str = "", *, hidden: bool = False) -> Cell:
+    def file(self, name: str, count: int, width: int, names: str = "", *, hidden: bool = False, resident: bool = False) -> Cell:
         """Declare `count` registers of `width` bits."""
         stride = storage_bytes(width)
         offset = (self.size + stride - 1) // stride * stride
         self.size = offset + stride * count
-        return self._add(Cell(name, width, count, offset, name, tuple(names.split()), hidden))
+        return self._add(Cell(name, width, count, offset, name, tuple(names.split()), hidden, resident))
 
     def word(self, name: str, width: int, *, hidden: bool = False) -> Cell:
         """Declare one register."""
@@ -133,7 +134,7 @@ class StateLayout:
     def view(self, name: str, of: str, width: int, count: int, names: str = "") -> Cell:
         """Declare narrower (or wider) elements over the bytes of another file."""
         owner = self.cells[of]
-        return self._add(Cell(name, width, count, owner.offset, of, tuple(names.split())))
+        return self._add(Cell(name, width, count, owner.offset, of, tuple(names.split()), resident=owner.resident))
 
     def owners(self) -> Iterator[Cell]:
         """Yield the cells that own bytes, in layout order."""

@@ -248,11 +248,7 @@ class Events:
     def _printed(self, name: str) -> bool:
         """Note that a program is about to write to its output or error channel; False: it writes elsewhere."""
         process = self.system.process  # type: ignore[attr-defined]
-        if self._arguments is None:
-            self._arguments = process.call_access()[1:]
-        buffer, offset = self._arguments
-        word = process.abi.bits // 8
-        fd, address, length = (int.from_bytes(buffer[offset + i * word:offset + (i + 1) * word], "little") for i in range(3))
+        fd, address, length = (process.argument(index) for index in range(3))
         if fd not in (1, 2):
             return False
         text = ""
@@ -260,8 +256,6 @@ class Events:
             text = _shown(self.system.read_memory(address, min(length, TEXT)))
         self.add(Event(*self._place(), "output", "stdout" if fd == 1 else "stderr", text))
         return True
-
-    _arguments: tuple[memoryview, int] | None = None
 
     # -- bounds ----------------------------------------------------------------------------------------------------------
     def _replace(self, items: list[Event]) -> None:

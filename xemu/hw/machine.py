@@ -17,7 +17,7 @@ from random import Random
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import Engine, Options
-from xemu.core.memory import PAGE, READ, WRITE, AddressSpace, GuestFault
+from xemu.core.memory import PAGE, READ, WRITE, AddressSpace, GuestFault, make_space
 from xemu.errors import MachineError
 from xemu.hw.device import BusError, Device
 from xemu.hw.door import Door
@@ -151,7 +151,7 @@ class Machine:
             msg = f"{self.name}: a machine needs a CPU: m.cpu = CortexM3(...)"
             raise MachineError(msg)
         self._check_overlaps()
-        self.__dict__["space"] = AddressSpace(self.cpu.address_bits)
+        self.__dict__["space"] = make_space(self.cpu.address_bits)
         self.space.alone = True
         self.__dict__["engine"] = Engine(self.cpu.target(), self.space, self.options)
         self.engine.connect_devices(self._device_access)

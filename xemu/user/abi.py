@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import struct
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.errors import ImageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from xemu.core.layout import Layout
     from xemu.core.memory import AddressSpace
     from xemu.loaders.image import Image
+    from xemu.user.process import Process
+    from xemu.user.signals import Action, SigInfo
+    from xemu.user.task import Task
+
+
+class Cause(NamedTuple):
+    """The signal of a fault or an exception. `words`: trap number, error code and address, as signal frames show them."""
+
+    signo: int
+    code: int
+    address: int
+    words: tuple[int, int, int]
 
 
 class Abi:
@@ -22,33 +35,43 @@ class Abi:
     platform = b""  # AT_PLATFORM
     bits = 32
     order = "<"
+    address_bits = 32  # of the window that holds the program's memory
     pairs_aligned = False  # 64-bit arguments start in an even register
-    numbers: dict[str, int]
-    layouts: dict[str, Layout]
+    short_ids = False  # calls without 32 in their names take user ids of 16 bits
+    numbers: Mapping[str, int]
+    layouts: Mapping[str, Layout]
     hwcap = 0
     hwcap2 = 0
+    frame_size = 0  # AT_MINSIGSTKSZ; 0: there is none
+    cpuinfo = ""  # /proc/cpuinfo
+    fixed_maps = ""  # lines of /proc/self/maps for what is no memory
     task_size = 0  # first address a program cannot use
     stack_top = 0
+    red_zone = 0  # bytes below the stack pointer that belong to the program
     program_base = 0  # where movable programs go
+    low_map_flag = 0  # flag of mmap that asks for an address below 2 GiB
     number_register = ""
     result_register = ""
-    first_argument = ""
-    frames: Any = None  # module with put_trampolines, push, pop for signal frames
-
-    open_bits: tuple[tuple[int, int], ...] = ()  # (guest bit, host bit) of open(2) flags that differ
+    stack_register = "sp"
+    arguments: tuple[str, ...] = ()  # the registers of arguments
+    argument_order: Mapping[str, tuple[int, ...]] = {}  # calls whose arguments come in another order than their rows say
+    doors: Mapping[int, str] = {}  # other ways into the kernel: number of the trap -> ABI whose calls it makes
+    crash_registers: tuple[tuple[str, ...], ...] = ()  # what a report shows, line by line
+    open_bits: tuple[tuple[int, int, str], ...] = ()  # (guest bit, host bit, name) of open(2) flags that differ
 
     def __init__(self) -> None:
         """Start with no calls outside the ordinary numbers."""
         self.private_calls: dict[int, Any] = {}
+        self.word = struct.Struct(self.order + ("I" if self.bits == 32 else "Q"))
         self._guest_open = self._host_open = 0
-        for guest, host in self.open_bits:
+        for guest, host, _ in self.open_bits:
             self._guest_open |= guest
             self._host_open |= host
 
     def open_flags(self, flags: int) -> int:
         """Translate open(2) flags to the host's."""
         result = flags & ~self._guest_open
-        for guest, host in self.open_bits:
+        for guest, host, _ in self.open_bits:
             if flags & guest:
                 result |= host
         return result
@@ -56,10 +79,13 @@ class Abi:
     def guest_open_flags(self, flags: int) -> int:
         """Translate open(2) flags of the host (F_GETFL)."""
         result = flags & ~self._host_open
-        for guest, host in self.open_bits:
+        for guest, host, _ in self.open_bits:
             if host and flags & host == host:
                 result |= guest
         return result
+
+    def load_rows(self) -> None:
+        """Import the rows of calls that only this architecture has."""
 
     def prepare_space(self, space: AddressSpace) -> None:
         """Map what the kernel provides to every program."""
@@ -71,25 +97,66 @@ class Abi:
         """Set the registers for the first instruction."""
         raise NotImplementedError
 
-    def set_tls(self, state: Any, value: int) -> None:
-        """Set the thread pointer."""
+    def set_tls(self, task: Task, value: int) -> None:
+        """Set the thread pointer of the registers in the engine as clone(2) with CLONE_SETTLS does; OSError, GuestFault."""
         raise NotImplementedError
 
     def syscall_size(self, state: Any) -> int:
         """Return the length of the system call instruction that was just executed."""
         raise NotImplementedError
 
+    def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
+        """Build a signal frame below `top` and enter the handler; GuestFault if the stack cannot take it."""
+        raise NotImplementedError
 
-ABIS: dict[str, str] = {"arm": "xemu.user.arm.abi"}
+    def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
+        """Restore what a signal frame holds and return its signal mask; GuestFault or ValueError if there is no frame."""
+        raise NotImplementedError
+
+    # --- faults and exceptions ------------------------------------------------------------------
+
+    def fault(self, process: Process, task: Task, fault: Any) -> Cause | None:
+        """Return the signal of an access that is not allowed; None where it has been done after all."""
+        raise NotImplementedError
+
+    def page_lost(self, address: int) -> Cause:
+        """Return the signal of an access past the end of a mapped file."""
+        raise NotImplementedError
+
+    def undefined(self, process: Process, address: int) -> Cause:
+        """Return the signal of an undefined instruction."""
+        raise NotImplementedError
+
+    def breakpoint(self, address: int) -> Cause:
+        """Return the signal of a breakpoint instruction."""
+        raise NotImplementedError
+
+    def exception(self, state: Any, number: int, address: int) -> Cause:
+        """Return the signal of an exception or event that a row has raised."""
+        raise NotImplementedError
+
+
+ABIS: dict[str, str] = {"arm": "xemu.user.arm.abi:ArmAbi", "i386": "xemu.user.x86.abi:I386Abi", "x86_64": "xemu.user.x86.abi:X8664Abi"}
+_DOORS = {"i386-int80": "xemu.user.x86.abi:Int80Abi"}  # for the doors of others
 
 
 def get_abi(arch: str, name: str, title: str) -> Abi:
     """Return the ABI of an architecture; ImageError names the program and what to use."""
     if arch not in ABIS:
         raise ImageError(f"{name}: {wrong_architecture(arch, title)}")
+    return _make(ABIS[arch])
+
+
+def get_door(name: str) -> Abi:
+    """Return an ABI that another one names in `doors`."""
+    return _make(_DOORS[name])
+
+
+def _make(place: str) -> Abi:
     import importlib
 
-    factory: Callable[[], Abi] = importlib.import_module(ABIS[arch]).make
+    module, _, kind = place.partition(":")
+    factory: Callable[[], Abi] = getattr(importlib.import_module(module), kind)
     return factory()
 
 
@@ -97,7 +164,7 @@ def wrong_architecture(arch: str, title: str) -> str:
     """Say what to do with a program xemu cannot run."""
     import platform
 
-    host = {"x86_64": "x86_64", "i686": "i386", "aarch64": "aarch64"}.get(platform.machine(), "")
+    host = {"aarch64": "aarch64"}.get(platform.machine(), "")
     if arch == host:
         return f"an {title} program, which this machine runs itself: start it without xemu"
     return f"built for {title}; xemu runs {', '.join(sorted(ABIS))} programs (qemu-user may have what you need)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.loaders.elf import file_reader, read_symbols
 from xemu.user import signals as sig
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 CODES = {
     (sig.SIGSEGV, 1): "nothing is mapped at", (sig.SIGSEGV, 2): "no right to access", (sig.SIGBUS, 1): "misaligned access to",
     (sig.SIGBUS, 2): "past the end of the file mapped at", (sig.SIGILL, 1): "undefined instruction at",
-    (sig.SIGTRAP, 1): "breakpoint at",
+    (sig.SIGILL, 2): "undefined instruction at", (sig.SIGTRAP, 1): "breakpoint at", (sig.SIGFPE, sig.FPE_INTDIV): "division by zero at",
+    (sig.SIGFPE, sig.FPE_FLTINV): "invalid operation at", (sig.SIGFPE, sig.FPE_FLTDIV): "floating-point division by zero at",
+    (sig.SIGFPE, sig.FPE_FLTOVF): "overflow at", (sig.SIGFPE, sig.FPE_FLTUND): "underflow at",
+    (sig.SIGFPE, sig.FPE_FLTRES): "inexact result at",
 }  # fmt: skip
 AROUND = 4  # instructions shown before and after
 
@@ -56,56 +59,72 @@ def _bias(process: Process, path: str) -> int:
     return first.start - (image.low & -4096)
 
 
-def disassembly(process: Process, address: int, *, thumb: bool) -> list[str]:
+def disassembly(process: Process, address: int) -> list[str]:
     """Return the instructions around an address, the one there marked."""
     try:
         import capstone
     except ImportError:
         return []
-    engine = capstone.Cs(capstone.CS_ARCH_ARM, capstone.CS_MODE_THUMB if thumb else capstone.CS_MODE_ARM)
-    engine.skipdata = True
-    width = 2 if thumb else 4
-    start = max(address - AROUND * width, address & -4096)
+    cpu = process.engine
+    unit = cpu.target.iset(cpu.state.context).geometry.unit
+    decoder = capstone.Cs(*cpu.target.capstone(cpu.state.context))
+    before = b""
+    if unit == 1:
+        before = _before(decoder, process.space, address)
+    else:
+        start = max(address - AROUND * unit, address & -4096)
+        before = process.space.peek(start, address - start) or b""
+    decoder.skipdata = True
+    start = address - len(before)
     data = b""
-    for size in (2 * AROUND * 4, 4, 2):
-        data = process.space.peek(start, size) or b""
+    for size in (AROUND * 16, AROUND * 4, 4, 2, 1):
+        data = process.space.peek(address, size) or b""
         if data:
             break
-    lines = []
-    for at, size, mnemonic, operands in engine.disasm_lite(data, start):
+    data = before + data
+    lines, after = [], 0
+    for at, size, mnemonic, operands in decoder.disasm_lite(data, start):
         mark = "=>" if at == address else "  "
-        code = _code_text(data[at - start : at - start + size], 2 if thumb else 4)
-        lines.append(f"{mark} {at:08x}  {code:8}  {mnemonic} {operands}")
-        if at > address + AROUND * width:
+        code = _code_text(data[at - start : at - start + size], unit)
+        lines.append(f"{mark} {at:08x}  {code:{8 if unit > 1 else 20}}  {mnemonic} {operands}".rstrip())
+        after += at > address
+        if after > AROUND or (unit > 1 and at > address + AROUND * unit):
             break
     return lines
 
 
+def _before(decoder: Any, space: Any, address: int) -> bytes:
+    """Return code before an address that decodes into a few whole instructions, where they may begin anywhere."""
+    for start in range(max(address - 5 * AROUND, address & -4096), address):
+        data: bytes = space.peek(start, address - start) or b""
+        found = list(decoder.disasm_lite(data, start))
+        if found and sum(size for _, size, _, _ in found) == len(data):
+            return data[found[max(len(found) - AROUND, 0)][0] - start :]
+    return b""
+
+
 def _code_text(data: bytes, unit: int) -> str:
-    """Return code as the words or halfwords a manual shows."""
+    """Return code as the words, halfwords or bytes a manual shows."""
     return "".join(data[at : at + unit][::-1].hex() for at in range(0, len(data), unit))
 
 
 def instruction_text(process: Process, address: int) -> str:
     """Return address, bytes and disassembly of one instruction."""
-    thumb = bool(process.engine.state.read("cpsr") & 0x20)
-    line = next((t for t in disassembly(process, address, thumb=thumb) if t.startswith("=>")), "")
+    line = next((t for t in disassembly(process, address) if t.startswith("=>")), "")
     return line[3:] or f"{address:08x}  {(process.space.peek(address, 4) or b'').hex()}"
 
 
 def registers(process: Process) -> list[str]:
     """Return the registers, four to a line."""
-    read = process.engine.state.read
-    names = [f"r{n}" for n in range(13)] + ["sp", "lr", "pc"]
-    cells = [f"{name:>3} {read(name):08x}" for name in names]
-    lines = ["  ".join(cells[index : index + 4]) for index in range(0, 16, 4)]
-    return [*lines, f"cpsr {read('cpsr'):08x}  fpscr {read('fpscr'):08x}"]
+    read, abi = process.engine.state.read, process.abi
+    flags = ("cpsr", "fpscr", "eflags")
+    return ["  ".join(f"{name:>3} {read(name):0{8 if name in flags else abi.bits // 4}x}" for name in line) for line in abi.crash_registers]
 
 
 def report(process: Process, task: Task, info: SigInfo) -> None:
     """Print the report for a signal that dumps core."""
     state = process.engine.state
-    pc, thumb = state.read("pc"), bool(state.read("cpsr") & 0x20)
+    pc = state.read("pc")
     where = symbol_at(process, pc)
     text = f"{os.fsdecode(process.comm)}: {sig.name_of(info.signo)} at {pc:#010x}"
     if where:
@@ -115,6 +134,8 @@ def report(process: Process, task: Task, info: SigInfo) -> None:
         if (info.signo, info.code, info.values[0]) == (sig.SIGSEGV, 2, pc):
             why = "no right to execute"
         text += f": {why} {info.values[0]:#010x}"
+    elif info.form == "fault" and info.signo == sig.SIGSEGV:
+        text += ": general protection: a misaligned or impossible address, or an instruction that is not allowed"
     elif info.signo == sig.SIGABRT and info.code == sig.SI_TKILL:
         text += ": the program called abort()"
     elif info.form in ("kill", "rt") and info.code <= 0:
@@ -122,5 +143,5 @@ def report(process: Process, task: Task, info: SigInfo) -> None:
     process.say(text)
     if len(process.tasks) > 1:
         process.say(f"thread {task.tid} of {len(process.tasks)}")
-    for line in (*registers(process), *disassembly(process, pc, thumb=thumb)):
+    for line in (*registers(process), *disassembly(process, pc)):
         process.say("  " + line)

@@ -7,16 +7,17 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import EXEC, WRITE, AddressSpace, GuestFault
+from xemu.core.memory import AddressSpace, GuestFault
 from xemu.user import host
 from xemu.user import program as programs
 from xemu.user import signals as sig
+from xemu.user.abi import get_door
 from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
 from xemu.user.descriptors import Descriptors, LostDescriptor
 from xemu.user.paths import Paths
 from xemu.user.pids import HostPids, VirtualPids
 from xemu.user.procfs import Proc
-from xemu.user.rows import dispatch_table
+from xemu.user.rows import ROWS, dispatch_table, under
 from xemu.user.schedule import Scheduler
 from xemu.user.signals import SigInfo, Signals
 from xemu.user.task import ProcessExit, Task
@@ -24,7 +25,8 @@ from xemu.user.task import ProcessExit, Task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xemu.user.abi import Abi
+    from xemu.user.abi import Abi, Cause
+    from xemu.user.rows import Row
     from xemu.user.stack import InitialStack
     from xemu.user.strace import Strace
 
@@ -62,7 +64,7 @@ class Process:
         self.engine: Any = None
         self.abi: Abi = None  # type: ignore[assignment]  # until `load` has seen the program
         self.traced: Strace | None = None
-        self.space = AddressSpace(32)
+        self.space: AddressSpace = None  # type: ignore[assignment]  # … and its architecture is known
         self.fds = Descriptors()
         self.fds.inherit(_open_descriptors())
         self.paths = Paths(self, options.sysroot)
@@ -94,7 +96,6 @@ class Process:
         self.personality = 0
         self.signals = Signals(self)
         self.scheduler = Scheduler(self)
-        self.space.page_lost = self.scheduler.look
         self.tids = 0
         self.posix_timers: dict[int, Any] = {}
         self.interval_timers: dict[int, Any] = {}
@@ -104,6 +105,7 @@ class Process:
         self.table: list[Any] = []
         self.table_size = 0
         self.private_calls: dict[int, Any] = {}
+        self.foreign_calls: dict[int, dict[int, Any]] = {}  # number of a trap -> calls of another ABI
         self.set_result: Callable[[int], None]
         self.exit_kinds: Any = None
 
@@ -118,14 +120,20 @@ class Process:
         """Load the first program; XemuError if it cannot be run."""
         host = self.paths.under_sysroot(path) if self.paths.sysroot and path.startswith(b"/") else None
         program = programs.Program(self, host or path, os.fsdecode(path))
-        self.abi = program.abi
-        self.engine = self.make_engine(self.abi.name, self.space, self.options)
-        self._connect_engine()
+        self.set_architecture(program.abi)
         self._set_program(program, path, argv, envp)
         task = Task(self, self.pids.own())
         self.tasks[task.tid] = task
         self.scheduler.current = task
         self._start(program, argv, envp, path)
+
+    def set_architecture(self, abi: Abi) -> None:
+        """Make memory and CPU."""
+        self.abi = abi
+        self.space = AddressSpace(abi.address_bits)
+        self.space.page_lost = self.scheduler.look
+        self.engine = self.make_engine(abi.name, self.space, self.options)
+        self._connect_engine()
 
     def _set_program(self, program: programs.Program, path: bytes, argv: list[bytes], envp: list[bytes]) -> None:
         self.argv, self.environment = argv, envp
@@ -177,12 +185,14 @@ class Process:
 
         abi, state = self.abi, self.engine.state
         calls.load_rows()
-        self.table = dispatch_table(abi)
+        abi.load_rows()
+        self.table = dispatch_table(abi, self._argument_places(abi))
         self.table_size = len(self.table)
         self.private_calls = abi.private_calls
+        self.foreign_calls = {number: self._foreign(get_door(name)) for number, name in abi.doors.items()}
         self.exit_kinds = self.engine.exit_kinds
         where, buffer, mask = register_offset(state, abi.result_register), state.buffer, (1 << abi.bits) - 1
-        pack = struct.Struct(abi.order + ("I" if abi.bits == 32 else "Q")).pack_into
+        pack = abi.word.pack_into
         self.set_result = lambda value: pack(buffer, where, value & mask)
         if self.options.strace:
             from xemu.user.strace import Strace
@@ -190,14 +200,37 @@ class Process:
             self.log_fd = os.dup(2)
             self.traced = Strace(self)
             self.table, self.private_calls = self.traced.wrap(self.table), self.traced.wrap_private(self.private_calls)
+            self.foreign_calls = {number: self.traced.wrap_private(calls) for number, calls in self.foreign_calls.items()}
         elif self.options.verbose:
             self.log_fd = os.dup(2)
 
+    def _argument_places(self, abi: Abi) -> list[int]:
+        """Return where the registers of arguments lie, in bytes from the first."""
+        places = [register_offset(self.engine.state, name) for name in abi.arguments]
+        return [place - places[0] for place in places]
+
+    def _foreign(self, abi: Abi) -> dict[int, Any]:
+        """Return the calls that another way into the kernel makes, by number: those of another ABI."""
+        table = dispatch_table(abi, self._argument_places(abi), register_offset(self.engine.state, abi.arguments[0])
+                               - register_offset(self.engine.state, self.abi.arguments[0]))
+        entries = {number: entry for number, entry in enumerate(table) if entry is not None} | abi.private_calls
+        return {number: (under(abi, function), unpack, row) for number, (function, unpack, row) in entries.items()}
+
     def call_access(self) -> tuple[Callable[[], int], Any, int]:
-        """Return how to read a call's number, and where its arguments lie: (function, buffer, offset)."""
+        """Return how to read a call's number, and where its arguments lie: (function, buffer, place of the first)."""
         state, abi = self.engine.state, self.abi
         unpack, buffer, where = struct.Struct(abi.order + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
-        return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.first_argument)
+        return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.arguments[0])
+
+    def argument(self, index: int) -> int:
+        """Return a register of arguments as it is now."""
+        value: int = self.engine.state.read(self.abi.arguments[index])
+        return value
+
+    def row_entry(self, name: str) -> tuple[Callable[..., Any], Row]:
+        """Return function and row of a call that another one stands for (socketcall, ipc)."""
+        row = ROWS[name]
+        return (self.traced.printing(row, row.function) if self.traced else row.function), row
 
     def slide(self, pages: int) -> int:
         """Return a random distance of up to `pages` pages under --aslr, else 0; bytes."""
@@ -249,52 +282,39 @@ class Process:
         elif kind is kinds.KICK:
             self.scheduler.attention = True
         elif kind is kinds.FAULT:
-            self._fault(left.fault)
+            assert self.scheduler.current is not None
+            self._force(self.abi.fault(self, self.scheduler.current, left.fault))
         elif kind is kinds.UNDEFINED:
-            self._undefined(left.address)
+            self._force(self._undefined(left.address))
         elif kind is kinds.BREAKPOINT:
-            self._force(sig.SIGTRAP, sig.TRAP_BRKPT, left.address, (3, 0, 0))
+            self._force(self.abi.breakpoint(left.address))
+        elif kind is kinds.EXCEPTION or kind is kinds.EVENT:
+            self._force(self.abi.exception(self.engine.state, left.number, left.address))
         else:
             raise AssertionError(f"the engine stopped for {kind}")
-
-    def _fault(self, fault: Any) -> None:
-        write = 0x800 if fault.access & WRITE else 0
-        address = self.engine.state.read("pc") if fault.access == EXEC else fault.address
-        kind = str(getattr(fault.kind, "name", fault.kind))
-        if kind == "ALIGN":
-            self._force(sig.SIGBUS, sig.BUS_ADRALN, address, (14, write | 1, address))
-        elif kind == "BUS":
-            self._force(sig.SIGBUS, sig.BUS_ADRERR, address, (14, write | 8, address))
-        else:
-            mapped = kind == "ACCERR"
-            code = sig.SEGV_ACCERR if mapped else sig.SEGV_MAPERR
-            self._force(sig.SIGSEGV, code, address, (14, write | (15 if mapped else 7), address))
 
     def page_lost(self) -> None:
         """SIGBUS for what the running thread touched past the end of a mapped file; it has read zeros there since."""
         if self.scheduler.current is not None:
             address = self.space.lost[0]
             self.space.lost.clear()
-            self._force(sig.SIGBUS, sig.BUS_ADRERR, address, (14, 8, address))
+            self._force(self.abi.page_lost(address))
 
-    def _undefined(self, address: int) -> None:
-        """SIGILL, or SIGTRAP for the patterns debuggers use as breakpoints (arch/arm/kernel/ptrace.c)."""
-        word = self.space.peek(address & ~1, 4) or bytes(4)
-        value = int.from_bytes(word, "little")
-        if value == 0xE7F001F0 or value & 0xFFFF == 0xDE01:
-            self._force(sig.SIGTRAP, sig.TRAP_BRKPT, address, (3, 0, 0))
-            return
-        if self.options.verbose:
+    def _undefined(self, address: int) -> Cause:
+        cause = self.abi.undefined(self, address)
+        if self.options.verbose and cause.signo == sig.SIGILL:
             from xemu.user import crash
 
             self.note(f"undefined instruction {crash.instruction_text(self, address)}")
-        self._force(sig.SIGILL, sig.ILL_ILLOPC, address, (6, 0, 0))
+        return cause
 
-    def _force(self, number: int, code: int, address: int, fault: tuple[int, int, int]) -> None:
+    def _force(self, cause: Cause | None) -> None:
+        if cause is None:
+            return
         task = self.scheduler.current
         assert task is not None
-        task.fault = fault
-        self.signals.force(task, SigInfo(number, code, "fault", address))
+        task.fault = cause.words
+        self.signals.force(task, SigInfo(cause.signo, cause.code, "fault", cause.address))
 
     # --- signal delivery ------------------------------------------------------------------------
 
@@ -350,11 +370,12 @@ class Process:
             task.interrupted = None
         mask = task.blocked if task.saved_mask is None else task.saved_mask
         task.saved_mask = None
-        top = state.read("sp")
-        if action.flags & sig.SA_ONSTACK and task.stack_size and not task.on_stack(top):
+        sp = state.read(abi.stack_register)
+        top = sp - abi.red_zone
+        if action.flags & sig.SA_ONSTACK and task.stack_size and not task.on_stack(sp):
             top = task.stack_sp + task.stack_size
         try:
-            abi.frames.push(task, state, info, action, mask, top)
+            abi.push_frame(task, state, info, action, mask, top)
         except GuestFault as fault:
             if info.signo == sig.SIGSEGV:
                 self.signals.actions[sig.SIGSEGV] = sig.Action()

@@ -12,20 +12,6 @@ if TYPE_CHECKING:
     from xemu.user.process import Process
 
 _STANDARD = {b"/dev/stdin": 0, b"/dev/stdout": 1, b"/dev/stderr": 2}
-CPUINFO = """processor\t: 0
-model name\t: ARMv7 Processor rev 4 (v7l)
-BogoMIPS\t: 100.00
-Features\t: half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae
-CPU implementer\t: 0x41
-CPU architecture: 7
-CPU variant\t: 0x0
-CPU part\t: 0xc0f
-CPU revision\t: 4
-
-Hardware\t: xemu
-Revision\t: 0000
-Serial\t\t: 0000000000000000
-"""
 
 
 class Listing:
@@ -96,7 +82,7 @@ class Proc:
     def contents(self, path: bytes) -> bytes | None:
         """Return the text of a file that must be made up, None for any other path."""
         if path == b"/proc/cpuinfo":
-            return CPUINFO.encode()
+            return self.process.abi.cpuinfo.encode()
         rest = self.own(path)
         maker = self._files.get(rest) if rest else None
         return maker() if maker else None
@@ -121,7 +107,7 @@ class Proc:
 
     def maps(self) -> bytes:
         """One line per mapping."""
-        return b"".join(map(self._mapping, self.process.space.areas()))
+        return b"".join(map(self._mapping, self.process.space.areas())) + self.process.abi.fixed_maps.encode()
 
     def smaps(self) -> bytes:
         """Return the same with sizes: all that is mapped counts as present."""

@@ -188,4 +188,6 @@ def _auxv(program: Program, bias: int, base: int) -> dict[int, int]:
         at.AT_EGID: os.getegid(), at.AT_SECURE: 0, at.AT_RANDOM: 0, at.AT_HWCAP2: abi.hwcap2, at.AT_EXECFN: 0,
         at.AT_PLATFORM: 0,
     }  # fmt: skip
+    if abi.frame_size:
+        values[at.AT_MINSIGSTKSZ] = abi.frame_size
     return {key: value & (1 << abi.bits) - 1 for key, value in values.items()}  # a damaged file may name any address

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from xemu.core.memory import GuestFault
 from xemu.user import host
-from xemu.user.task import KEEP, Interrupted, Wait
+from xemu.user.task import KEEP, Inner, Interrupted, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,6 +101,7 @@ class Scheduler:
         syscall_kind = process.exit_kinds.SYSCALL
         read_number, block, offset = process.call_access()
         exact = self.exact or self.observer is not None
+        foreign = process.foreign_calls
         while True:
             if self.attention:
                 self.attend()
@@ -110,7 +111,10 @@ class Scheduler:
                 continue
             number = read_number()
             task: Any = self.current
-            entry = process.table[number] if number < process.table_size else process.private_calls.get(number)
+            if foreign and left.number in foreign:
+                entry = foreign[left.number].get(number)
+            else:
+                entry = process.table[number] if number < process.table_size else process.private_calls.get(number)
             if entry is None:
                 process.set_result(self.no_such_call(task, number))
                 continue
@@ -294,6 +298,8 @@ class Scheduler:
 
     def park(self, task: Task, call: Any, row: Any) -> None:
         """Start the generator of a call that waits."""
+        if call.__class__ is Inner:
+            call, row = call
         task.call, task.call_row = call, row
         self.changed = True
         self._step(task, lambda: call.send(None))
@@ -458,7 +464,7 @@ class Scheduler:
     def child_changed(self) -> None:
         """A child ended or stopped: look again wherever a thread waits for one."""
         for task in self.parked:
-            if task.wait is not None and getattr(task.call_row, "name", "") in ("wait4", "waitid"):
+            if task.wait is not None and getattr(task.call_row, "name", "") in ("wait4", "waitid", "waitpid"):
                 task.wait.woken = True
         self.attention = True
 

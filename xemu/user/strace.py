@@ -24,6 +24,8 @@ LIST_LIMIT = 12
 AT_FDCWD = -100
 EARLY = frozenset(("execve", "execveat", "exit", "exit_group", "rt_sigreturn", "sigreturn"))  # nothing to wait for
 
+CARRIERS = frozenset(("socketcall", "ipc"))  # another call's line stands for them
+
 
 class Strace:
     """Prints the calls of one process; sits between the run loop and the functions."""
@@ -35,13 +37,18 @@ class Strace:
 
     def wrap(self, table: list[Any]) -> list[Any]:
         """Return a dispatch table whose functions print."""
-        return [entry and (self._printing(entry[2], entry[0]), entry[1], entry[2]) for entry in table]
+        return [entry and self._wrapped(entry) for entry in table]
 
     def wrap_private(self, table: dict[int, Any]) -> dict[int, Any]:
         """The same for the calls outside the ordinary numbers."""
-        return {number: (self._printing(e[2], e[0]), e[1], e[2]) for number, e in table.items()}
+        return {number: self._wrapped(entry) for number, entry in table.items()}
 
-    def _printing(self, row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
+    def _wrapped(self, entry: Any) -> Any:
+        function, unpack, row = entry
+        return entry if row.name in CARRIERS else (self.printing(row, function), unpack, row)
+
+    def printing(self, row: Row, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a call's function that prints it."""
         early = row.name in EARLY
 
         def run(task: Task, *arguments: int) -> Any:
@@ -101,7 +108,7 @@ class Strace:
             try:
                 parts.append(self._argument(task, kind, detail, value, arguments, result))
             except (GuestFault, struct.error, ValueError):
-                parts.append(f"{value & 0xFFFFFFFF:#x}")
+                parts.append(f"{value & (1 << self.process.abi.bits) - 1:#x}")
         return f"{row.name}({', '.join(parts)})"
 
     def _argument(self, task: Task, kind: str, detail: str, value: int, arguments: tuple[int, ...], result: Any) -> str:
@@ -144,7 +151,7 @@ class Strace:
         if layout is None or (result is not None and result < 0):
             return f"{value:#x}"
         record = layout.unpack(task.space.read(value, layout.size))
-        names = ("mode", "size", "ino") if detail == "stat64" else layout.names
+        names = ("mode", "size", "ino") if detail in ("stat", "stat64") else layout.names
         return "{" + ", ".join(f"{n}={_field(n, getattr(record, n))}" for n in names) + "}"
 
     def _vector(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:
@@ -160,18 +167,20 @@ class Strace:
         if not value:
             return "NULL"
         items: list[str] = []
-        while pointer := task.space.read_u32(value):
+        while pointer := task.read_word(value):
             if len(items) == LIST_LIMIT:
                 items.append("...")
                 break
             items.append(_quote(task.space.c_string(pointer, 4096), STRING_LIMIT))
-            value += 4
+            value += task.process.abi.word.size
         return "[" + ", ".join(items) + "]"
 
-    def _flags(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
+    def _flags(self, task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
         names = FLAGS.get(detail)
         if names is None:
             return f"{value:#x}"
+        if detail == "open":
+            names = names | {bit: name for bit, _, name in task.process.abi.open_bits}
         text = ["O_RDONLY"] if detail == "open" and not value & 3 else []
         rest = value
         for bit, name in names.items():

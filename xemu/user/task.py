@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xemu.core.memory import WRITE
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
@@ -20,6 +22,13 @@ class Keep:
 
 
 KEEP = Keep()
+
+
+class Inner(NamedTuple):
+    """The result of a call that stands for another one (socketcall), which must wait: its generator and its row."""
+
+    call: Any
+    row: Any
 
 
 class Interrupted(Exception):  # noqa: N818 - thrown into a waiting call, not an error
@@ -82,6 +91,15 @@ class Task:
         self.fault: tuple[int, int, int] = (0, 0, 0)  # trap number, error code, address for frames
         self.cpu_time = 0  # ns of the virtual or host clock, for CLOCK_THREAD_CPUTIME_ID
         self.dead = False
+
+    def read_word(self, address: int) -> int:
+        """Read an unsigned long of the program; GuestFault."""
+        return int(self.space.unpack(self.process.abi.word, address)[0])
+
+    def write_word(self, address: int, value: int) -> None:
+        """Write an unsigned long, cut to its width; GuestFault."""
+        abi = self.process.abi
+        self.space.view(address, abi.word.size, WRITE)[:] = abi.word.pack(value & (1 << abi.bits) - 1)
 
     def reset_for_exec(self, comm: bytes) -> None:
         """Forget what execve(2) forgets; mask and pending signals stay."""

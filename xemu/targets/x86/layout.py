@@ -35,7 +35,7 @@ def declare(layout: StateLayout, registers: str) -> None:
     layout.view("X64", "X", 64, 64)                       # the low double of xmm n is X64[4n]
     layout.view("X32", "X", 32, 128)                      # the low single of xmm n is X32[8n]
     # x87 (SDM vol. 1, chapter 8): physical registers; st(i) is FPR[(FTOP + i) & 7]. mm n is the low 64 bits of FPR[n].
-    layout.file("FPR", 8, 80, " ".join(f"fpr{n}" for n in range(8)), hidden=True)
+    layout.file("FPR", 8, 80, " ".join(f"fpr{n}" for n in range(8)), hidden=True, resident=True)
     layout.view("MM", "FPR", 64, 16)                      # mm n is MM[2n]
     layout.word("FTOP", 8, hidden=True)
     layout.word("FCW", 16, hidden=True)
@@ -52,7 +52,7 @@ declare(LAYOUT32, REGISTERS32)
 
 
 class X86Context(NamedTuple):
-    """What decoding and staging may depend on."""
+    """What decoding and staging may depend on. L is the target's; the word has the rest."""
 
     L: int = 1          # 1: 64-bit mode; 0: 32-bit protected mode, flat segments
     FP: int = 0         # 1: MXCSR's RC, DAZ or FTZ is not 0
@@ -61,12 +61,17 @@ class X86Context(NamedTuple):
     @property
     def word(self) -> int:
         """Return the context word."""
-        return self.L | self.FP << 1 | self.X87 << 2
+        return self.FP | self.X87 << 1
 
     @classmethod
-    def of(cls, word: int) -> X86Context:
-        """Return the context for a context word."""
-        return cls(word & 1, word >> 1 & 1, word >> 2 & 1)
+    def of64(cls, word: int) -> X86Context:
+        """Return the context for a context word of x86-64."""
+        return cls(1, word & 1, word >> 1 & 1)
+
+    @classmethod
+    def of32(cls, word: int) -> X86Context:
+        """Return the context for a context word of i386."""
+        return cls(0, word & 1, word >> 1 & 1)
 
 
 #: numbers of `trap("syscall", n)`: which way into the kernel

@@ -69,8 +69,7 @@ def set_mxcsr(state: StateBlock, value: int) -> None:
     """Set MXCSR and what decoding depends on it for."""
     _set(state, "MXMODE", value & 0xFFC0)
     _set(state, "FPFLAGS", sum((value >> i & 1) << bit for i, bit in enumerate(_EXCEPTIONS)))
-    context = X86Context.of(state.context)
-    state.context = context._replace(FP=int(value & 0xE040 != 0)).word
+    state.context = X86Context.of64(state.context)._replace(FP=int(value & 0xE040 != 0)).word
 
 
 def read_register(state: StateBlock, name: str) -> int | None:
@@ -93,9 +92,9 @@ def write_register(state: StateBlock, name: str, value: int) -> bool:
         set_mxcsr(state, value)
         return True
     if name == "rip" or name == "eip":
-        state.pc = value & (M64 if state.context & 1 else 0xFFFFFFFF)  # type: ignore[attr-defined]
+        state.pc = value & (M64 if state.layout is LAYOUT64 else 0xFFFFFFFF)  # type: ignore[attr-defined]
         return True
-    if not state.context & 1 and name in _REGISTERS32:
+    if state.layout is LAYOUT32 and name in _REGISTERS32:
         _set(state, "R", value & 0xFFFFFFFF, _REGISTERS32.index(name))
         return True
     return False
@@ -104,9 +103,14 @@ def write_register(state: StateBlock, name: str, value: int) -> bool:
 _REGISTERS32 = REGISTERS32.split()
 
 
-def capstone_mode(context: int) -> tuple[int, int]:
-    """Return capstone's (architecture, mode): CS_ARCH_X86, CS_MODE_64 or CS_MODE_32."""
-    return 3, 1 << 3 if context & 1 else 1 << 2
+def capstone64(_context: int) -> tuple[int, int]:
+    """Return capstone's (architecture, mode): CS_ARCH_X86, CS_MODE_64."""
+    return 3, 1 << 3
+
+
+def capstone32(_context: int) -> tuple[int, int]:
+    """Return capstone's (architecture, mode): CS_ARCH_X86, CS_MODE_32."""
+    return 3, 1 << 2
 
 
 def fp_slow() -> Any:
@@ -116,5 +120,5 @@ def fp_slow() -> Any:
     return slow
 
 
-X86_64 = Target("x86_64", "x86", LAYOUT64, 64, X86Context.of, (X64,), lambda _: 0, load_rows, read_register, write_register, capstone_mode)
-I386 = Target("i386", "x86", LAYOUT32, 32, X86Context.of, (X32,), lambda _: 0, load_rows, read_register, write_register, capstone_mode)
+X86_64 = Target("x86_64", "x86", LAYOUT64, 64, X86Context.of64, (X64,), lambda _: 0, load_rows, read_register, write_register, capstone64)
+I386 = Target("i386", "x86", LAYOUT32, 32, X86Context.of32, (X32,), lambda _: 0, load_rows, read_register, write_register, capstone32)

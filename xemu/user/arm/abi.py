@@ -6,9 +6,10 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import EXEC, READ
+from xemu.core.memory import EXEC, READ, WRITE
 from xemu.errors import ImageError
-from xemu.user.abi import Abi
+from xemu.user import signals as sig
+from xemu.user.abi import Abi, Cause
 from xemu.user.arm import frames
 from xemu.user.arm.layouts import LAYOUTS
 from xemu.user.arm.numbers import NUMBERS
@@ -16,6 +17,9 @@ from xemu.user.arm.numbers import NUMBERS
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
     from xemu.loaders.image import Image
+    from xemu.user.process import Process
+    from xemu.user.signals import Action, SigInfo
+    from xemu.user.task import Task
 
 _HWCAPS = {
     "SWP": 0, "HALF": 1, "THUMB": 2, "FAST_MULT": 4, "VFP": 6, "EDSP": 7, "NEON": 12, "VFPv3": 13, "TLS": 15,
@@ -24,7 +28,22 @@ _HWCAPS = {
 EF_ARM_EABI_MASK, EF_ARM_EABI_VER5, EF_ARM_BE8 = 0xFF000000, 0x05000000, 0x00800000
 THUMB_BIT = 0x20
 # O_DIRECTORY, O_NOFOLLOW, O_DIRECT, O_LARGEFILE (arch/arm/include/uapi/asm/fcntl.h); the host needs no O_LARGEFILE
-_OPEN_BITS = ((0o40000, os.O_DIRECTORY), (0o100000, os.O_NOFOLLOW), (0o200000, os.O_DIRECT), (0o400000, 0))
+_OPEN_BITS = ((0o40000, os.O_DIRECTORY, "O_DIRECTORY"), (0o100000, os.O_NOFOLLOW, "O_NOFOLLOW"), (0o200000, os.O_DIRECT, "O_DIRECT"),
+              (0o400000, 0, "O_LARGEFILE"))
+CPUINFO = """processor\t: 0
+model name\t: ARMv7 Processor rev 4 (v7l)
+BogoMIPS\t: 100.00
+Features\t: half thumb fastmult vfp edsp neon vfpv3 tls vfpv4 idiva idivt vfpd32 lpae
+CPU implementer\t: 0x41
+CPU architecture: 7
+CPU variant\t: 0x0
+CPU part\t: 0xc0f
+CPU revision\t: 4
+
+Hardware\t: xemu
+Revision\t: 0000
+Serial\t\t: 0000000000000000
+"""
 
 # The helpers at fixed addresses (Documentation/arch/arm/kernel_user_helpers.rst), our own code:
 VECTORS = 0xFFFF0000
@@ -74,6 +93,8 @@ class ArmAbi(Abi):
     machine = "armv7l"
     platform = b"v7l"
     pairs_aligned = True
+    short_ids = True
+    cpuinfo = CPUINFO
     numbers = NUMBERS
     layouts = LAYOUTS
     hwcap = sum(1 << bit for bit in _HWCAPS.values())
@@ -83,8 +104,13 @@ class ArmAbi(Abi):
     program_base = 0x00400000
     number_register = "r7"
     result_register = "r0"
-    first_argument = "r0"
-    frames = frames
+    arguments = tuple(f"r{n}" for n in range(7))
+    crash_registers = (("r0", "r1", "r2", "r3"), ("r4", "r5", "r6", "r7"), ("r8", "r9", "r10", "r11"), ("r12", "sp", "lr", "pc"),
+                       ("cpsr", "fpscr"))
+
+    def load_rows(self) -> None:
+        """Import them."""
+        import xemu.user.arm.calls  # noqa: F401
 
     def prepare_space(self, space: AddressSpace) -> None:
         """Map the vectors page with the kernel's helpers."""
@@ -111,15 +137,47 @@ class ArmAbi(Abi):
         state.write("cpsr", 0x10 | (THUMB_BIT if entry & 1 else 0))
         state.write("pc", entry & ~1)
 
-    def set_tls(self, state: Any, value: int) -> None:
+    def set_tls(self, task: Task, value: int) -> None:
         """Write TPIDRURO, which user code can only read."""
-        state.write("tpidruro", value)
+        task.process.engine.state.write("tpidruro", value)
 
     def syscall_size(self, state: Any) -> int:
         """2 bytes in Thumb state, else 4."""
         return 2 if state.read("cpsr") & THUMB_BIT else 4
 
+    def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
+        """Enter a handler."""
+        frames.push(task, state, info, action, mask, top)
 
-def make() -> ArmAbi:
-    """Return a fresh ABI object."""
-    return ArmAbi()
+    def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
+        """Leave one."""
+        return frames.pop(task, state, rt=rt)
+
+    # --- faults: trap numbers and fault status as arch/arm/mm/fault.c has them --------------------
+
+    def fault(self, process: Process, task: Task, fault: Any) -> Cause:  # noqa: ARG002
+        """SIGSEGV or SIGBUS."""
+        write = 0x800 if fault.access & WRITE else 0
+        address = process.engine.state.read("pc") if fault.access == EXEC else fault.address
+        if fault.kind == "ALIGN":
+            return Cause(sig.SIGBUS, sig.BUS_ADRALN, address, (14, write | 1, address))
+        if fault.kind == "BUS":
+            return Cause(sig.SIGBUS, sig.BUS_ADRERR, address, (14, write | 8, address))
+        mapped = fault.kind == "ACCERR"
+        code = sig.SEGV_ACCERR if mapped else sig.SEGV_MAPERR
+        return Cause(sig.SIGSEGV, code, address, (14, write | (15 if mapped else 7), address))
+
+    def page_lost(self, address: int) -> Cause:
+        """SIGBUS."""
+        return Cause(sig.SIGBUS, sig.BUS_ADRERR, address, (14, 8, address))
+
+    def undefined(self, process: Process, address: int) -> Cause:
+        """SIGILL, or SIGTRAP for the patterns debuggers use as breakpoints (arch/arm/kernel/ptrace.c)."""
+        value = int.from_bytes(process.space.peek(address & ~1, 4) or bytes(4), "little")
+        if value == 0xE7F001F0 or value & 0xFFFF == 0xDE01:
+            return self.breakpoint(address)
+        return Cause(sig.SIGILL, sig.ILL_ILLOPC, address, (6, 0, 0))
+
+    def breakpoint(self, address: int) -> Cause:
+        """SIGTRAP."""
+        return Cause(sig.SIGTRAP, sig.TRAP_BRKPT, address, (3, 0, 0))

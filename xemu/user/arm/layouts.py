@@ -9,6 +9,10 @@ LAYOUTS = {
         "dev:Q _:4x low_ino:I mode:I nlink:I uid:I gid:I rdev:Q _:8x size:q blksize:I _:4x blocks:Q "
         "atime:I atime_ns:I mtime:I mtime_ns:I ctime:I ctime_ns:I ino:Q"
     ),
+    "stat": Layout(
+        "dev:I ino:I mode:H nlink:H uid:H gid:H rdev:I size:I blksize:I blocks:I atime:I atime_ns:I mtime:I mtime_ns:I ctime:I "
+        "ctime_ns:I _:8x"
+    ),
     "statfs": Layout(
         "type:I bsize:I blocks:I bfree:I bavail:I files:I ffree:I fsid0:I fsid1:I namelen:I frsize:I flags:I _:16x"
     ),
@@ -41,5 +45,14 @@ LAYOUTS = {
     "itimerspec64": Layout("interval_sec:q interval_nsec:q sec:q nsec:q"),
     "itimerval": Layout("interval_sec:i interval_usec:i sec:i usec:i"),
     "sigevent": Layout("value:I signo:i notify:i tid:i _:48x"),
+    "long": Layout("value:i"),
+    "siginfo_rt": Layout("_:8x code:i pid:i uid:i value:I"),
+    "shmid_ds": Layout(
+        "key:i uid:I gid:I cuid:I cgid:I mode:H _:2x seq:H _:10x size:I atime:Q dtime:Q ctime:Q cpid:i lpid:i nattch:I _:8x"
+    ),
+    "semid_ds": Layout("key:i uid:I gid:I cuid:I cgid:I mode:H _:2x seq:H _:10x otime:Q ctime:Q nsems:I _:8x"),
+    "msqid_ds": Layout(
+        "key:i uid:I gid:I cuid:I cgid:I mode:H _:2x seq:H _:10x stime:Q rtime:Q ctime:Q cbytes:I qnum:I qbytes:I lspid:i lrpid:i _:8x"
+    ),
     "mq_attr": Layout("flags:i maxmsg:i msgsize:i curmsgs:i _:16x"),
 }

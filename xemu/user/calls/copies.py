@@ -82,8 +82,8 @@ def _sendfile(task: Task, out: int, source: int, address: int, count: int, size:
 
 @call("sendfile fd fd ptr size")
 def sendfile(task: Task, out: int, source: int, offset: int, count: int) -> Any:
-    """sendfile(2) with a 32-bit offset."""
-    return _sendfile(task, out, source, offset, count, 4)
+    """sendfile(2) with an offset that is a long."""
+    return _sendfile(task, out, source, offset, count, task.process.abi.word.size)
 
 
 @call("sendfile64 fd fd ptr size")

@@ -46,6 +46,23 @@ def _made_up(task: Task, listing: Listing, size: int) -> bytes:
     return records
 
 
+def first_entry(task: Task, fd: int) -> tuple[int, int, bytes] | None:
+    """Take one entry of a directory: inode, offset of the next, name."""
+    entry = task.fds.get(fd)
+    if isinstance(entry.data, Listing):
+        records = _made_up(task, entry.data, _HEAD64.size + PATH_MAX)
+    else:
+        records = bytes(_host_entries(entry.host, _HEAD64.size + PATH_MAX)[0])
+    if not records:
+        return None
+    inode, offset, length, _ = _HEAD64.unpack_from(records)
+    if isinstance(entry.data, Listing):
+        entry.data.position = offset
+    else:
+        os.lseek(entry.host, offset, os.SEEK_SET)
+    return inode, offset, records[_HEAD64.size : length].split(b"\0", 1)[0]
+
+
 @call("getdents64 fd out:8 size")
 def getdents64(task: Task, fd: int, address: int, size: int) -> int:
     """getdents64(2)."""
@@ -63,7 +80,9 @@ def getdents64(task: Task, fd: int, address: int, size: int) -> int:
 
 @call("getdents fd out:8 size")
 def getdents(task: Task, fd: int, address: int, size: int) -> int:
-    """getdents(2): the old 32-bit record; smaller than the 64-bit one, so the same count fits."""
+    """getdents(2): the old record of longs; never larger than the 64-bit one, so the same count fits."""
+    word = task.process.abi.word
+    mask = (1 << task.process.abi.bits) - 1
     entry = task.fds.get(fd)
     size = min(size, 1 << 20)
     if isinstance(entry.data, Listing):
@@ -74,8 +93,8 @@ def getdents(task: Task, fd: int, address: int, size: int) -> int:
     while at < len(records):
         inode, offset, length, kind = _HEAD64.unpack_from(records, at)
         name = bytes(records[at + _HEAD64.size : at + length]).split(b"\0", 1)[0]
-        total = (10 + len(name) + 1 + 1 + 3) & -4
-        head = struct.pack("<IIH", inode & 0xFFFFFFFF, offset & 0xFFFFFFFF, total)
+        total = (2 * word.size + 2 + len(name) + 1 + 1 + word.size - 1) & -word.size
+        head = word.pack(inode & mask) + word.pack(offset & mask) + struct.pack("<H", total)
         result += (head + name).ljust(total - 1, b"\0") + bytes((kind,))
         at += length
     task.space.write(address, result)

@@ -75,23 +75,28 @@ def pwrite64(task: Task, fd: int, address: int, count: int, offset: int) -> int:
     return os.pwrite(task.fds.host(fd), buffer(task, address, count, READ), file_offset(offset))
 
 
+def _position(task: Task, low: int, high: int) -> int:
+    """Return the offset that two longs hold: on 64-bit machines the first alone does."""
+    return (low | high << task.process.abi.bits) & 0xFFFFFFFFFFFFFFFF
+
+
 @call("preadv fd iov:2 int ulong ulong")
 def preadv(task: Task, fd: int, address: int, count: int, low: int, high: int) -> int:
     """preadv(2)."""
-    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), file_offset(low | high << 32))
+    return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), file_offset(_position(task, low, high)))
 
 
 @call("pwritev fd iov:2 int ulong ulong")
 def pwritev(task: Task, fd: int, address: int, count: int, low: int, high: int) -> int:
     """pwritev(2)."""
-    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), file_offset(low | high << 32))
+    return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), file_offset(_position(task, low, high)))
 
 
 @call("preadv2 fd iov:2 int ulong ulong int")
 def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:
     """preadv2(2)."""
-    offset = low | high << 32
-    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714
+    offset = _position(task, low, high)
+    if offset in (0xFFFFFFFFFFFFFFFF, (1 << task.process.abi.bits) - 1):
         if flags:
             return os.preadv(task.fds.host(fd), vector(task, address, count, WRITE), -1, flags)
         return readv(task, fd, address, count)
@@ -101,8 +106,8 @@ def preadv2(task: Task, fd: int, address: int, count: int, low: int, high: int, 
 @call("pwritev2 fd iov:2 int ulong ulong int")
 def pwritev2(task: Task, fd: int, address: int, count: int, low: int, high: int, flags: int) -> Any:
     """pwritev2(2)."""
-    offset = low | high << 32
-    if offset == 0xFFFFFFFFFFFFFFFF or offset == 0xFFFFFFFF:  # noqa: PLR1714
+    offset = _position(task, low, high)
+    if offset in (0xFFFFFFFFFFFFFFFF, (1 << task.process.abi.bits) - 1):
         if flags:
             return os.pwritev(task.fds.host(fd), vector(task, address, count, READ), -1, flags)
         return writev(task, fd, address, count)
@@ -320,8 +325,14 @@ def syncfs(task: Task, fd: int) -> int:
 
 
 @call("arm_sync_file_range fd flags:hex off64 off64")
-def sync_file_range(task: Task, fd: int, flags: int, offset: int, length: int) -> int:
+def sync_file_range2(task: Task, fd: int, flags: int, offset: int, length: int) -> int:
     """sync_file_range2(2): ARM's argument order."""
+    return host.sync_file_range(task.fds.host(fd), offset, length, flags)
+
+
+@call("sync_file_range fd off64 off64 flags:hex")
+def sync_file_range(task: Task, fd: int, offset: int, length: int, flags: int) -> int:
+    """sync_file_range(2)."""
     return host.sync_file_range(task.fds.host(fd), offset, length, flags)
 
 
@@ -329,6 +340,20 @@ def sync_file_range(task: Task, fd: int, flags: int, offset: int, length: int) -
 def readahead(task: Task, fd: int, offset: int, count: int) -> int:
     """readahead(2)."""
     return host.readahead(task.fds.host(fd), offset, count)
+
+
+@call("fadvise64 fd off64 size enum:fadvise")
+def fadvise64(task: Task, fd: int, offset: int, length: int, advice: int) -> int:
+    """posix_fadvise(2) of a length that fits a long."""
+    os.posix_fadvise(task.fds.host(fd), offset, length, advice)
+    return 0
+
+
+@call("fadvise64_64 fd off64 off64 enum:fadvise")
+def fadvise64_64(task: Task, fd: int, offset: int, length: int, advice: int) -> int:
+    """posix_fadvise(2)."""
+    os.posix_fadvise(task.fds.host(fd), offset, length, advice)
+    return 0
 
 
 @call("arm_fadvise64_64 fd enum:fadvise off64 off64")

@@ -12,6 +12,8 @@ from xemu.core.memory import READ, WRITE
 from xemu.user.rows import call
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemu.user.task import Task
 
 RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_STACK = 7, 9, 3
@@ -55,31 +57,33 @@ def _id(value: int) -> int:
     return -1 if value == 0xFFFFFFFF else value
 
 
-def _id16(value: int) -> int:
+def plain_id(task: Task, value: int) -> int:
+    """Return the id in an argument of a call without 32 in its name: 16 bits where there are such with 32."""
+    if not task.process.abi.short_ids:
+        return _id(value)
     value &= 0xFFFF
     return -1 if value == 0xFFFF else value
 
 
-def _setters(suffix: str, kind: str, convert: object) -> None:
-    """Register the calls that set ids, for 32- and 16-bit ids."""
-    fix = convert
+def _setters(suffix: str, convert: Callable[[Task, int], int]) -> None:
+    """Register the calls that set ids."""
 
     def one(name: str, function: object) -> None:
-        @call(f"{name}{suffix} {kind}")
-        def run(_task: Task, value: int) -> int:
-            function(fix(value))  # type: ignore[operator]
+        @call(f"{name}{suffix} uid")
+        def run(task: Task, value: int) -> int:
+            function(convert(task, value))  # type: ignore[operator]
             return 0
 
     def two(name: str, function: object) -> None:
-        @call(f"{name}{suffix} {kind} {kind}")
-        def run(_task: Task, real: int, effective: int) -> int:
-            function(fix(real), fix(effective))  # type: ignore[operator]
+        @call(f"{name}{suffix} uid uid")
+        def run(task: Task, real: int, effective: int) -> int:
+            function(convert(task, real), convert(task, effective))  # type: ignore[operator]
             return 0
 
     def three(name: str, function: object) -> None:
-        @call(f"{name}{suffix} {kind} {kind} {kind}")
-        def run(_task: Task, real: int, effective: int, saved: int) -> int:
-            function(fix(real), fix(effective), fix(saved))  # type: ignore[operator]
+        @call(f"{name}{suffix} uid uid uid")
+        def run(task: Task, real: int, effective: int, saved: int) -> int:
+            function(convert(task, real), convert(task, effective), convert(task, saved))  # type: ignore[operator]
             return 0
 
     one("setuid", os.setuid)
@@ -90,23 +94,27 @@ def _setters(suffix: str, kind: str, convert: object) -> None:
     three("setresgid", os.setresgid)
 
 
-_setters("32", "uid", _id)
-_setters("", "uid16", _id16)
+_setters("32", lambda _task, value: _id(value))
+_setters("", plain_id)
 
 
-def _get_three(name: str, function: object, code: str) -> None:
+def _get_three(name: str, function: object) -> None:
     @call(f"{name} ptr ptr ptr")
     def run(task: Task, real: int, effective: int, saved: int) -> int:
         for address, value in zip((real, effective, saved), function(), strict=True):  # type: ignore[operator]
-            data = struct.pack(code, value & (0xFFFF if code == "<H" else 0xFFFFFFFF))
-            task.space.write(address, data)
+            code = _id_code(task, name)
+            task.space.write(address, struct.pack("<" + code, value & (0xFFFF if code == "H" else 0xFFFFFFFF)))
         return 0
 
 
-_get_three("getresuid32", os.getresuid, "<I")
-_get_three("getresgid32", os.getresgid, "<I")
-_get_three("getresuid", os.getresuid, "<H")
-_get_three("getresgid", os.getresgid, "<H")
+def _id_code(task: Task, name: str) -> str:
+    """Return the code of an id in memory, for a call of this name."""
+    return "H" if task.process.abi.short_ids and not name.endswith("32") else "I"
+
+
+for _suffix in ("32", ""):
+    _get_three("getresuid" + _suffix, os.getresuid)
+    _get_three("getresgid" + _suffix, os.getresgid)
 
 
 def _set_fs_id(name: str) -> None:
@@ -119,13 +127,14 @@ for _name in ("setfsuid32", "setfsgid32", "setfsuid", "setfsgid"):
     _set_fs_id(_name)
 
 
-def _groups(suffix: str, code: str) -> None:
+def _groups(suffix: str) -> None:
     @call(f"getgroups{suffix} int ptr")
     def get(task: Task, size: int, address: int) -> int:
         groups = os.getgroups()
         if size < 0 or (size and size < len(groups)):
             return -EINVAL
         if size:
+            code = _id_code(task, "getgroups" + suffix)
             task.space.write(address, struct.pack(f"<{len(groups)}{code}", *groups))
         return len(groups)
 
@@ -133,13 +142,14 @@ def _groups(suffix: str, code: str) -> None:
     def set_(task: Task, size: int, address: int) -> int:
         if not 0 <= size <= 65536:
             return -EINVAL
+        code = _id_code(task, "setgroups" + suffix)
         width = struct.calcsize("<" + code)
         os.setgroups(struct.unpack(f"<{size}{code}", task.space.view(address, size * width, READ)))
         return 0
 
 
-_groups("32", "I")
-_groups("", "H")
+_groups("32")
+_groups("")
 
 
 @call("getpgrp")
@@ -210,7 +220,7 @@ def _set_limits(task: Task, which: int, soft: int, hard: int) -> None:
         task.fds.limit = min(soft, 1 << 20)
 
 
-def _write_limits32(task: Task, address: int, which: int, infinity: int) -> int:
+def _write_limits(task: Task, address: int, which: int, infinity: int) -> int:
     layout = task.process.abi.layouts["rlimit"]
     soft, hard = (min(value, infinity) for value in _limits(which))
     task.space.write(address, layout.pack(cur=soft, max=hard))
@@ -222,15 +232,15 @@ def ugetrlimit(task: Task, which: int, address: int) -> int:
     """getrlimit(2)."""
     if not 0 <= which < 16:
         return -EINVAL
-    return _write_limits32(task, address, which, 0xFFFFFFFF)
+    return _write_limits(task, address, which, (1 << task.process.abi.bits) - 1)
 
 
 @call("getrlimit enum:rlimit struct:rlimit")
 def getrlimit(task: Task, which: int, address: int) -> int:
-    """getrlimit(2), the form whose infinity is 0x7fffffff."""
+    """getrlimit(2); on 32-bit machines this is the form whose infinity is 0x7fffffff."""
     if not 0 <= which < 16:
         return -EINVAL
-    return _write_limits32(task, address, which, 0x7FFFFFFF)
+    return _write_limits(task, address, which, 0x7FFFFFFF if task.process.abi.bits == 32 else INFINITY64)
 
 
 @call("setrlimit enum:rlimit struct:rlimit")
@@ -239,7 +249,8 @@ def setrlimit(task: Task, which: int, address: int) -> int:
     if not 0 <= which < 16:
         return -EINVAL
     values = task.space.unpack(task.process.abi.layouts["rlimit"].struct, address)
-    soft, hard = (INFINITY64 if value == 0xFFFFFFFF else value for value in values)
+    infinity = (1 << task.process.abi.bits) - 1
+    soft, hard = (INFINITY64 if value == infinity else value for value in values)
     _set_limits(task, which, soft, hard)
     return 0
 

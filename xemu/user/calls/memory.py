@@ -55,11 +55,14 @@ def _place(task: Task, address: int, length: int, flags: int) -> int:
         if flags & MAP_FIXED_NOREPLACE and not space.is_free(address, length):
             raise OSError(EEXIST, "address")
         return address
+    low = task.process.abi.low_map_flag
+    if low and flags & low:
+        top = min(top, 1 << 31)
     hint = address & -PAGE
     if hint >= LOWEST and hint + length <= top and space.is_free(hint, length):
         return hint
-    found = space.find_free(length, LOWEST, process.mmap_top)
-    if found is None:
+    found = space.find_free(length, LOWEST, min(process.mmap_top, top))
+    if found is None and process.mmap_top < top:
         found = space.find_free(length, process.mmap_top, top)
     if found is None:
         raise OSError(ENOMEM, "no room")
@@ -101,6 +104,12 @@ def _check_file(fd: int, prot: int, *, shared: bool) -> None:
 def mmap2(task: Task, address: int, length: int, prot: int, flags: int, fd: int, page: int) -> int:
     """mmap2(2): the offset counts 4096-byte units."""
     return map_memory(task, address, length, prot, flags, fd, page << 12)
+
+
+@call("mmap ptr size flags:prot flags:map fd ulong", "hex")
+def mmap(task: Task, address: int, length: int, prot: int, flags: int, fd: int, offset: int) -> int:
+    """mmap(2)."""
+    return map_memory(task, address, length, prot, flags, fd, offset)
 
 
 @call("munmap ptr size")
@@ -244,14 +253,3 @@ def munlockall(_task: Task) -> int:
 def remap_file_pages(_task: Task, _address: int, _size: int, _prot: int, _offset: int, _flags: int) -> int:
     """remap_file_pages(2): only for mappings xemu does not track page by page."""
     return -ENODEV
-
-
-@call("ARM_cacheflush ptr ptr int")
-def cacheflush(task: Task, start: int, end: int, flags: int) -> int:
-    """cacheflush: decoded code follows every store but one through another mapping of the same memory."""
-    if end < start or flags:
-        return -EINVAL
-    if end > start and task.space.area_at(start) is None:
-        return -EFAULT
-    task.space.code_changed(start, end - start)
-    return 0

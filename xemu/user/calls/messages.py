@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import EXEC, PAGE, READ, WRITE
 from xemu.user import host
-from xemu.user.rows import call
-from xemu.user.task import Wait
+from xemu.user.rows import call, memory_reader
+from xemu.user.task import Inner, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -29,7 +29,6 @@ LOOK_AGAIN = 2_000_000  # ns
 MAX_MESSAGE = 1 << 16
 MAX_OPERATIONS = 500
 _HOST_PERM = struct.Struct("=iIIIIHxxHxx")
-_PERM = struct.Struct("<iIIIIHxxHxx8x")
 _X86 = os.uname().machine == "x86_64"
 
 
@@ -80,12 +79,16 @@ def shmdt(task: Task, address: int) -> int:
     return 0
 
 
-def _perm(data: bytes) -> bytes:
-    return _PERM.pack(*_HOST_PERM.unpack_from(data))
+def _give(task: Task, address: int, name: str, data: bytes, **values: int) -> None:
+    """Write a struct of the guest: the permissions that the host's begins with, and values."""
+    permissions = zip(("key", "uid", "gid", "cuid", "cgid", "mode", "seq"), _HOST_PERM.unpack_from(data), strict=True)
+    layout = task.process.abi.layouts[name]
+    mask = (1 << task.process.abi.bits) - 1
+    task.space.write(address, layout.pack(**dict(permissions), **{n: v if n.endswith("time") else v & mask for n, v in values.items()}))
 
 
-def _times(data: bytes, *offsets: int) -> bytes:
-    return b"".join(struct.pack("<Q", struct.unpack_from("=Q", data, offset)[0]) for offset in offsets)
+def _at(data: bytes, *offsets: int) -> tuple[int, ...]:
+    return tuple(struct.unpack_from("=Q", data, offset)[0] for offset in offsets)
 
 
 @call("shmctl int int ptr")
@@ -95,17 +98,20 @@ def shmctl(task: Task, identifier: int, command: int, address: int) -> int:
     data = ctypes.create_string_buffer(256)
     if command == IPC_STAT:
         result = host.shmctl(identifier, command, data)
-        size, cpid, lpid, count = *struct.unpack_from("=Q", data.raw, 48), *struct.unpack_from("=iiQ", data.raw, 80)
+        size, atime, dtime, ctime = _at(data.raw, 48, 56, 64, 72)
+        cpid, lpid, count = struct.unpack_from("=iiQ", data.raw, 80)
         guest = task.process.pids.guest
-        tail = struct.pack("<iiI8x", guest(cpid), guest(lpid), count)
-        task.space.write(address, _perm(data.raw) + struct.pack("<I", size) + _times(data.raw, 56, 64, 72) + tail)
+        _give(task, address, "shmid_ds", data.raw, size=size, atime=atime, dtime=dtime, ctime=ctime, cpid=guest(cpid), lpid=guest(lpid),
+              nattch=count)
         return result
     return _control(task, lambda: host.shmctl(identifier, command, data), data, command, address)
 
 
 def _control(task: Task, run: Callable[[], int], data: Any, command: int, address: int) -> int:
     if command == IPC_SET:
-        data[: _HOST_PERM.size] = _HOST_PERM.pack(*_PERM.unpack(task.space.read(address, _PERM.size)))
+        layout = task.process.abi.layouts["shmid_ds"]
+        wanted = layout.unpack(task.space.read(address, layout.size))
+        data[: _HOST_PERM.size] = _HOST_PERM.pack(wanted.key, wanted.uid, wanted.gid, wanted.cuid, wanted.cgid, wanted.mode, wanted.seq)
     elif command != IPC_RMID and command not in (11, 12):  # SHM_LOCK, SHM_UNLOCK
         return -EINVAL
     return run()
@@ -191,8 +197,8 @@ def semctl(task: Task, identifier: int, number: int, command: int, argument: int
         status = _sem_status(identifier)
         count = struct.unpack_from("=Q", status, count_at)[0]
         if command == IPC_STAT:
-            ctime = 64 if _X86 else 56
-            task.space.write(argument, _perm(status) + _times(status, 48, ctime) + struct.pack("<I8x", count))
+            otime, ctime = _at(status, 48, 64 if _X86 else 56)
+            _give(task, argument, "semid_ds", status, otime=otime, ctime=ctime, nsems=count)
             return 0
         values = ctypes.create_string_buffer(2 * count)
         if command == SETALL:
@@ -220,11 +226,12 @@ def msgget(_task: Task, key: int, flags: int) -> int:
 
 @call("msgsnd int ptr size flags:hex", restart=False)
 def msgsnd(task: Task, identifier: int, address: int, size: int, flags: int) -> Any:
-    """msgsnd(2): the type is a long, 4 bytes for the guest and 8 for the host."""
+    """msgsnd(2): the type is a long, 8 bytes for the host."""
     if size > MAX_MESSAGE:
         return -EINVAL
-    raw = task.space.read(address, 4 + size)
-    data = struct.pack("=q", struct.unpack_from("<i", raw)[0]) + raw[4:]
+    kind = task.process.abi.layouts["long"].struct
+    raw = task.space.read(address, kind.size + size)
+    data = struct.pack("=q", kind.unpack_from(raw)[0]) + raw[kind.size :]
 
     def attempt() -> int:
         return host.msgsnd(identifier, data, size, flags | IPC_NOWAIT)
@@ -235,14 +242,15 @@ def msgsnd(task: Task, identifier: int, address: int, size: int, flags: int) -> 
 @call("msgrcv int ptr size long flags:hex", restart=False)
 def msgrcv(task: Task, identifier: int, address: int, size: int, kind: int, flags: int) -> Any:
     """msgrcv(2)."""
-    if size >> 31:
+    if size >> task.process.abi.bits - 1:
         return -EINVAL
     size = min(size, MAX_MESSAGE)
     data = ctypes.create_string_buffer(8 + size)
+    layout = task.process.abi.layouts["long"].struct
 
     def attempt() -> int:
         got = host.msgrcv(identifier, data, size, kind, flags | IPC_NOWAIT)
-        task.space.write(address, struct.pack("<i", struct.unpack_from("=q", data.raw)[0]) + data.raw[8 : 8 + got])
+        task.space.write(address, layout.pack(struct.unpack_from("=q", data.raw)[0]) + data.raw[8 : 8 + got])
         return got
 
     return attempt() if flags & IPC_NOWAIT else _until_done(task, attempt, ENOMSG, None)
@@ -259,10 +267,42 @@ def msgctl(task: Task, identifier: int, command: int, address: int) -> int:
         return -EINVAL
     host.msgctl(identifier, command, data)
     used, count, limit, sender, receiver = struct.unpack_from("=QQQii", data.raw, 72)
+    stime, rtime, ctime = _at(data.raw, 48, 56, 64)
     guest = task.process.pids.guest
-    tail = struct.pack("<IIIii8x", used, count, limit, guest(sender), guest(receiver))
-    task.space.write(address, _perm(data.raw) + _times(data.raw, 48, 56, 64) + tail)
+    _give(task, address, "msqid_ds", data.raw, stime=stime, rtime=rtime, ctime=ctime, cbytes=used, qnum=count, qbytes=limit,
+          lspid=guest(sender), lrpid=guest(receiver))
     return 0
+
+
+# --- all of it through one call ------------------------------------------------------------------
+
+# number in the lower half -> name and which of (first, second, third, pointer, fifth) are its arguments
+_IPC = {
+    1: ("semop", (0, 3, 1)), 2: ("semget", (0, 1, 2)), 3: ("semctl", (0, 1, 2, 5)), 4: ("semtimedop", (0, 3, 1, 4)),
+    11: ("msgsnd", (0, 3, 1, 2)), 12: ("msgrcv", (0, 3, 1, 4, 2)), 13: ("msgget", (0, 1)), 14: ("msgctl", (0, 1, 3)),
+    21: ("shmat", (0, 3, 1)), 22: ("shmdt", (3,)), 23: ("shmget", (0, 1, 2)), 24: ("shmctl", (0, 1, 3)),
+}  # fmt: skip
+
+
+@call("ipc uint int ulong ulong ptr long")
+def ipc(task: Task, what: int, first: int, second: int, third: int, pointer: int, fifth: int) -> Any:
+    """ipc(2): the calls above by number (ipc/syscall.c)."""
+    version, number = what >> 16, what & 0xFFFF
+    if number not in _IPC:
+        return -ENOSYS
+    name, places = _IPC[number]
+    values = [first, second, third, pointer, fifth, 0]
+    if name == "semctl":
+        values[5] = task.read_word(pointer)
+    elif name == "msgrcv" and version == 0:
+        values[3], values[4] = task.read_word(pointer), task.read_word(pointer + task.process.abi.word.size)
+    function, row = task.process.row_entry(name)
+    words = b"".join(task.process.abi.word.pack(values[n] & (1 << task.process.abi.bits) - 1) for n in places)
+    result = function(task, *memory_reader(row, task.process.abi)(words, 0))
+    if name == "shmat" and isinstance(result, int) and not -4096 < result < 0:
+        task.write_word(third, result)
+        return 0
+    return result if isinstance(result, int) else Inner(result, row)
 
 
 # --- POSIX message queues -----------------------------------------------------------------------

@@ -39,7 +39,7 @@ def sysinfo(task: Task, address: int) -> int:
     total, free = os.sysconf("SC_PHYS_PAGES") * page, os.sysconf("SC_AVPHYS_PAGES") * page
     loads = [int(value * 65536) for value in os.getloadavg()]
     layout = task.process.abi.layouts["sysinfo"]
-    unit = 4096 if total > MASK32 else 1
+    unit = 4096 if total > MASK32 and task.process.abi.bits == 32 else 1
     uptime = task.process.clock.monotonic() // 1_000_000_000
     task.space.write(address, layout.pack(
         uptime=uptime, load0=loads[0], load1=loads[1], load2=loads[2], totalram=total // unit,
@@ -103,7 +103,7 @@ def prctl(task: Task, option: int, a: int, b: int, c: int, d: int) -> int:
         space.write_u32(a, value.value)
         return 0
     if option == PR_GET_TID_ADDRESS:
-        space.write_u32(a, task.clear_tid)
+        task.write_word(a, task.clear_tid)
         return 0
     if option in _TO_HOST:
         return host.prctl(option, a, b, c, d)
@@ -131,10 +131,11 @@ def sched_yield(task: Task) -> int:
 def sched_getaffinity(task: Task, pid: int, size: int, address: int) -> int:
     """sched_getaffinity(2): one processor, since one thread runs at a time; returns bytes written."""
     _known(task, pid)
-    if size < 4 or size & 3:
+    word = task.process.abi.word
+    if size < word.size or size & word.size - 1:
         return -EINVAL
-    task.space.write(address, struct.pack("<I", 1))
-    return 4
+    task.write_word(address, 1)
+    return word.size
 
 
 @call("sched_setaffinity pid size in:1")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE
 from xemu.user import host
+from xemu.user.calls.identity import plain_id
 from xemu.user.calls.times import nanoseconds_of
 from xemu.user.paths import AT_FDCWD, PATH_MAX, host_path, path_argument, plain_path
 from xemu.user.rows import call
@@ -23,23 +24,53 @@ AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EACCESS, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH 
 UTIME_NOW, UTIME_OMIT = 0x3FFFFFFF, 0x3FFFFFFE
 XATTR_MAX = 65536
 MASK32 = 0xFFFFFFFF
+STATFS64 = (84, 88)  # struct statfs64, and with the padding that aligns it
 
 
 # --- stat ---------------------------------------------------------------------------------------
 
 
-def _write_stat(task: Task, address: int, s: os.stat_result) -> int:
-    layout = task.process.abi.layouts["stat64"]
+def _write_stat(task: Task, address: int, s: os.stat_result, layout_name: str = "stat64") -> int:
+    layout = task.process.abi.layouts[layout_name]
     view = task.space.view(address, layout.size, WRITE)
     (atime, atime_ns), (mtime, mtime_ns), (ctime, ctime_ns) = (
         divmod(t, 1_000_000_000) for t in (s.st_atime_ns, s.st_mtime_ns, s.st_ctime_ns)
     )
-    view[:] = layout.pack(
-        dev=s.st_dev, low_ino=s.st_ino & MASK32, mode=s.st_mode, nlink=s.st_nlink, uid=s.st_uid, gid=s.st_gid,
-        rdev=s.st_rdev, size=s.st_size, blksize=s.st_blksize, blocks=s.st_blocks, atime=atime & MASK32,
-        atime_ns=atime_ns, mtime=mtime & MASK32, mtime_ns=mtime_ns, ctime=ctime & MASK32, ctime_ns=ctime_ns, ino=s.st_ino,
-    )  # fmt: skip
+    values = {
+        "dev": s.st_dev, "low_ino": s.st_ino & MASK32, "mode": s.st_mode, "nlink": s.st_nlink, "uid": s.st_uid, "gid": s.st_gid,
+        "rdev": s.st_rdev, "size": s.st_size, "blksize": s.st_blksize, "blocks": s.st_blocks, "atime": atime, "atime_ns": atime_ns,
+        "mtime": mtime, "mtime_ns": mtime_ns, "ctime": ctime, "ctime_ns": ctime_ns, "ino": s.st_ino,
+    }  # fmt: skip
+    for name in layout.names:
+        value, bits = values[name], layout.width(name)
+        if value >> bits and name in ("ino", "nlink", "size", "dev", "rdev", "blocks"):
+            return -EOVERFLOW
+        values[name] = value & (1 << bits) - 1
+    view[:] = layout.pack(**{name: values[name] for name in layout.names})
     return 0
+
+
+def _old_stat(name: str, layout: str, *, follow: bool) -> None:
+    @call(f"{name} path out:{layout}")
+    def run(task: Task, path: int, address: int) -> int:
+        return _write_stat(task, address, status_at(task, AT_FDCWD, path, 0 if follow else AT_SYMLINK_NOFOLLOW), layout)
+
+
+for _prefix, _layout in (("", "stat"), ("old", "old_stat")):
+    _old_stat(_prefix + "stat", _layout, follow=True)
+    _old_stat(_prefix + "lstat", _layout, follow=False)
+
+
+@call("fstat fd out:stat")
+def fstat(task: Task, fd: int, address: int) -> int:
+    """fstat(2) with the struct that has longs."""
+    return _write_stat(task, address, os.fstat(task.fds.host(fd)), "stat")
+
+
+@call("oldfstat fd out:old_stat")
+def oldfstat(task: Task, fd: int, address: int) -> int:
+    """fstat(2) with the first struct."""
+    return _write_stat(task, address, os.fstat(task.fds.host(fd)), "old_stat")
 
 
 def status_at(task: Task, dirfd: int, path: int, flags: int) -> os.stat_result:
@@ -83,6 +114,14 @@ def fstatat64(task: Task, dirfd: int, path: int, address: int, flags: int) -> in
     if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | 0x800):
         return -EINVAL
     return _write_stat(task, address, status_at(task, dirfd, path, flags))
+
+
+@call("newfstatat dirfd path out:stat flags:at")
+def newfstatat(task: Task, dirfd: int, path: int, address: int, flags: int) -> int:
+    """fstatat(2) with the struct that has longs."""
+    if flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH | 0x800):
+        return -EINVAL
+    return _write_stat(task, address, status_at(task, dirfd, path, flags), "stat")
 
 
 _STATX = struct.Struct("<IIQIIIHxxQQQQ" + "qIi" * 4 + "IIII" + "QIIQ 88x")
@@ -175,22 +214,17 @@ def _owner(value: int) -> int:
     return -1 if value == MASK32 else value
 
 
-def _owner16(value: int) -> int:
-    value &= 0xFFFF
-    return -1 if value == 0xFFFF else value
-
-
-def _chown(name: str, convert: Callable[[int], int], *, follow: bool) -> None:
+def _chown(name: str, convert: Callable[[Task, int], int], *, follow: bool) -> None:
     @call(f"{name} path uid uid")
     def run(task: Task, path: int, user: int, group: int) -> int:
-        os.chown(plain_path(task, path, follow=follow), convert(user), convert(group), follow_symlinks=follow)
+        os.chown(plain_path(task, path, follow=follow), convert(task, user), convert(task, group), follow_symlinks=follow)
         return 0
 
 
-_chown("chown32", _owner, follow=True)
-_chown("lchown32", _owner, follow=False)
-_chown("chown", _owner16, follow=True)
-_chown("lchown", _owner16, follow=False)
+_chown("chown32", lambda _task, value: _owner(value), follow=True)
+_chown("lchown32", lambda _task, value: _owner(value), follow=False)
+_chown("chown", plain_id, follow=True)
+_chown("lchown", plain_id, follow=False)
 
 
 @call("fchown32 fd uid uid")
@@ -200,10 +234,10 @@ def fchown32(task: Task, fd: int, user: int, group: int) -> int:
     return 0
 
 
-@call("fchown fd uid16 uid16")
+@call("fchown fd uid uid")
 def fchown(task: Task, fd: int, user: int, group: int) -> int:
-    """fchown(2) with 16-bit ids."""
-    os.fchown(task.fds.host(fd), _owner16(user), _owner16(group))
+    """fchown(2); where there is fchown32, with ids of 16 bits."""
+    os.fchown(task.fds.host(fd), plain_id(task, user), plain_id(task, group))
     return 0
 
 
@@ -457,6 +491,16 @@ def utimes(task: Task, path: int, times: int) -> int:
     return _set_times(task, AT_FDCWD, path, _two(task, times, "timeval", 1000), 0)
 
 
+@call("utime path ptr")
+def utime(task: Task, path: int, times: int) -> int:
+    """utime(2): two times in seconds."""
+    pair = None
+    if times:
+        pair = [(seconds, 0) for (seconds,) in task.process.abi.layouts["long"].struct.iter_unpack(
+            task.space.view(times, 2 * task.process.abi.word.size, READ))]
+    return _set_times(task, AT_FDCWD, path, pair, 0)
+
+
 @call("futimesat dirfd path ptr")
 def futimesat(task: Task, dirfd: int, path: int, times: int) -> int:
     """futimesat(2)."""
@@ -471,7 +515,7 @@ def _write_statfs(task: Task, address: int, target: bytes | int, layout_name: st
     fields = host.statfs(target)
     names = ("type", "bsize", "blocks", "bfree", "bavail", "files", "ffree", "fsid0", "fsid1", "namelen", "frsize", "flags")
     values = dict(zip(names, fields, strict=True))
-    wide = layout_name == "statfs64"
+    wide = layout.width("blocks") == 64
     for name, value in values.items():
         counts = name in ("blocks", "bfree", "bavail", "files", "ffree")
         if not wide and counts and value > MASK32:
@@ -500,7 +544,7 @@ def fstatfs(task: Task, fd: int, address: int) -> int:
 @call("statfs64 path size struct:statfs64")
 def statfs64(task: Task, path: int, size: int, address: int) -> int:
     """statfs(2)."""
-    if size not in (84, 88):
+    if size not in STATFS64:
         return -EINVAL
     return _write_statfs(task, address, plain_path(task, path), "statfs64")
 
@@ -508,7 +552,7 @@ def statfs64(task: Task, path: int, size: int, address: int) -> int:
 @call("fstatfs64 fd size struct:statfs64")
 def fstatfs64(task: Task, fd: int, size: int, address: int) -> int:
     """fstatfs(2)."""
-    if size not in (84, 88):
+    if size not in STATFS64:
         return -EINVAL
     return _write_statfs(task, address, task.fds.host(fd), "statfs64")
 

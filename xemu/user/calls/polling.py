@@ -147,7 +147,8 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | Non
     if count < 0:
         return -EINVAL
     count = min(count, max([*task.fds.table, 1023]) + 1)
-    size = (count + 31) // 32 * 4
+    bits = task.process.abi.bits
+    size = (count + bits - 1) // bits * (bits // 8)
     views = [task.space.view(address, size, READ | WRITE) if address and size else None for address in sets]
     masks = [int.from_bytes(view, "little") & ((1 << count) - 1) if view is not None else 0 for view in views]
     wanted: dict[int, int] = {}
@@ -175,7 +176,8 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | Non
 
 
 @call("_newselect int set set set struct:timeval", restart=False)
-def newselect(task: Task, count: int, read: int, write: int, error: int, timeout: int) -> Any:
+@call("select int set set set struct:timeval", restart=False)
+def select(task: Task, count: int, read: int, write: int, error: int, timeout: int) -> Any:
     """select(2); writes the time left back."""
     limit = None
     if timeout:
@@ -191,7 +193,7 @@ def _pselect(name: str, layout: str) -> None:
     def run(task: Task, count: int, read: int, write: int, error: int, timeout: int, pair: int) -> Any:
         limit = read_time(task, timeout, layout) if timeout else None
         if pair:
-            mask, size = struct.unpack("<II", task.space.view(pair, 8, READ))
+            mask, size = task.read_word(pair), task.read_word(pair + task.process.abi.word.size)
             _use_mask(task, mask, size)
         try:
             return _select(task, count, (read, write, error), limit, _write_left(task, timeout, layout) if timeout else None)
@@ -200,6 +202,13 @@ def _pselect(name: str, layout: str) -> None:
             raise
 
 
+@call("old_select struct:old_select", restart=False)
+def old_select(task: Task, address: int) -> Any:
+    """select(2) with its arguments in memory."""
+    return select(task, *task.space.unpack(_OLD_SELECT, address))
+
+
+_OLD_SELECT = struct.Struct("<iIIII")
 _pselect("pselect6", "timespec")
 _pselect("pselect6_time64", "timespec64")
 

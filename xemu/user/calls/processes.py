@@ -119,7 +119,7 @@ def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None
     """Fork the host process; `prepare(task)` runs in the child. Returns the child's number to the parent."""
     process = task.process
     state = process.engine.state
-    vfork = VforkPipe(task, state.read("sp")) if flags & CLONE_VFORK else None
+    vfork = VforkPipe(task, state.read(process.abi.stack_register)) if flags & CLONE_VFORK else None
     number = process.pids.before_fork()
     pid = os.fork()
     if pid:
@@ -136,7 +136,7 @@ def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None
         os.close(process.vfork.write_end)
     process.vfork = vfork
     if stack:
-        state.write("sp", stack)
+        state.write(process.abi.stack_register, stack)
     if prepare is not None:
         prepare(task)
     return 0
@@ -212,7 +212,7 @@ def clone_with(task: Task, flags: int, stack: int, parent_tid: int, tls: int, ch
 
     def prepare(child: Task) -> None:
         if flags & CLONE_SETTLS:
-            child.process.abi.set_tls(child.process.engine.state, tls)
+            child.process.abi.set_tls(child, tls)
         if flags & CLONE_CHILD_SETTID:
             child.space.write_u32(child_tid, child.tid)
         child.clear_tid = child_tid if flags & CLONE_CHILD_CLEARTID else 0
@@ -307,7 +307,7 @@ def _execute(task: Task, name: bytes, shown: bytes, argv: int, envp: int) -> Any
         return _execute_native(task, name, head, arguments, environment, str(error))
     if program.abi.name != process.abi.name:
         program.close()
-        return _other_architecture(task, name, arguments, environment)
+        return _execute_native(task, name, head, arguments, environment, f"execve {os.fsdecode(name)}: another guest architecture")
     process.replace(program, shown, arguments or [b""], environment, task)
     return KEEP
 
@@ -328,11 +328,6 @@ def _script(process: Process, head: bytes, shown: bytes, arguments: list[bytes])
     interpreter, *option = line.split(None, 1)
     host_name = process.paths.translate(interpreter) if interpreter.startswith(b"/") else interpreter
     return host_name, interpreter, [interpreter, *option, shown, *arguments[1:]]
-
-
-def _other_architecture(task: Task, name: bytes, arguments: list[bytes], environment: list[bytes]) -> int:  # noqa: ARG001
-    task.process.note(f"execve {os.fsdecode(name)}: another guest architecture")
-    return -ENOEXEC
 
 
 def _execute_native(task: Task, name: bytes, head: bytes, arguments: list[bytes], environment: list[bytes], why: str) -> int:
@@ -472,6 +467,12 @@ def wait4(task: Task, pid: int, status: int, options: int, usage: int) -> Any:
         return task.process.pids.guest(result.si_pid)
 
     return _wait_for(task, kind, which, options, host_options, finish)
+
+
+@call("waitpid pid out:4 flags:wait")
+def waitpid(task: Task, pid: int, status: int, options: int) -> Any:
+    """waitpid(2)."""
+    return wait4(task, pid, status, options, 0)
 
 
 @call("waitid int pid struct:siginfo flags:wait struct:rusage")

@@ -45,11 +45,12 @@ def rt_sigaction(task: Task, number: int, new: int, old: int, size: int) -> int:
         task.space.write(old, data)
     if wanted:
         action = Action(wanted.handler, wanted.flags, wanted.mask & ~sig.UNBLOCKABLE, wanted.restorer)
-        _set_action(task, number, action)
+        set_action(task, number, action)
     return 0
 
 
-def _set_action(task: Task, number: int, action: Action) -> None:
+def set_action(task: Task, number: int, action: Action) -> None:
+    """Change a disposition."""
     signals = task.process.signals
     before, signals.actions[number] = signals.actions[number], action
     signals.flush_ignored(number)
@@ -69,7 +70,7 @@ def sigaction(task: Task, number: int, new: int, old: int) -> int:
         mask = before.mask & 0xFFFFFFFF
         task.space.write(old, layout.pack(handler=before.handler, flags=before.flags, restorer=before.restorer, mask=mask))
     if wanted:
-        _set_action(task, number, Action(wanted.handler, wanted.flags, wanted.mask & ~sig.UNBLOCKABLE, wanted.restorer))
+        set_action(task, number, Action(wanted.handler, wanted.flags, wanted.mask & ~sig.UNBLOCKABLE, wanted.restorer))
     return 0
 
 
@@ -289,7 +290,7 @@ def tgkill(task: Task, group: int, tid: int, number: int) -> int:
 def _info_from(task: Task, number: int, address: int) -> SigInfo:
     raw = bytearray(task.space.read(address, 128))
     struct.pack_into("<i", raw, 0, number)
-    code, pid, uid, value = struct.unpack_from("<iiII", raw, 8)
+    code, pid, uid, value = task.process.abi.layouts["siginfo_rt"].struct.unpack_from(raw)
     info = SigInfo(number, code, "rt", pid, uid, value)
     info.raw = bytes(raw)
     return info
@@ -339,7 +340,7 @@ def sigaltstack(task: Task, new: int, old: int) -> int:
     """sigaltstack(2)."""
     process = task.process
     layout = process.abi.layouts["stack"]
-    sp = process.engine.state.read("sp")
+    sp = process.engine.state.read(process.abi.stack_register)
     wanted = layout.unpack(task.space.view(new, layout.size, READ)) if new else None
     before = (task.stack_sp, task.stack_flags_now(sp), task.stack_size)
     if wanted:
@@ -362,7 +363,7 @@ def sigaltstack(task: Task, new: int, old: int) -> int:
 def _return(task: Task, *, rt: bool) -> Any:
     process = task.process
     try:
-        mask = process.abi.frames.pop(task, process.engine.state, rt=rt)
+        mask = process.abi.pop_frame(task, process.engine.state, rt=rt)
     except (GuestFault, ValueError):
         process.signals.force(task, SigInfo(sig.SIGSEGV, sig.SI_KERNEL, "fault", 0))
         return KEEP

@@ -13,8 +13,8 @@ from xemu.user import host
 from xemu.user.calls.streams import buffer, nonblocking, vector
 from xemu.user.clock import SECOND
 from xemu.user.descriptors import STREAM, Descriptor
-from xemu.user.rows import call
-from xemu.user.task import Interrupted, Wait
+from xemu.user.rows import call, memory_reader
+from xemu.user.task import Inner, Interrupted, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -492,9 +492,14 @@ def recvmsg(task: Task, fd: int, address: int, flags: int) -> Any:
 @call("sendmmsg fd ptr uint flags:msg")
 def sendmmsg(task: Task, fd: int, address: int, count: int, flags: int) -> Any:
     """sendmmsg(2)."""
-    size = task.process.abi.layouts["msghdr"].size
+    size = _many_size(task)
     result = _many(task, fd, address, min(count, 1024), size, flags, sendmsg)
     return result or sendmsg_first(task, fd, address, size, flags)
+
+
+def _many_size(task: Task) -> int:
+    """Return where struct mmsghdr has the length: behind its struct msghdr."""
+    return task.process.abi.layouts["msghdr"].size
 
 
 def sendmsg_first(task: Task, fd: int, address: int, size: int, flags: int) -> Any:
@@ -505,7 +510,7 @@ def sendmsg_first(task: Task, fd: int, address: int, size: int, flags: int) -> A
 def _many(task: Task, fd: int, address: int, count: int, size: int, flags: int, function: Any) -> int:
     """Send or receive as many messages as go without waiting; 0 if none does."""
     for index in range(count):
-        at = address + index * (size + 4)
+        at = address + index * _align(size + 4, task.process.abi.word.size)
         try:
             got = function(task, fd, at, flags | MSG_DONTWAIT)
         except OSError:
@@ -535,7 +540,7 @@ def _one_of_many(task: Task, address: int, size: int, result: Any) -> Any:
 def _recvmmsg(name: str) -> None:
     @call(f"{name} fd ptr uint flags:msg ptr")
     def run(task: Task, fd: int, address: int, count: int, flags: int, _timeout: int) -> Any:
-        size = task.process.abi.layouts["msghdr"].size
+        size = _many_size(task)
         flags &= ~MSG_WAITFORONE
         result = _many(task, fd, address, min(count, 1024), size, flags, recvmsg)
         return result or _one_of_many(task, address, size, recvmsg(task, fd, address, flags))
@@ -543,6 +548,23 @@ def _recvmmsg(name: str) -> None:
 
 _recvmmsg("recvmmsg")
 _recvmmsg("recvmmsg_time64")
+
+
+# --- all of it through one call ------------------------------------------------------------------
+
+_SOCKETCALL = ("", "socket", "bind", "connect", "listen", "accept", "getsockname", "getpeername", "socketpair", "send", "recv", "sendto",
+               "recvfrom", "shutdown", "setsockopt", "getsockopt", "sendmsg", "recvmsg", "accept4", "recvmmsg", "sendmmsg")
+
+
+@call("socketcall int ptr")
+def socketcall(task: Task, number: int, address: int) -> Any:
+    """socketcall(2): the calls of this file by number, with their arguments in memory (net/socket.c)."""
+    if not 0 < number < len(_SOCKETCALL):
+        return -EINVAL
+    function, row = task.process.row_entry(_SOCKETCALL[number])
+    words = task.space.read(address, len(row.types) * task.process.abi.word.size)
+    result = function(task, *memory_reader(row, task.process.abi)(words, 0))
+    return result if isinstance(result, int) else Inner(result, row)
 
 
 # --- options ------------------------------------------------------------------------------------
@@ -560,7 +582,7 @@ def setsockopt(task: Task, fd: int, level: int, option: int, address: int, lengt
             return -EINVAL
         data = struct.pack("=qq", *struct.unpack("<ii", data[:8]))
     elif level == SOL_SOCKET and option == SO_ATTACH_FILTER:
-        count, pointer = struct.unpack("<H2xI", data[:8])
+        count, pointer = struct.unpack_from("<H2xI" if task.process.abi.bits == 32 else "<H6xQ", data)
         program = ctypes.create_string_buffer(task.space.read(pointer, 8 * count), 8 * count or 1)
         data = struct.pack("=H6xQ", count, ctypes.addressof(program))
     return host.setsockopt(sock, level, option, data, len(data))

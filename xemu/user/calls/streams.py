@@ -42,10 +42,12 @@ def vector(task: Task, address: int, count: int, access: int) -> list[memoryview
     if not 0 <= count <= MAX_IOV:
         raise OSError(EINVAL, os.strerror(EINVAL))
     layout = task.process.abi.layouts["iovec"].struct
-    views = []
+    views, room = [], MAX_COUNT
     for base, length in layout.iter_unpack(task.space.view(address, count * layout.size, READ)):
-        if length >> 31:
+        if length >> task.process.abi.bits - 1:
             raise OSError(EINVAL, os.strerror(EINVAL))
+        length = min(length, room)  # noqa: PLW2901 - the kernel transfers no more at once
+        room -= length
         if length:
             views.append(task.space.view(base, length, access))
     return views

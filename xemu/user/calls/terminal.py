@@ -39,13 +39,13 @@ _PLAIN = {
 }  # fmt: skip
 _NUMBER = frozenset((TCSBRK, TCXONC, TCFLSH, TIOCSCTTY, TIOCNOTTY, TIOCSBRK, TIOCCBRK, TCSBRKP, TIOCEXCL, TIOCNXCL))
 _PIDS = {TIOCGPGRP: "r", TIOCSPGRP: "w", TIOCGSID: "r"}
-_OTHER_NUMBERS = {0x80046601: 0x80086601, 0x40046602: 0x40086602}  # numbers that hold sizeof(long)
+_OTHER_NUMBERS = {0x80046601: 0x80086601, 0x40046602: 0x40086602, 0x80041272: 0x80081272}  # numbers that hold sizeof(long)
 # network interface requests: ifreq is 32 bytes on 32-bit Linux, 40 on 64-bit
 _IFREQ = {
     0x8913: "rw", 0x8915: "rw", 0x8917: "rw", 0x8919: "rw", 0x891B: "rw", 0x8921: "rw", 0x8927: "rw", 0x8933: "rw",
     0x8910: "rw", 0x891D: "rw", 0x8942: "rw",
 }  # fmt: skip
-SIOCGIFCONF = 0x8912
+SIOCGIFCONF, IFREQ = 0x8912, 40
 FICLONE = 0x40049409
 
 
@@ -105,26 +105,33 @@ def _process_number(task: Task, fd: int, request: int, argument: int) -> int:
     return result
 
 
+def _ifreq_size(task: Task) -> int:
+    return 32 if task.process.abi.bits == 32 else IFREQ
+
+
 def _interface(task: Task, fd: int, request: int, argument: int) -> int:
-    view = task.space.view(argument, 32, READ | WRITE)
-    data = ctypes.create_string_buffer(bytes(view), 40)
+    size = _ifreq_size(task)
+    view = task.space.view(argument, size, READ | WRITE)
+    data = ctypes.create_string_buffer(bytes(view), IFREQ)
     result = host.ioctl(fd, request, data)
-    view[:] = data.raw[:32]
+    view[:] = data.raw[:size]
     return result
 
 
 def _interfaces(task: Task, fd: int, argument: int) -> int:
-    length, pointer = struct.unpack("<iI", task.space.view(argument, 8, READ))
+    size, word = _ifreq_size(task), task.process.abi.word
+    length = struct.unpack("<i", task.space.view(argument, 4, READ))[0]
+    pointer = task.read_word(argument + word.size)
     if length < 0:
         return -EINVAL
-    room = min(length // 32, 256) * 40
+    room = min(length // size, 256) * IFREQ
     data = ctypes.create_string_buffer(room or 1)
     conf = ctypes.create_string_buffer(struct.pack("=i4xQ", room if pointer else 0, ctypes.addressof(data) if pointer else 0))
     host.ioctl(fd, SIOCGIFCONF, conf)
     used = struct.unpack_from("=i", conf.raw)[0]
-    count = used // 40
+    count = used // IFREQ
     if pointer:
-        records = b"".join(data.raw[40 * n : 40 * n + 32] for n in range(count))
+        records = b"".join(data.raw[IFREQ * n : IFREQ * n + size] for n in range(count))
         task.space.write(pointer, records)
-    task.space.write(argument, struct.pack("<i", count * 32))
+    task.space.write(argument, struct.pack("<i", count * size))
     return 0

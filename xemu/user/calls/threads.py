@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from errno import EAGAIN, EDEADLK, EINVAL, ENOSYS, EPERM, ESRCH, ETIMEDOUT
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from xemu.user import host
 from xemu.user.calls import processes as p
 from xemu.user.calls.times import read_time
 from xemu.user.rows import call
-from xemu.user.task import KEEP, Task, Wait
+from xemu.user.task import Task, Wait
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -57,9 +56,9 @@ def new_thread(task: Task, flags: int, stack: int, parent_tid: int, tls: int, ch
     child.clear_tid = child_tid if flags & p.CLONE_CHILD_CLEARTID else 0
     saved = state.save()
     if stack:
-        state.write("sp", stack)
+        state.write(process.abi.stack_register, stack)
     if flags & p.CLONE_SETTLS:
-        process.abi.set_tls(state, tls)
+        process.abi.set_tls(task, tls)
     process.set_result(0)
     child.registers = state.save()
     state.load(saved)
@@ -91,29 +90,6 @@ def set_tid_address(task: Task, address: int) -> int:
     return task.tid
 
 
-@call("ARM_set_tls ptr")
-def arm_set_tls(task: Task, value: int) -> int:
-    """set_tls: the thread register."""
-    task.process.abi.set_tls(task.process.engine.state, value)
-    return 0
-
-
-@call("ARM_get_tls", "hex")
-def arm_get_tls(task: Task) -> int:
-    """get_tls."""
-    return int(task.process.engine.state.read("tpidruro"))
-
-
-@call("ARM_breakpoint")
-def arm_breakpoint(task: Task) -> Any:
-    """The breakpoint call: SIGTRAP."""
-    from xemu.user import signals as sig
-
-    pc = task.process.engine.state.read("pc")
-    task.process.signals.force(task, sig.SigInfo(sig.SIGTRAP, sig.TRAP_BRKPT, "fault", pc))
-    return KEEP
-
-
 # --- robust lists -------------------------------------------------------------------------------
 
 
@@ -132,8 +108,8 @@ def get_robust_list(task: Task, pid: int, address: int, size: int) -> int:
     target = task.process.tasks.get(pid) if pid else task
     if target is None:
         return -ESRCH
-    task.space.write_u32(address, target.robust_list)
-    task.space.write_u32(size, target.robust_size or 12)
+    task.write_word(address, target.robust_list)
+    task.write_word(size, target.robust_size or 3 * task.process.abi.word.size)
     return 0
 
 
@@ -142,18 +118,19 @@ def _release_robust(task: Task) -> None:
     head = task.robust_list
     if not head:
         return
-    space = task.space
+    last = (1 << task.process.abi.bits) - 1
     try:
-        entry, offset, pending = struct.unpack("<IiI", space.read(head, 12))
+        word = task.process.abi.word.size
+        entry, offset, pending = (task.read_word(head + n * word) for n in range(3))
         for _ in range(ROBUST_LIMIT):
             if entry & ~1 == head:
                 break
-            following = space.read_u32(entry & ~1)
+            following = task.read_word(entry & ~1)
             if entry & ~1 != pending & ~1:
-                _owner_died(task, (entry & ~1) + offset)
+                _owner_died(task, (entry & ~1) + offset & last)
             entry = following
         if pending:
-            _owner_died(task, (pending & ~1) + offset)
+            _owner_died(task, (pending & ~1) + offset & last)
     except GuestFault:
         return
 
@@ -397,6 +374,7 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
         _word(task, second)
         if command == FUTEX_CMP_REQUEUE and now != third:
             return -EAGAIN
+        timeout &= 0xFFFFFFFF
         if value >> 31 or timeout >> 31:
             return -EINVAL
         woken = wake(task, address, value) if value else 0
@@ -404,7 +382,7 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
         return woken + (moved if command == FUTEX_CMP_REQUEUE else 0)
     if command == FUTEX_WAKE_OP:
         _word(task, address)
-        return _wake_op(task, address, value, timeout, second, third)
+        return _wake_op(task, address, value, timeout & 0xFFFFFFFF, second, third)
     if command in (FUTEX_LOCK_PI, FUTEX_LOCK_PI2):
         return _lock_pi(task, address, _deadline(task, operation, timeout, layout), only_try=False)
     if command == FUTEX_TRYLOCK_PI:
@@ -416,7 +394,7 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
     if command == FUTEX_CMP_REQUEUE_PI:
         if int.from_bytes(_word(task, address), "little") != third:
             return -EAGAIN
-        return _requeue_pi(task, address, second, value, timeout)
+        return _requeue_pi(task, address, second, value, timeout & 0xFFFFFFFF)
     return -ENOSYS
 
 

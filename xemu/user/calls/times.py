@@ -213,7 +213,7 @@ def times(task: Task, address: int) -> int:
         layout = task.process.abi.layouts["tms"].struct
         task.space.write(address, layout.pack(*(int(v * 100) & 0x7FFFFFFF for v in values)))
     ticks = task.process.clock.monotonic() // 10_000_000
-    return ticks & 0x7FFFFFFF
+    return ticks & (1 << task.process.abi.bits - 1) - 1
 
 
 @call("time ptr")
@@ -221,7 +221,14 @@ def time_(task: Task, address: int) -> int:
     """time(2)."""
     now = task.process.clock.realtime() // SECOND
     if address:
-        task.space.write_u32(address, now)
+        task.write_word(address, now)
     return now
+
+
+@call("stime ptr")
+def stime(task: Task, address: int) -> int:
+    """stime(2): refused."""
+    task.read_word(address)
+    return -EPERM
 
 
