@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from xemu.targets.x86 import control, integer
+from xemu.targets.x86 import (
+    control,
+    integer,
+    sse_integer,
+    sse_move,
+    sse_shuffle,
+)
 
-__all__ = ["control", "integer"]
+__all__ = [
+    "control",
+    "integer",
+    "sse_integer",
+    "sse_move",
+    "sse_shuffle",
+]
