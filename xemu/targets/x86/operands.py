@@ -241,6 +241,30 @@ class VectorMemory(Operand):
         self.cpu.store(self.address, value)
 
 
+class VectorIndexed(Operand):
+    """Memory at a base plus elements of a vector register (SDM vol. 2A, 2.3.12)."""
+
+    width = 0
+
+    def __init__(self, cpu: X86Cpu, fields: Fields) -> None:
+        self.cpu, self.fields, self.reg = cpu, fields, number(fields["index"])
+        self.origin = segment_base(cpu, fields)
+
+    def index(self, half: int) -> Bits:
+        """Return 128 bits of the register of indices."""
+        return self.cpu.X[index((self.reg << 1) + half)]
+
+    def address(self, element: Bits) -> Bits:
+        """Return the address that an element of the index register gives."""
+        cpu, f = self.cpu, self.fields
+        bits = cpu.bits
+        offset = element[bits - 1:0] if element.width >= bits else sext(element, bits)
+        total = cpu.R[index(number(f["base"]))][bits - 1:0] + (offset << zext(f["scale"], bits)) + sext(f["disp"], bits)
+        if f["form"] == MEM67:
+            total = zext(total[31:0], bits)
+        return total + self.origin
+
+
 class Mmx(Operand):
     """An MMX register."""
 
@@ -290,4 +314,4 @@ def half(cpu: X86Cpu, value: Bits) -> Bits:
 
 
 __all__ = ["MEM", "MEM67", "OFFSET", "REG", "RIP", "Immediate", "Memory", "Mmx", "Operand", "Register", "StringElement", "Vector",
-           "VectorMemory", "effective_address", "half", "index", "number", "segment_base", "write_address"]
+           "VectorIndexed", "VectorMemory", "effective_address", "half", "index", "number", "segment_base", "write_address"]
