@@ -35,7 +35,7 @@ class Abi:
     platform = b""  # AT_PLATFORM
     bits = 32
     order = "<"
-    address_bits = 32  # of the window that holds the program's memory
+    address_bits = 32  # of addresses
     pairs_aligned = False  # 64-bit arguments start in an even register
     short_ids = False  # calls without 32 in their names take user ids of 16 bits
     numbers: Mapping[str, int]
@@ -83,6 +83,9 @@ class Abi:
             if host and flags & host == host:
                 result |= guest
         return result
+
+    def fit(self, window_bits: int) -> None:
+        """Adapt to the memory that there is: 2**window_bits bytes."""
 
     def load_rows(self) -> None:
         """Import the rows of calls that only this architecture has."""

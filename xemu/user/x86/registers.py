@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 from xemu.targets.x86.layout import X86Context
+from xemu.targets.x86.registers import mxcsr_of, set_mxcsr
 
 FXSAVE = 512  # bytes; the last 48 belong to software
 AVX_AT, XSAVE = 576, 832  # behind the header of 64 bytes: the upper halves of the YMM registers
@@ -14,9 +15,7 @@ MXCSR_RESET, FCW_RESET = 0x1F80, 0x37F
 MXCSR_MASK = 0xFFFF
 TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY = range(4)
 _HEAD = struct.Struct("<HHBxHQQII")  # FCW FSW FTW FOP FIP FDP MXCSR MXCSR_MASK
-_RAISED = ((0, 0), (1, 7), (2, 1), (3, 2), (4, 3), (5, 4))  # bit of MXCSR and of the core's order: IE DE ZE OE UE PE
-_FP_BITS, _X87_BITS = 0xE040, 0xF00  # MXCSR: FTZ RC DAZ; control word: RC PC
-ST_MASK = (1 << 80) - 1
+_X87_BITS = 0x3F  # of the control word: exceptions that are masked
 
 
 class Registers:
@@ -34,23 +33,16 @@ class Registers:
     def _set(self, name: str, value: int) -> None:
         self.state.set(self.state.layout.cells[name], 0, value)
 
-    def _context(self, **bits: int) -> None:
-        state = self.state
-        state.context = X86Context.of64(state.context)._replace(**bits).word
-
     # --- control and status -----------------------------------------------------------------------
 
     @property
     def mxcsr(self) -> int:
         """MXCSR."""
-        flags = self._get("FPFLAGS")
-        return self._get("MXMODE") | sum((flags >> core & 1) << bit for bit, core in _RAISED)
+        return mxcsr_of(self.state)
 
     @mxcsr.setter
     def mxcsr(self, value: int) -> None:
-        self._set("MXMODE", value & MXCSR_MASK & ~0x3F)
-        self._set("FPFLAGS", sum((value >> bit & 1) << core for bit, core in _RAISED))
-        self._context(FP=int(value & _FP_BITS != 0))
+        set_mxcsr(self.state, value)
 
     @property
     def fcw(self) -> int:
@@ -61,7 +53,8 @@ class Registers:
     def fcw(self, value: int) -> None:
         value = value & 0x1F3F | 0x40
         self._set("FCW", value)
-        self._context(X87=int(value & _X87_BITS != FCW_RESET & _X87_BITS))
+        context = X86Context.of64(self.state.context)
+        self.state.context = context._replace(X87=int(value & _X87_BITS != FCW_RESET & _X87_BITS)).word
 
     @property
     def fsw(self) -> int:
