@@ -13,10 +13,10 @@ CF, PF, AF, ZF, SF, OF = 1, 4, 0x10, 0x40, 0x80, 0x800
 #: flags that Intel's manual leaves undefined, by mnemonic: xemu sets them as Intel's processors do, others differ
 UNDEFINED: Final[dict[str, int]] = {
     **dict.fromkeys(("and", "or", "xor", "test"), AF), **dict.fromkeys(("andn", "blsr", "blsi", "blsmsk", "bzhi"), AF | PF),
-    **dict.fromkeys(("shl", "shr", "sar", "sal"), AF | OF | CF), **dict.fromkeys(("rol", "ror", "rcl", "rcr"), OF), "bextr": AF | SF | PF,
-    **dict.fromkeys(("shld", "shrd"), CF | PF | AF | ZF | SF | OF), **dict.fromkeys(("mul", "imul"), SF | ZF | AF | PF),
-    **dict.fromkeys(("div", "idiv"), CF | PF | AF | ZF | SF | OF), **dict.fromkeys(("bsf", "bsr"), CF | OF | SF | AF | PF),
-    **dict.fromkeys(("bt", "bts", "btr", "btc", "tzcnt", "lzcnt"), OF | SF | AF | PF),
+    **dict.fromkeys(("shl", "shr", "sar", "sal"), AF | OF | CF), **dict.fromkeys(("rol", "ror", "rcl", "rcr"), OF),
+    **dict.fromkeys(("shld", "shrd", "div", "idiv"), CF | PF | AF | ZF | SF | OF),
+    **dict.fromkeys(("mul", "imul"), SF | ZF | AF | PF), **dict.fromkeys(("bsf", "bsr"), CF | OF | SF | AF | PF),
+    **dict.fromkeys(("bt", "bts", "btr", "btc", "tzcnt", "lzcnt"), OF | SF | AF | PF), "bextr": AF | SF | PF,
     **dict.fromkeys(("aaa", "aas"), OF | SF | ZF | PF), **dict.fromkeys(("daa", "das"), OF), **dict.fromkeys(("aam", "aad"), OF | AF | CF),
 }
 #: instructions whose results are approximations: each maker's are its own
@@ -40,6 +40,9 @@ def differences(case: Case, expected: Outcome, got: Outcome, mnemonic: str = "")
         return []                                 # a jump out of the address space: xemu faults at the target
     if mnemonic in LONG and expected.vector == got.vector == PAGE_FAULT and (expected.address ^ got.address) & ~0xFFF == 0:
         got = replace(got, address=expected.address)
+    if expected.ended == got.ended == "fault" and expected.state.top == 0:
+        # an MMX instruction whose operand faults has set TOP to 0 already: no program can rely on it
+        expected = replace(expected, state=replace(expected.state, fsw=expected.state.fsw | got.state.fsw & 0x3800))
     one, other = how(expected), how(got)
     lines = [f"{other}, expected {one}"] if one != other else []
     if lines and got.ended != expected.ended:
