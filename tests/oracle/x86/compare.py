@@ -17,11 +17,11 @@ UNDEFINED: Final[dict[str, int]] = {
     **dict.fromkeys(("shld", "shrd", "div", "idiv"), CF | PF | AF | ZF | SF | OF),
     **dict.fromkeys(("mul", "imul"), SF | ZF | AF | PF), **dict.fromkeys(("bsf", "bsr"), CF | OF | SF | AF | PF),
     **dict.fromkeys(("bt", "bts", "btr", "btc", "tzcnt", "lzcnt"), OF | SF | AF | PF), "bextr": AF | SF | PF,
-    **dict.fromkeys(("aaa", "aas"), OF | SF | ZF | PF), **dict.fromkeys(("daa", "das"), OF), **dict.fromkeys(("aam", "aad"), OF | AF | CF),
+    **dict.fromkeys(("aaa", "aas"), OF | SF | ZF | PF), **dict.fromkeys(("aam", "aad"), OF | AF | CF), "daa": OF, "das": OF,
 }
 #: instructions whose results are approximations: each maker's are its own
-APPROXIMATE: Final = ("rcpps", "rcpss", "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss", "fsin", "fcos", "fsincos", "fptan",
-                      "fpatan", "f2xm1", "fyl2x", "fyl2xp1")
+APPROXIMATE: Final = ("rcpps", "rcpss", "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss",
+                      "fsin", "fcos", "fsincos", "fptan", "fpatan", "f2xm1", "fyl2x", "fyl2xp1")
 #: instructions with long operands: which byte of a page that is not there a processor names is its own business
 LONG: Final = ("fnstenv", "fldenv", "fnsave", "frstor", "fxsave", "fxrstor", "maskmovdqu", "maskmovq", "vmaskmovdqu")
 FLAGS: Final = (("CF", 0), ("PF", 2), ("AF", 4), ("ZF", 6), ("SF", 7), ("TF", 8), ("DF", 10), ("OF", 11), ("AC", 18), ("ID", 21))

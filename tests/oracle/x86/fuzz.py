@@ -17,7 +17,7 @@ from tests.oracle.x86.compare import differences
 from tests.oracle.x86.native import Native
 from tests.oracle.x86.rows import LEFT_OUT, disassembled
 from tests.oracle.x86.state import Case
-from tests.oracle.x86.tiers import Tiers
+from tests.oracle.x86.tiers import tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,13 +27,14 @@ LONGEST: Final = 15
 CALLS: Final = (b"\x0f\x05", b"\x0f\x34", b"\xcd")            # into the kernel: bytes with these anywhere are not run
 REPEATED: Final = re.compile(rb"[\xf2\xf3].*[\x6c-\x6f\xa4-\xaf]", re.DOTALL)     # one step is one iteration
 PREFIXES: Final = (0x2E, 0x66, 0x67, 0xF2, 0xF3, 0xF0, 0x36, 0x3E, 0x26, 0x64, 0x65)
-#: they depend on selectors
+#: these depend on selectors
 FAR: Final = ("lcall", "ljmp", "retf", "retfq", "iret", "iretd", "iretq")
 STEP, STRIDE = 128, 2048              # cases in a batch, and how far apart they stand: one may read the code around it
 #: what hosts may have and xemu never announces (after x86-64-v3), by the beginnings of capstone's names
 BEYOND: Final = ("xbegin", "xabort", "xend", "xtest", "rdpid", "clwb", "cldemote", "movdir", "gf2p8", "vgf2p8", "serialize", "ptwrite",
                  "endbr", "rdpkru", "wrpkru", "tile", "tdp", "ldtilecfg", "sttilecfg", "enqcmd", "umonitor", "umwait", "tpause", "monitor",
-                 "mwait", "incssp", "rdssp", "saveprevssp", "xsusldtrk", "xresldtrk", "clflushopt", "invpcid", "pushf")     # pushf: TF is ours
+                 "mwait", "incssp", "rdssp", "saveprevssp", "xsusldtrk", "xresldtrk", "clflushopt", "invpcid",
+                 "pushf")     # it shows TF
 
 
 @dataclass
@@ -96,7 +97,7 @@ def fuzz(seed: int, count: int, bits: int) -> Iterator[tuple[str, Kind]]:
     rng = random.Random(seed)
     kinds: dict[str, Kind] = {}
     with Native() as native:
-        engine = Tiers(bits)
+        engine = tiers(bits)
         for _ in range(0, count, STEP):
             found = (case(rng, bits, d.CODE + i * STRIDE) for i in range(STEP))
             cases = [one for one in found if one is not None]
