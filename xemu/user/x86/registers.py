@@ -6,7 +6,7 @@ import struct
 from typing import Any
 
 from xemu.targets.x86.layout import X86Context
-from xemu.targets.x86.target import mxcsr_of, set_mxcsr
+from xemu.targets.x86.registers import mxcsr_of, set_mxcsr
 
 FXSAVE = 512  # bytes; the last 48 belong to software
 AVX_AT, XSAVE = 576, 832  # behind the header of 64 bytes: the upper halves of the YMM registers
@@ -15,7 +15,7 @@ MXCSR_RESET, FCW_RESET = 0x1F80, 0x37F
 MXCSR_MASK = 0xFFFF
 TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY = range(4)
 _HEAD = struct.Struct("<HHBxHQQII")  # FCW FSW FTW FOP FIP FDP MXCSR MXCSR_MASK
-_X87_BITS = 0xF00  # of the control word: RC PC
+_X87_BITS = 0x3F  # of the control word: exceptions that are masked
 
 
 class Registers:

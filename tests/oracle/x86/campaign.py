@@ -1,0 +1,113 @@
+"""Cases of many rows through the host and through xemu, and what came out, row by row."""
+
+from __future__ import annotations
+
+import random
+import re
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tests.oracle.x86 import driver as d
+from tests.oracle.x86.compare import differences, situation
+from tests.oracle.x86.generate import one
+from tests.oracle.x86.native import BATCH, Native
+from tests.oracle.x86.rows import disassembled, lacking
+from tests.oracle.x86.tiers import TIERS, Tiers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from tests.oracle.x86.encode import Form
+    from tests.oracle.x86.state import Case, Outcome
+
+HEXADECIMAL = re.compile(r"[0-9a-f]{3,}|\d+")
+STEP = 512                            # cases that are compiled together
+
+
+@dataclass
+class Result:
+    """What came out for one row."""
+
+    form: Form
+    cases: int = 0
+    skipped: int = 0                  # the host lacks a feature, or had no answer
+    wrong: list[tuple[Case, str, list[str]]] = field(default_factory=list)     # case, tier, differences
+
+    def summary(self) -> str:
+        """Return a line."""
+        head = f"{self.form.name:<24} {self.form.column:<22} {self.form.text:<28}"
+        skipped = f", {self.skipped} skipped" if self.skipped else ""
+        tiers = sorted({tier for _, tier, _ in self.wrong}, key=TIERS.index)
+        bad = len({id(case) for case, _, _ in self.wrong})
+        return f"{head} {self.cases} cases{skipped}" + (f", {bad} WRONG ({', '.join(tiers)})" if bad else "")
+
+    def details(self, limit: int) -> str:
+        """Return mismatches, each of another kind as long as there are any."""
+        cases: dict[int, list[tuple[Case, str, list[str]]]] = {}
+        for entry in self.wrong:
+            cases.setdefault(id(entry[0]), []).append(entry)
+        kinds: dict[str, list[tuple[Case, str, list[str]]]] = {}
+        for entries in cases.values():
+            case, _, lines = entries[0]
+            same = ", ".join(tier for _, tier, other in entries if other == lines)
+            kind = " ".join([str(case.bits), same, *(HEXADECIMAL.sub("", line) for line in lines)])
+            kinds.setdefault(kind, []).append((case, same, lines))
+        ordered = [found[n] for n in range(limit) for found in kinds.values() if n < len(found)]
+        return "\n".join(f"  {describe(*entry)}" for entry in ordered[:limit])
+
+
+def describe(case: Case, tier: str, lines: Sequence[str]) -> str:
+    """Return a mismatch as text: bytes, disassembly, state before, differences."""
+    text = disassembled(case.code, case.bits, case.at)
+    seen = [lines[i] for i in range(min(len(lines), 8))] + ([f"… and {len(lines) - 8} more"] if len(lines) > 8 else [])
+    head = f"{case.bits}-bit {case.code.hex(' ')}: {text}  [{tier}]"
+    return "\n      ".join([head, situation(case, text), *(f"→ {line}" for line in seen)])
+
+
+def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] = TIERS, *, masked: bool = False) -> Iterator[Result]:
+    """Yield a result for each form, `count` cases each. A row's cases depend on the seed and its name alone."""
+    with Native() as native:
+        engines: dict[int, Tiers] = {}
+        pending: list[tuple[Result, Case]] = []
+        results: list[Result] = []
+        for name, form in forms.items():
+            result = Result(form)
+            results.append(result)
+            rng = random.Random(seed ^ zlib.crc32(name.encode()))
+            for _ in range(count):
+                at = d.CODE + len(pending) % BATCH * d.CASE_BYTES
+                pending.append((result, one(form, rng.choice(form.modes), rng, at, masked=masked)))
+                if len(pending) == STEP:
+                    check(native, engines, pending, tiers)
+                    pending = []
+            if not pending:
+                yield from results
+                results = []
+        check(native, engines, pending, tiers)
+        yield from results
+
+
+def check(native: Native, engines: dict[int, Tiers], pending: list[tuple[Result, Case]], tiers: Sequence[str]) -> None:
+    """Run cases and note what differs in their rows' results."""
+    for bits in (64, 32):
+        entries = [(result, case) for result, case in pending if case.bits == bits]
+        if not entries:
+            continue
+        if bits not in engines:
+            engines[bits] = Tiers(bits)
+        cases = [case for _, case in entries]
+        expected = native.run(cases)
+        got = engines[bits].outcomes(cases, tiers)
+        for i, (result, case) in enumerate(entries):
+            _judge(result, case, expected[i], {tier: outcomes[i] for tier, outcomes in got.items()})
+
+
+def _judge(result: Result, case: Case, expected: Outcome, got: Mapping[str, Outcome | None]) -> None:
+    result.cases += 1
+    if expected.ended in ("endless", "killed") or (expected.vector == 6 and lacking(case.code, case.bits, case.at)):
+        result.skipped += 1
+        return
+    for tier, outcome in got.items():
+        if outcome is not None and (lines := differences(case, expected, outcome, result.form.mnemonic)):
+            result.wrong.append((case, tier, lines))
