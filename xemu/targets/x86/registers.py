@@ -23,8 +23,7 @@ EMPTY, ZERO, SPECIAL = 3, 1, 2   # tags of x87 registers; 0: valid
 TOP = 11                         # place of TOP in the status word
 STATUS = 0x477F                  # what FSW keeps of it: C3, C2, C1, C0, SF, exceptions
 ERROR = 0x8080                   # B and ES: an exception that is not masked
-PRECISION_ROUNDING = 0x0F00      # PC and RC of the control word
-INITIAL = 0x0300                 # … after FNINIT
+MASKS = 0x3F                     # of the control word: which exceptions are masked
 
 
 def _get(state: StateBlock, name: str, index: int = 0) -> int:
@@ -86,7 +85,7 @@ def control_of(state: StateBlock) -> int:
 def set_control(state: StateBlock, value: int) -> None:
     """Set the control word and what decoding depends on it for."""
     _set(state, "FCW", value & 0xFFFF)
-    state.context = X86Context.of64(state.context)._replace(X87=int(value & PRECISION_ROUNDING != INITIAL)).word
+    state.context = X86Context.of64(state.context)._replace(X87=int(value & MASKS != MASKS)).word
 
 
 def status_of(state: StateBlock) -> int:
