@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import extended, softfloat
+from xemu.core.ciphers import CIPHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,6 +192,7 @@ EVALUATE: dict[str, Callable[..., int]] = {
     "shuffle": _shuffle,
     "lookup": _lookup,
     "reduce": _reduce,
+    **CIPHERS,
     "carry": _carry,
     "overflow": _overflow,
     "fp": softfloat.evaluate_value,        # attr: (operation, format, lanes, rules)
