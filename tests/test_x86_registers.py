@@ -36,7 +36,9 @@ def test_modes_of_floating_point_change_what_is_decoded() -> None:
     write_register(state, "mxcsr", 0x7FA5)
     assert (read_register(state, "mxcsr"), X86Context.of64(state.context).FP) == (0x7FA5, 1)
     write_register(state, "fctrl", 0x27F)
-    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27F, 1)
+    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27F, 0)
+    write_register(state, "fctrl", 0x27B)                     # division by zero is not masked
+    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27B, 1)
 
 
 def test_the_x87_stack_turns() -> None:

@@ -23,7 +23,8 @@ EMPTY, ZERO, SPECIAL = 3, 1, 2   # tags of x87 registers; 0: valid
 TOP = 11                         # place of TOP in the status word
 STATUS = 0x477F                  # what FSW keeps of it: C3, C2, C1, C0, SF, exceptions
 ERROR = 0x8080                   # B and ES: an exception that is not masked
-MASKS = 0x3F                     # of the control word: which exceptions are masked
+CONTROL = 0x1F3F                 # what the control word keeps: infinity control, RC, PC, masks; bit 6 is always 1
+MASKS = 0x3F                     # its exception masks
 
 
 def _get(state: StateBlock, name: str, index: int = 0) -> int:
@@ -84,7 +85,7 @@ def control_of(state: StateBlock) -> int:
 
 def set_control(state: StateBlock, value: int) -> None:
     """Set the control word and what decoding depends on it for."""
-    _set(state, "FCW", value & 0xFFFF)
+    _set(state, "FCW", value & CONTROL | 0x40)
     state.context = X86Context.of64(state.context)._replace(X87=int(value & MASKS != MASKS)).word
 
 
