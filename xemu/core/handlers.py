@@ -15,7 +15,7 @@ from xemu.core import bits, host
 from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter, maximum
-from xemu.core.memory import FLAGS_BELOW, WINDOW_BITS
+from xemu.core.memory import FAST_WRITE, FLAGS_BELOW, READ, WINDOW_BITS
 from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
@@ -238,6 +238,19 @@ class CodeEmitter(Emitter):
         self.label(join)
         return self.let(f"phi i1 [ {ok}, %{flagged} ], {refused}")
 
+    def span_ok(self, addr: str, size: int, *, read: bool, write: bool) -> str:
+        """Return an i1: `size` bytes at addr lie in one page that may be read, written, or both, without further ado."""
+        inside = self.let(f"icmp ule i64 {self.let(f'and i64 {addr}, 4095')}, {4096 - size}")
+        page = self.let(f"lshr i64 {addr}, 12")
+        if self.wide:                       # what lies outside the window must not reach the flag table
+            window = self.in_window(addr)
+            page, inside = self.let(f"select i1 {window}, i64 {page}, i64 0"), self.let(f"and i1 {window}, {inside}")
+        flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
+        bits = (FAST_WRITE if write else 0) | (READ if read else 0)
+        bits -= 256 if bits > 127 else 0
+        allowed = self.let(f"icmp eq i8 {self.let(f'and i8 {flag}, {bits}')}, {bits}")
+        return self.let(f"and i1 {inside}, {allowed}")
+
     def in_window(self, addr: str) -> str:
         """Return an i1: a 64-bit guest address lies in the window."""
         return self.let(f"icmp ult i64 {addr}, {1 << WINDOW_BITS}")
@@ -277,9 +290,11 @@ class CodeEmitter(Emitter):
 class InstructionEmitter(CodeEmitter, ABC):
     """Emits the effects of instructions; how an access that fails is left is up to handlers and regions."""
 
+    effect = 0           # number of the effect that is being emitted
+
     def effects(self, cpu: Recorder) -> None:
         """Emit what an instruction does before its registers change."""
-        for e in cpu.effects:
+        for self.effect, e in enumerate(cpu.effects):
             match e:
                 case Load(): self.load(e)
                 case Store(): self.store(e)

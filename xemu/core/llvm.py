@@ -20,6 +20,7 @@ def machine(opt: int) -> Any:
     """Return the host's target machine at a code generation level."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()           # inline assembly is not empty everywhere
     llvm.set_option("xemu", "-disable-lsr")
     target = llvm.Target.from_triple(host.triple())
     features = llvm.get_host_cpu_features().flatten()

@@ -4,6 +4,7 @@
     python -m tests.oracle.x86 --cases 1000                     the long campaign: every row
     python -m tests.oracle.x86 --rows 'x86.adc#3' --show 5      one row by its id (or by its opcode column: --rows '11 /r')
     python -m tests.oracle.x86 --rows movs. --tier evaluator    only in the evaluator: fast, no compiler
+    python -m tests.oracle.x86 --rows 'f.*' --masked            floating point with all its exceptions masked
     python -m tests.oracle.x86 --run 'f3 a4' --bits 32 --seed 7 rcx=5 rdi=0x10002000    one instruction on the host: what it changes
 
 Rows are chosen by a regular expression for the whole mnemonic. For each row: how many cases, how many are wrong and in which tier;
@@ -34,6 +35,7 @@ def main() -> int:
     parser.add_argument("--show", type=int, default=2, help="mismatches to show for each row")
     parser.add_argument("--tier", action="append", choices=TIERS, help="evaluator, handlers, region (default: all)")
     parser.add_argument("--bits", type=int, choices=(32, 64), default=0)
+    parser.add_argument("--masked", action="store_true", help="no floating-point exception is unmasked")
     parser.add_argument("--quiet", action="store_true", help="only rows that are wrong")
     parser.add_argument("--run", metavar="BYTES")
     parser.add_argument("values", nargs="*", metavar="REGISTER=VALUE")
@@ -57,7 +59,7 @@ def main() -> int:
         return 2
     print(f"{len(found)} rows, {chosen.cases} cases each, --seed {chosen.seed}")
     began, bad, cases = time.time(), 0, 0
-    for result in run(found, chosen.seed, chosen.cases, tuple(chosen.tier or TIERS)):
+    for result in run(found, chosen.seed, chosen.cases, tuple(chosen.tier or TIERS), masked=chosen.masked):
         cases += result.cases
         bad += bool(result.wrong)
         if result.wrong or not chosen.quiet:

@@ -65,7 +65,7 @@ def describe(case: Case, tier: str, lines: Sequence[str]) -> str:
     return "\n      ".join([head, situation(case, text), *(f"→ {line}" for line in seen)])
 
 
-def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] = TIERS) -> Iterator[Result]:
+def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] = TIERS, *, masked: bool = False) -> Iterator[Result]:
     """Yield a result for each form, `count` cases each. A row's cases depend on the seed and its name alone."""
     with Native() as native:
         engines: dict[int, Tiers] = {}
@@ -77,7 +77,7 @@ def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] =
             rng = random.Random(seed ^ zlib.crc32(name.encode()))
             for _ in range(count):
                 at = d.CODE + len(pending) % BATCH * d.CASE_BYTES
-                pending.append((result, one(form, rng.choice(form.modes), rng, at)))
+                pending.append((result, one(form, rng.choice(form.modes), rng, at, masked=masked)))
                 if len(pending) == STEP:
                     check(native, engines, pending, tiers)
                     pending = []

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from tests.oracle.x86.state import KEPT_FLAGS, NAMES, Case, Outcome, State
 
 #: flags (EFLAGS bits) that hardware does not leave the same way each time, by mnemonic; all others are compared
 VARYING: Final[dict[str, int]] = {}
+#: instructions with long operands: which byte of the page that is not there a processor names is its own business
+LONG: Final = ("fnstenv", "fldenv", "fnsave", "frstor", "fxsave", "fxrstor", "fnsave", "fstenv", "fsave")
 FLAGS: Final = (("CF", 0), ("PF", 2), ("AF", 4), ("ZF", 6), ("SF", 7), ("TF", 8), ("DF", 10), ("OF", 11), ("AC", 18), ("ID", 21))
 SELECTORS: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 #: vectors that are the same to a program: both are SIGSEGV without an address
@@ -23,6 +26,8 @@ def differences(case: Case, expected: Outcome, got: Outcome, mnemonic: str = "")
         return []
     if case.step and expected.vector == GENERAL_PROTECTION and got.ended == "done" and got.state.rip >> 46:
         return []                                 # a jump out of the address space: xemu faults at the target
+    if mnemonic in LONG and expected.vector == got.vector == PAGE_FAULT and (expected.address ^ got.address) & ~0xFFF == 0:
+        got = replace(got, address=expected.address)
     one, other = how(expected), how(got)
     lines = [f"{other}, expected {one}"] if one != other else []
     if lines and got.ended != expected.ended:

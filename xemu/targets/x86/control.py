@@ -18,54 +18,60 @@ if TYPE_CHECKING:
 RAX, RCX, RDX, RBP, R11 = 0, 1, 2, 5, 11
 
 
+def relative(cpu: X86Cpu, offset: Operand, size: int) -> Bits:
+    """Return the target of a branch; with an operand size of 16 bits it is cut to them."""
+    target = cpu.next_pc + offset.read()
+    return zext(target[15:0], 32) if size == 16 else target
+
+
 @x86("EB cb", "jmp Jb")
 @x86("E9 cz", "jmp Jz")
-def jmp(cpu: X86Cpu, offset: Operand) -> None:
+def jmp(cpu: X86Cpu, offset: Operand, size: int) -> None:
     """Jump, relative. SDM vol. 2A."""
-    cpu.branch(cpu.next_pc + offset.read())
+    cpu.branch(relative(cpu, offset, size))
 
 
-@x86("FF /4", "jmp Ev", stack=True)
+@x86("FF /4", "jmp Ev", near=True)
 def jmp_indirect(cpu: X86Cpu, target: Operand) -> None:
     """Jump, indirect. SDM vol. 2A."""
     cpu.branch(zext(target.read(), cpu.bits))
 
 
 @x86("E8 cz", "call Jz")
-def call(cpu: X86Cpu, offset: Operand) -> None:
+def call(cpu: X86Cpu, offset: Operand, size: int) -> None:
     """Call, relative. SDM vol. 2A."""
-    cpu.push(cpu.next_pc)
-    cpu.branch(cpu.next_pc + offset.read(), kind="call")
+    cpu.push(cpu.next_pc[size - 1:0])
+    cpu.branch(relative(cpu, offset, size), kind="call")
 
 
-@x86("FF /2", "call Ev", stack=True)
+@x86("FF /2", "call Ev", near=True)
 def call_indirect(cpu: X86Cpu, target: Operand) -> None:
     """Call, indirect. SDM vol. 2A."""
     to = zext(target.read(), cpu.bits)
-    cpu.push(cpu.next_pc)
+    cpu.push(cpu.next_pc[target.width - 1:0])
     cpu.branch(to, kind="call")
 
 
-@x86("C3", "ret")
-def ret(cpu: X86Cpu) -> None:
+@x86("C3", "ret", near=True)
+def ret(cpu: X86Cpu, size: int) -> None:
     """Return. SDM vol. 2B."""
-    cpu.branch(cpu.pop(cpu.bits), kind="return")
+    cpu.branch(zext(cpu.pop(size), cpu.bits), kind="return")
 
 
-@x86("C2 iw", "ret Iw")
-def ret_pop(cpu: X86Cpu, count: Operand) -> None:
+@x86("C2 iw", "ret Iw", near=True)
+def ret_pop(cpu: X86Cpu, count: Operand, size: int) -> None:
     """Return and pop arguments. SDM vol. 2B."""
-    target = cpu.pop(cpu.bits)
+    target = zext(cpu.pop(size), cpu.bits)
     top = cpu.address(cpu.R[RSP]) + zext(count.read(), cpu.bits)
     cpu.R[RSP] = zext(top, 64)
     cpu.branch(target, kind="return")
 
 
 for cc, suffix in enumerate(["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"]):
-    def jcc(cpu: X86Cpu, offset: Operand, *, cc: int) -> None:
+    def jcc(cpu: X86Cpu, offset: Operand, size: int, *, cc: int) -> None:
         """Jump if a condition is met. SDM vol. 2A."""
         with when(condition(cpu, cc)):
-            cpu.branch(cpu.next_pc + offset.read())
+            cpu.branch(relative(cpu, offset, size))
     x86.row(jcc, f"{0x70 + cc:02X} cb", f"j{suffix} Jb", cc=cc)
     x86.row(jcc, f"0F {0x80 + cc:02X} cz", f"j{suffix} Jz", cc=cc)
 
@@ -77,12 +83,12 @@ def _counter(cpu: X86Cpu, a67: int) -> tuple[Bits, int]:
 
 
 for short in (0, 1):
-    def jcxz(cpu: X86Cpu, offset: Operand, *, short: int) -> None:
+    def jcxz(cpu: X86Cpu, offset: Operand, size: int, *, short: int) -> None:
         """Jump if rCX is 0. SDM vol. 2A."""
         with when(_counter(cpu, short)[0] == 0):
-            cpu.branch(cpu.next_pc + offset.read())
+            cpu.branch(relative(cpu, offset, size))
 
-    def loop(cpu: X86Cpu, offset: Operand, *, short: int, kind: int) -> None:
+    def loop(cpu: X86Cpu, offset: Operand, size: int, *, short: int, kind: int) -> None:
         """Decrement rCX, jump unless it is 0; LOOPNE, LOOPE: and by ZF. SDM vol. 2A."""
         count, width = _counter(cpu, short)
         left = count - 1
@@ -94,7 +100,7 @@ for short in (0, 1):
         else:
             cpu.R[RCX] = zext(left, 64)
         with when(again):
-            cpu.branch(cpu.next_pc + offset.read())
+            cpu.branch(relative(cpu, offset, size))
     x86.row(jcxz, "E3 cb", "jrcxz Jb", where={"a67": short}, short=short)
     for kind, name in enumerate(("loopne", "loope", "loop")):
         x86.row(loop, f"E{kind} cb", f"{name} Jb", where={"a67": short}, short=short, kind=kind)
@@ -263,7 +269,7 @@ x86.row(nothing, "F3 90", "pause")
 x86.row(nothing, "0F 1F /r", "nop Ev")
 for byte in (0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E):
     x86.row(nothing, f"0F {byte:02X} /r", "nop Ev")
-x86.row(nothing, "0F 0D /r", "prefetchw Mb")
+x86.row(nothing, "0F 0D /r", "prefetchw Eb")
 x86.row(nothing, "0F AE E8", "lfence")
 x86.row(nothing, "0F AE F0", "mfence")
 x86.row(nothing, "0F AE F8", "sfence")

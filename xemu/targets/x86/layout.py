@@ -56,7 +56,7 @@ class X86Context(NamedTuple):
 
     L: int = 1          # 1: 64-bit mode; 0: 32-bit protected mode, flat segments
     FP: int = 0         # 1: MXCSR's RC, DAZ or FTZ is not 0
-    X87: int = 0        # 1: the x87 control word's RC or PC is not that of FNINIT
+    X87: int = 0        # 1: the x87 control word does not mask all exceptions
 
     @property
     def word(self) -> int:

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
-from xemu.targets.x86 import control, integer
+from importlib import import_module
 
-__all__ = ["control", "integer"]
+MODULES = """
+    control
+    integer
+    sse_integer
+    sse_move
+    sse_shuffle
+    x87_arithmetic
+    x87_control
+    x87_move
+"""
+
+for name in MODULES.split():
+    import_module(f"xemu.targets.x86.{name}")

@@ -88,6 +88,11 @@ class X86Cpu(Recorder):
         wide = sext(result, 64)
         self.ZRES, self.SRES = wide, wide
 
+    def set_status(self, result: Bits, zero: Bits | int = 0) -> None:
+        """Set SF and PF from a result, ZF to a bit; clear CF, OF and AF."""
+        self.set_logic(result)
+        self.ZRES = zext(~zero, 64) if isinstance(zero, Bits) else const(1 - zero, 64)
+
     def set_add(self, x: Bits, y: Bits, total: Bits) -> None:
         """Set all flags from total = x + y, or x + y + CF."""
         self.set_result(total)

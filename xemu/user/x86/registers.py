@@ -15,7 +15,7 @@ MXCSR_RESET, FCW_RESET = 0x1F80, 0x37F
 MXCSR_MASK = 0xFFFF
 TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY = range(4)
 _HEAD = struct.Struct("<HHBxHQQII")  # FCW FSW FTW FOP FIP FDP MXCSR MXCSR_MASK
-_X87_BITS = 0xF00  # of the control word: RC PC
+_X87_BITS = 0x3F  # of the control word: exceptions that are masked
 
 
 class Registers:
