@@ -197,12 +197,12 @@ _LAST = {"fioff": (0, 0, 0xFFFF_FFFF), "fiseg": (0, 32, 0xFFFF), "fooff": (1, 0,
 _BOTH: dict[str, tuple[Read, Write]] = {
     "eflags": (flags_of, set_flags), "rflags": (flags_of, set_flags), "mxcsr": (mxcsr_of, set_mxcsr), "rip": (_pc, _set_pc),
     "eip": (_pc, _set_pc), "fctrl": (control_of, set_control), "fstat": (status_of, set_status), "ftag": (tags_of, set_tags),
-    "sp": (partial(_part, index=RSP, shift=0, bits=64), partial(_set_part, RSP, 0, 64)),
     **{f"st{n}": (partial(_stack, number=n), partial(_set_stack, n)) for n in range(8)},
     **{f"mm{n}": (partial(_get, name="MM", index=2 * n), partial(_set_mm, n)) for n in range(8)},
     **{f"ymm{n}": (partial(_ymm, number=n), partial(_set_ymm, n)) for n in range(16)},
     **{name: (partial(_last, index=i, shift=s, mask=m), partial(_set_last, i, s, m)) for name, (i, s, m) in _LAST.items()},
     **{name: (partial(_part, index=i, shift=s, bits=b), partial(_set_part, i, s, b)) for name, (i, s, b) in _parts().items()},
+    "sp": (partial(_part, index=RSP, shift=0, bits=64), partial(_set_part, RSP, 0, 64)),          # the stack pointer, as debuggers say
     **{name: (lambda _state: M64, _nothing) for name in ("orig_rax", "orig_eax")},
 }
 #: registers whose names are those of cells in 32-bit mode: they can be read there
