@@ -86,7 +86,7 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
-        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or reads_host_flags(cpu)
+        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or reads_engine(cpu)
         guard = target.iset(context).guard
         known = _shapes[key] = (bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes))
         new_graph()
@@ -101,7 +101,7 @@ def reads_host_flags(cpu: Recorder) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        return node.op == "hostflags" or any(visit(a) for a in node.args)
+        return node.op in ("hostflags", "insns") or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from xemu.targets.x86 import control, integer
+from xemu.targets.x86 import ascii, bits, control, integer, segments, string, system  # noqa: A004
 
-__all__ = ["control", "integer"]
+__all__ = ["ascii", "bits", "control", "integer", "segments", "string", "system"]
