@@ -37,7 +37,7 @@ from xemu.errors import IsaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
+IMPURE = frozenset({"read", "load", "page", "hostflags", "insns", "fp", "fpflags", "hostfp"})
 
 
 class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with fields as they are
@@ -342,6 +342,10 @@ class HandlerEmitter(InstructionEmitter):
         self.field_only: dict[int, bool] = {}
         self.branch_operands: list[tuple[int, str]] = []     # (byte offset, kind) of in-page branch offsets
         self.exits = 0
+
+    def op_insns(self, _node: Bits) -> str:
+        """Return how many instructions have run before this one."""
+        return self.let(f"sub i64 {self.get_cell(ENGINE_CELLS['insn_end'])}, %budget")
 
     # -- operands ------------------------------------------------------------------------------------------------
     def is_field_only(self, node: Bits) -> bool:

@@ -60,6 +60,8 @@ class Evaluation:
             result = self.state.get(cell, index if index is not None else self.value(node.args[0]))
         elif node.op == "hostflags":
             result = 0
+        elif node.op == "insns":
+            result = self.state.insns
         else:
             args = [self.value(a) for a in node.args]
             result = EVALUATE[node.op](node.width, node.attr, [a.width for a in node.args], *args)

@@ -97,9 +97,9 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
 def only_interpreted(cpu: Recorder) -> bool:
     """Return whether regions leave an instruction to the interpreter.
 
-    It reads the host's floating-point exceptions, or computes with numbers that the host does not have.
+    It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
     """
-    foreign = ("hostflags",) if extended_host.AVAILABLE else ("hostflags", "extended")
+    foreign = ("hostflags", "insns") if extended_host.AVAILABLE else ("hostflags", "insns", "extended")
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:

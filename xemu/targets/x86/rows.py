@@ -5,11 +5,16 @@ from __future__ import annotations
 from importlib import import_module
 
 MODULES = """
+    ascii
+    bits
     control
     integer
+    segments
     sse_integer
     sse_move
     sse_shuffle
+    string
+    system
     x87_arithmetic
     x87_control
     x87_move
