@@ -44,11 +44,11 @@ class HostLowering:
         if size == 16 == n and _is_masked(index) and fallback.op == "const" and not fallback.attr:
             wanted, known = self.vector(index.args[0], n), self.vector(table, n)
             return self.from_vector(node, n, self.call(BYTES, "llvm.x86.ssse3.pshuf.b.128", f"{BYTES} {known}", f"{BYTES} {wanted}"))
-        picks = self._padded(self.vector(index, n), n, range(n))
+        picks = self._sixteen(self.vector(index, n), n, range(n))
         data = self.vector(table, size)
         total = ""
         for at in range(0, size, 16):
-            part = self._padded(data, size, range(at, min(at + 16, size)))
+            part = self._sixteen(data, size, range(at, min(at + 16, size)))
             here = self.let(f"sub {BYTES} {picks}, {_splat(at)}") if at else picks
             here = self.call(BYTES, "llvm.uadd.sat.v16i8", f"{BYTES} {here}", f"{BYTES} {_splat(0x70)}")
             found = self.call(BYTES, "llvm.x86.ssse3.pshuf.b.128", f"{BYTES} {part}", f"{BYTES} {here}")
@@ -61,7 +61,7 @@ class HostLowering:
             total = self.let(f"select <{n} x i1> {inside}, <{n} x i8> {total}, <{n} x i8> {self.vector(fallback, n)}")
         return self.from_vector(node, n, total)
 
-    def _padded(self, name: str, count: int, taken: range) -> str:
+    def _sixteen(self, name: str, count: int, taken: range) -> str:
         """Return bytes of a vector as 16, with zeros behind."""
         if count == 16 == len(taken):
             return name

@@ -133,6 +133,13 @@ class Write(Effect):
 
 
 @dataclass
+class OnFault(Effect):
+    """If a later access of the instruction faults, these registers have these values: it got that far."""
+
+    writes: list[Write]
+
+
+@dataclass
 class Branch(Effect):
     """Continue at `target`; `context`, if given, is the new context word."""
 
@@ -259,6 +266,15 @@ class Recorder:
         if isinstance(index, Bits) and index.op == "const":
             index = index.attr
         self.writes.append(Write(self.predicate, cell, index, coerce(value, cell.width)))
+
+    @contextmanager
+    def on_fault(self) -> Iterator[None]:
+        """What the `with` body writes, registers have only if a later access of the instruction faults."""
+        mark = len(self.writes)
+        yield
+        kept = self.writes[mark:]
+        del self.writes[mark:]
+        self.effects.append(OnFault(self.predicate, kept))
 
     # -- memory --------------------------------------------------------------------------------------------------
     def load(self, addr: Bits, size: int, *, align: int = 1, checked: bool = True, big: bool = False) -> Bits:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from xemu.targets.x86 import (
+    avx,
     control,
+    crypto,
     integer,
     sse_integer,
     sse_move,
     sse_shuffle,
+    strings42,
 )
 
 __all__ = [
+    "avx",
     "control",
+    "crypto",
     "integer",
     "sse_integer",
     "sse_move",
     "sse_shuffle",
+    "strings42",
 ]
