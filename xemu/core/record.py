@@ -133,6 +133,13 @@ class Write(Effect):
 
 
 @dataclass
+class OnFault(Effect):
+    """If a later access of the instruction faults, these registers have these values: it got that far."""
+
+    writes: list[Write]
+
+
+@dataclass
 class Branch(Effect):
     """Continue at `target`; `context`, if given, is the new context word."""
 
@@ -263,6 +270,15 @@ class Recorder:
     def insns(self) -> Bits:
         """Return how many instructions have run before this one: the time of counters that count them (64 bits)."""
         return make("insns", 64)
+
+    @contextmanager
+    def on_fault(self) -> Iterator[None]:
+        """What the `with` body writes, registers have only if a later access of the instruction faults."""
+        mark = len(self.writes)
+        yield
+        kept = self.writes[mark:]
+        del self.writes[mark:]
+        self.effects.append(OnFault(self.predicate, kept))
 
     # -- memory --------------------------------------------------------------------------------------------------
     def load(self, addr: Bits, size: int, *, align: int = 1, checked: bool = True, big: bool = False) -> Bits:

@@ -16,7 +16,7 @@ from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
-from xemu.core.record import Abort, Environment, Load, Probe, Recorder, Store, set_current, when
+from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -507,6 +507,9 @@ class RegionEmitter(InstructionEmitter):
             self.label(self.new("dead"))
         else:
             self.guard_check(self.let(f"xor i1 {self.value(e.pred)}, true"))
+
+    def on_fault(self, e: OnFault) -> None:
+        """Nothing: an access that may fault is left to the plain handler, which begins anew."""
 
     # -- instructions --------------------------------------------------------------------------------------------
     def stage(self, insn: Insn, pred: Bits | None) -> Recorder:
