@@ -77,9 +77,7 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
     sticky = 0
     for effect in cpu.effects:
         if isinstance(effect, Raise):
-            node = effect.node
-            args = [ev.value(a) for a in node.args]
-            sticky |= EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *args)
+            sticky |= _exceptions(effect.node, ev)
         elif isinstance(effect, Load):
             ev.memo[effect.result.id] = (
                 memory.load(ev.value(effect.addr), effect.size, effect.align) if ev.holds(effect.pred) else 0)
@@ -94,16 +92,28 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
             if size:
                 memory.probe(ev.value(effect.addr), size, effect.align, write=effect.write)
         elif isinstance(effect, Abort):
+            _gather(sticky, state)               # the exceptions that have led here
             return Outcome(pc, abort=(effect.kind, ev.value(effect.number)))
     outcome = _control(cpu, ev)
     commits = [(w.cell, w.index if isinstance(w.index, int) else ev.value(w.index), ev.value(w.value))
                for w in cpu.writes if ev.holds(w.pred)]
     for cell, index, value in commits:
         state.set(cell, index, value)
+    _gather(sticky, state)
+    return outcome
+
+
+def _exceptions(node: Bits, ev: Evaluation) -> int:
+    """Return what a floating-point operation raises, or the value of a node that says it."""
+    if node.op != "fp":
+        return ev.value(node)
+    return EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *[ev.value(a) for a in node.args])
+
+
+def _gather(sticky: int, state: StateBlock) -> None:
     if sticky:
         cell = state.layout.cells[state.layout.sticky]
         state.set(cell, 0, state.get(cell) | sticky)
-    return outcome
 
 
 def _compare_store(effect: CompareStore, ev: Evaluation, memory: Memory) -> bool:

@@ -16,7 +16,7 @@ from xemu.core import decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
 from xemu.core.state import ENGINE_BYTES
-from xemu.targets.x86.layout import X86Context
+from xemu.targets.x86.layout import X86Context, unusual_modes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,7 +27,7 @@ TIERS: Final = ("evaluator", "handlers", "region")
 SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 LONGEST: Final = 20_000               # iterations of a string instruction
 UNDEFINED, GENERAL_PROTECTION, PAGE_FAULT = 6, 13, 14
-MODES_SSE, DEFAULT_FCW, RC_PC = 0xE040, 0x37F, 0xF00
+DEFAULT_FCW, RC_PC = 0x37F, 0xF00
 CANONICAL: Final = 1 << 47
 NATIVE_ROOM: Final = 3                # instructions beyond the one: for what repeats
 
@@ -137,8 +137,7 @@ def ending(stop: Exit | None, case: Case) -> tuple[str, int, int, int, int]:
 
 def context_of(state: State, bits: int) -> int:
     """Return the context word for a state."""
-    modes = int(state.mxcsr & MODES_SSE != 0)
-    return X86Context(int(bits == 64), modes, int((state.fcw ^ DEFAULT_FCW) & RC_PC != 0)).word
+    return X86Context(int(bits == 64), unusual_modes(state.mxcsr), int((state.fcw ^ DEFAULT_FCW) & RC_PC != 0)).word
 
 
 def load(block: Any, state: State) -> None:
