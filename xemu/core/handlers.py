@@ -339,7 +339,7 @@ class HandlerEmitter(InstructionEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
 
     def __init__(self, layout: StateLayout, geometry: Geometry, length: Bits | int, *, address_bits: int, tracing: bool = False,
-                 raw: bool = False) -> None:
+                 raw: int = 0) -> None:
         super().__init__(layout, geometry, address_bits=address_bits, tracing=tracing)
         self.length, self.raw = length, raw
         self.operands: dict[int, Operand] = {}
@@ -363,10 +363,10 @@ class HandlerEmitter(InstructionEmitter):
         return known
 
     def is_operand(self, node: Bits) -> bool:
-        """Return whether a node is kept in the record: what depends on fields alone, or, where that is too much, the fields."""
+        """Return whether a node is kept in the record: what depends on fields alone; where that is too much, pieces of fields, or fields."""
         if not self.raw:
             return self.is_field_only(node)
-        return node.op == "field" or (node.op == "slice" and node.args[0].op == "field")
+        return node.op == "field" or (self.raw == 1 and node.op == "slice" and node.args[0].op == "field")
 
     def operand(self, node: Bits, least: int = 1) -> Operand:
         """Return the place of a field-only value in the record, which has at least so many bytes."""
@@ -750,7 +750,7 @@ def symbol(index: int) -> str:
 def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, extraction: Extraction, *,
                  tracing: bool, address_bits: int) -> HandlerText:
     """Stage a variant with run-time fields and emit its handler; its operands go to `extraction`."""
-    for raw in (False, True):
+    for raw in range(3):
         cpu = stage_handler(variant, context, layout, address_bits)
         em = HandlerEmitter(layout, geometry, cpu.length, address_bits=address_bits, tracing=tracing, raw=raw)
         with suppress(OutOfOperands):

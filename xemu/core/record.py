@@ -118,7 +118,7 @@ class Abort(Effect):
 
 @dataclass
 class Raise(Effect):
-    """Gather the exceptions of a floating-point node (native code: the host's sticky flags do it)."""
+    """Gather the exceptions of a floating-point node (native code: the host's sticky flags do it), or given ones."""
 
     node: Bits
 
@@ -320,7 +320,10 @@ class Recorder:
         self.effects.append(Abort(self.predicate, kind, coerce(number, 32)))
 
     def raise_flags(self, node: Bits, *, harmless: bool = False) -> None:
-        """Gather the exceptions of a floating-point operation. `harmless`: it raises none where the predicate does not hold."""
+        """Gather the exceptions of a floating-point operation, or those that an 8-bit value says.
+
+        They stay if the instruction aborts afterwards. `harmless`: there are none where the predicate does not hold.
+        """
         if self.predicate is not None and not harmless:
             msg = "floating point inside `when` would raise its exceptions always; use mux on the operands instead"
             raise IsaError(msg)

@@ -15,7 +15,7 @@ from xemu.core import decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.memory import EXEC, READ, SMALL_WINDOW_BITS, WRITE, AddressSpace
 from xemu.core.state import ENGINE_BYTES
-from xemu.targets.x86.layout import X86Context
+from xemu.targets.x86.layout import X86Context, unusual_modes
 from xemu.targets.x86.target import I386, X86_64
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ TIERS: Final = ("evaluator", "handlers", "region")
 SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 LONGEST: Final = 20_000               # iterations of a string instruction
 UNDEFINED, GENERAL_PROTECTION, PAGE_FAULT = 6, 13, 14
-MODES_SSE, X87_MASKS = 0xE040, 0x3F
+X87_MASKS = 0x3F
 CANONICAL: Final = 1 << 47
 NATIVE_ROOM: Final = 3                # instructions beyond the one: for what repeats
 
@@ -143,8 +143,7 @@ def ending(stop: Exit | None, case: Case) -> tuple[str, int, int, int, int]:
 
 def context_of(state: State, bits: int) -> int:
     """Return the context word for a state."""
-    modes = int(state.mxcsr & MODES_SSE != 0)
-    return X86Context(int(bits == 64), modes, int(state.fcw & X87_MASKS != X87_MASKS)).word
+    return X86Context(int(bits == 64), unusual_modes(state.mxcsr), int(state.fcw & X87_MASKS != X87_MASKS)).word
 
 
 def load(block: Any, state: State) -> None:

@@ -207,6 +207,18 @@ class Vector(Operand):
             self.cpu.X32[index(self.reg << 3)] = value
 
 
+    def merge_low(self, value: Bits, rest: Vector) -> None:
+        """Change the low 64 or 32 bits; bits 127 to there become those of another register, the upper half 0 (VEX scalars)."""
+        cpu, reg, other = self.cpu, self.reg, rest.reg
+        if reg is not other:
+            high, middle = cpu.X64[index((other << 2) + 1)], cpu.X32[index((other << 3) + 1)]
+            cpu.X64[index((reg << 2) + 1)] = high
+            if value.width == 32:
+                cpu.X32[index((reg << 3) + 1)] = middle
+        self.write_low(value)
+        cpu.X[index((reg << 1) + 1)] = const(0, 128)
+
+
 class VectorMemory(Operand):
     """Memory of a vector operand: 16 or 32 bytes, or a scalar; legacy forms of 16 bytes must be aligned."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xemu.targets.x86.layout import LAYOUT32, LAYOUT64, REGISTERS32, REGISTERS64, X86Context
+from xemu.targets.x86.layout import LAYOUT32, LAYOUT64, REGISTERS32, REGISTERS64, X86Context, unusual_modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 M64, M80 = (1 << 64) - 1, (1 << 80) - 1
 RSP = 4
 USER_FLAGS = 0x00244500          # TF, NT, AC, ID … of EFLAGS that user mode may change, but for DF and the status flags
-MXCSR_MODES = 0xE040             # RC, FTZ, DAZ: what decoding depends on
 EMPTY, ZERO, SPECIAL = 3, 1, 2   # tags of x87 registers; 0: valid
 TOP = 11                         # place of TOP in the status word
 STATUS = 0x477F                  # what FSW keeps of it: C3, C2, C1, C0, SF, exceptions
@@ -74,7 +73,7 @@ def set_mxcsr(state: StateBlock, value: int) -> None:
     """Set MXCSR and what decoding depends on it for."""
     _set(state, "MXMODE", value & 0xFFC0)
     _set(state, "FPFLAGS", sum((value >> i & 1) << bit for i, bit in enumerate(_EXCEPTIONS)))
-    state.context = X86Context.of64(state.context)._replace(FP=int(value & MXCSR_MODES != 0)).word
+    state.context = X86Context.of64(state.context)._replace(FP=unusual_modes(value)).word
 
 
 # -- the x87 (SDM vol. 1, 8.1) -------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ MODULES = """
     crypto
     integer
     segments
+    sse_arithmetic
     sse_integer
     sse_move
     sse_shuffle
