@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.bits import Bits, const, make, sext, zext
-from xemu.core.isa import AnyField, Field, FixedWidthIsa, Place, Reg, Row, Split, Variant, _parameters
+from xemu.core.isa import AnyField, Field, FixedWidthIsa, Place, Row, Split, Variant, _parameters
 from xemu.errors import IsaError
 from xemu.targets.x86.operands import (
     MEM,
@@ -452,8 +452,8 @@ class Opcode:
             self.refuse(self.pattern)
 
 
-FIELDS: dict[str, AnyField] = {name: Field(f.width) for name, f in WORD.items()} | {
+FIELDS: dict[str, AnyField] = {
+    **{name: Field(f.width) for name, f in WORD.items()},
     "size": Split(2), "form": Split(2), "L": Split(2), "lock": Split(1), "mode": Split(1),
-    "reg": Field(4), "base": Field(5), "index": Field(5), "vvvv": Field(4), "_": Reg(),
 }
 x86 = X86Isa("x86", 128, FIELDS, cpu=X86Cpu)
