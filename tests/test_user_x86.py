@@ -454,6 +454,17 @@ def test_old_calls_of_i386(g32: Guest, tmp_path: Path, monkeypatch: pytest.Monke
         length = struct.unpack("<H", g32.space.read(DATA + 8, 2))[0]
         names.add(g32.space.read(DATA + 10, length))
     assert names == {b".", b"..", b"one"}
+    assert g32.call("lseek", directory, 0, 0) == 0
+    size = g32.call("getdents64", directory, DATA, 4096)
+    offsets, at = [], 0
+    while at < size:
+        _, offset, length = struct.unpack_from("<QqH", g32.space.read(DATA + at, 18))
+        offsets.append(offset)
+        at += length
+    assert len(offsets) == 3
+    assert max(offsets) < 1 << 31
+    assert g32.call("lseek", directory, offsets[1], 0) == offsets[1]
+    assert g32.call("getdents64", directory, DATA, 4096) < size
     g32.space.write(DATA + 0x40, struct.pack("<ii", 0, 0))
     g32.space.write(DATA, struct.pack("<5I", 0, 0, 0, 0, DATA + 0x40))
     assert g32.call("old_select", DATA) == 0
