@@ -17,8 +17,9 @@ from xemu.core.instruction import evaluate_instruction
 from xemu.core.state import ENGINE_BYTES, StateBlock
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.layout import X87_ERROR, X86Context
+from xemu.targets.x86.registers import flags_of, set_flags
 from xemu.targets.x86.scan import MEM, REG
-from xemu.targets.x86.target import X86_64, flags_of, set_flags
+from xemu.targets.x86.target import X86_64
 
 if TYPE_CHECKING:
     from xemu.core.isa import Variant

@@ -16,7 +16,7 @@ from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter, maximum
 from xemu.core.memory import FAST_WRITE, FLAGS_BELOW, READ, WINDOW_BITS
-from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Recorder, Store, Write
+from xemu.core.record import Abort, Branch, CompareStore, Load, OnFault, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
     HASH_MULTIPLIER,
@@ -37,7 +37,7 @@ from xemu.errors import IsaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
+IMPURE = frozenset({"read", "load", "page", "hostflags", "insns", "fp", "fpflags", "hostfp"})
 
 
 class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with fields as they are
@@ -302,6 +302,7 @@ class InstructionEmitter(CodeEmitter, ABC):
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
                 case Raise(): self.raise_flags(e.node)
+                case OnFault(): self.on_fault(e)
 
     @abstractmethod
     def load(self, e: Load) -> None:
@@ -318,6 +319,10 @@ class InstructionEmitter(CodeEmitter, ABC):
     @abstractmethod
     def abort(self, e: Abort) -> None:
         """Leave before anything is committed."""
+
+    @abstractmethod
+    def on_fault(self, e: OnFault) -> None:
+        """Note what registers are if a later access faults."""
 
     def compare_store(self, e: CompareStore) -> None:
         """Emit an atomic compare and store; its range has been probed."""
@@ -341,7 +346,11 @@ class HandlerEmitter(InstructionEmitter):
         self.used = 0
         self.field_only: dict[int, bool] = {}
         self.branch_operands: list[tuple[int, str]] = []     # (byte offset, kind) of in-page branch offsets
-        self.exits = 0
+        self.kept: list[Write] = []                          # what registers are if an access faults from here on
+
+    def op_insns(self, _node: Bits) -> str:
+        """Return how many instructions have run before this one."""
+        return self.let(f"sub i64 {self.get_cell(ENGINE_CELLS['insn_end'])}, %budget")
 
     # -- operands ------------------------------------------------------------------------------------------------
     def is_field_only(self, node: Bits) -> bool:
@@ -454,6 +463,10 @@ class HandlerEmitter(InstructionEmitter):
         bad, good = self.new("bad"), self.new("good")
         self.put(f"br i1 {failed}, label %{bad}, label %{good}, !prof !10")
         self.label(bad)
+        marks = self.checkpoint()
+        for w in self.kept:
+            self.write(w)
+        self.rollback(marks)
         self.set_cell(ENGINE_CELLS["exit_reason"], f"i64 {FAULT}")
         self.tail_slot("trap", "%rec", "%budget")
         self.label(good)
@@ -530,6 +543,15 @@ class HandlerEmitter(InstructionEmitter):
                 return self.slow_access(addr, info, "store" if e.write else "load", "0")
             self.checked(self.access_ok(addr, size, e.align, write=e.write), lambda: "", slow, "")
         self.predicated(e.pred, body)
+
+    def on_fault(self, e: OnFault) -> None:
+        """Name what the writes need here: where an access faults it is too late to read registers."""
+        assert e.pred is None
+        self.kept = e.writes
+        for w in e.writes:
+            self.value(w.value)
+            if isinstance(w.index, Bits):
+                self.value(w.index)
 
     # -- leaving -------------------------------------------------------------------------------------------------
     def abort(self, e: Abort) -> None:

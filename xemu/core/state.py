@@ -147,6 +147,7 @@ class StateBlock:
     """Registers as bytes in a buffer, laid out by a StateLayout, and the context word."""
 
     context = 0
+    insns = 0                # how many instructions have run: what an evaluated instruction sees of time
 
     def __init__(self, layout: StateLayout, buffer: Any = None) -> None:
         self.layout = layout

@@ -444,7 +444,7 @@ class Opcode:
                     self.fix("base", modrm & 7, 3)
             elif re.match(r"/[0-7]$", word):
                 self.fix("reg", int(word[1]), 3)
-            elif word not in ("/r", "ib", "iw", "iz", "iv", "cb", "cz", "/is4", "imm8"):
+            elif word not in ("/r", "ib", "iw", "iz", "iv", "cb", "cz", "cp", "/is4", "imm8"):
                 self.refuse(word)
         if not seen:
             self.refuse(self.pattern)

@@ -249,10 +249,11 @@ class VectorIndexed(Operand):
     def __init__(self, cpu: X86Cpu, fields: Fields) -> None:
         self.cpu, self.fields, self.reg = cpu, fields, number(fields["index"])
         self.origin = segment_base(cpu, fields)
+        self.short = fields["form"] == MEM67 and not cpu.context.L         # 16-bit addresses have no index vectors
 
-    def index(self, half: int) -> Bits:
+    def indices(self, half: int) -> Bits:
         """Return 128 bits of the register of indices."""
-        return self.cpu.X[index((self.reg << 1) + half)]
+        return self.cpu.X[index((self.reg << 1 & 31) + half)]
 
     def address(self, element: Bits) -> Bits:
         """Return the address that an element of the index register gives."""

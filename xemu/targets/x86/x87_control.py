@@ -139,11 +139,17 @@ def load_environment(cpu: X86Cpu, at: Bits, size: int) -> None:
     set_control(cpu, control, status=status & STATUS_BITS)
 
 
+def probe_area(cpu: X86Cpu, at: Bits, size: int, registers: int, *, write: bool) -> None:
+    """Fault unless an environment (and registers) can be accessed: as processors do, for its first word, or else its last byte."""
+    cpu.probe(at, min(size, 32) // 8, write=write)
+    cpu.probe(at + ((14 if size == 16 else 28) + registers - 1), 1, write=write)
+
+
 @x86("D9 /6", "fnstenv Md", sizes="v")
 def fnstenv(cpu: X86Cpu, dst: Memory, size: int) -> None:
     """Store the environment; mask all exceptions."""
     values = environment(cpu, min(size, 32))
-    cpu.probe(dst.address, 14 if size == 16 else 28, write=True)
+    probe_area(cpu, dst.address, size, 0, write=True)
     for offset, value in values:
         cpu.store(dst.address + offset, value, checked=False)
     set_control(cpu, cpu.FCW | EXCEPTIONS)
@@ -153,7 +159,7 @@ def fnstenv(cpu: X86Cpu, dst: Memory, size: int) -> None:
 def fldenv(cpu: X86Cpu, src: Memory, size: int) -> None:
     """Load the environment."""
     X87(cpu, counts=False)
-    cpu.probe(src.address, 14 if size == 16 else 28)
+    probe_area(cpu, src.address, size, 0, write=False)
     load_environment(cpu, src.address, min(size, 32))
 
 
@@ -161,7 +167,7 @@ def fldenv(cpu: X86Cpu, src: Memory, size: int) -> None:
 def fnsave(cpu: X86Cpu, dst: Memory, size: int) -> None:
     """Store the environment and st(0) to st(7); initialize."""
     values, head = environment(cpu, min(size, 32)), 14 if size == 16 else 28
-    cpu.probe(dst.address, head + 80, write=True)
+    probe_area(cpu, dst.address, size, 80, write=True)
     for offset, value in values:
         cpu.store(dst.address + offset, value, checked=False)
     for i in range(8):
@@ -176,7 +182,7 @@ def frstor(cpu: X86Cpu, src: Memory, size: int) -> None:
     """Load the environment and st(0) to st(7)."""
     head = 14 if size == 16 else 28
     X87(cpu, counts=False)
-    cpu.probe(src.address, head + 80)
+    probe_area(cpu, src.address, size, 80, write=False)
     load_environment(cpu, src.address, min(size, 32))
     top = cpu.FTOP
     for i in range(8):
