@@ -16,6 +16,7 @@ from tests.support.programs import run, xemu_command
 from tests.support.user import DATA, DATA_SIZE, Guest, guest
 from tests.test_user_calls import DANGEROUS, WILD
 from xemu.core.memory import EXEC, READ, WRITE, GuestFault
+from xemu.targets.x86.cpuid import cpuid
 from xemu.targets.x86.layout import DIVIDE_ERROR, GENERAL_PROTECTION, INT80, SIMD_ERROR, SYSCALL, X87_ERROR
 from xemu.targets.x86.registers import tags_of
 from xemu.user import signals as sig
@@ -370,6 +371,14 @@ def test_registers_of_a_new_program() -> None:
             assert all(state.read(n) == 0 for n in g.process.abi.arguments)
             view = Registers(state)
             assert (view.mxcsr, view.fcw, view.fsw, tags_of(state)) == (0x1F80, 0x37F, 0, 0xFFFF)
+
+
+def test_programs_read_of_the_processor_what_cpuid_says(g64: Guest) -> None:
+    text = g64.process.proc.contents(b"/proc/cpuinfo") or b""
+    flags = text.decode().partition("flags\t\t: ")[2].partition("\n")[0].split()
+    assert {"fpu", "sse2", "avx2", "bmi2", "fma", "movbe", "lm", "syscall"} <= set(flags)
+    assert "avx512f" not in flags
+    assert g64.process.abi.hwcap == cpuid(1, 0).edx
 
 
 # --- calls --------------------------------------------------------------------------------------------
