@@ -71,6 +71,8 @@ def test_parts_of_registers() -> None:
     write_register(state, "r9w", 0xABCD)
     write_register(state, "sil", 0x7F)
     assert (cell(state, "R", 9), cell(state, "R", 6)) == (0xABCD, 0x7F)
+    state.set(LAYOUT64.cells["R"], 4, 0x7FFF_FFFF_0000)
+    assert read_register(state, "sp") == 0x7FFF_FFFF_0000                   # not the low 16 bits
     write_register(state, "mm3", 5)
     assert cell(state, "FPR", 3) == 0xFFFF << 64 | 5
     write_register(state, "ymm2", 7 << 128 | 9)

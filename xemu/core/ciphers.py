@@ -6,6 +6,10 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 M32 = 0xFFFFFFFF
 #: round constants are the program's business; these are the functions f of SHA-1's four stages
@@ -101,4 +105,5 @@ def sha256_rounds(_width: int, _attr: None, _widths: list[int], cdgh: int, abef:
     return a << 96 | b << 64 | e << 32 | f
 
 
-CIPHERS = {"clmul": clmul, "aes_sub": aes_sub, "aes_mix": aes_mix, "sha1_rounds": sha1_rounds, "sha256_rounds": sha256_rounds}
+CIPHERS: dict[str, Callable[..., int]] = {
+    "clmul": clmul, "aes_sub": aes_sub, "aes_mix": aes_mix, "sha1_rounds": sha1_rounds, "sha256_rounds": sha256_rounds}

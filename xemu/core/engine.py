@@ -936,6 +936,7 @@ class Engine:
         if decoded is None:
             return Exit(ExitKind.UNDEFINED, pc)
         self.stats["evaluated"] += 1
+        self.state.insns = self.insns
         try:
             outcome = self.library.evaluate(decoded, pc, context, self.state, memory or self._memory)
         except GuestFault as e:

@@ -17,7 +17,7 @@ from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
 from xemu.core.lower_extended import is_native
-from xemu.core.record import Abort, Environment, Load, Probe, Recorder, Store, set_current, when
+from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
 def only_interpreted(cpu: Recorder) -> bool:
     """Return whether regions leave an instruction to the interpreter.
 
-    It reads the host's floating-point exceptions, or computes with numbers that the host does not have.
+    It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
     """
     seen: set[int] = set()
 
@@ -106,7 +106,7 @@ def only_interpreted(cpu: Recorder) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        foreign = node.op == "hostflags" or (node.op == "extended" and not is_native(node.attr))
+        foreign = node.op in ("hostflags", "insns") or (node.op == "extended" and not is_native(node.attr))
         return foreign or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
@@ -508,6 +508,9 @@ class RegionEmitter(InstructionEmitter):
             self.label(self.new("dead"))
         else:
             self.guard_check(self.let(f"xor i1 {self.value(e.pred)}, true"))
+
+    def on_fault(self, e: OnFault) -> None:
+        """Nothing: an access that may fault is left to the plain handler, which begins anew."""
 
     # -- instructions --------------------------------------------------------------------------------------------
     def stage(self, insn: Insn, pred: Bits | None) -> Recorder:

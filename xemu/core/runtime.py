@@ -125,7 +125,8 @@ def enter(layout: StateLayout) -> str:
     host.enter_float(f)
     f.put(f"call {CONVENTION} void {handler}(ptr %st, ptr %rec, ptr {mem}, ptr {perm}, i64 %budget)")
     raised = f.state("fp_raised")
-    flags = f.op2("or", host.leave_float(f), f.let(f"trunc i64 {raised} to i8"), "i8")
+    gathered = f.op2("and", host.leave_float(f), layout.host_exceptions, "i8")
+    flags = f.op2("or", gathered, f.let(f"trunc i64 {raised} to i8"), "i8")
     f.set_state("fp_raised", "i64 0")
     if layout.sticky:
         at = layout.cells[layout.sticky].offset

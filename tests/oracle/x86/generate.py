@@ -41,8 +41,7 @@ def one(form: Form, bits: int, rng: Random, at: int, *, masked: bool = False) ->
     prefixes = [setup for name, setup in SETUPS.items() if name.endswith("*") and mnemonic.startswith(name[:-1])]
     for setup in [SETUPS[mnemonic]] if mnemonic in SETUPS else prefixes:
         setup(state, rng, bits)
-    if bits == 32:
-        state.r = [value & 0xFFFF_FFFF for value in state.r]
+    state.r = [value & (1 << bits) - 1 for value in state.r]
     memory: dict[int, bytes] = {}
     if pointer is not None:
         if pointer.vector:

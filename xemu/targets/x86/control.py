@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, cat, const, sext, zext
+from xemu.core.bits import Bits, cat, const, sext, ult, zext
 from xemu.core.record import when
 from xemu.targets.x86.isa import x86
-from xemu.targets.x86.layout import BREAKPOINT, GENERAL_PROTECTION, INT80, SYSCALL, SYSENTER
+from xemu.targets.x86.layout import BREAKPOINT, GENERAL_PROTECTION, INT80, OVERFLOW, SYSCALL, SYSENTER
 from xemu.targets.x86.operands import Memory
 from xemu.targets.x86.state import RSP, condition
 
@@ -169,6 +169,56 @@ def leave(cpu: X86Cpu, size: int) -> None:
         cpu.R[RBP] = zext(value, 64)
 
 
+@x86("60", "pusha", stack=True, mode=32)
+def pusha(cpu: X86Cpu, size: int) -> None:
+    """Push all general registers. SDM vol. 2B, PUSHA/PUSHAD."""
+    top = cpu.address(cpu.R[RSP])
+    values = [cpu.R[n][size - 1:0] for n in range(8)]
+    for n, value in enumerate(values):
+        cpu.store(top - (n + 1) * size // 8, value)
+    cpu.R[RSP] = zext(top - size, 64)
+
+
+@x86("61", "popa", stack=True, mode=32)
+def popa(cpu: X86Cpu, size: int) -> None:
+    """Pop all general registers but ESP. SDM vol. 2B, POPA/POPAD."""
+    top = cpu.address(cpu.R[RSP])
+    values = [cpu.load(top + n * size // 8, size // 8) for n in range(8)]
+    for n, value in zip(range(7, -1, -1), values, strict=True):
+        if n != RSP and size == 16:
+            cpu.W[n * 4] = value
+        elif n != RSP:
+            cpu.R[n] = zext(value, 64)
+    if size == 32:
+        cpu.R[RSP] = zext(top + size, 64)
+    else:
+        cpu.W[RSP * 4] = (top + size)[15:0]
+
+
+@x86("C8 iw ib", "enter", stack=True)
+def enter(cpu: X86Cpu, size: int, imm: Bits) -> None:
+    """Make a stack frame, with copies of the enclosing ones' pointers. SDM vol. 2A."""
+    step = size // 8
+    room, level = imm[15:0], imm[20:16]
+    top = cpu.address(cpu.R[RSP]) - step
+    cpu.store(top, cpu.R[RBP][size - 1:0])
+    frame = top
+    outer = cpu.address(cpu.R[RBP])
+    for n in range(1, 31):
+        with when(ult(const(n, 5), level)):
+            cpu.store(frame - n * step, cpu.load(outer - n * step, step))
+    last = frame - zext(level, cpu.bits) * step
+    with when(level != 0):
+        cpu.store(last, frame[size - 1:0])
+    top = last - zext(room, cpu.bits)
+    cpu.probe(top, step, write=True)
+    if size == 16:
+        cpu.W[RBP * 4] = frame[15:0]
+    else:
+        cpu.R[RBP] = zext(frame, 64)
+    cpu.R[RSP] = zext(top, 64)
+
+
 # -- flags ------------------------------------------------------------------------------------------------------------------
 
 
@@ -234,30 +284,20 @@ def sysenter(cpu: X86Cpu) -> None:
 
 @x86("CD ib", "int Ib")
 def int_(cpu: X86Cpu, number: Operand) -> None:
-    """INT n: 80h is the system call of 32-bit programs, 3 a breakpoint; the rest is protected. SDM vol. 2A."""
+    """INT n: 80h is the system call of 32-bit programs, 3 and 4 are exceptions; the rest is protected. SDM vol. 2A."""
     n = number.read()
-    with when((n != 0x80) & (n != 3)):
+    with when((n != 0x80) & (n != BREAKPOINT) & (n != OVERFLOW)):
         cpu.abort("exception", GENERAL_PROTECTION)
     with when(n == 0x80):
         cpu.trap("syscall", INT80)
-    with when(n == 3):
-        cpu.trap("event", BREAKPOINT)
+    with when((n == BREAKPOINT) | (n == OVERFLOW)):
+        cpu.trap("event", zext(n, 32))
 
 
 @x86("CC", "int3")
 def int3(cpu: X86Cpu) -> None:
     """Breakpoint. SDM vol. 2A."""
     cpu.trap("event", BREAKPOINT)
-
-
-@x86("F4", "hlt")
-@x86("FA", "cli")
-@x86("FB", "sti")
-@x86("0F 30", "wrmsr")
-@x86("0F 32", "rdmsr")
-def privileged(cpu: X86Cpu) -> None:
-    """Instructions that user mode may not execute: #GP(0)."""
-    cpu.abort("exception", GENERAL_PROTECTION)
 
 
 def nothing(_cpu: X86Cpu, *_operands: Operand) -> None:
@@ -270,6 +310,5 @@ x86.row(nothing, "0F 1F /r", "nop Ev")
 for byte in (0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E):
     x86.row(nothing, f"0F {byte:02X} /r", "nop Ev")
 x86.row(nothing, "0F 0D /r", "prefetchw Eb")
-x86.row(nothing, "0F AE E8", "lfence")
-x86.row(nothing, "0F AE F0", "mfence")
-x86.row(nothing, "0F AE F8", "sfence")
+for digit, name in ((5, "lfence"), (6, "mfence"), (7, "sfence")):
+    x86.row(nothing, f"NP 0F AE /{digit}", f"{name} Rb")

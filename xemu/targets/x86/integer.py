@@ -8,7 +8,7 @@ from xemu.core.bits import Bits, bswap, cat, clz, const, ctz, mux, ror, sar, sex
 from xemu.core.record import when
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.layout import DIVIDE_ERROR
-from xemu.targets.x86.operands import Register
+from xemu.targets.x86.operands import Immediate, Register
 from xemu.targets.x86.state import condition
 
 if TYPE_CHECKING:
@@ -326,21 +326,29 @@ def sar_(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     _shift(cpu, dst, src, _sar, lambda _: const(0, 1))
 
 
-def rol(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
-    """Rotate left; OF as if by 1. SDM vol. 2B, RCL/RCR/ROL/ROR."""
+def _rotate(cpu: X86Cpu, dst: Operand, src: Operand, turn: Callable[[Bits, Bits], Bits], flags: Callable[[Bits, Bits], tuple[Bits, Bits]]) -> None:
+    """Rotate by a count. `flags`: (old, result) -> (CF, OF as if by 1).
+
+    By an immediate other than 1 registers are rotated without a change of OF (it is undefined: Intel's processors do so).
+    """
     count = _count(dst, src)
-    x, result = dst.update(lambda x: ror(x, -count))
+    x, result = dst.update(lambda x: turn(x, count))
+    carry, overflow = flags(x, result)
+    if isinstance(src, Immediate) and isinstance(dst, Register):
+        overflow = mux(count == 1, overflow, cpu.OF)
     with when(count != 0):
-        cpu.set_flags(CF=result[0], OF=top_bits_differ(x))
+        cpu.set_flags(CF=carry, OF=overflow)
+
+
+def rol(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
+    """Rotate left. SDM vol. 2B, RCL/RCR/ROL/ROR."""
+    _rotate(cpu, dst, src, lambda x, n: ror(x, -n), lambda x, result: (result[0], top_bits_differ(x)))
 
 
 def ror_(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
-    """Rotate right; OF as if by 1. SDM vol. 2B."""
-    count = _count(dst, src)
-    w = dst.width
-    x, result = dst.update(lambda x: ror(x, count))
-    with when(count != 0):
-        cpu.set_flags(CF=result[w - 1], OF=x[w - 1] ^ x[0])
+    """Rotate right. SDM vol. 2B."""
+    top = dst.width - 1
+    _rotate(cpu, dst, src, ror, lambda x, result: (result[top], x[top] ^ x[0]))
 
 
 def _through_carry(dst: Operand, count: Bits) -> Bits:
@@ -425,6 +433,12 @@ def shrd(cpu: X86Cpu, dst: Operand, src: Operand, by: Operand) -> None:
 @x86("C7 /0 iz", "mov Ev, Iz")
 def mov(_cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Move. SDM vol. 2B."""
+    dst.write(src.read())
+
+
+@x86("NP 0F C3 /r", "movnti My, Gy")
+def movnti(_cpu: X86Cpu, dst: Operand, src: Operand) -> None:
+    """Store a register past the caches. SDM vol. 2B."""
     dst.write(src.read())
 
 

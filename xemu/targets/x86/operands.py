@@ -207,6 +207,18 @@ class Vector(Operand):
             self.cpu.X32[index(self.reg << 3)] = value
 
 
+    def merge_low(self, value: Bits, rest: Vector) -> None:
+        """Change the low 64 or 32 bits; bits 127 to there become those of another register, the upper half 0 (VEX scalars)."""
+        cpu, reg, other = self.cpu, self.reg, rest.reg
+        if reg is not other:
+            high, middle = cpu.X64[index((other << 2) + 1)], cpu.X32[index((other << 3) + 1)]
+            cpu.X64[index((reg << 2) + 1)] = high
+            if value.width == 32:
+                cpu.X32[index((reg << 3) + 1)] = middle
+        self.write_low(value)
+        cpu.X[index((reg << 1) + 1)] = const(0, 128)
+
+
 class VectorMemory(Operand):
     """Memory of a vector operand: 16 or 32 bytes, or a scalar; legacy forms of 16 bytes must be aligned."""
 
@@ -249,10 +261,11 @@ class VectorIndexed(Operand):
     def __init__(self, cpu: X86Cpu, fields: Fields) -> None:
         self.cpu, self.fields, self.reg = cpu, fields, number(fields["index"])
         self.origin = segment_base(cpu, fields)
+        self.short = fields["form"] == MEM67 and not cpu.context.L         # 16-bit addresses have no index vectors
 
-    def index(self, half: int) -> Bits:
+    def indices(self, half: int) -> Bits:
         """Return 128 bits of the register of indices."""
-        return self.cpu.X[index((self.reg << 1) + half)]
+        return self.cpu.X[index((self.reg << 1 & 31) + half)]
 
     def address(self, element: Bits) -> Bits:
         """Return the address that an element of the index register gives."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xemu.targets.x86.layout import LAYOUT32, LAYOUT64, REGISTERS32, REGISTERS64, X86Context
+from xemu.targets.x86.layout import LAYOUT32, LAYOUT64, REGISTERS32, REGISTERS64, X86Context, unusual_modes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 M64, M80 = (1 << 64) - 1, (1 << 80) - 1
 RSP = 4
 USER_FLAGS = 0x00244500          # TF, NT, AC, ID … of EFLAGS that user mode may change, but for DF and the status flags
-MXCSR_MODES = 0xE040             # RC, FTZ, DAZ: what decoding depends on
 EMPTY, ZERO, SPECIAL = 3, 1, 2   # tags of x87 registers; 0: valid
 TOP = 11                         # place of TOP in the status word
 STATUS = 0x477F                  # what FSW keeps of it: C3, C2, C1, C0, SF, exceptions
@@ -74,7 +73,7 @@ def set_mxcsr(state: StateBlock, value: int) -> None:
     """Set MXCSR and what decoding depends on it for."""
     _set(state, "MXMODE", value & 0xFFC0)
     _set(state, "FPFLAGS", sum((value >> i & 1) << bit for i, bit in enumerate(_EXCEPTIONS)))
-    state.context = X86Context.of64(state.context)._replace(FP=int(value & MXCSR_MODES != 0)).word
+    state.context = X86Context.of64(state.context)._replace(FP=unusual_modes(value)).word
 
 
 # -- the x87 (SDM vol. 1, 8.1) -------------------------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ def _set_part(index: int, shift: int, bits: int, state: StateBlock, value: int) 
 
 def _parts() -> dict[str, tuple[int, int, int]]:
     """Return name -> (number of the register, lowest bit, bits)."""
-    found = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for number, name in enumerate(REGISTERS64.split()):
         short = name[1:]
         if number >= 8:
@@ -197,12 +196,12 @@ _LAST = {"fioff": (0, 0, 0xFFFF_FFFF), "fiseg": (0, 32, 0xFFFF), "fooff": (1, 0,
 _BOTH: dict[str, tuple[Read, Write]] = {
     "eflags": (flags_of, set_flags), "rflags": (flags_of, set_flags), "mxcsr": (mxcsr_of, set_mxcsr), "rip": (_pc, _set_pc),
     "eip": (_pc, _set_pc), "fctrl": (control_of, set_control), "fstat": (status_of, set_status), "ftag": (tags_of, set_tags),
-    "sp": (partial(_part, index=RSP, shift=0, bits=64), partial(_set_part, RSP, 0, 64)),
     **{f"st{n}": (partial(_stack, number=n), partial(_set_stack, n)) for n in range(8)},
     **{f"mm{n}": (partial(_get, name="MM", index=2 * n), partial(_set_mm, n)) for n in range(8)},
     **{f"ymm{n}": (partial(_ymm, number=n), partial(_set_ymm, n)) for n in range(16)},
     **{name: (partial(_last, index=i, shift=s, mask=m), partial(_set_last, i, s, m)) for name, (i, s, m) in _LAST.items()},
     **{name: (partial(_part, index=i, shift=s, bits=b), partial(_set_part, i, s, b)) for name, (i, s, b) in _parts().items()},
+    "sp": (partial(_part, index=RSP, shift=0, bits=64), partial(_set_part, RSP, 0, 64)),          # the stack pointer, as debuggers say
     **{name: (lambda _state: M64, _nothing) for name in ("orig_rax", "orig_eax")},
 }
 #: registers whose names are those of cells in 32-bit mode: they can be read there

@@ -5,11 +5,20 @@ from __future__ import annotations
 from importlib import import_module
 
 MODULES = """
+    ascii
+    avx
+    bits
     control
+    crypto
     integer
+    segments
+    sse_arithmetic
     sse_integer
     sse_move
     sse_shuffle
+    string
+    strings42
+    system
     x87_arithmetic
     x87_control
     x87_move

@@ -37,8 +37,9 @@ def move_low(_cpu: X86Cpu, dst: Operand, src: Operand) -> None:
 
 # -- whole registers --------------------------------------------------------------------------------------------------------
 
-for prefix, load, store, name, align in (("NP", "28", "29", "movaps", 16), ("66", "28", "29", "movapd", 16), ("66", "6F", "7F", "movdqa", 16),
-                                         ("NP", "10", "11", "movups", 1), ("66", "10", "11", "movupd", 1), ("F3", "6F", "7F", "movdqu", 1)):
+for prefix, load, store, name, align in (("NP", "28", "29", "movaps", 16), ("66", "28", "29", "movapd", 16),
+                                         ("66", "6F", "7F", "movdqa", 16), ("NP", "10", "11", "movups", 1),
+                                         ("66", "10", "11", "movupd", 1), ("F3", "6F", "7F", "movdqu", 1)):
     x86.row(move, f"{prefix} 0F {load} /r", f"{name} Vx, Wx", align=align)
     x86.row(move, f"{prefix} 0F {store} /r", f"{name} Wx, Vx", align=align)
     x86.row(move, f"VEX.{prefix}.0F.WIG {load} /r", f"v{name} Vx, Wx", align=align)
@@ -152,26 +153,26 @@ def pmovmskb_mmx(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
 
 
 x86.row(pmovmskb_mmx, "NP 0F D7 /r", "pmovmskb Gd, Nq")
-for prefix, opcode, name, size in ("NP", "50", "movmskps", 32), ("66", "50", "movmskpd", 64), ("66", "D7", "pmovmskb", 8):
-    x86.row(movmsk, f"{prefix} 0F {opcode} /r", f"{name} Gd, Ux", size=size)
-    x86.row(movmsk, f"VEX.{prefix}.0F.WIG {opcode} /r", f"v{name} Gd, Ux", size=size)
+for prefix, opcode, name, lane in ("NP", "50", "movmskps", 32), ("66", "50", "movmskpd", 64), ("66", "D7", "pmovmskb", 8):
+    x86.row(movmsk, f"{prefix} 0F {opcode} /r", f"{name} Gd, Ux", size=lane)
+    x86.row(movmsk, f"VEX.{prefix}.0F.WIG {opcode} /r", f"v{name} Gd, Ux", size=lane)
 
 
 def maskmov(cpu: X86Cpu, src: Operand, mask: Operand, seg: Bits, a67: Bits) -> None:
     """MASKMOVDQU, MASKMOVQ: store the bytes whose mask bytes are negative at rDI. SDM vol. 2B."""
     if src.width == 64:
         enter_mmx(cpu)
+        with cpu.on_fault():
+            enter_mmx(cpu)
     value, chosen = src.read(), signs(mask.read(), 8)
     at = cpu.R[RDI][cpu.bits - 1:0]
     short = at & ((1 << cpu.bits // 2) - 1)
     at = mux(a67, short, at) + segment_base(cpu, {"seg": seg})
-    for write in (False, True):
-        for i in range(src.width // 8):
-            with when(chosen[i]):
-                if write:
-                    cpu.store(at + i, value[8 * i + 7:8 * i], checked=False)
-                else:
-                    cpu.probe(at + i, 1, write=True)
+    for offset in reversed(range(0, src.width // 8, 8)):               # what processors look at, whatever the mask
+        cpu.probe(at + offset, 8, write=True)
+    for i in range(src.width // 8):
+        with when(chosen[i]):
+            cpu.store(at + i, value[8 * i + 7:8 * i], checked=False)
 
 
 x86.row(maskmov, "66 0F F7 /r", "maskmovdqu Vdq, Udq")

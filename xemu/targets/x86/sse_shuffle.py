@@ -193,7 +193,7 @@ OPERANDS = {16: "Ww", 32: "Wd", 64: "Wq", 128: "Wdq"}
 LETTERS = {B: "b", W: "w", D: "d", Q: "q"}
 for n, (size, to) in enumerate(((B, W), (B, D), (B, Q), (W, D), (W, Q), (D, Q))):
     for base, letter in (0x20, "s"), (0x30, "z"):
-        name, how = f"pmov{letter}x{LETTERS[size]}{LETTERS[to]}", {"size": size, "to": to, "signed": letter == "s"}
-        x86.row(pmovx, f"66 0F 38 {base + n:02X} /r", f"{name} Vdq, {OPERANDS[128 * size // to]}", **how)
-        x86.row(pmovx, f"VEX.128.66.0F38.WIG {base + n:02X} /r", f"v{name} Vdq, {OPERANDS[128 * size // to]}", **how)
-        x86.row(pmovx, f"VEX.256.66.0F38.WIG {base + n:02X} /r", f"v{name} Vqq, {OPERANDS[256 * size // to]}", **how)
+        name, opcode = f"pmov{letter}x{LETTERS[size]}{LETTERS[to]}", f"{base + n:02X}"
+        for pattern, target, width in (f"66 0F 38 {opcode}", f"{name} Vdq", 128), (f"VEX.128.66.0F38.WIG {opcode}", f"v{name} Vdq", 128), \
+                (f"VEX.256.66.0F38.WIG {opcode}", f"v{name} Vqq", 256):
+            x86.row(pmovx, f"{pattern} /r", f"{target}, {OPERANDS[width * size // to]}", size=size, to=to, signed=letter == "s")

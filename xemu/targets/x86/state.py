@@ -119,16 +119,13 @@ class X86Cpu(Recorder):
         """Set some of CF PF AF ZF SF OF to given bits; the others stay."""
         new = {name: const(v, 1) if isinstance(v, int) else v for name, v in flags.items()}
         if new.keys() & {"SF", "PF"}:
-            sign, parity = new.get("SF"), new.get("PF")
-            sign, parity = self.SF if sign is None else sign, self.PF if parity is None else parity
-            zero = self.ZRES
+            sign, parity = (new[name] if name in new else getattr(self, name) for name in ("SF", "PF"))
             self.SRES = cat(sign, const(0, 62), ~parity)
-            self.ZRES = zero
         if "ZF" in new:
             self.ZRES = zext(~new["ZF"], 64)
         if new.keys() & {"CF", "OF", "AF"}:
-            old = {name: getattr(self, name) for name in ("CF", "OF", "AF") if name not in new}
-            self.set_carries(*(new.get(name, old.get(name)) for name in ("CF", "OF", "AF")))
+            carry, overflow, half = (new[name] if name in new else getattr(self, name) for name in ("CF", "OF", "AF"))
+            self.set_carries(carry, overflow, half)
 
     def flags_word(self) -> Bits:
         """Return EFLAGS (SDM vol. 1, figure 3-8)."""
