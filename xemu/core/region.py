@@ -93,8 +93,8 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
     return known
 
 
-def reads_host_flags(cpu: Recorder) -> bool:
-    """Return whether an instruction reads the host's floating-point exceptions: regions leave that to the interpreter."""
+def reads_engine(cpu: Recorder) -> bool:
+    """Return whether an instruction reads the host's floating-point exceptions, or time: regions leave that to the interpreter."""
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:
