@@ -929,7 +929,10 @@ class Engine:
         """Execute one instruction in the evaluator, in the guest's memory or another that behaves like it."""
         context = self.cells[CELL["ctx_key"]] >> 48
         pc = self.pc
-        decoded = self.library.decode(pc, context)
+        try:
+            decoded = self.library.decode(pc, context)
+        except GuestFault as e:
+            return self._fault(e.address, e.access)
         if decoded is None:
             return Exit(ExitKind.UNDEFINED, pc)
         self.stats["evaluated"] += 1

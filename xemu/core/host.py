@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import hostmem
@@ -29,6 +30,23 @@ _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 NORESERVE = 0x4000
+
+
+@cache
+def features() -> frozenset[str]:
+    """Return the names of the processor's features, as Linux spells them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+            lines = [line for line in f.read(8192).splitlines() if line.startswith(("flags", "Features"))]
+    except OSError:
+        return frozenset()
+    return frozenset(lines[0].split()) if lines else frozenset()
+
+
+def has(feature: str) -> bool:
+    """Return whether the processor has a feature."""
+    return feature in features()
+
 
 # -- floating point: MXCSR on x86 (exceptions IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5), FPSR on Arm (IOC 0 … IXC 4) --------
 
@@ -58,13 +76,17 @@ def enter_float(f: Native) -> None:
 
 
 def take_flags(f: Any) -> str:
-    """Return the host's sticky exceptions as i8 in IEEE order (invalid, divide, overflow, underflow, inexact); clear them."""
+    """Return the host's sticky exceptions as i8 in the order of fp.py; clear them.
+
+    Whether denormal operands are among them depends on the host: not all guests' rules make them an exception.
+    """
     if X86:
         at, word = _mxcsr(f)
         f.put(f"store i32 {f.let(f'and i32 {word}, -64')}, ptr {at}")
         f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
         low, rest = f.let(f"and i32 {word}, 1"), f.let(f"and i32 {f.let(f'lshr i32 {word}, 1')}, 30")
-        merged: str = f.let(f"trunc i32 {f.let(f'or i32 {low}, {rest}')} to i8")
+        denormal = f.let(f"and i32 {f.let(f'shl i32 {word}, 6')}, 128")
+        merged: str = f.let(f"trunc i32 {f.let(f'or i32 {low}, ' + f.let(f'or i32 {rest}, {denormal}'))} to i8")
         return merged
     word = f.let("call i64 @llvm.aarch64.get.fpsr()")
     f.put("call void @llvm.aarch64.set.fpsr(i64 0)")

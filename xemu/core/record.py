@@ -118,7 +118,7 @@ class Abort(Effect):
 
 @dataclass
 class Raise(Effect):
-    """Gather the exceptions of a floating-point node (native code: the host's sticky flags do it)."""
+    """Gather the exceptions of a floating-point node (native code: the host's sticky flags do it), or given ones."""
 
     node: Bits
 
@@ -130,6 +130,13 @@ class Write(Effect):
     cell: Cell
     index: int | Bits
     value: Bits
+
+
+@dataclass
+class OnFault(Effect):
+    """If a later access of the instruction faults, these registers have these values: it got that far."""
+
+    writes: list[Write]
 
 
 @dataclass
@@ -264,6 +271,15 @@ class Recorder:
         """Return how many instructions have run before this one: the time of counters that count them (64 bits)."""
         return make("insns", 64)
 
+    @contextmanager
+    def on_fault(self) -> Iterator[None]:
+        """What the `with` body writes, registers have only if a later access of the instruction faults."""
+        mark = len(self.writes)
+        yield
+        kept = self.writes[mark:]
+        del self.writes[mark:]
+        self.effects.append(OnFault(self.predicate, kept))
+
     # -- memory --------------------------------------------------------------------------------------------------
     def load(self, addr: Bits, size: int, *, align: int = 1, checked: bool = True, big: bool = False) -> Bits:
         """Read `size` bytes (1, 2, 4, 8; 16 after a probe) at `addr`; `align` is what the instruction demands."""
@@ -304,7 +320,10 @@ class Recorder:
         self.effects.append(Abort(self.predicate, kind, coerce(number, 32)))
 
     def raise_flags(self, node: Bits, *, harmless: bool = False) -> None:
-        """Gather the exceptions of a floating-point operation. `harmless`: it raises none where the predicate does not hold."""
+        """Gather the exceptions of a floating-point operation, or those that an 8-bit value says.
+
+        They stay if the instruction aborts afterwards. `harmless`: there are none where the predicate does not hold.
+        """
         if self.predicate is not None and not harmless:
             msg = "floating point inside `when` would raise its exceptions always; use mux on the operands instead"
             raise IsaError(msg)

@@ -67,7 +67,7 @@ def ret_pop(cpu: X86Cpu, count: Operand, size: int) -> None:
     cpu.branch(target, kind="return")
 
 
-for cc, suffix in enumerate("o no b ae e ne be a s ns p np l ge le g".split()):
+for cc, suffix in enumerate(["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"]):
     def jcc(cpu: X86Cpu, offset: Operand, size: int, *, cc: int) -> None:
         """Jump if a condition is met. SDM vol. 2A."""
         with when(condition(cpu, cc)):

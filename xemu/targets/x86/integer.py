@@ -565,7 +565,7 @@ def cwd(cpu: X86Cpu, size: int) -> None:
     Register(cpu, const(RDX, 8), size).write(sext(sign, size))
 
 
-for cc, suffix in enumerate("o no b ae e ne be a s ns p np l ge le g".split()):
+for cc, suffix in enumerate(["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"]):
     def setcc(cpu: X86Cpu, dst: Operand, *, cc: int) -> None:
         """Set byte on condition. SDM vol. 2B."""
         dst.write(zext(condition(cpu, cc), 8))

@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.bits import Bits, const, make, sext, zext
-from xemu.core.isa import Field, FixedWidthIsa, Place, Reg, Row, Split, Variant, _parameters
+from xemu.core.isa import AnyField, Field, FixedWidthIsa, Place, Reg, Row, Split, Variant, _parameters
 from xemu.errors import IsaError
 from xemu.targets.x86.operands import (
     MEM,
@@ -33,6 +33,7 @@ from xemu.targets.x86.operands import (
     Register,
     StringElement,
     Vector,
+    VectorIndexed,
     VectorMemory,
     number,
 )
@@ -47,7 +48,8 @@ if TYPE_CHECKING:
 #: in place of an opcode column: more bytes than an instruction may have
 TOO_LONG_PATTERN = "too long"
 #: bits of operand sizes that are always the same
-SIZES = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "t": 80, "ss": 32, "sd": 64, "ps": 128, "pd": 128, "h": 16, "o": 128}
+SIZES = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "t": 80, "ss": 32, "sd": 64, "ps": 128, "pd": 128, "h": 16, "o": 128,
+         "vm": 0}
 NAMED = {"AL": (0, 8), "CL": (1, 8), "AX": (0, 16), "DX": (2, 16), "EAX": (0, 32), "EDX": (2, 32), "rAX": (0, 0), "rDX": (2, 0), "rCX": (1, 0)}
 RSI, RDI = 6, 7
 FORM_NAMES = {MEM: "mem", RIP: "rip", MEM67: "mem67", REG: "reg"}
@@ -119,7 +121,7 @@ class X86Row(Row):
     extra: tuple[str, ...] = ()              # parameters after the operands
     lockable: bool = False
     vex: bool = False
-    align: int = 1                           # of 16-byte memory operands
+    aligned: bool = False                    # a memory operand of 16 or 32 bytes
 
     def variants(self) -> Iterable[Variant]:
         """Yield the row for each combination of its axes."""
@@ -164,11 +166,12 @@ class X86Row(Row):
         width = self.width(spec, f)
         memory = f.get("form", REG) != REG
         match letter:
+            case "M" if spec.size == "vm":
+                return VectorIndexed(cpu, f)
+            case "W" | "M" if memory and (letter == "W" or width >= 128):
+                return VectorMemory(cpu, f, width, align=width // 8 if self.aligned and width >= 128 else 1)
             case "E" | "M" if memory:
                 return Memory(cpu, f, width, lock=f.get("lock", 0))
-            case "W" if memory:
-                align = self.align if width == 128 else 1
-                return VectorMemory(cpu, f, width, align=align)
             case "Q" if memory:
                 return Memory(cpu, f, width)
             case "E" | "R" | "Z":
@@ -234,14 +237,16 @@ class X86Isa(FixedWidthIsa):
         return register
 
     def row(self, function: Callable[..., None], pattern: str, template: str = "", *, lock: bool = False, mode: int = 0, sizes: str = "",
-            stack: bool = False, near: bool = False, repeat: bool = False, align: int = 16, name: str = "", features: str = "", where: Mapping[str, int] | None = None,
+            stack: bool = False, near: bool = False, repeat: bool = False, align: int | None = None, name: str = "", features: str = "",
+            where: Mapping[str, int] | None = None,
             **bound: Any) -> X86Row:
         """Register a row.
 
         `lock`: LOCK is allowed with a memory destination. `mode`: 32 or 64, the mode in which it exists (default both). `sizes`:
         "v" or "y": the operand size varies although no operand shows it. `stack`: the operand size is 64 in 64-bit mode, or 16.
         `near`: it is 64 in 64-bit mode always (SDM vol. 2A, near branches). `repeat`: with a repeat prefix it is another variant.
-        `align`: alignment of a 16-byte memory operand in legacy forms. `where`: more fields that must have a value. `bound`
+        `align` 1: a memory operand of 16 bytes need not be aligned (default of VEX forms); 16: it must be, one of 32 bytes to 32
+        (default of legacy forms). `where`: more fields that must have a value. `bound`
         arguments are passed on.
         """
         code = getattr(function, "__code__", None)
@@ -253,7 +258,11 @@ class X86Isa(FixedWidthIsa):
             msg = f"{source}: {pattern} {template}: {e}"
             raise IsaError(msg) from None
         parsed = Opcode(pattern, source)
+        if parsed.vex and not any(spec.letter in ("H", "B") for spec in specs):
+            parsed.fix("vvvv", 0)
         mask, value = parsed.mask, parsed.value
+        if parsed.vex and not any(s.letter in ("H", "B") for s in specs):
+            where = {"vvvv": 0, **(where or {})}                       # VEX.vvvv must be 1111b (SDM vol. 2A, 2.3.5.6)
         for n, v in (where or {}).items():
             m, b = bit(n, v)
             mask, value = mask | m, value | b
@@ -264,7 +273,7 @@ class X86Isa(FixedWidthIsa):
         same = self._names[base] = self._names.get(base, 0) + 1
         names, optional = _parameters(function)
         row = X86Row(self, base if same == 1 else f"{base}#{same}", function, pattern, template, {}, mask, value, (), {}, features, source,
-                     specs=specs, lockable=lock, vex=parsed.vex, align=1 if parsed.vex else align)
+                     specs=specs, lockable=lock, vex=parsed.vex, aligned=align != 1 if align else not parsed.vex)
         row.extra = tuple(n for n in names[len(specs):] if n not in bound and n not in optional)
         if bound:
             def body(cpu: X86Cpu, *operands: Operand, **fields: Any) -> None:
@@ -443,7 +452,7 @@ class Opcode:
             self.refuse(self.pattern)
 
 
-FIELDS = {name: Field(f.width) for name, f in WORD.items()} | {
+FIELDS: dict[str, AnyField] = {name: Field(f.width) for name, f in WORD.items()} | {
     "size": Split(2), "form": Split(2), "L": Split(2), "lock": Split(1), "mode": Split(1),
     "reg": Field(4), "base": Field(5), "index": Field(5), "vvvv": Field(4), "_": Reg(),
 }

@@ -207,6 +207,18 @@ class Vector(Operand):
             self.cpu.X32[index(self.reg << 3)] = value
 
 
+    def merge_low(self, value: Bits, rest: Vector) -> None:
+        """Change the low 64 or 32 bits; bits 127 to there become those of another register, the upper half 0 (VEX scalars)."""
+        cpu, reg, other = self.cpu, self.reg, rest.reg
+        if reg is not other:
+            high, middle = cpu.X64[index((other << 2) + 1)], cpu.X32[index((other << 3) + 1)]
+            cpu.X64[index((reg << 2) + 1)] = high
+            if value.width == 32:
+                cpu.X32[index((reg << 3) + 1)] = middle
+        self.write_low(value)
+        cpu.X[index((reg << 1) + 1)] = const(0, 128)
+
+
 class VectorMemory(Operand):
     """Memory of a vector operand: 16 or 32 bytes, or a scalar; legacy forms of 16 bytes must be aligned."""
 
@@ -239,6 +251,31 @@ class VectorMemory(Operand):
     def write_low(self, value: Bits) -> None:
         """Store a scalar."""
         self.cpu.store(self.address, value)
+
+
+class VectorIndexed(Operand):
+    """Memory at a base plus elements of a vector register (SDM vol. 2A, 2.3.12)."""
+
+    width = 0
+
+    def __init__(self, cpu: X86Cpu, fields: Fields) -> None:
+        self.cpu, self.fields, self.reg = cpu, fields, number(fields["index"])
+        self.origin = segment_base(cpu, fields)
+        self.short = fields["form"] == MEM67 and not cpu.context.L         # 16-bit addresses have no index vectors
+
+    def indices(self, half: int) -> Bits:
+        """Return 128 bits of the register of indices."""
+        return self.cpu.X[index((self.reg << 1 & 31) + half)]
+
+    def address(self, element: Bits) -> Bits:
+        """Return the address that an element of the index register gives."""
+        cpu, f = self.cpu, self.fields
+        bits = cpu.bits
+        offset = element[bits - 1:0] if element.width >= bits else sext(element, bits)
+        total = cpu.R[index(number(f["base"]))][bits - 1:0] + (offset << zext(f["scale"], bits)) + sext(f["disp"], bits)
+        if f["form"] == MEM67:
+            total = zext(total[31:0], bits)
+        return total + self.origin
 
 
 class Mmx(Operand):
@@ -290,4 +327,4 @@ def half(cpu: X86Cpu, value: Bits) -> Bits:
 
 
 __all__ = ["MEM", "MEM67", "OFFSET", "REG", "RIP", "Immediate", "Memory", "Mmx", "Operand", "Register", "StringElement", "Vector",
-           "VectorMemory", "effective_address", "half", "index", "number", "segment_base", "write_address"]
+           "VectorIndexed", "VectorMemory", "effective_address", "half", "index", "number", "segment_base", "write_address"]

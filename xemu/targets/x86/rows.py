@@ -2,6 +2,27 @@
 
 from __future__ import annotations
 
-from xemu.targets.x86 import ascii, bits, control, integer, segments, string, system  # noqa: A004
+from importlib import import_module
 
-__all__ = ["ascii", "bits", "control", "integer", "segments", "string", "system"]
+MODULES = """
+    ascii
+    avx
+    bits
+    control
+    crypto
+    integer
+    segments
+    sse_arithmetic
+    sse_integer
+    sse_move
+    sse_shuffle
+    string
+    strings42
+    system
+    x87_arithmetic
+    x87_control
+    x87_move
+"""
+
+for name in MODULES.split():
+    import_module(f"xemu.targets.x86.{name}")

@@ -119,7 +119,7 @@ class X86Cpu(Recorder):
         """Set some of CF PF AF ZF SF OF to given bits; the others stay."""
         new = {name: const(v, 1) if isinstance(v, int) else v for name, v in flags.items()}
         if new.keys() & {"SF", "PF"}:
-            sign, parity = new.get("SF", None), new.get("PF", None)
+            sign, parity = new.get("SF"), new.get("PF")
             sign, parity = self.SF if sign is None else sign, self.PF if parity is None else parity
             zero = self.ZRES
             self.SRES = cat(sign, const(0, 62), ~parity)
