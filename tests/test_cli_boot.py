@@ -354,7 +354,7 @@ IMAGES = [
     ("even", program(SPIN, start=CODE), ("--base", "0"), "the reset vector at 0x4 is 0x100, an even address, which is no Thumb code"),
     ("nowhere", program(SPIN, start=0x5000_0001), ("--base", "0"),
      "the reset vector at 0x4 points to 0x50000001, where mps2-an385 has no memory"),
-    ("unknown", b"what is this?", (), "not ELF, Intel HEX, S-record or UF2"),
+    ("unknown", b"what is this?", (), "not ELF, Intel HEX, S-record, UF2 or Mach-O"),
     ("empty", b"", ("--base", "0"), "the file is empty"),
     ("cut", CONSOLE.read_bytes()[:2000], (), "segment 0 ends at"),
     ("bad hex", b":10000000zz\n", (), "line 1"),

@@ -261,9 +261,9 @@ DATA = ihex_line(0, b"abcd", 0x10)
 TWO = uf2_block(0, b"a", 0, 2)
 REFUSALS: dict[str, bytes] = {
     # any
-    "f: not ELF, Intel HEX, S-record or UF2 (the file is empty); if it is a raw binary, say where it goes (--base ADDRESS)": b"",
-    "f: not ELF, Intel HEX, S-record or UF2 (it looks like text); if it is a raw binary, say where it goes (--base ADDRESS)": b"hello",
-    "f: not ELF, Intel HEX, S-record or UF2 (its first bytes are 00 20 00 20); if it is a raw binary, say where it goes (--base ADDRESS)":
+    "f: not ELF, Intel HEX, S-record, UF2 or Mach-O (the file is empty); of a raw binary say where it goes (--base ADDRESS)": b"",
+    "f: not ELF, Intel HEX, S-record, UF2 or Mach-O (it looks like text); of a raw binary say where it goes (--base ADDRESS)": b"hello",
+    "f: not ELF, Intel HEX, S-record, UF2 or Mach-O (its first bytes are 00 20 00 20); of a raw binary say where it goes (--base ADDRESS)":
         b"\x00\x20\x00\x20",
     # Intel HEX
     "f: no end record (:00000001FF) after line 1; is the file cut short?": DATA.encode(),

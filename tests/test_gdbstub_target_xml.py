@@ -1,7 +1,8 @@
-"""Target descriptions: what a real GDB makes of them, without any program."""
+"""Target descriptions: what a real GDB makes of them, and what its own server says."""
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,15 @@ from xemu.gdbstub.target_xml import DESCRIPTIONS, Description, bits_of, describe
 if TYPE_CHECKING:
     from pathlib import Path
 
-VARIANTS = [("arm", True), ("arm-m", True), ("arm-m", False)]
+VARIANTS = [("arm", True), ("arm-m", True), ("arm-m", False), ("x86_64", True), ("i386", True)]
+STATUS = {"arm": "cpsr", "arm-m": "xpsr"}
 FIRST = {"r0": 0, "sp": 13, "lr": 14, "pc": 15}
 #: architecture -> registers that GDB must know, with their numbers in packets
 KNOWN = {"arm": FIRST | {"cpsr": 25, "d0": 26, "d31": 57, "fpscr": 58, "tpidruro": 59},
-         "arm-m": FIRST | {"xpsr": 25, "msp": 26, "psp": 27, "primask": 28, "basepri": 29, "faultmask": 30, "control": 31}}
+         "arm-m": FIRST | {"xpsr": 25, "msp": 26, "psp": 27, "primask": 28, "basepri": 29, "faultmask": 30, "control": 31},
+         "x86_64": {"rax": 0, "rbx": 1, "rip": 16, "eflags": 17, "st0": 24, "fop": 39, "xmm15": 55, "mxcsr": 56, "orig_rax": 57,
+                    "ymm15h": 75},
+         "i386": {"eax": 0, "ecx": 1, "eip": 8, "eflags": 9, "st0": 16, "fop": 31, "xmm7": 39, "mxcsr": 40, "orig_eax": 41, "ymm7h": 49}}
 
 
 @pytest.fixture(params=VARIANTS, ids=lambda row: f"{row[0]}{'' if row[1] else '-nofpu'}")
@@ -30,9 +35,9 @@ def test_gdb_takes_the_description(need: Any, tmp_path: Path, variant: tuple[str
     gdb = need("gdb-multiarch")
     arch, description = variant
     file = tmp_path / "target.xml"
-    file.write_text(description.xml("GNU/Linux" if arch == "arm" else ""))
+    file.write_text(description.xml("" if arch == "arm-m" else "GNU/Linux"))
     done = subprocess.run([gdb, "-nx", "-batch", "-ex", f"set tdesc filename {file}", "-ex", "maint print remote-registers",
-                           "-ex", f"ptype ${'cpsr' if arch == 'arm' else 'xpsr'}"], capture_output=True, text=True, timeout=60, check=True)
+                           "-ex", f"ptype ${STATUS.get(arch, 'eflags')}"], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
     found = {}
     for line in done.stdout.splitlines():
@@ -41,7 +46,38 @@ def test_gdb_takes_the_description(need: Any, tmp_path: Path, variant: tuple[str
             found[words[0]] = int(words[-2])
     numbers = {register.name: register.number for register in description.registers}
     assert {name: found.get(name) for name in numbers} == numbers
-    assert re.search(r"bool Z @30", done.stdout)
+    assert re.search(r"bool (Z @30|ZF @6)", done.stdout)
+
+
+@pytest.mark.parametrize(("arch", "options"), [("x86_64", ()), ("i386", ("-m32",))])
+def test_x86_is_described_as_gdbs_own_server_does_it(need: Any, tmp_path: Path, arch: str, options: tuple[str, ...]) -> None:
+    if platform.machine() != "x86_64":
+        pytest.skip("the server shows the host's registers")
+    gcc, gdb, server, program = need("gcc"), need("gdb-multiarch"), need("gdbserver"), tmp_path / "program"
+    (tmp_path / "start.s").write_text(".globl _start\n_start: nop\nhlt\n")
+    built = subprocess.run([gcc, *options, "-nostdlib", "-static", "-o", program, tmp_path / "start.s"], capture_output=True, check=False)
+    if built.returncode:
+        pytest.skip("this gcc builds nothing for it")
+    done = subprocess.run([gdb, "-nx", "-batch", "-ex", f"target remote | {server} - {program}", "-ex", "maint print xml-tdesc",
+                           "-ex", "kill"],
+                          capture_output=True, text=True, timeout=60, check=False)
+    theirs = _registers(done.stdout[done.stdout.index("<target>"):done.stdout.index("</target>")])
+    ours = _registers(describe(arch).xml())
+    assert ours == {feature: theirs.get(feature) for feature in ours}
+    assert {"org.gnu.gdb.i386.core", "org.gnu.gdb.i386.sse", "org.gnu.gdb.i386.linux"} <= ours.keys()
+
+
+def _registers(xml: str) -> dict[str, list[tuple[str, ...]]]:
+    """Return name, bits, type, number and group of each register, and fields of flags, by feature."""
+    found: dict[str, list[tuple[str, ...]]] = {}
+    for feature, body in re.findall(r'<feature name="([^"]*)">(.*?)</feature>', xml, re.DOTALL):
+        rows = found[feature] = []
+        for tag, text in re.findall(r"<(reg|field|vector|union|flags) ([^>]*?)/?>", body):
+            words = dict(re.findall(r'(\w+)="([^"]*)"', text))
+            if words.get("type") == "bool":               # what a field of one bit is anyway
+                del words["type"]
+            rows.append((tag, *(f"{key}={words[key]}" for key in sorted(words))))
+    return found
 
 
 def test_numbers_are_as_gdb_and_qemu_have_them(variant: tuple[str, Description]) -> None:
@@ -50,7 +86,8 @@ def test_numbers_are_as_gdb_and_qemu_have_them(variant: tuple[str, Description])
     assert {name: numbers.get(name) for name in KNOWN[arch]} == KNOWN[arch]
     assert len(set(numbers.values())) == len(numbers) == len(description.registers)
     assert set(description.expedited) <= numbers.keys()
-    assert ("d0" in numbers) == (arch == "arm" or description is describe("arm-m", fpu=True))
+    if arch.startswith("arm"):
+        assert ("d0" in numbers) == (arch == "arm" or description is describe("arm-m", fpu=True))
 
 
 def test_every_architecture_of_xemu_has_a_description() -> None:

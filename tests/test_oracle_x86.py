@@ -34,12 +34,13 @@ def _host() -> None:
     print(f"seed {SEED}")
 
 
-def check(names: Sequence[str], cases: int, tiers: Sequence[str]) -> None:
+def check(names: Sequence[str], cases: int, tiers: Sequence[str], *, masked: bool = True) -> None:
+    """Compare; `masked`: exceptions of floating point are."""
     from tests.oracle.x86.campaign import run
     from tests.oracle.x86.rows import forms
 
     found = forms()
-    results = list(run({name: found[name] for name in names}, SEED, cases, tiers))
+    results = list(run({name: found[name] for name in names}, SEED, cases, tiers, masked=masked))
     assert sum(result.cases for result in results) == cases * len(names)
     wrong = [result for result in results if result.wrong]
     text = "\n".join(f"{result.summary()}\n{result.details(1)}" for result in wrong[:8])
@@ -68,6 +69,12 @@ def test_every_row_agrees_with_the_host_in_native_code(part: int) -> None:
     check(names()[part::PARTS * 4], 60, ("evaluator", "handlers", "region"))
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_row_agrees_with_the_host_where_exceptions_are_not_masked(part: int) -> None:
+    check(names()[part::PARTS], 40, ("evaluator",), masked=False)
+
+
 # -- what the comparison stands on ---------------------------------------------------------------------------------------
 def generated(form: Form, bits: int, count: int) -> list[Case]:
     rng = random.Random(SEED)
@@ -77,17 +84,16 @@ def generated(form: Form, bits: int, count: int) -> list[Case]:
 @pytest.mark.parametrize("bits", [64, 32])
 def test_a_generated_address_points_where_memory_was_set_up(bits: int) -> None:
     """Loads of every addressing form find the contents that the case put there."""
-    cases = generated(Form("8B /r", "mov Gv, Mv", modes=(bits,)), bits, 400)
+    cases = [case for case in generated(Form("8B /r", "mov Gv, Mv"), bits, 400) if any(case.memory.values())]
     with Native() as native:
         outcomes = native.run(cases)
     found = 0
     for case, outcome in zip(cases, outcomes, strict=True):
-        if outcome.ended != "done" or outcome.state.r == case.state.r:
-            continue
         changed = [new for new, old in zip(outcome.state.r, case.state.r, strict=True) if new != old]
         (data,) = case.memory.values()
-        found += any(data.startswith(value.to_bytes(8, "little").rstrip(b"\0")[:2]) for value in changed)
-    assert found > 250
+        low = int.from_bytes(data[:2], "little")
+        found += outcome.ended == "done" and any(value & 0xFFFF == low for value in changed)
+    assert found > 0.75 * len(cases)
 
 
 def test_a_wrong_result_is_found() -> None:
@@ -109,5 +115,6 @@ def test_a_wrong_result_is_found() -> None:
     wrong.memory = {d.WRITABLE: 6}
     assert differences(case, outcome(), wrong) == [f"[{d.WRITABLE:x}]: 0000000000000006, expected 0000000000000005"]
     fault = Outcome("fault", case.state.copy(), {}, 14, address=16)
-    assert differences(case, fault, Outcome("fault", case.state.copy(), {}, 14, address=20)) == ["fault #PF at 0x14, expected fault #PF at 0x10"]
+    elsewhere = Outcome("fault", case.state.copy(), {}, 14, address=20)
+    assert differences(case, fault, elsewhere) == ["fault #PF at 0x14, expected fault #PF at 0x10"]
     assert differences(case, fault, outcome()) == ["done, expected fault #PF at 0x10"]

@@ -130,8 +130,8 @@ def test_branches_are_stepped(oracle: Native, bits: int) -> None:
     itself = one(oracle, "eb fe", bits, step=True)
     assert (taken.state.rip, not_taken.state.rip) == (d.CODE + 0x402 - 128, d.CODE + 0x402)
     size = bits // 8
-    assert (call.ended, call.state.rip, call.state.r[4]) == ("done", 0x7000_0405, HERE - size)
-    assert call.memory == {HERE - 8: 0x2000_0405 if bits == 64 else 0x2000_0405_5566_17F8}
+    assert (call.ended, call.state.rip, call.state.r[4]) == ("done", 0x8000_0405, HERE - size)
+    assert call.memory == {HERE - 8: 0x3000_0405 if bits == 64 else 0x3000_0405_5566_17F8}
     assert (itself.ended, itself.state.rip) == ("done", d.CODE + 0x400)
 
 

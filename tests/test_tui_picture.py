@@ -143,7 +143,7 @@ def test_what_waits_for_input_gets_what_keys_type(need: Callable[..., str], tmp_
 def test_a_raw_binary(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     raw = tmp_path / "raw.bin"
     raw.write_bytes(read_image(STATION).pieces[0].data)
-    with pytest.raises(XemuError, match=r"if it is a raw binary, say where it goes \(--base ADDRESS\)"):
+    with pytest.raises(XemuError, match=r"of a raw binary say where it goes \(--base ADDRESS\)"):
         main(["--text", "-M", "mps2-an385", str(raw)])
     assert main(["--text", "-M", "mps2-an385", "--base", "0", "--keys", "c", str(raw)]) == 0
     assert "raw.bin · mps2-an385 │ insn 9,981 ·" in capsys.readouterr().out.splitlines()[0]

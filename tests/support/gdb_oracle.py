@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", *(f"d{n}" for n in range(16))]
+X86_64 = [*"rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()]      # noqa: SIM905
+I386 = [*"eax ebx ecx edx esi edi ebp esp eip".split()]                                                            # noqa: SIM905
+WIDE = {"sp": [f"d{n}" for n in range(16)], "rsp": X86_64, "esp": []}      # stack pointer -> registers of 64 bits
 SCRIPT = r"""
 import gdb, json
 stops = []
@@ -34,21 +37,21 @@ def variables(command):
     return found
 def number(name):
     value = gdb.selected_frame().read_register(name)
-    if name[0] == "d":
+    if name[0] == "d" and name[1:].isdigit():
         value = value["u64"]
-    return int(value) & ((1 << 64) - 1 if name[0] == "d" else (1 << 32) - 1)
+    return int(value) & ((1 << 64) - 1 if name in %(wide)r else (1 << 32) - 1)
 def stop(expressions):
     gdb.execute("frame 0", to_string=True)
     registers = {name: number(name) for name in %(names)r}
     memory = gdb.selected_inferior().read_memory
     chunks = []
-    for start, size in [(registers["sp"] - 256, 16384), *%(areas)r]:
+    for start, size in [(registers[%(sp)r] - 256, 16384), *%(areas)r]:
         while size > 0:
             try:
                 chunks.append((start, bytes(memory(start, size)).hex()))
                 break
             except gdb.MemoryError:
-                size //= 2
+                size -= 1024
     frames = []
     frame = gdb.newest_frame()
     while frame is not None and len(frames) < 60:
@@ -73,7 +76,7 @@ gdb.execute("set pagination off"); gdb.execute("set confirm off"); gdb.execute("
 gdb.execute("set backtrace past-main on"); gdb.execute("set debuginfod enabled off")
 gdb.execute("handle all nostop noprint pass", to_string=True)
 gdb.execute("handle SIGTRAP stop", to_string=True)
-gdb.execute("target remote %(port)s")
+gdb.execute(%(start)r)
 for place in %(places)r:
     gdb.execute("break " + place)
 for _ in range(%(count)d):
@@ -108,14 +111,13 @@ class Stop:
 
 def capture(program: Path, places: Sequence[str], *, count: int = 1, steps: int = 0, areas: Sequence[tuple[int, int]] = (),
             expressions: Sequence[str] = (), timeout: float = 60) -> list[Stop]:  # fmt: skip
-    """Run a program to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack."""
+    """Run a program for ARM to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack."""
     with tempfile.TemporaryDirectory() as directory:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
-        script.write_text(SCRIPT % {"names": NAMES, "areas": list(areas), "port": f"127.0.0.1:{port}", "places": list(places),
-                                    "count": count, "expressions": list(expressions), "steps": steps, "result": str(result)})  # fmt: skip
+        script.write_text(_script(NAMES, "sp", f"target remote 127.0.0.1:{port}", places, count, steps, areas, expressions, result))
         guest = subprocess.Popen(["qemu-arm", "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         try:
@@ -123,9 +125,33 @@ def capture(program: Path, places: Sequence[str], *, count: int = 1, steps: int 
                                   timeout=timeout, check=False)  # fmt: skip
             if not result.exists():
                 raise AssertionError(f"GDB failed: {done.stderr[-2000:]}")
-            stops = json.loads(result.read_text())
+            return _stops(result)
         finally:
             guest.kill()
             guest.wait()
+
+
+def capture_native(program: Path, places: Sequence[str], *, count: int = 1, steps: int = 0, areas: Sequence[tuple[int, int]] = (),
+                   expressions: Sequence[str] = (), bits: int = 64, timeout: float = 60) -> list[Stop]:  # fmt: skip
+    """Do the same with a program for this host, which is x86."""
+    with tempfile.TemporaryDirectory() as directory:
+        result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
+        names, sp = (X86_64, "rsp") if bits == 64 else (I386, "esp")
+        script.write_text(_script(names, sp, "starti", places, count, steps, areas, expressions, result))
+        done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", str(program), "-x", str(script)], capture_output=True, text=True,
+                              timeout=timeout, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
+        if not result.exists():
+            raise AssertionError(f"GDB failed: {done.stderr[-2000:]}")
+        return _stops(result)
+
+
+def _script(names: list[str], sp: str, start: str, places: Sequence[str], count: int, steps: int, areas: Sequence[tuple[int, int]],
+            expressions: Sequence[str], result: Path) -> str:  # fmt: skip
+    return SCRIPT % {"names": names, "sp": sp, "start": start, "wide": WIDE[sp], "areas": list(areas), "places": list(places),
+                     "count": count, "expressions": list(expressions), "steps": steps, "result": str(result)}  # fmt: skip
+
+
+def _stops(result: Path) -> list[Stop]:
+    stops = json.loads(result.read_text())
     return [Stop(stop["registers"], [(start, bytes.fromhex(text)) for start, text in stop["memory"]], stop["frames"], stop["values"])
             for stop in stops]  # fmt: skip

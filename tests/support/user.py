@@ -8,11 +8,16 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE, AddressSpace, GuestFault
+from xemu.core.state import StateBlock
+from xemu.targets.x86.layout import LAYOUT32, LAYOUT64
+from xemu.user.abi import get_abi
 from xemu.user.process import Options, Process
 from xemu.user.task import Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from xemu.core.state import StateLayout
 
 NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", "fpscr", "tpidruro"]
 DATA = 0x100000
@@ -61,11 +66,36 @@ class FakeState:
         self.buffer[:] = data
 
 
+class FakeX86State(StateBlock):
+    """The CPU's cells by name, with a program counter and flags beside them."""
+
+    def __init__(self, layout: StateLayout) -> None:
+        super().__init__(layout)
+        self.others = {"pc": 0, "eflags": 2}
+        self._names = {name: (cell, n) for cell in layout.cells.values() for n, name in enumerate(cell.names)}
+
+    def read(self, name: str) -> int:
+        return self.others[name] if name in self.others else self.get(*self._names[name])
+
+    def write(self, name: str, value: int) -> None:
+        if name in self.others:
+            self.others[name] = value
+        else:
+            self.set(*self._names[name], value)
+
+    def save(self) -> bytes:
+        return struct.pack("<QQ", *self.others.values()) + bytes(self.buffer)
+
+    def load(self, data: bytes) -> None:
+        self.others = dict(zip(self.others, struct.unpack_from("<QQ", data), strict=True))
+        self.buffer[:] = data[16:]
+
+
 class FakeEngine:
     """An engine that never runs anything."""
 
-    def __init__(self) -> None:
-        self.state = FakeState()
+    def __init__(self, arch: str) -> None:
+        self.state: Any = FakeState() if arch == "arm" else FakeX86State(LAYOUT64 if arch == "x86_64" else LAYOUT32)
         self.insns = 0
         self.exit_kinds = ExitKind
         self.kicks = 0
@@ -83,15 +113,13 @@ class FakeEngine:
 class Guest:
     """A process with 64 KiB of memory at DATA and one thread."""
 
-    def __init__(self, **options: Any) -> None:
-        from xemu.user.arm.abi import ArmAbi
-
+    def __init__(self, arch: str = "arm", **options: Any) -> None:
         chosen = Options()
         for name, value in options.items():
             setattr(chosen, name, value)
-        self.process = Process(chosen, lambda _arch, _space, _options: FakeEngine())
-        self.process.set_architecture(ArmAbi())
-        self.process.mmap_top = 0xB0000000
+        self.process = Process(chosen, lambda name, _space, _options: FakeEngine(name))
+        self.process.set_architecture(get_abi(arch, arch, arch))
+        self.process.mmap_top = self.process.abi.stack_top - (1 << 28)
         self.process.brk = self.process.brk_start = 0x500000
         self.process.signals.fd = -1
         self.space: AddressSpace = self.process.space
@@ -109,9 +137,12 @@ class Guest:
     def call(self, name: str, *words: int) -> Any:
         """Make a call with these register values; returns the result, -errno, or a generator."""
         function, unpack, _ = self.entry(name)
-        block = struct.pack("<7I", *(w & 0xFFFFFFFF for w in (*words, *[0] * (7 - len(words)))))
+        process = self.process
+        for register, word in zip(process.abi.arguments, (*words, *[0] * (7 - len(words))), strict=False):
+            process.engine.state.write(register, word & (1 << process.abi.bits) - 1)
+        _, block, first = process.call_access()
         try:
-            return function(self.task, *unpack(block, 0))
+            return function(self.task, *unpack(block, first))
         except OSError as error:
             return -(error.errno or 22)
         except GuestFault:
@@ -133,9 +164,9 @@ class Guest:
 
 
 @contextlib.contextmanager
-def guest(**options: Any) -> Iterator[Guest]:
+def guest(arch: str = "arm", **options: Any) -> Iterator[Guest]:
     """Give a guest process for a test."""
-    made = Guest(**options)
+    made = Guest(arch, **options)
     try:
         yield made
     finally:

@@ -25,7 +25,7 @@ def put(word: int, name: str, value: int) -> int:
     return word & ~(mask << shift) | (value & mask) << shift
 
 
-def encode(word: int) -> bytes | None:  # noqa: C901, PLR0911, PLR0912, PLR0915  one encoding, in its order
+def encode(word: int) -> bytes | None:
     """Return the bytes of a word, or None where no instruction has these fields."""
     f = {name: get(word, name) for name in WORD}
     mode64, vex, info = f["mode64"], f["vex"], OPCODES[f["map"] << 8 | f["opcode"]]
@@ -77,7 +77,7 @@ def encode(word: int) -> bytes | None:  # noqa: C901, PLR0911, PLR0912, PLR0915 
     return bytes(out) if len(out) <= 15 else None
 
 
-def _address(f: dict[str, int], mode64: int, base: int, index: int, kind: int) -> bytes | None:  # noqa: PLR0911
+def _address(f: dict[str, int], mode64: int, base: int, index: int, kind: int) -> bytes | None:
     reg, disp = (f["reg"] & 7) << 3, f["disp"].to_bytes(4, "little")
     if f["form"] == REG:
         return bytes([0xC0 | reg | base & 7]) if base != NONE else None

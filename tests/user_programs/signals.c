@@ -8,9 +8,16 @@
 #include <sys/time.h>
 #include <errno.h>
 #include <ucontext.h>
+#ifdef __arm__
+#define SP(m) ((m).arm_sp)
+#elif defined __x86_64__
+#define SP(m) ((m).gregs[REG_RSP])
+#else
+#define SP(m) ((m).gregs[REG_ESP])
+#endif
 static sigjmp_buf jb;
 static volatile int got;
-static void segv(int s, siginfo_t*i, void*u){ ucontext_t*c=u; printf("segv %d code %d addr %p %d\n",s,i->si_code,i->si_addr,c->uc_mcontext.arm_sp!=0); fflush(stdout); siglongjmp(jb,1);}
+static void segv(int s, siginfo_t*i, void*u){ ucontext_t*c=u; printf("segv %d code %d addr %p %d\n",s,i->si_code,i->si_addr,SP(c->uc_mcontext)!=0); fflush(stdout); siglongjmp(jb,1);}
 static void usr(int s, siginfo_t*i, void*u){ got++; printf("usr %d code %d val %d\n",s,i->si_code,i->si_code==SI_QUEUE?i->si_value.sival_int:0);}
 static void plain(int s){ got++; printf("plain %d\n", s);}
 static void alt(int s){ char c; stack_t st; sigaltstack(0,&st); printf("alt on stack %d flags %d\n", (char*)st.ss_sp<=&c && &c<(char*)st.ss_sp+st.ss_size, st.ss_flags);}

@@ -15,7 +15,7 @@ from xemu.errors import UsageError, XemuError
 
 USAGE = """usage: xemu boot [OPTIONS] IMAGE
 
-IMAGE is an ELF file, Intel HEX, S-records, UF2, or a raw binary with --base. `xemu list machines` shows the boards.
+IMAGE is an ELF file, Intel HEX, S-records, UF2, Mach-O, or a raw binary with --base. `xemu list machines` shows the boards.
 On a terminal keys go to the guest, Ctrl-C too; Ctrl-A x ends xemu, Ctrl-A h helps."""
 
 

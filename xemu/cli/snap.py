@@ -116,7 +116,7 @@ def _registers(systems: list[Any]) -> Iterator[str]:
     target = systems[0].engine.target
     listed = [name for cell in target.layout.cells.values() if not cell.hidden and cell.width <= 64 and cell.name != "S"
               for i, name in enumerate(cell.names) if not target.is_scratch(cell.name, i)]
-    for name in ["pc", *listed, "cpsr", "xpsr", "fpscr"]:
+    for name in ["pc", *listed, "cpsr", "xpsr", "fpscr", "eflags", "mxcsr"]:
         old, new = (system.read_register(name) for system in systems)
         if old != new:
             yield f"{name}: {old or 0:#x} → {new or 0:#x}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import softfloat
+from xemu.core import extended, softfloat
 from xemu.core.hostops import HOST_OPERATIONS
 
 if TYPE_CHECKING:
@@ -199,4 +199,5 @@ EVALUATE: dict[str, Callable[..., int]] = {
     "fpflags": softfloat.evaluate_flags,   # the exceptions that the same operation raises
     "hostfp": softfloat.evaluate_host,     # attr: (operation, format); last argument the rounding mode 0…3
     "hostfpflags": softfloat.evaluate_host_flags,
+    "extended": extended.evaluate,         # attr: operation; last arguments the x87's control word and status word
 }

@@ -1,7 +1,8 @@
 """Floating-point operations of the language: the nodes rows build, and the pieces for writing more in `Bits`.
 
 The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away),
-3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. Exceptions (8 bits): 0 invalid, 1 division
+3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. With x86's rules bit 3 is for results alone, 4 flushes
+denormal operands, and 5 makes an exact tiny result an underflow, as it is where that is not masked. Exceptions (8 bits): 0 invalid, 1 division
 by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. What the operations mean: softfloat.py.
 """
 
@@ -10,8 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, Lanes, cat, const, make, mux, ult, zext
-from xemu.core.softfloat import COMPARES
+from xemu.core.bits import Bits, Lanes, cat, const, extract, make, mux, ult, zext
+from xemu.core.extended import result_widths
+from xemu.core.softfloat import COMPARES, RELATIONS
 from xemu.core.softnumber import FORMATS
 
 if TYPE_CHECKING:
@@ -29,6 +31,10 @@ SLOW_OPERATIONS: tuple[tuple[str, Any], ...] = (
     ("to_float", ("f32", "f64")), ("to_float", ("f64", "f32")),
     *[(name, (fmt, 32, mode, 0)) for name in ("to_sint", "to_uint") for fmt in ("f32", "f64") for mode in ("zero", "current")],
     *[(name, (32, fmt, 0)) for name in ("from_sint", "from_uint") for fmt in ("f32", "f64")],
+    *[("to_sint", (fmt, 64, mode, 0)) for fmt in ("f32", "f64") for mode in ("zero", "current")],
+    *[("from_sint", (64, fmt, 0)) for fmt in ("f32", "f64")],
+    *[(name, fmt) for fmt in ("f32", "f64") for name in ("lesser", "greater", "rint", "round_int", "relation", "relation_s")],
+    ("to_float", ("f16", "f32")), ("to_float", ("f32", "f16")),
 )
 #: an operand on which any operation gives an exact result, by format: 1
 BENIGN = {"f16": 0x3C00, "f32": 0x3F800000, "f64": 0x3FF0000000000000}
@@ -64,6 +70,8 @@ def result_width(name: str, fmt: Any, lanes: int = 1) -> int:
     """Return the width of an operation's result."""
     if name in COMPARES:
         return 1 if lanes == 1 else FORMATS[fmt].width * lanes
+    if name in RELATIONS:
+        return 8 * lanes
     if name in ("to_sint", "to_uint"):
         return int(fmt[1]) * lanes
     return FORMATS[fmt if isinstance(fmt, str) else fmt[1]].width * lanes
@@ -78,6 +86,20 @@ def host(name: str, fmt: Any, args: Sequence[Bits], rounding: Bits | int) -> tup
     operands = (*args, zext(mode, 8))
     return (make("hostfp", result_width(name, fmt), operands, (name, fmt)),
             make("hostfpflags", 8, operands, (name, fmt)))
+
+
+def extended(name: str, operands: Sequence[Bits], control: Bits, status: Bits) -> tuple[Bits, ...]:
+    """Build an operation on 80-bit numbers (extended.py) with the x87's control word; return (status word, *results).
+
+    `status` is the status word before it: the exceptions in it stay set. It raises nothing but in the status word.
+    """
+    widths = result_widths(name)
+    node = make("extended", 16 + sum(widths), (*operands, control, status), name)
+    at, results = 0, []
+    for width in widths:
+        results.append(extract(node, at, width))
+        at += width
+    return (extract(node, at, 16), *results)
 
 
 @dataclass(frozen=True)

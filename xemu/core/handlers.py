@@ -15,7 +15,7 @@ from xemu.core import bits, host
 from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter, maximum
-from xemu.core.memory import FLAGS_BELOW, WINDOW_BITS
+from xemu.core.memory import FAST_WRITE, FLAGS_BELOW, READ, WINDOW_BITS
 from xemu.core.record import Abort, Branch, CompareStore, Load, OnFault, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
@@ -37,7 +37,7 @@ from xemu.errors import IsaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
+IMPURE = frozenset({"read", "load", "page", "hostflags", "insns", "fp", "fpflags", "hostfp"})
 
 
 class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with fields as they are
@@ -238,6 +238,19 @@ class CodeEmitter(Emitter):
         self.label(join)
         return self.let(f"phi i1 [ {ok}, %{flagged} ], {refused}")
 
+    def span_ok(self, addr: str, size: int, *, read: bool, write: bool) -> str:
+        """Return an i1: `size` bytes at addr lie in one page that may be read, written, or both, without further ado."""
+        inside = self.let(f"icmp ule i64 {self.let(f'and i64 {addr}, 4095')}, {4096 - size}")
+        page = self.let(f"lshr i64 {addr}, 12")
+        if self.wide:                       # what lies outside the window must not reach the flag table
+            window = self.in_window(addr)
+            page, inside = self.let(f"select i1 {window}, i64 {page}, i64 0"), self.let(f"and i1 {window}, {inside}")
+        flag = self.let(f"load i8, {self.flag_pointer(page)}{FLAGS}")
+        bits = (FAST_WRITE if write else 0) | (READ if read else 0)
+        bits -= 256 if bits > 127 else 0
+        allowed = self.let(f"icmp eq i8 {self.let(f'and i8 {flag}, {bits}')}, {bits}")
+        return self.let(f"and i1 {inside}, {allowed}")
+
     def in_window(self, addr: str) -> str:
         """Return an i1: a 64-bit guest address lies in the window."""
         return self.let(f"icmp ult i64 {addr}, {1 << WINDOW_BITS}")
@@ -277,9 +290,11 @@ class CodeEmitter(Emitter):
 class InstructionEmitter(CodeEmitter, ABC):
     """Emits the effects of instructions; how an access that fails is left is up to handlers and regions."""
 
+    effect = 0           # number of the effect that is being emitted
+
     def effects(self, cpu: Recorder) -> None:
         """Emit what an instruction does before its registers change."""
-        for e in cpu.effects:
+        for self.effect, e in enumerate(cpu.effects):
             match e:
                 case Load(): self.load(e)
                 case Store(): self.store(e)
@@ -324,7 +339,7 @@ class HandlerEmitter(InstructionEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
 
     def __init__(self, layout: StateLayout, geometry: Geometry, length: Bits | int, *, address_bits: int, tracing: bool = False,
-                 raw: bool = False) -> None:
+                 raw: int = 0) -> None:
         super().__init__(layout, geometry, address_bits=address_bits, tracing=tracing)
         self.length, self.raw = length, raw
         self.operands: dict[int, Operand] = {}
@@ -332,6 +347,10 @@ class HandlerEmitter(InstructionEmitter):
         self.field_only: dict[int, bool] = {}
         self.branch_operands: list[tuple[int, str]] = []     # (byte offset, kind) of in-page branch offsets
         self.kept: list[Write] = []                          # what registers are if an access faults from here on
+
+    def op_insns(self, _node: Bits) -> str:
+        """Return how many instructions have run before this one."""
+        return self.let(f"sub i64 {self.get_cell(ENGINE_CELLS['insn_end'])}, %budget")
 
     # -- operands ------------------------------------------------------------------------------------------------
     def is_field_only(self, node: Bits) -> bool:
@@ -344,10 +363,10 @@ class HandlerEmitter(InstructionEmitter):
         return known
 
     def is_operand(self, node: Bits) -> bool:
-        """Return whether a node is kept in the record: what depends on fields alone, or, where that is too much, the fields."""
+        """Return whether a node is kept in the record: what depends on fields alone; where that is too much, pieces of fields, or fields."""
         if not self.raw:
             return self.is_field_only(node)
-        return node.op == "field" or (node.op == "slice" and node.args[0].op == "field")
+        return node.op == "field" or (self.raw == 1 and node.op == "slice" and node.args[0].op == "field")
 
     def operand(self, node: Bits, least: int = 1) -> Operand:
         """Return the place of a field-only value in the record, which has at least so many bytes."""
@@ -731,7 +750,7 @@ def symbol(index: int) -> str:
 def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, extraction: Extraction, *,
                  tracing: bool, address_bits: int) -> HandlerText:
     """Stage a variant with run-time fields and emit its handler; its operands go to `extraction`."""
-    for raw in (False, True):
+    for raw in range(3):
         cpu = stage_handler(variant, context, layout, address_bits)
         em = HandlerEmitter(layout, geometry, cpu.length, address_bits=address_bits, tracing=tracing, raw=raw)
         with suppress(OutOfOperands):

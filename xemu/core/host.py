@@ -76,13 +76,17 @@ def enter_float(f: Native) -> None:
 
 
 def take_flags(f: Any) -> str:
-    """Return the host's sticky exceptions as i8 in IEEE order (invalid, divide, overflow, underflow, inexact); clear them."""
+    """Return the host's sticky exceptions as i8 in the order of fp.py; clear them.
+
+    Whether denormal operands are among them depends on the host: not all guests' rules make them an exception.
+    """
     if X86:
         at, word = _mxcsr(f)
         f.put(f"store i32 {f.let(f'and i32 {word}, -64')}, ptr {at}")
         f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
         low, rest = f.let(f"and i32 {word}, 1"), f.let(f"and i32 {f.let(f'lshr i32 {word}, 1')}, 30")
-        merged: str = f.let(f"trunc i32 {f.let(f'or i32 {low}, {rest}')} to i8")
+        denormal = f.let(f"and i32 {f.let(f'shl i32 {word}, 6')}, 128")
+        merged: str = f.let(f"trunc i32 {f.let(f'or i32 {low}, ' + f.let(f'or i32 {rest}, {denormal}'))} to i8")
         return merged
     word = f.let("call i64 @llvm.aarch64.get.fpsr()")
     f.put("call void @llvm.aarch64.set.fpsr(i64 0)")

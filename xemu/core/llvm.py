@@ -20,10 +20,16 @@ def machine(opt: int) -> Any:
     """Return the host's target machine at a code generation level."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()           # inline assembly is not empty everywhere
     llvm.set_option("xemu", "-disable-lsr")
     target = llvm.Target.from_triple(host.triple())
     features = llvm.get_host_cpu_features().flatten()
     return target.create_target_machine(opt=opt, cpu=llvm.get_host_cpu_name(), features=features, codemodel="small", reloc="pic")
+
+
+def features() -> frozenset[str]:
+    """Return what the host's processor has."""
+    return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
 
 
 def compile_text(text: str, *, passes: tuple[str, ...] = HANDLER_PASSES, opt: int = 2) -> bytes:

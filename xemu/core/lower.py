@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.evaluate import split
+from xemu.core.lower_extended import ExtendedLowering
 from xemu.core.lower_fp import FloatLowering
 from xemu.core.lower_host import HostLowering
 
@@ -61,7 +62,7 @@ def maximum(node: Bits) -> int:
     return full
 
 
-class Emitter(FloatLowering, HostLowering):
+class Emitter(FloatLowering, ExtendedLowering, HostLowering):
     """LLVM text of one function body under construction."""
 
     def __init__(self) -> None:

@@ -18,14 +18,16 @@ from xemu.core import host
 from xemu.core.evaluate import split
 from xemu.core.fp import SLOW_OPERATIONS, result_width
 from xemu.core.lower_fp_check import Check
+from xemu.core.lower_fp_exact import ExactLowering
 from xemu.core.softfloat import COMPARES
-from xemu.core.softnumber import FORMATS
+from xemu.core.softnumber import FORMATS, RULES
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.core.bits import Bits
+    from xemu.core.state import StateLayout
 
 TYPES = {"f32": "float", "f64": "double"}
 INTRINSICS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt": "sqrt", "fma": "fma", "rint": "rint"}
@@ -38,10 +40,11 @@ WIDE = 4                                 # vectors are padded to this many lanes
 ONE = 0x3F800000
 
 
-class FloatLowering:
+class FloatLowering(ExactLowering):
     """The floating-point operations of an Emitter."""
 
     if TYPE_CHECKING:
+        layout: StateLayout
         lines: list[str]
         block: str
         declared: set[str]
@@ -92,7 +95,9 @@ class FloatLowering:
     # -- dispatch ------------------------------------------------------------------------------------------------
     def op_fp(self, node: Bits) -> str:
         """Emit an operation of any kind."""
-        name, fmt, lanes, _ = node.attr
+        name, fmt, lanes, rules = node.attr
+        if RULES[rules].separate_flushing:
+            return self.exact(node)
         ctl = node.args[-1]
         plain = ctl.op == "const" and ctl.attr == 0
         if name in COMPARES:
@@ -111,8 +116,19 @@ class FloatLowering:
         return self.from_float(node, self._flushing_scalar(node, name, fmt, args))
 
     def raise_flags(self, node: Bits) -> None:
-        """Make sure that an operation's exceptions are raised. Comparisons are the only ones whose value does not do it."""
-        name, fmt, lanes, _ = node.attr
+        """Make sure that an operation's exceptions are raised. Comparisons are the only ones whose value does not do it.
+
+        The exceptions may also be given as a value.
+        """
+        if node.op != "fp":
+            cell = ENGINE_CELLS["fp_raised"]
+            raised = self.let(f"zext i8 {self.value(node)} to i64")
+            self.set_cell(cell, f"i64 {self.let(f'or i64 {self.get_cell(cell)}, {raised}')}")
+            return
+        name, fmt, lanes, rules = node.attr
+        if RULES[rules].separate_flushing:
+            self.exact_flags(node)
+            return
         ctl = node.args[-1]
         self.value(node)
         if name in COMPARES and lanes == 1 and ctl.op == "const" and ctl.attr == 0:
@@ -125,9 +141,9 @@ class FloatLowering:
             self.label(on)
 
     # -- the slow function ---------------------------------------------------------------------------------------
-    def slow_call(self, node: Bits, args: list[str] | None = None) -> str:
+    def slow_call(self, node: Bits, args: list[str] | None = None, operation: tuple[str, Any] | None = None) -> str:
         """Call the slow function of an operation on scalars; return its result as iN. It raises the exceptions itself."""
-        name, fmt, _, _ = node.attr
+        name, fmt = operation or node.attr[:2]
         index = SLOW_OPERATIONS.index((name, fmt))
         width = result_width(name, fmt)
         given = args or [f"i{a.width} {self._late(a)}" for a in node.args[:-1]]
@@ -378,7 +394,8 @@ class FloatLowering:
         raised = self.get_cell(ENGINE_CELLS["fp_raised"])
         self.set_cell(ENGINE_CELLS["fp_raised"], "i64 0")
         self.declared.update(host.FLOAT_DECLARATIONS)
-        return self.let(f"or i8 {host.take_flags(self)}, {self.let(f'trunc i64 {raised} to i8')}")
+        gathered = self.let(f"and i8 {host.take_flags(self)}, {self.layout.host_exceptions}")
+        return self.let(f"or i8 {gathered}, {self.let(f'trunc i64 {raised} to i8')}")
 
 
 def _smallest(fmt: str) -> str:

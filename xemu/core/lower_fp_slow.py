@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from xemu.core.bits import Bits
 
 
+HOST_WORD = 64
+
+
 class SlowEmitter(Emitter):
     """Operands are parameters; host operations are calls of helpers that give value and exceptions."""
 
@@ -52,6 +55,11 @@ class SlowEmitter(Emitter):
         return self.let(f"extractvalue {self._host(node)}, 1")
 
 
+def operands_of(name: str, fmt: Any) -> int:
+    """Return how many operands an operation has."""
+    return 3 if name == "fma" else 1 if name in ("sqrt", "rint", "round_int") or not isinstance(fmt, str) else 2
+
+
 def helper_name(name: str, fmt: Any) -> str:
     """Return the name of the helper for a host operation."""
     return "host_" + "_".join([name, *([fmt] if isinstance(fmt, str) else map(str, fmt))])
@@ -64,7 +72,7 @@ def slow_functions(slow: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str
         new_graph()
         source = fmt if isinstance(fmt, str) else fmt[0]
         width = source if isinstance(source, int) else FORMATS[source].width
-        count = 3 if name == "fma" else 1 if name == "sqrt" or not isinstance(fmt, str) else 2
+        count = operands_of(name, fmt)
         params = [make("param", width, (), f"p{i}") for i in range(count)]
         try:
             value, flags = slow(name, fmt, params, make("param", 8, (), "ctl"))
@@ -90,12 +98,12 @@ def _helper(helper: str, name: str, fmt: Any) -> tuple[str, set[str]]:
     em = SlowEmitter()
     source, target = (fmt, fmt) if isinstance(fmt, str) else fmt[:2]
     width = source if isinstance(source, int) else FORMATS[source].width
-    count = 3 if name == "fma" else 1 if name == "sqrt" or not isinstance(fmt, str) else 2
+    count = operands_of(name, fmt)
     saved = host.begin_operation(em, "%mode")
     args = [f"%p{i}" for i in range(count)]
     kind = TYPES[target]
     if name.startswith("from_"):
-        wide = em.let(f"{'sext' if name == 'from_sint' else 'zext'} i{width} %p0 to i64")
+        wide = "%p0" if width == HOST_WORD else em.let(f"{'sext' if name == 'from_sint' else 'zext'} i{width} %p0 to i64")
         result = em.constrained("sitofp", kind, [f"i64 {wide}"], mode="round.dynamic")
     else:
         floats = [em.let(f"bitcast i{width} {a} to {TYPES[source]}") for a in args]

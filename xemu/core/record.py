@@ -118,7 +118,7 @@ class Abort(Effect):
 
 @dataclass
 class Raise(Effect):
-    """Gather the exceptions of a floating-point node (native code: the host's sticky flags do it)."""
+    """Gather the exceptions of a floating-point node (native code: the host's sticky flags do it), or given ones."""
 
     node: Bits
 
@@ -267,6 +267,10 @@ class Recorder:
             index = index.attr
         self.writes.append(Write(self.predicate, cell, index, coerce(value, cell.width)))
 
+    def insns(self) -> Bits:
+        """Return how many instructions have run before this one: the time of counters that count them (64 bits)."""
+        return make("insns", 64)
+
     @contextmanager
     def on_fault(self) -> Iterator[None]:
         """What the `with` body writes, registers have only if a later access of the instruction faults."""
@@ -290,7 +294,7 @@ class Recorder:
         self.effects.append(Store(self.predicate, addr, value.width // 8, align, checked, data))
 
     def compare_store(self, addr: Bits, expected: Bits, value: Bits, *, big: bool = False) -> Bits:
-        """Write `value` (8 to 64 bits) if memory holds `expected`, atomically; return whether. Probe before, aligned to the size."""
+        """Write `value` (8 to 128 bits) if memory holds `expected`, atomically; return whether. Probe before, aligned to the size."""
         result = make("load", 1, (addr,), bits.unique())
         swapped = (bswap(expected), bswap(value)) if big else (expected, value)
         self.effects.append(CompareStore(self.predicate, addr, *swapped, result))
@@ -316,7 +320,10 @@ class Recorder:
         self.effects.append(Abort(self.predicate, kind, coerce(number, 32)))
 
     def raise_flags(self, node: Bits, *, harmless: bool = False) -> None:
-        """Gather the exceptions of a floating-point operation. `harmless`: it raises none where the predicate does not hold."""
+        """Gather the exceptions of a floating-point operation, or those that an 8-bit value says.
+
+        They stay if the instruction aborts afterwards. `harmless`: there are none where the predicate does not hold.
+        """
         if self.predicate is not None and not harmless:
             msg = "floating point inside `when` would raise its exceptions always; use mux on the operands instead"
             raise IsaError(msg)

@@ -63,6 +63,8 @@ class Evaluation:
             result = self.state.get(cell, index if index is not None else self.value(node.args[0]))
         elif node.op == "hostflags":
             result = 0
+        elif node.op == "insns":
+            result = self.state.insns
         else:
             args = [self.value(a) for a in node.args]
             result = EVALUATE[node.op](node.width, node.attr, [a.width for a in node.args], *args)
@@ -93,9 +95,7 @@ def _execute(cpu: Recorder, ev: Evaluation, memory: Memory, pc: int, kept: list[
     sticky = 0
     for effect in cpu.effects:
         if isinstance(effect, Raise):
-            node = effect.node
-            args = [ev.value(a) for a in node.args]
-            sticky |= EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *args)
+            sticky |= _exceptions(effect.node, ev)
         elif isinstance(effect, Load):
             ev.memo[effect.result.id] = (
                 memory.load(ev.value(effect.addr), effect.size, effect.align) if ev.holds(effect.pred) else 0)
@@ -112,15 +112,27 @@ def _execute(cpu: Recorder, ev: Evaluation, memory: Memory, pc: int, kept: list[
             if size:
                 memory.probe(ev.value(effect.addr), size, effect.align, write=effect.write)
         elif isinstance(effect, Abort):
+            _gather(sticky, state)               # the exceptions that have led here
             return Outcome(pc, abort=(effect.kind, ev.value(effect.number)))
     outcome = _control(cpu, ev)
     commits = _commits(cpu.writes, ev)
     kept.clear()
     _commit(state, commits)
+    _gather(sticky, state)
+    return outcome
+
+
+def _exceptions(node: Bits, ev: Evaluation) -> int:
+    """Return what a floating-point operation raises, or the value of a node that says it."""
+    if node.op != "fp":
+        return ev.value(node)
+    return EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *[ev.value(a) for a in node.args])
+
+
+def _gather(sticky: int, state: StateBlock) -> None:
     if sticky:
         cell = state.layout.cells[state.layout.sticky]
         state.set(cell, 0, state.get(cell) | sticky)
-    return outcome
 
 
 def _commits(writes: list[Write], ev: Evaluation) -> list[Commit]:

@@ -10,8 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import decoder
-from xemu.core.bits import Bits, const, make, mux, new_graph, unique
+from xemu.core import decoder, extended_host, spans
+from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
@@ -33,6 +33,7 @@ MOST_EDGES = 256         # indirect jumps times targets; a region with more comp
 MOST_LINES = 15_000      # of LLVM text, far above what LIMIT instructions take; compile times grow faster than it
 PAGE = 4096
 SPILL = "; vector registers"
+GENERAL = 64             # the widest of those that are kept as integers
 VECTOR = 128             # registers of this width are kept in floating-point types
 FLOATS = {32: "float", 64: "double", 128: "<4 x float>"}
 
@@ -86,22 +87,26 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
-        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or reads_host_flags(cpu)
+        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or only_interpreted(cpu)
         guard = target.iset(context).guard
         known = _shapes[key] = (bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes))
         new_graph()
     return known
 
 
-def reads_host_flags(cpu: Recorder) -> bool:
-    """Return whether an instruction reads the host's floating-point exceptions: regions leave that to the interpreter."""
+def only_interpreted(cpu: Recorder) -> bool:
+    """Return whether regions leave an instruction to the interpreter.
+
+    It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
+    """
+    foreign = ("hostflags", "insns") if extended_host.AVAILABLE else ("hostflags", "insns", "extended")
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        return node.op == "hostflags" or any(visit(a) for a in node.args)
+        return node.op in foreign or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
 
@@ -221,6 +226,10 @@ class BlockEnvironment(Environment):
         if cell.resident:
             return self.em.load_resident(cell, index)
         assert isinstance(index, int)
+        owner = self._whole(cell)
+        if owner is not None:
+            element, at = divmod(index * cell.stride, owner.stride)
+            return extract(self.read(owner, element), 8 * at, cell.width)
         key = (cell.storage, index * cell.stride, cell.width)
         node = self.known.get(key)
         if node is None:
@@ -236,10 +245,24 @@ class BlockEnvironment(Environment):
             self.em.store_resident(cell, index, value)
             return
         assert isinstance(index, int)
+        owner = self._whole(cell)
+        if owner is not None:
+            element, at = divmod(index * cell.stride, owner.stride)
+            old, low, high = self.read(owner, element), 8 * at, 8 * at + cell.width
+            parts = [extract(old, high, owner.width - high)] if high < owner.width else []
+            parts += [value, *([extract(old, 0, low)] if low else [])]
+            self.write(owner, element, cat(*parts))
+            return
         key = (cell.storage, index * cell.stride, cell.width)
         self._overlap(key, cell.stride)
         self.known[key] = value
         self.dirty.add(key)
+
+    def _whole(self, cell: Cell) -> Cell | None:
+        """Return the general register that `cell` is a part of: parts are cut out of it and put into it, for a slot that is
+        accessed in parts would be kept in parts."""
+        owner = self.em.layout.cells[cell.storage]
+        return owner if cell.width < owner.width <= GENERAL else None
 
     def _overlap(self, key: tuple[str, int, int], size: int) -> None:
         """Flush and forget what shares bytes with `key`."""
@@ -279,6 +302,7 @@ class RegionEmitter(InstructionEmitter):
         self.done = 0                                        # instructions of the open block before the open one
         self.shared: dict[str, list[int]] = {}               # kinds of indirect jumps that share one dispatch -> its targets
         self.insn: Insn | None = None
+        self.spans: dict[spans.Place, spans.Member] = {}     # accesses that share checks
 
     # -- registers -----------------------------------------------------------------------------------------------
     def slot(self, storage: str, element: int) -> str:
@@ -402,12 +426,47 @@ class RegionEmitter(InstructionEmitter):
         self.label(on)
 
     # -- effects -------------------------------------------------------------------------------------------------
+    def check(self, addr: str, size: int | str, align: int, *, write: bool) -> None:
+        """Go on where an access is allowed, else take the side exit."""
+        assert self.insn is not None
+        member = self.spans.get((self.insn.pc, self.effect))
+        if member is None:
+            self.guard_check(self.access_ok(addr, size, align, write=write))
+            return
+        span = member.span
+        if not span.bit:
+            lowest = self.let(f"add i64 {addr}, {span.low - member.offset}") if span.low != member.offset else addr
+            if not self.wide:
+                lowest = self.let(f"and i64 {lowest}, {0xFFFFFFFF}")
+            span.bit = self.span_ok(lowest, span.size, read=span.read, write=span.write)
+        ok = span.bit
+        if align > 1:
+            odd = self.let(f"and i64 {addr}, {align - 1}")
+            ok = self.let(f"and i1 {ok}, {self.let(f'icmp eq i64 {odd}, 0')}")
+        alone, on = self.new("alone"), self.new("on")
+        self.put(f"br i1 {ok}, label %{on}, label %{alone}{LIKELY}")
+        self.label(alone)
+        single = self.access_ok(addr, size, align, write=write)
+        self.put(f"br i1 {single}, label %{on}, label %{self.side_exit()}{LIKELY}")
+        self.label(on)
+
+    def plan_spans(self) -> None:
+        """Find the accesses that share checks."""
+        def staged(insn: Insn, values: Environment) -> Recorder | None:
+            if insn.flow == "leave" or condition_of(insn.decoded) != ALWAYS or insn.guard & 15:
+                return None
+            d, t = insn.decoded, self.target
+            cpu = d.variant.row.isa.cpu(t.layout, const(insn.pc, t.address_bits), d.length, t.context(self.context), values)
+            return run_row(d.variant, cpu, constant_arguments(d.variant, d.word))
+        for block in self.blocks.values():
+            self.spans.update(spans.plan(block, staged))
+
     def load(self, e: Load) -> None:
         """Emit a guest load."""
         def body() -> str:
             addr = self.address(e.addr)
             if e.checked:
-                self.guard_check(self.access_ok(addr, e.size, e.align, write=False))
+                self.check(addr, e.size, e.align, write=False)
             return self.emit_load(addr, e.size, FLOATS[e.size * 8] if as_float else "")
         if e.pred is not None:
             self.value(e.addr)
@@ -422,7 +481,7 @@ class RegionEmitter(InstructionEmitter):
         def body() -> None:
             addr = self.address(e.addr)
             if e.checked:
-                self.guard_check(self.access_ok(addr, e.size, e.align, write=True))
+                self.check(addr, e.size, e.align, write=True)
             self.emit_store(addr, e.size, value)
         if e.pred is not None:
             self.value(e.addr)
@@ -438,7 +497,7 @@ class RegionEmitter(InstructionEmitter):
             size: int | str = e.size if isinstance(e.size, int) else self.address(e.size)
             if not isinstance(e.size, int) and e.size.op == "const":
                 size = e.size.attr
-            self.guard_check(self.access_ok(addr, size, e.align, write=e.write))
+            self.check(addr, size, e.align, write=e.write)
         self.predicated(e.pred, body)
 
     def abort(self, e: Abort) -> None:
@@ -520,6 +579,8 @@ class RegionEmitter(InstructionEmitter):
         self._find_loops(head)
         entries = sorted({head} | self.loops | ((self.find.returns | self.find.indirect) & set(self.blocks)))
         entries = [e for e in entries if self.find.insns[e].guard & 15 == 0]
+        new_graph()
+        self.plan_spans()
         new_graph()
         body: list[str] = []
         for block in self._order(head):

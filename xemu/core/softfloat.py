@@ -14,6 +14,7 @@ from xemu.core.softnumber import (
     FORMATS,
     INEXACT,
     INFINITY,
+    INPUT_DENORMAL,
     INVALID,
     NUMBER,
     QUIET,
@@ -162,6 +163,43 @@ def minmax(op: Operation, fmt: Format, x: int, y: int, *, largest: bool, numbers
     return op.zero(fmt, pick.sign) if pick.is_zero else pick.bits
 
 
+def second_unless(op: Operation, fmt: Format, x: int, y: int, *, largest: bool) -> int:
+    """Return x if it is smaller (larger) than y, else y: also of two zeros and where one is a NaN, which is INVALID."""
+    a, b = op.unpack(fmt, x), op.unpack(fmt, y)
+    if a.is_nan or b.is_nan:
+        op.invalid(fmt)
+        return op.zero(fmt, b.sign) if b.is_zero else y
+    p, q = _rank(fmt, a), _rank(fmt, b)
+    pick = a if (p > q if largest else p < q) else b
+    return op.zero(fmt, pick.sign) if pick.is_zero else pick.bits
+
+
+#: what `relate` gives
+LESS, EQUAL, GREATER, UNORDERED = range(4)
+
+
+def relate(op: Operation, fmt: Format, x: int, y: int, *, signals: bool) -> int:
+    """Return the relation of x to y. `signals`: quiet NaNs raise INVALID too."""
+    if compare(op, fmt, x, y, relation="unordered", signals=signals):
+        return UNORDERED
+    p, q = (_rank(fmt, op.unpack(fmt, v)) for v in (x, y))
+    return LESS if p < q else EQUAL if p == q else GREATER
+
+
+#: comparisons by number: the relations for which they hold, a bit each (SDM vol. 2A, table 3-1)
+HOLDS = tuple(int(bits, 2) for bits in "0010 0001 0011 1000 1101 1110 1100 0111 1010 1001 1011 0000 0101 0110 0100 1111".split())
+
+
+def holds(number: int) -> int:
+    """Return for which relations a numbered comparison holds."""
+    return HOLDS[number & 15]
+
+
+def is_signalling(number: int) -> bool:
+    """Return whether a numbered comparison raises INVALID for quiet NaNs."""
+    return bool((number & 3 in (1, 2)) ^ (number >> 4 & 1))
+
+
 # -- conversions -----------------------------------------------------------------------------------------------------
 
 
@@ -197,6 +235,7 @@ def _convert_nan(op: Operation, source: Format, target: Format, a: Value) -> int
 def to_integer(op: Operation, fmt: Format, x: int, *, width: int, rounding: str, fbits: int, signed: bool) -> int:
     """Return x * 2**fbits as an integer; what does not fit is INVALID and goes by the rules."""
     a = op.unpack(fmt, x)
+    op.denormal = False
     if rounding == "zero":
         op.rounding = ZERO
     low, high = (-(1 << (width - 1)), (1 << (width - 1)) - 1) if signed else (0, (1 << width) - 1)
@@ -221,6 +260,7 @@ def from_integer(op: Operation, fmt: Format, x: int, *, width: int, fbits: int, 
 def round_int(op: Operation, fmt: Format, x: int, *, exact: bool) -> int:
     """Return x rounded to an integral number; INEXACT if `exact` and it was not one."""
     a = op.unpack(fmt, x)
+    op.denormal = False
     if a.is_nan:
         return op.nan(fmt, a)
     if a.kind == INFINITY or a.is_zero:
@@ -242,8 +282,13 @@ SIMPLE: dict[str, Callable[..., int]] = {
     "maxnum": lambda op, f, x, y: minmax(op, f, x, y, largest=True, numbers=True),
     "round_int": lambda op, f, x: round_int(op, f, x, exact=False),
     "rint": lambda op, f, x: round_int(op, f, x, exact=True),
+    "lesser": lambda op, f, x, y: second_unless(op, f, x, y, largest=False),
+    "greater": lambda op, f, x, y: second_unless(op, f, x, y, largest=True),
 }
 COMPARES = {f"{r}{s}": (r, bool(s)) for r in ("lt", "le", "eq", "unordered") for s in ("", "_s")}
+#: comparisons by number give ones or zeros as wide as their operands
+NUMBERED = {f"cmp{n}": n for n in range(32)}
+RELATIONS = {"relation": False, "relation_s": True}
 
 
 def lane(op: Operation, name: str, fmt: Any, values: list[int]) -> int:
@@ -253,6 +298,11 @@ def lane(op: Operation, name: str, fmt: Any, values: list[int]) -> int:
     if name in COMPARES:
         relation, signals = COMPARES[name]
         return compare(op, FORMATS[fmt], *values, relation=relation, signals=signals)
+    if name in NUMBERED:
+        n = NUMBERED[name]
+        return -(holds(n) >> relate(op, FORMATS[fmt], *values, signals=is_signalling(n)) & 1)
+    if name in RELATIONS:
+        return relate(op, FORMATS[fmt], *values, signals=RELATIONS[name])
     if name == "to_float":
         return convert(op, FORMATS[fmt[0]], FORMATS[fmt[1]], *values)
     if name in ("to_sint", "to_uint"):
@@ -269,8 +319,10 @@ def _evaluate(width: int, name: str, fmt: Any, lanes: int, op: Operation, widths
     size, total = width // lanes, 0
     rounding = op.rounding
     for i in range(lanes):
-        op.rounding = rounding
+        op.rounding, op.denormal = rounding, False
         result = lane(op, name, fmt, [v >> (i * w // lanes) & ((1 << (w // lanes)) - 1) for v, w in zip(values, widths, strict=True)])
+        if op.denormal and op.rules.separate_flushing:
+            op.flags |= INPUT_DENORMAL
         if name in COMPARES:
             result = -result
         total |= (result & ((1 << size) - 1)) << (i * size)

@@ -86,6 +86,8 @@ class Rules:
 
     tiny_after_rounding = False
     default_nan_sign = 0
+    #: bits 4 and 5 of the control word are FLUSH_INPUTS and EXACT_UNDERFLOW in place of default NaNs and the alternative half format
+    separate_flushing = False
 
     def default_nan(self, fmt: Format) -> int:
         """Return the NaN that an invalid operation gives."""
@@ -124,8 +126,28 @@ class HostRules(Rules):
         return self.nan(op, fmt, [a, b, c])
 
 
+class X86Rules(Rules):
+    """SSE's (SDM vol. 1, 4.8.3, 11.5): tininess after rounding, a "denormal operand" exception, operands that are NaNs in order."""
+
+    tiny_after_rounding = True
+    default_nan_sign = 1
+    separate_flushing = True
+
+    def nan(self, op: Operation, fmt: Format, operands: list[Value]) -> int:  # noqa: ARG002  as the others
+        """Return the first NaN, made quiet (SDM vol. 1, table 4-7)."""
+        return next(v for v in operands if v.is_nan).bits | fmt.quiet
+
+    def fma_nan(self, op: Operation, fmt: Format, a: Value, b: Value, c: Value) -> int:
+        """Return the first NaN: an infinity times zero is no exception where the addend is one."""
+        return self.nan(op, fmt, [a, b, c])
+
+    def integer(self, value: Value, width: int, *, signed: bool, sign: int) -> int:  # noqa: ARG002  as the others
+        """Return the "integer indefinite" value."""
+        return 1 << (width - 1)
+
+
 #: name in the attribute of a node -> rules
-RULES: dict[str, Rules] = {"arm": Rules(), "host": HostRules()}
+RULES: dict[str, Rules] = {"arm": Rules(), "host": HostRules(), "x86": X86Rules()}
 
 
 def is_zero_times_infinity(a: Value, b: Value) -> bool:
@@ -140,9 +162,13 @@ class Operation:
         self.rules = rules
         self.rounding = ctl & 7
         self.flush = bool(ctl & 8)
-        self.default_nans = bool(ctl & 16)
-        self.alternative_half = bool(ctl & 32)
+        separate = rules.separate_flushing
+        self.flush_inputs = bool(ctl & 16) if separate else self.flush
+        self.default_nans = bool(ctl & 16) and not separate
+        self.alternative_half = bool(ctl & 32) and not separate
+        self.exact_underflow = bool(ctl & 32) and separate
         self.flags = 0
+        self.denormal = False              # an operand was one, which these rules make an exception if nothing goes before it
 
     # -- in ------------------------------------------------------------------------------------------------------
     def unpack(self, fmt: Format, bits: int) -> Value:
@@ -155,9 +181,11 @@ class Operation:
                 return Value(INFINITY, sign, bits=bits)
             return Value(QUIET if fraction & fmt.quiet else SIGNALLING, sign, bits=bits)
         if exponent == 0:
-            if fraction and self.flush and fmt.width != 16:
-                self.flags |= INPUT_DENORMAL
-                fraction = 0
+            if fraction and fmt.width != 16:
+                if self.flush_inputs:
+                    self.flags |= 0 if self.rules.separate_flushing else INPUT_DENORMAL
+                    fraction = 0
+                self.denormal = self.denormal or fraction != 0
             return Value(NUMBER, sign, fraction, lowest, bits)
         return Value(NUMBER, sign, fraction | 1 << fmt.fraction, lowest + exponent - 1, bits)
 
@@ -165,6 +193,7 @@ class Operation:
     def invalid(self, fmt: Format) -> int:
         """Raise INVALID; return the default NaN."""
         self.flags |= INVALID
+        self.denormal = False
         return self.rules.default_nan(fmt)
 
     def nan(self, fmt: Format, *operands: Value) -> int:
@@ -174,6 +203,7 @@ class Operation:
 
     def signal(self, *operands: Value) -> None:
         """Raise INVALID for signalling NaNs."""
+        self.denormal = False
         if any(v.kind == SIGNALLING for v in operands):
             self.flags |= INVALID
 
@@ -189,13 +219,13 @@ class Operation:
         """Return the bits of a non-zero number (-1)**sign * significand * 2**exponent, rounded once."""
         top = significand.bit_length() - 1 + exponent          # 2**top <= number < 2**(top + 1)
         lowest = 1 - fmt.bias
-        tiny = top < lowest
+        tiny = top < lowest and not (self.rules.tiny_after_rounding and self._grows(fmt, sign, significand, exponent))
         if tiny and self.flush and fmt.width != 16:
-            self.flags |= UNDERFLOW
+            self.flags |= UNDERFLOW | (INEXACT if self.rules.separate_flushing else 0)
             return self.zero(fmt, sign)
         unit = max(top, lowest) - fmt.fraction
         rounded, inexact = self.round_to(sign, significand, exponent, unit)
-        if tiny and inexact and not (self.rules.tiny_after_rounding and self._grows(fmt, sign, significand, exponent)):
+        if tiny and (inexact or self.exact_underflow):
             self.flags |= UNDERFLOW
         if rounded >> (fmt.fraction + 1):                      # carried into the next power of two
             rounded, unit = rounded >> 1, unit + 1

@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from xemu.debug.system import System
 
 ALWAYS = 14                  # the condition that always holds
+X86_BITS = {"x86_64": 64, "i386": 32}
+IMMEDIATE, MEMORY = 2, 3     # capstone's kinds of operands
+NO_ACCESS = ("lea", "nop", "clflush", "clflushopt", "invlpg")
 WIDTHS = {"b": 1, "sb": 1, "h": 2, "sh": 2, "d": 8}
-MASK = 0xFFFF_FFFF
 
 
 class Access(NamedTuple):
@@ -39,6 +41,7 @@ class Operand(NamedTuple):
     times: int = 1           # accesses one after the other
     condition: int = ALWAYS
     data: str = ""           # the register that is loaded or stored, where there is one
+    segment: str = ""        # x86: the register that is added, as is
 
 
 def holds(condition: int, flags: int) -> bool:
@@ -53,13 +56,16 @@ class Accesses:
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self.arm = system.arch.startswith("arm")
+        self.arm, self.x86 = system.arch.startswith("arm"), system.arch in X86_BITS
+        self.mask = (1 << system.engine.target.address_bits) - 1
         cells = system.engine.target.layout.cells
         self._it = cells.get("ITSTATE")
         self._status = "xpsr" if system.arch.endswith("-m") else "cpsr"
 
     def before(self, line: Line) -> Sequence[Access]:
         """Return what an instruction is about to access; some values are known only afterwards."""
+        if self.x86:
+            return [access for operand in _x86_operands(line.code, X86_BITS[self.system.arch]) for access in self._places(operand, line)]
         if not self.arm or line.mode == "data":
             return ()
         operands = _operands(line.code, bool(self.system.engine.state.context & 1))
@@ -82,12 +88,17 @@ class Accesses:
                 yield access if access.value is not None else access._replace(value=self._value(access.address, access.size))
 
     def _places(self, operand: Operand, line: Line) -> Iterator[Access]:
-        ahead = 4 if self.system.engine.state.context & 1 else 8
-        base = line.address + ahead & ~3 if operand.base == "pc" else self.system.read_register(operand.base) or 0
+        if operand.base == "rip":
+            base = line.address + line.size
+        elif operand.base == "pc":
+            base = line.address + (4 if self.system.engine.state.context & 1 else 8) & ~3
+        else:
+            base = self.system.read_register(operand.base) or 0
+        base += (self.system.read_register(operand.segment) or 0) if operand.segment else 0
         index = (self.system.read_register(operand.scaled) or 0) << operand.shift if operand.scaled else 0
         at = base + operand.sign * index + operand.offset
         for i in range(operand.times):
-            place, value = at + i * operand.size & MASK, None
+            place, value = at + i * operand.size & self.mask, None
             if operand.kind == "r" and not operand.data:
                 value = self._value(place, operand.size)
             elif operand.kind == "w" and operand.data:
@@ -157,6 +168,53 @@ def _many(insn: Any, name: str, condition: int) -> tuple[Operand, ...]:
     if name[3:5] in ("ib", "da"):
         offset += size
     return (Operand(kind, size, base, "", 1, 0, offset, len(registers), condition),)
+
+
+# -- x86 -----------------------------------------------------------------------------------------------------------------------
+@cache
+def _x86_decoder(bits: int) -> Any:
+    import capstone
+
+    made = capstone.Cs(capstone.CS_ARCH_X86, capstone.CS_MODE_64 if bits == 64 else capstone.CS_MODE_32)
+    made.detail = True
+    return made
+
+
+@cache
+def _x86_operands(code: bytes, bits: int) -> tuple[Operand, ...]:
+    """Return where an instruction's accesses go; of one that is repeated, those of the first time."""
+    insn = next(_x86_decoder(bits).disasm(code, 0), None)
+    if insn is None:
+        return ()
+    word, stack = bits // 8, "rsp" if bits == 64 else "esp"
+    name = insn.mnemonic.rpartition(" ")[2]
+    found: list[Operand] = []
+    if name not in NO_ACCESS and not name.startswith("prefetch"):
+        for operand in insn.operands:
+            if operand.type == MEMORY:
+                found += _x86_memory(insn, operand)
+    if name in ("push", "call", "pushfq", "pushfd"):
+        size = insn.operands[0].size if name == "push" and insn.operands[0].type != IMMEDIATE else word
+        found.append(Operand("w", size, stack, "", 1, 0, -size))
+    elif name in ("pop", "ret", "popfq", "popfd"):
+        size = insn.operands[0].size if name == "pop" else word
+        found.insert(0, Operand("r", size, stack, "", 1, 0, 0))
+    elif name == "leave":
+        found.append(Operand("r", word, "rbp" if bits == 64 else "ebp", "", 1, 0, 0))
+    return tuple(sorted(found, key=lambda operand: operand.kind))             # reads come first
+
+
+def _x86_memory(insn: Any, operand: Any) -> Iterator[Operand]:
+    memory = operand.mem
+    segment = f"{insn.reg_name(memory.segment)}_base" if memory.segment else ""
+    for bit, kind in ((1, "r"), (2, "w")):
+        if operand.access & bit:
+            yield Operand(kind, operand.size, _named(insn, memory.base), _named(insn, memory.index), 1, memory.scale.bit_length() - 1,
+                          memory.disp, segment=segment if segment[:2] in ("fs", "gs") else "")
+
+
+def _named(insn: Any, register: int) -> str:
+    return insn.reg_name(register) or "" if register else ""
 
 
 __all__ = ["Access", "Accesses", "Operand", "holds"]

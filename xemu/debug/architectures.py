@@ -42,6 +42,10 @@ class Architecture:
     thumb: tuple[tuple[str, int], ...] = ()  # (status register, mask): Thumb state if the bit is set
     pc_ahead: Mapping[str, int] = field(default_factory=dict)    # mode -> what PC reads as, minus the instruction's address
     eh_numbers: Mapping[int, int] = field(default_factory=dict)  # .eh_frame's register number -> .debug_frame's, where they differ
+    status: tuple[str, ...] = ()        # registers without a number of DWARF that front ends show
+    aliases: Mapping[str, str] = field(default_factory=dict)     # other names of registers
+    pops: int = 0                       # bytes of arguments that functions may take off the stack when they return, at most
+    thread: str = ""                    # the register through which thread-local variables are found
 
     @property
     def address_bytes(self) -> int:
@@ -65,6 +69,19 @@ class Architecture:
     def encode(self, value: int, size: int) -> bytes:
         """Return the bytes that hold a number, cut to `size` bytes."""
         return (value & ((1 << 8 * size) - 1)).to_bytes(size, "little" if self.order == "little" else "big")
+
+    @property
+    def pushed(self) -> int:
+        """Return the bytes of the stack that a call takes: the return address, where no register holds it."""
+        return 0 if self.link else self.address_bytes
+
+    def code(self, address: int) -> int:
+        """Return the address of the code that a pointer to a function or a return address means."""
+        return address & ~1 if self.thumb else address
+
+    def mode_at(self, address: int, mode: str) -> str:
+        """Return the mode in which code runs that a pointer or return address leads to; `mode`: what it runs in otherwise."""
+        return ("thumb" if address & 1 else "arm") if self.thumb else mode
 
     def register_bytes(self, name: str) -> int:
         """Return the size of a register in bytes."""
@@ -91,6 +108,8 @@ def _arm(name: str, order: str) -> Architecture:
         saved=frozenset([f"r{n}" for n in range(4, 12)] + [f"d{n}" for n in range(8, 16)]),
         wide={"d": 8, "s": 4, "q": 16}, parts={f"s{n}": (f"d{n // 2}", 4 * (n % 2), 4) for n in range(32)},
         modes=_ARM_MODES, unit=2, thumb=(("xpsr", 1 << 24), ("cpsr", 1 << 5)), pc_ahead={"arm": 8, "thumb": 4, "thumb-m": 4},
+        status=("cpsr", "xpsr", "fpscr", "msp", "psp", "primask", "basepri", "faultmask", "control"),
+        aliases={"r13": "sp", "r14": "lr", "r15": "pc"}, thread="tpidruro",
     )  # fmt: skip
 
 
@@ -101,6 +120,21 @@ def _ppc(name: str, bits: int, order: str, mode: str) -> Architecture:
         saved=frozenset(["r1", "r2", *(f"r{n}" for n in range(14, 32)), *(f"f{n}" for n in range(14, 32))]),
         modes={"": ("CS_ARCH_PPC", (mode, "CS_MODE_BIG_ENDIAN" if order == "big" else "CS_MODE_LITTLE_ENDIAN"))}, unit=4,
     )  # fmt: skip
+
+
+_INDEXES = ("si", "di", "bp", "sp")                # "sp" is the stack pointer, whatever its size
+_X86_STATUS = ("cs", "ss", "ds", "es", "fs", "gs", "mxcsr", "fctrl", "fstat", "ftag", *(f"ymm{n}h" for n in range(16)))
+
+
+def _halves(letters: str, prefix: str) -> dict[str, tuple[str, int, int]]:
+    """Return the parts of x86's first four registers: al, ah, ax; eax of rax."""
+    found: dict[str, tuple[str, int, int]] = {}
+    for letter in letters:
+        whole = f"{prefix}{letter}x"
+        found |= {f"{letter}l": (whole, 0, 1), f"{letter}h": (whole, 1, 1), f"{letter}x": (whole, 0, 2)}
+        if prefix == "r":
+            found[f"e{letter}x"] = (whole, 0, 4)
+    return found
 
 
 _ROWS = (
@@ -118,12 +152,19 @@ _ROWS = (
         | _numbered(17, _row("xmm", 16)) | _numbered(33, _row("st", 8)) | {49: "eflags", 58: "fs_base", 59: "gs_base"},
         pc="rip", sp="rsp", frame="rbp", word=8, wide={"xmm": 16, "st": 10},
         saved=frozenset(["rbx", "rbp", "r12", "r13", "r14", "r15"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_64",))},
+        parts=_halves("abcd", "r") | {f"{name}{letter}": (name, 0, size) for name in _row("r", 16).split()[8:]
+                                      for letter, size in (("d", 4), ("w", 2), ("b", 1))}
+        | {f"e{name}": (f"r{name}", 0, 4) for name in _INDEXES} | {name: (f"r{name}", 0, 2) for name in _INDEXES[:3]}
+        | {f"{name}l": (f"r{name}", 0, 1) for name in _INDEXES},
+        status=("eflags", *_X86_STATUS), thread="fs_base",
     ),
     Architecture(
         "i386", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(11, _row("st", 8))
         | _numbered(21, _row("xmm", 8)),
         pc="eip", sp="esp", frame="ebp", wide={"xmm": 16, "st": 10},
         saved=frozenset(["ebx", "ebp", "esi", "edi"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_32",))},
+        parts=_halves("abcd", "e") | {name: (f"e{name}", 0, 2) for name in _INDEXES[:3]},
+        status=_X86_STATUS, pops=252, thread="gs_base",
     ),
     _ppc("ppc", 32, "big", "CS_MODE_32"),
     _ppc("ppc64", 64, "big", "CS_MODE_64"),

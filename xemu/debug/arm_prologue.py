@@ -5,8 +5,9 @@ A function is read from its start to where it is: pushes, changes of SP, a frame
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from xemu.debug.frames import StackShape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,23 +18,6 @@ CORE = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc"]
 MAX_PROLOGUE = 200         # bytes of a function that are looked at
 MAX_EPILOGUE = 8           # instructions
 MAX_BACK = 4096            # bytes looked through for the start of a function without a name
-
-
-@dataclass(slots=True)
-class StackShape:
-    """Where the caller's registers are, from the CFA (SP at the function's entry) downwards."""
-
-    depth: int = 0                                     # CFA minus SP, bytes
-    saved: dict[str, int] = field(default_factory=dict)   # register -> CFA minus its address
-    frame: tuple[str, int] | None = None               # (register, CFA minus its value)
-    certain: bool = True                               # nothing met that changes SP in a way that is not understood
-    end: int = 0                                       # behind the last instruction that did something
-
-    def push(self, names: list[str]) -> None:
-        """Store registers, the first at the lowest address."""
-        for name in reversed(names):
-            self.depth += 8 if name[0] == "d" else 4
-            self.saved.setdefault(name, self.depth)
 
 
 def instructions(read_memory: ReadMemory, start: int, end: int, *, thumb: bool) -> Iterator[tuple[int, int, int]]:
@@ -103,7 +87,7 @@ def _thumb_step(shape: StackShape, code: int, size: int) -> bool:
     elif code & 0xFFFF0FFF == 0xF84D0D04:              # STR Rt, [SP, #-4]!
         shape.push([CORE[code >> 12 & 15]])
     elif code & 0xFFBF0F00 == 0xED2D0B00:              # VPUSH of D registers
-        shape.push(_doubles(code))
+        shape.push(_doubles(code), 8)
     elif code & 0xFFBF0F00 == 0xED2D0A00:              # VPUSH of S registers
         shape.depth += 4 * (code & 0xFF)
     elif code & 0xFBFF8F00 == 0xF1AD0D00:              # SUB.W SP, SP, #const
@@ -137,7 +121,7 @@ def _arm_step(shape: StackShape, code: int, _size: int) -> bool:
     elif code & 0xFFFFF000 == 0xE24CB000:              # SUB FP, IP, #const with IP = SP at the entry
         shape.frame = ("r11", arm_constant(code))
     elif code & 0xFFBF0F00 == 0xED2D0B00:              # VPUSH of D registers
-        shape.push(_doubles(code))
+        shape.push(_doubles(code), 8)
     elif (code & 0xFFF0F000 in (0xE040D000, 0xE080D000) and code >> 16 & 15 == 13) or code & 0xFFFFF000 == 0xE04DD000:
         shape.certain = False
     else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.debug.arm_frames import EXC_RETURN
-from xemu.debug.code import Row, flow
+from xemu.debug.code import Row
 from xemu.debug.disassembly import disassemble
 from xemu.debug.expressions import Binary, Const, Register
 from xemu.debug.points import Breakpoint, Catchpoint
@@ -95,7 +95,7 @@ class Backwards:
             if returned is None:
                 entered = self._entered_from(before, here)
                 if entered is not None and entered != before.pc:         # through the loader, or a veneer
-                    found = self._back_to(here, entered, here.sp)
+                    found = self._back_to(here, entered, here.sp + self.source.architecture.pushed)
                     if isinstance(found, Moment) and self._has_lines(found.pc):
                         here = found
                         continue
@@ -110,7 +110,7 @@ class Backwards:
             elif stepped:
                 here, chain = before, self.code.chain(before.pc)
             else:
-                found = self._back_to(here, returned, here.sp)
+                found = self._back_to(here, returned, self._sp_at_call(before, here))
                 if not isinstance(found, Moment):
                     return found
                 here = found
@@ -124,7 +124,7 @@ class Backwards:
         function = module.source_function(here.pc) if module is not None else None
         if module is None or function is None or sum(end - start for start, end in function.ranges) > MOST_AROUND:
             return here
-        code = [a + module.bias for start, end in function.ranges for a in range(start, end, debugger._unit)]  # noqa: SLF001
+        code = [a for start, end in function.ranges for a in self._starts(range(start + module.bias, end + module.bias))]
         stack = Binary("equal", Register(self.source.architecture.sp), Const(here.sp))
         self._seek(here)
         around = Breakpoint(owner="step", addresses=tuple(a for a in code if a not in within), condition=stack)
@@ -136,10 +136,21 @@ class Backwards:
             debugger.delete(around)
         if stop.points != (around,):
             raise EndedError(stop)
-        found = self.motion.run_to(within[::debugger._unit], condition=stack)  # noqa: SLF001
+        found = self.motion.run_to(self._starts(within), condition=stack)
         if found is not None:
             raise EndedError(found)
         return self.tape.now()
+
+    def _starts(self, within: range) -> list[int]:
+        """Return where instructions start in some code."""
+        source, found, at = self.source, [], within.start
+        mode = self.motion.mode()
+        if source.architecture.unit > 1:                                 # in either state: data stands between them, too
+            return list(within[::source.architecture.unit])
+        while at in within:
+            found.append(at)
+            at += source.rules.size(source.read_memory, at, mode) or 1
+        return found
 
     def _out_of_call(self, here: Moment, hidden: int, *, into: bool) -> Stop | None:
         """Go in front of an inlined call that starts here, without moving, where a step forwards would have stopped."""
@@ -207,58 +218,57 @@ class Backwards:
     def _starts_handler(self, here: Moment) -> bool:
         """Whether an exception's handler starts at a moment: before it is what was interrupted."""
         routine = self.code.routine(here.pc)
-        return self.system.kind == "machine" and here.link >= EXC_RETURN and routine is not None and routine.start == here.pc
+        return self.system.kind == "machine" and here.returns >= EXC_RETURN and routine is not None and routine.start == here.pc
 
     def _is_signal_return(self, before: Moment, here: Moment) -> bool:
         """Whether an instruction is the system call with which a signal's handler ended."""
-        if here.pc in (before.pc + 2, before.pc + 4) or before.sp >= here.sp or self.system.kind != "process":
+        if before.sp >= here.sp or self.system.kind != "process" or here.pc == self.motion.following(before.pc, before.mode):
             return False
-        return self._instruction(before)[0].startswith(("svc", "swi"))
+        return self.source.rules.is_system_call(*self._instruction(before))
 
     def _instruction(self, moment: Moment) -> tuple[str, str]:
         """Return mnemonic and operands."""
-        mode = "thumb" if moment.thumb else self.source.architecture.mode_of({"cpsr": 0})
-        line = disassemble(self.source.read_memory, moment.pc, 1, mode, self.source.latest, self.source.architecture)[0]
+        line = disassemble(self.source.read_memory, moment.pc, 1, moment.mode, self.source.latest, self.source.architecture)[0]
         return line.mnemonic, line.operands
 
     def _call_before(self, before: Moment, here: Moment) -> int | None:
         """Return the call that has just returned here; None: no function has returned."""
-        from xemu.debug.arm_prologue import is_call_before
-
-        if here.pc in (before.pc + 2, before.pc + 4) and self.code.routine(before.pc) == self.code.routine(here.pc):
-            return None
-        if not is_call_before(self.source.read_memory, here.pc, thumb=here.thumb):
+        rules = self.source.rules
+        if here.pc == self.motion.following(before.pc, before.mode) and self.code.routine(before.pc) == self.code.routine(here.pc):
             return None
         mnemonic, operands = self._instruction(before)
-        if flow(mnemonic, operands) != "jump" or operands.startswith(("#", "0x")):
+        if rules.flow(mnemonic, operands) != "jump" or (operands.startswith(("#", "0x")) and not rules.is_return(mnemonic, operands)):
+            return None
+        call = self._call_address(here)
+        if call is None:
             return None
         ours = self.code.routine(here.pc)
-        if ours is not None and self.code.routine(before.pc) == ours and not _is_return(mnemonic, operands):
+        if ours is not None and self.code.routine(before.pc) == ours and not rules.is_return(mnemonic, operands):
             return None                                    # a jump through a table
-        return self._call_address(here)
+        return call
 
-    def _call_address(self, here: Moment) -> int:
-        """Return the address of the call behind which a place is."""
-        if not here.thumb:
-            return here.pc - 4
-        data = self.source.read_memory(here.pc - 4, 4) or bytes(4)
-        wide = data[1] >> 3 == 0b11110 and data[3] >> 6 == 0b11            # BL, BLX with a label: 11110… 11…
-        return here.pc - 4 if wide else here.pc - 2
+    def _sp_at_call(self, before: Moment, here: Moment) -> int:
+        """Return the stack pointer at the call that the instruction at `before` has returned from; that may take arguments off, too."""
+        pushed = self.source.architecture.pushed
+        return before.sp + pushed if pushed and self.source.rules.is_return(*self._instruction(before)) else here.sp
+
+    def _call_address(self, here: Moment) -> int | None:
+        """Return the address of the call behind which a place is; None: there is none."""
+        return self.source.rules.call_before(self.source.read_memory, here.pc, here.mode, self.source.latest)
 
     def _entered_from(self, before: Moment, here: Moment) -> int | None:
         """Return the call by which the function was entered that starts here; None: it starts elsewhere."""
         routine = self.code.routine(here.pc)
         if routine is None or routine.start != here.pc:
             return None
-        returns = here.link & ~1
-        size = self.motion._size(before.pc, before.thumb)  # noqa: SLF001
-        if returns == before.pc + size:
+        returns = self.source.architecture.code(here.returns)
+        if returns == self.motion.following(before.pc, before.mode):
             return before.pc
         if before.context != here.context or self._jumps_within(before, routine):
             return None
         if not self.code.between(before.pc) and (caller := self.code.routine(before.pc)) is not None and caller.lines:
             return None                                    # a jump to another function, as the last thing that one did
-        return self._call_address(here._replace(pc=returns, thumb=bool(here.link & 1)))
+        return self._call_address(here._replace(pc=returns, mode=self.source.architecture.mode_at(here.returns, here.mode)))
 
     def _jumps_within(self, before: Moment, routine: Routine) -> bool:
         """Whether a function has jumped to its own start."""
@@ -358,7 +368,9 @@ class Backwards:
         caller = self.motion.outer(frames)
         here = self.tape.now()
         if not any(f.exception or f.signal for f in frames[:caller.level]):
-            call = self._call_address(here._replace(pc=caller.pc, thumb=caller.mode == "thumb"))
+            call = self._call_address(here._replace(pc=caller.pc, mode=caller.mode))
+            if call is None:
+                raise UsageError(f"there is no call in front of {caller.pc:#x}, where {frame.function or 'this code'} returns to")
             found = self._back_to(here, call, caller.sp)
             return self.motion.done() if isinstance(found, Moment) else found
         routine = self.code.routine(frame.lookup)
@@ -385,7 +397,7 @@ class Backwards:
                 return self.debugger._to_begin()  # noqa: SLF001
             call = self._call_before(before, here)
             if call is not None:
-                found = self._back_to(here, call, here.sp)
+                found = self._back_to(here, call, self._sp_at_call(before, here))
                 if not isinstance(found, Moment):
                     return found
                 here = found
@@ -393,15 +405,6 @@ class Backwards:
             here = before
             if len(self.code.chain(here.pc)) < depth:
                 return self._stop(here)
-
-
-def _is_return(mnemonic: str, operands: str) -> bool:
-    """Whether an instruction of ARM returns from a function."""
-    if mnemonic.startswith(("pop", "ldm")):
-        return True
-    if mnemonic.startswith("ldr"):
-        return "[sp" in operands
-    return operands.replace(" ", "") in ("lr", "pc,lr")
 
 
 __all__ = ["Backwards"]

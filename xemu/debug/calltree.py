@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from xemu.core.aside import Aside
 from xemu.debug.arm_frames import EXC_RETURN
-from xemu.debug.code import flow
 from xemu.debug.excursion import excursion, go
 from xemu.debug.stops import StopKind
 
@@ -46,13 +45,13 @@ def entries(d: Debugger, names: Names, executed: Iterable[int]) -> set[int]:
         symbol = module.symbol_at(address) if module is not None else None
         if symbol is None:
             nameless.append(address)
-        elif symbol.address & ~1 == address and symbol.kind not in ("object", "constant"):
+        elif d.source.architecture.code(symbol.address) == address and symbol.kind not in ("object", "constant"):
             found.add(address)
     known = set(nameless)
     for address in nameless[:NAMELESS]:
         line = names.line(address)
-        if line is not None and line.target is not None and flow(line.mnemonic, line.operands) == "call":
-            found |= known & {line.target & ~1}
+        if line is not None and line.target is not None and d.source.rules.flow(line.mnemonic, line.operands) == "call":
+            found |= known & {d.source.architecture.code(line.target)}
     return found
 
 
@@ -61,7 +60,7 @@ class Recorder:
 
     def __init__(self, d: Debugger, begins: set[int]) -> None:
         self.d, self.begins = d, begins
-        self.link = d.source.architecture.link
+        self.arch = d.source.architecture
         self.m_profile = d.system.arch.endswith("-m")
         self.calls: list[Call] = []
         self.stacks: list[list[Call]] = []           # the one that was used last is the last
@@ -85,14 +84,14 @@ class Recorder:
 
     def _met(self, pc: int) -> int | None:
         """Look at where the guest stands; return where the call that begins here returns to."""
-        sp = self.d.read_register("sp") or 0
+        sp = self.d.read_register(self.arch.sp) or 0
         self._return(pc, sp)
         return self._enter(pc, sp) if pc in self.begins else None
 
     def _return(self, pc: int, sp: int) -> None:
         for stack in reversed(self.stacks):
             for at in range(len(stack) - 1, -1, -1):
-                if stack[at].returns == pc and stack[at].sp == sp:
+                if stack[at].returns == pc and 0 <= sp - stack[at].sp <= self.arch.pops:
                     insns = self.d.engine.insns
                     for call in stack[at:]:
                         call.end = insns
@@ -106,7 +105,8 @@ class Recorder:
             self.stacks.append(stack)
 
     def _enter(self, pc: int, sp: int) -> int | None:
-        returns = (self.d.read_register(self.link) or 0) & ~1
+        motion = self.d.motions
+        returns, sp = self.arch.code(motion.returns()), motion.caller_sp
         handler = self.m_profile and returns >= EXC_RETURN
         stack = self._stack_of(sp, handler=handler)
         if stack and stack[-1].returns == returns and stack[-1].sp == sp:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.debug.elffile import section_rows
 from xemu.debug.line_program import STATEMENT
 
 if TYPE_CHECKING:
@@ -13,7 +11,6 @@ if TYPE_CHECKING:
     from xemu.debug.lines import Call
     from xemu.debug.symbols import Module
 
-CALLS = re.compile(r"blx?(?:eq|ne|cs|hs|cc|lo|mi|pl|vs|vc|hi|ls|ge|lt|gt|le|al)?|blxns")
 JUMPS = ("longjmp", "_longjmp", "siglongjmp", "__longjmp_chk", "__restore_core_regs", "restore_core_regs")
 VENEERS = ("_veneer", "_from_arm", "_from_thumb")            # ends of names of code that the linker puts between
 
@@ -147,30 +144,4 @@ def _row(module: Module, pc: int) -> Row | None:
                bool(row.flags & STATEMENT))
 
 
-def flow(mnemonic: str, operands: str) -> str:
-    """Return what an instruction of ARM does to the flow: "call", "jump" or ""."""
-    word = mnemonic.partition(".")[0]
-    if CALLS.fullmatch(word):
-        return "call"
-    if word.startswith(("b", "cb", "tb")) and not word.startswith(("bic", "bf", "bkpt")):
-        return "jump"
-    first = operands.partition(",")[0].strip()
-    if first == "pc" or (word.startswith(("pop", "ldm")) and "pc" in operands.partition("{")[2]):
-        return "jump"
-    return ""
-
-
-def slot_name(module: Module, slot: int) -> str:
-    """Return the name whose address stands in a word of the linkage table (.rel.plt; ELF for the Arm Architecture, 5.6)."""
-    data = module.elf.data(".rel.plt")
-    for at in range(0, len(data) - 7, 8):
-        if int.from_bytes(data[at:at + 4], "little") + module.bias == slot:
-            number = int.from_bytes(data[at + 4:at + 8], "little") >> 8
-            rows: list[Any] = list(section_rows(module.elf, ".dynsym"))
-            names = module.elf.data(".dynstr")
-            if number < len(rows):
-                return names[rows[number][0]:].partition(b"\0")[0].decode("utf-8", "replace")
-    return ""
-
-
-__all__ = ["Code", "Routine", "Row", "flow", "slot_name"]
+__all__ = ["Code", "Routine", "Row"]

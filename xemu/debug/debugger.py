@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from xemu.debug.expressions import Expression
     from xemu.debug.system import System
 
-STATUS = ("cpsr", "xpsr", "fpscr", "msp", "psp", "primask", "basepri", "faultmask", "control")    # what DWARF has no numbers for
 BLOCK = 5                # instructions in a block, about
 PIECE = 200_000          # instructions that a search backwards looks through first; doubles while nothing is found
 TIMES = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -786,7 +785,8 @@ class Debugger(SourceLevel):
 
     def _all_registers(self) -> dict[str, int]:
         """Return what a front end can read of the running thread's registers."""
-        names = {*self.source.architecture.dwarf.values(), "pc", *STATUS}
+        arch = self.source.architecture
+        names = {*arch.dwarf.values(), *arch.status, "pc"} - ({arch.pc} - {"pc"})
         return {name: value for name in names if (value := self.system.read_register(name)) is not None}
 
     def reset(self) -> Stop:

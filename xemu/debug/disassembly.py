@@ -10,6 +10,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xemu.debug.architectures import Architecture
     from xemu.debug.symbols import Modules, ReadMemory
 
@@ -66,6 +68,16 @@ def disassemble(read_memory: ReadMemory, address: int, count: int, mode: str, mo
     return lines
 
 
+def instructions(read_memory: ReadMemory, start: int, end: int, mode: str, arch: Architecture) -> Iterator[tuple[int, int, str, str]]:
+    """Yield (address, bytes, mnemonic, operands) of code; it ends at the first bytes that are no instruction."""
+    code = read_memory(start, end - start) if end > start else None
+    while code is None and end - start > 1:            # to the end of what can be read
+        end = start + (end - start) // 2
+        code = read_memory(start, end - start)
+    if code:
+        yield from _engine(*arch.modes[mode]).disasm_lite(code, start)
+
+
 def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, arch: Architecture) -> Line:
     module = modules.at(address)
     name = _start_name(modules, address)
@@ -118,7 +130,7 @@ def _refers(read_memory: ReadMemory, address: int, size: int, mnemonic: str, ope
             arch: Architecture) -> tuple[int | None, str]:  # fmt: skip
     """Return the target of a branch, and what an instruction refers to in words."""
     last = operands.rsplit(" ", 1)[-1].lstrip("#")
-    if last.startswith("0x") and not operands.endswith("]") and _is_branch(mnemonic):
+    if last.startswith("0x") and not operands.endswith("]") and _is_branch(mnemonic, arch):
         target = int(last, 16)
         return target, _named(modules, target)
     if "[pc" in operands and mnemonic.startswith(("ldr", "vldr")):
@@ -151,9 +163,11 @@ def _literal(address: int, operands: str, ahead: int) -> int | None:
         return None
 
 
-def _is_branch(mnemonic: str) -> bool:
+def _is_branch(mnemonic: str, arch: Architecture) -> bool:
     """Whether an instruction's last operand may be where it goes: ARM's b, bl, cbz; AArch64's tbz; x86's j… and call; Power's b…"""
-    return mnemonic.startswith(("b", "cb", "tb", "j", "call", "loop")) and not mnemonic.startswith(("bic", "bfi", "bfc", "bkpt"))
+    if arch.unit == 1:
+        return mnemonic.rpartition(" ")[2].startswith(("j", "call", "loop", "xbegin"))
+    return mnemonic.startswith(("b", "cb", "tb")) and not mnemonic.startswith(("bic", "bfi", "bfc", "bkpt"))
 
 
 def previous(read_memory: ReadMemory, address: int, mode: str, modules: Modules, architecture: Architecture | None = None) -> int | None:
@@ -173,12 +187,34 @@ def previous(read_memory: ReadMemory, address: int, mode: str, modules: Modules,
     if actual == "arm":
         return address - 4 if read_memory(address - 4, 4) is not None else None
     function = modules.function(back)
+    if arch.unit == 1:
+        return _previous_of_any_length(read_memory, address, function.start if function is not None else None, modules, arch)
     starts = [function.start] if function is not None and address - function.start <= MAX_BACK else []
     starts += list(range(address - min(address, MAX_BACK), address, arch.unit))
     for start in starts:
         if (found := _ends_at(read_memory, start, address, actual, modules, arch)) is not None:
             return found
     return back if read_memory(back, 1) is not None else None
+
+
+def _previous_of_any_length(read_memory: ReadMemory, address: int, function: int | None, modules: Modules,
+                            arch: Architecture) -> int | None:  # fmt: skip
+    """Do the same where instructions have any number of bytes: only a place that is known to start one can be counted from.
+
+    That is the row of a line table, or the function; else the start with the longest way to the address, as ways soon meet.
+    """
+    module = modules.at(address - 1)
+    row = module.place(address - 1) if module is not None else None
+    starts = [row.start] if row is not None and row.start < address else []
+    starts += [function] if function is not None and function < address else []
+    starts += range(address - min(address, MAX_BACK), address) if function is None else []
+    for start in starts:
+        last = None
+        for at, size, _, _ in instructions(read_memory, start, address, "", arch):
+            last = (at, size)
+        if last is not None and sum(last) == address:
+            return last[0]
+    return address - 1 if read_memory(address - 1, 1) is not None else None
 
 
 def _ends_at(read_memory: ReadMemory, start: int, address: int, mode: str, modules: Modules, arch: Architecture) -> int | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from xemu.core.engine import ExitKind
 from xemu.core.memory import PAGE
 from xemu.core.state import ENGINE_BYTES, StateBlock
+from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.stops import Position, StopKind
 from xemu.debug.system import Event, MapEntry, System, ThreadInfo
 from xemu.errors import UsageError
@@ -63,6 +64,7 @@ class PastProcess(System):
     def __init__(self, name: str, engine: Engine, running: int) -> None:
         super().__init__()
         self.name, self.engine, self.arch = name, engine, engine.target.name
+        self.counter = ARCHITECTURES[self.arch].pc                    # what this processor's manuals call PC
         self.space: AddressSpace = engine.space
         self.running = running
         self.at = 0                                # the episode that is repeated next

@@ -181,7 +181,7 @@ class _Evaluator:
     def _register(self, name: str) -> Value:
         """Return a register of the frame; $pc and $sp whatever the architecture calls them, $fp too."""
         arch, registers = self.arch, self.access.registers
-        aliases = {"pc": arch.pc, "sp": arch.sp, "fp": arch.frame, "lr": arch.link, "r13": "sp", "r14": "lr", "r15": "pc"}
+        aliases = {"pc": arch.pc, "sp": arch.sp, "fp": arch.frame, "lr": arch.link, **arch.aliases}
         actual = name if name in registers or name in arch.parts else aliases.get(name, name)
         known = set(arch.dwarf.values()) | set(registers) | set(arch.parts)
         if actual not in known:

@@ -56,6 +56,28 @@ class Frame:
 EMPTY: Mapping[str, int] = MappingProxyType({})
 
 
+@dataclass(slots=True)
+class StackShape:
+    """What a function has done to the stack: where the caller's registers are, from the CFA (SP before the call) downwards."""
+
+    depth: int = 0                                     # CFA minus SP, bytes
+    saved: dict[str, int] = field(default_factory=dict)   # register -> CFA minus its address
+    frame: tuple[str, int] | None = None               # (register, CFA minus its value)
+    certain: bool = True                               # nothing met that changes SP in a way that is not understood
+    end: int = 0                                       # behind the last instruction that did something
+
+    def push(self, names: list[str], size: int = 4) -> None:
+        """Store registers of some bytes, the first at the lowest address."""
+        for name in reversed(names):
+            self.depth += size
+            self.saved.setdefault(name, self.depth)
+
+    def resize(self, amount: int | None) -> None:
+        """Add to SP; None: nobody knows how much."""
+        self.depth -= amount or 0
+        self.certain = self.certain and amount is not None
+
+
 class State(NamedTuple):
     """A frame before it is named: registers, and whether `pc` is exact or behind a call."""
 

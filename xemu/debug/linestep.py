@@ -53,16 +53,16 @@ class LineStep:
             stop = motion.run_to(around, lambda: motion.system.thread == thread, inside)
             if stop is not None or debugger.pc not in within:
                 return stop
-        before, thumb, context = debugger.pc, motion.thumb(), motion.context()
+        following, context = motion.following(debugger.pc, motion.mode()), motion.context()
         stop = motion.single()
         if stop is not None:
             return stop
         self.pc = debugger.pc
-        if before < self.pc <= before + 4:
+        if self.pc == following:
             return motion.arrived()
-        returns = motion.called(before, thumb)
+        returns = motion.called(following)
         if returns is not None:
-            return self._call(returns, motion.sp)
+            return self._call(returns, motion.caller_sp)
         if motion.in_fault():
             return motion.done()
         if motion.context() != context and (there := motion.interrupted()) is not None:
@@ -87,7 +87,7 @@ class LineStep:
 
     def _is_tail_call(self) -> bool:
         """Whether a function was jumped to that returns to this one's caller."""
-        if self.returns is None or self.motion.sp != self.outside or self.pc == self.returns:
+        if self.returns is None or self.motion.caller_sp != self.outside or self.pc == self.returns:
             return False
         routine = self.code.routine(self.pc)
         return self.code.between(self.pc) or (routine is not None and routine.start == self.pc and routine != self.routine)

@@ -69,6 +69,8 @@ class Names:
     @property
     def mode(self) -> str:
         """What instructions the processor reads now."""
+        if not self.architecture.thumb:
+            return ""
         thumb = bool(self.system.engine.state.context & 1)
         return "thumb-m" if self.system.arch.endswith("-m") else "thumb" if thumb else "arm"
 
@@ -77,7 +79,7 @@ class Names:
         from xemu.debug.disassembly import disassemble
 
         mode = self.mode
-        code = self.system.read_memory(address, 4)
+        code = self.system.read_memory(address, LONGEST if self.architecture.unit == 1 else 4)
         key = address, mode, code
         if key not in self._lines:
             lines = disassemble(self.read, address, 1, mode, self.modules, self.architecture)

@@ -139,11 +139,11 @@ def _symbol(value: Value, address: int) -> str:
     if module is None:
         return ""
     is_code = module.is_code(address)
-    symbol = module.symbol_at(address & ~1 if is_code and module.mode_at(address & ~1) == "thumb" else address)
+    symbol = module.symbol_at(value.access.architecture.code(address) if is_code else address)
     if symbol is None:
         return ""
     offset = address - symbol.address
-    if is_code and offset == 1:
+    if is_code and offset == address - value.access.architecture.code(address):
         offset = 0
     return f" <{symbol.name}+{offset}>" if offset else f" <{symbol.name}>"
 

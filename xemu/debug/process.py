@@ -270,7 +270,7 @@ class ProcessSystem(PastProcess):
         return None if task is None else task.registers
 
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
-        if name == "pc":
+        if name in ("pc", self.counter):
             value = self._leave_call(self.running if thread is None else thread, value)
         if thread not in (None, self.running):
             task = self.process.tasks.get(thread or 0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xemu.debug.code import flow
 from xemu.debug.disassembly import disassemble
 from xemu.debug.stops import StopKind
 
@@ -46,7 +45,7 @@ def exits(motion: Stepping, within: range, *, into: bool) -> list[int]:
         line = disassemble(source.read_memory, at, 1, mode, source.latest, source.architecture)[0]
         if not line.size:
             return []
-        kind = flow(line.mnemonic, line.operands)
+        kind = source.rules.flow(line.mnemonic, line.operands)
         if (kind == "jump" and line.target is None) or (kind == "call" and into):
             found.add(at)
         elif kind == "jump" and line.target is not None and line.target not in within:

@@ -287,24 +287,26 @@ def check_areas(areas: Any) -> None:
         end = area.end
 
 
-def _check_registers(recording: Recording, target: Target) -> None:
-    """Check what depends on the processor; ValueError."""
+def _check_registers(recording: Recording, target: Target, limit: int) -> None:
+    """Check what depends on the processor, whose memory ends at `limit`; ValueError."""
     size = STATE_HEAD + target.layout.size - ENGINE_BYTES
-    limit = 1 << target.address_bits
     states = [recording.first.state, *(mark.state for mark in (*recording.marks, recording.last))]
     for state in states:
         for data in (state["state"], *state["shadow"].values()):
             if len(data) != size:
                 raise ValueError("registers are missing")
-        if any(area.end > limit for area in state["areas"]):
-            raise ValueError("a mapping is out of place")
+        _check_ends(state["areas"], limit)
     for episode in recording.inputs:
         if episode.state is not None and episode.state[0] + len(episode.state[1]) > size:
             raise ValueError("registers are out of range")
         if any(at + len(data) > limit for at, data in episode.writes) or any(at + n > limit for at, n in episode.emptied):
             raise ValueError("an episode writes where there is no memory")
-        if any(area.end > limit for area in episode.areas or ()):
-            raise ValueError("a mapping is out of place")
+        _check_ends(episode.areas or (), limit)
+
+
+def _check_ends(areas: Any, limit: int) -> None:
+    if any(area.end > limit for area in areas):
+        raise ValueError(f"a mapping ends above {limit:#x}, the most that this host gives")
 
 
 def _open_process(recording: Recording, *, jit: bool) -> RecordedProcess:
@@ -312,13 +314,14 @@ def _open_process(recording: Recording, *, jit: bool) -> RecordedProcess:
     from xemu.targets.registry import get_target
 
     target = get_target(recording.head["target"])
+    space = make_space(target.address_bits)
     try:
-        _check_registers(recording, target)
+        _check_registers(recording, target, space.limit)
     except ValueError as error:
         raise RecordingError(f"{recording.path} is damaged: {error}") from None
-    engine = Engine(target, make_space(target.address_bits), Options(jit=jit, tracing=recording.head["tracing"]))
+    engine = Engine(target, space, Options(jit=jit, tracing=recording.head["tracing"]))
     system = RecordedProcess(recording, engine)
-    space, state = engine.space, recording.first.state
+    state = recording.first.state
     space.set_areas(state["areas"])
     for page, data in recording.pages.items():
         if not space.poke(page << PAGE_SHIFT, data):

@@ -1,4 +1,4 @@
-"""What a function has returned, by its type (Procedure Call Standard for the Arm Architecture, IHI 0042, 5.4 and 6.1.2)."""
+"""What a function has returned, by its type (Procedure Call Standard for the Arm Architecture, IHI 0042, 5.4 and 6.1.2; of x86: there)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ MOST_FLOATS = 4              # members of a structure that is returned in floati
 def returned(source: Source, frame: Frame) -> str:
     """Return the value in words, for a function that was in a frame and has just returned; "" where there is none to show."""
     module = frame.module
-    if module is None or source.architecture.name not in ("arm", "armeb"):
+    if module is None or source.architecture.name not in CALLS:
         return ""
     try:
         function = module.source_function(frame.lookup)
@@ -33,13 +33,13 @@ def returned(source: Source, frame: Frame) -> str:
         if die is None:
             return ""
         kind = types_of(module).of(die)
-        value = _value(source, module, kind)
+        value = CALLS[source.architecture.name](source, module, kind)
         return value.text() if value is not None else ""
     except (XemuError, UnavailableError, *DAMAGE):
         return ""
 
 
-def _value(source: Source, module: Module, kind: Type) -> Value | None:
+def _arm(source: Source, module: Module, kind: Type) -> Value | None:
     plain = kind.plain
     access = source.scope().access
     floats = _floats(kind) if _hard_float(module) else []
@@ -80,6 +80,17 @@ def _floats(kind: Type) -> list[Type]:
             parts += found
     same = {part.size for part in parts}
     return parts if len(same) == 1 and len(parts) <= MOST_FLOATS and plain.size == len(parts) * parts[0].size else []
+
+
+def _x86(source: Source, _module: Module, kind: Type) -> Value | None:
+    from xemu.debug.x86_returned import returned_bytes
+
+    data = returned_bytes(kind, source.architecture, source.system.read_register, source.read_memory)
+    return Value(source.scope().access, kind, [Piece(constant=data)]) if data is not None else None
+
+
+#: architecture -> what knows where its functions return values
+CALLS = {"arm": _arm, "armeb": _arm, "x86_64": _x86, "i386": _x86}
 
 
 __all__ = ["returned"]

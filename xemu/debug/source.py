@@ -13,6 +13,7 @@ from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.location import UnavailableError
 from xemu.debug.points import ACCESSES, Breakpoint, Watchpoint
+from xemu.debug.rules import Rules, rules_of
 from xemu.debug.sources import Sources
 from xemu.debug.stops import Stop, StopKind
 from xemu.debug.symbols import Module, Modules
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from xemu.debug.variables import Scope, Variable
 
 #: registers that no DWARF number names, but unwinding and modes need
-STATUS = ("cpsr", "xpsr", "msp", "psp", "control", "fpscr")
 _FIELD = re.compile(r"\{\{|\}\}|\{(?P<text>[^{}]+?)(?::(?P<form>[xduotcafzs]))?\}")
 
 
@@ -96,14 +96,19 @@ class Source:
         found = self.latest.architecture
         return found or ARCHITECTURES.get(self.system.arch) or ARCHITECTURES["arm"]
 
+    @property
+    def rules(self) -> Rules:
+        """What its code looks like."""
+        return rules_of(self.architecture.name)
+
     def listen(self) -> None:
         """Have breakpoints that wait for their place looked at whenever the loader has changed its list."""
         links = getattr(self.system, "link_map", None)
         if self._event is not None or links is None:
             return
-        addresses = {address & ~1 for module in self.modules if (address := self._debug_state(module))}
+        addresses = {self.architecture.code(address) for module in self.modules if (address := self._debug_state(module))}
         if links.changes_at:
-            addresses.add(links.changes_at & ~1)
+            addresses.add(self.architecture.code(links.changes_at))
         if addresses:
             self._event = Breakpoint(owner="libraries", addresses=tuple(sorted(addresses)), condition=LibraryEvent(self),
                                      where="the loader's list")
@@ -225,7 +230,7 @@ class Source:
 
     def registers(self, thread: int | None = None) -> dict[str, int]:
         """Return the registers of a thread that debug information can name."""
-        names = dict.fromkeys([*self.architecture.dwarf.values(), *STATUS])
+        names = dict.fromkeys([*self.architecture.dwarf.values(), *self.architecture.status])
         read = self.system.read_register
         found = {name: read(name, thread) for name in names if name[0] != "s" or not name[1:].isdigit()}
         return {name: value for name, value in found.items() if value is not None}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xemu.debug import arm_frames
-from xemu.debug.code import Code, slot_name
-from xemu.debug.expressions import Binary, Const, Register
+from xemu.debug.code import Code
+from xemu.debug.expressions import Binary, Const, Register, Unary
 from xemu.debug.points import Breakpoint
 from xemu.debug.stops import Stop, StopKind
 from xemu.errors import UsageError
@@ -111,8 +111,7 @@ class Stepping:
         """Whether the last instruction was the first one of a signal's handler, and not the one that stood at `before`."""
         if self.debugger.position.transition == before.transition or self.system.kind != "process":
             return False
-        link = self._register(self.source.architecture.link)
-        return arm_frames.signal_trampoline(link & ~1, self.source.read_memory, thumb=bool(link & 1)) is not None
+        return self.source.rules.trampoline(self.source.read_memory, self.returns()) is not None
 
     def _until_turn(self) -> Stop | None:
         """Run until it is the thread's turn, where it is."""
@@ -158,7 +157,16 @@ class Stepping:
         return self.source.described(debugger._stop(StopKind.BREAKPOINT, points=hits))  # noqa: SLF001
 
     def _stack_is(self, sp: int) -> Expression:
-        return Binary("equal", Register(self.source.architecture.sp), Const(sp))
+        """Return the condition that the stack is what it was before a call, but for arguments that the function may have taken off."""
+        arch = self.source.architecture
+        register, known = Register(arch.sp), Const(sp)
+        if not arch.pops:
+            return Binary("equal", register, known)
+        return Unary("not", Binary("less_unsigned", Const(arch.pops), Binary("sub", register, known)))
+
+    def is_back(self, sp: int) -> bool:
+        """Whether the stack is what it was before a call."""
+        return 0 <= self.sp - sp <= self.source.architecture.pops
 
     def run_out(self, returns: int, sp: int) -> Stop | None:
         """Run to where a function returns to, with the stack as it was before the call; or to where that has been left by a jump."""
@@ -186,28 +194,33 @@ class Stepping:
                 return self.arrived()
 
     # -- calls -------------------------------------------------------------------------------------------------------------
-    def _size(self, pc: int, thumb: bool) -> int:
-        """Return the bytes of the instruction at an address."""
-        if not thumb:
-            return 4
-        data = self.source.read_memory(pc, 2)
-        return 4 if data is not None and data[1] >> 3 in (0b11101, 0b11110, 0b11111) else 2
+    def following(self, pc: int, mode: str) -> int:
+        """Return the address behind the instruction at an address."""
+        return pc + self.source.rules.size(self.source.read_memory, pc, mode)
 
-    def thumb(self) -> bool:
-        """Whether the CPU executes Thumb code."""
-        for name, mask in self.source.architecture.thumb:
-            value = self.system.read_register(name)
-            if value is not None:
-                return bool(value & mask)
-        return False
+    def mode(self) -> str:
+        """Return which instructions the CPU executes ("thumb"); "" where there is one kind only."""
+        arch = self.source.architecture
+        return arch.mode_of({name: value for name, _ in arch.thumb if (value := self.system.read_register(name)) is not None})
 
-    def called(self, before: int, thumb: bool) -> int | None:
-        """Return where the function returns to that the instruction at `before` has called; None: it was no call."""
-        pc = self.debugger.pc
-        if before < pc <= before + 4 and pc == before + self._size(before, thumb):
+    def returns(self) -> int:
+        """Return where a function returns to whose first instruction is the next one."""
+        arch = self.source.architecture
+        if arch.link:
+            return self._register(arch.link)
+        data = self.source.read_memory(self.sp, arch.address_bytes)
+        return arch.number(data) if data is not None else 0
+
+    @property
+    def caller_sp(self) -> int:
+        """What the stack pointer will be when the function has returned whose first instruction is the next one."""
+        return self.sp + self.source.architecture.pushed
+
+    def called(self, following: int) -> int | None:
+        """Return where the function returns to that has just been called; None: the instruction in front of `following` was no call."""
+        if self.debugger.pc == following:
             return None
-        following = before + self._size(before, thumb)
-        return following if self._register(self.source.architecture.link) & ~1 == following else None
+        return following if self.source.architecture.code(self.returns()) == following else None
 
     def context(self) -> object:
         """Return what tells threads, and handlers of exceptions, from each other."""
@@ -247,16 +260,14 @@ class Stepping:
         thread = self.system.thread
 
         def accept() -> bool:
-            return self.system.thread == thread and (self.debugger.pc == body or self.sp == sp)
+            return self.system.thread == thread and (self.debugger.pc == body or self.is_back(sp))
 
         stop = self.run_to([body, returns], accept)
         return stop or (True if self.debugger.pc == body else None)
 
     def _linked(self) -> int | None:
-        """Return the function that the loader is about to look up: IP points to its word of the linkage table's addresses."""
-        slot = self._register("r12")
-        module = self.code.module(slot)
-        name = slot_name(module, slot) if module is not None else ""
+        """Return the function that the loader is about to look up."""
+        name = self.source.rules.linked(self.source)
         if not name:
             return None
         for file in self.source.latest:
@@ -385,7 +396,7 @@ class Stepping:
                 return False
             if debugger.pc in targets and self.sp >= depth:
                 return True
-            return caller is not None and (debugger.pc, self.sp) == (caller.pc, caller.sp)
+            return caller is not None and debugger.pc == caller.pc and self.is_back(caller.sp)
 
         stop = self.run_to([*targets, *([caller.pc] if caller is not None else [])], accept)
         return stop or self.done()

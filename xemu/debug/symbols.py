@@ -111,6 +111,13 @@ class Module:
                 return start if address < start + PLT_FIRST else address
         return None
 
+    def dynamic_name(self, number: int) -> str:
+        """Return the name of a symbol for the dynamic linker; "" where there is none."""
+        rows: list[Any] = list(section_rows(self.elf, ".dynsym"))
+        if number >= len(rows):
+            return ""
+        return self.elf.data(".dynstr")[rows[number][0]:].partition(b"\0")[0].decode("utf-8", "replace")
+
     def holds(self, address: int) -> bool:
         """Whether an address is in what the file loads."""
         return any(start <= address < end for start, end in self.ranges)

@@ -21,8 +21,8 @@ class Moment(NamedTuple):
     position: Position
     pc: int
     sp: int
-    link: int
-    thumb: bool
+    returns: int             # where a function returns to that starts here
+    mode: str                # which instructions the CPU executes
     context: Any             # thread, or what exceptions are active: handlers and other threads are passed over
 
 
@@ -37,9 +37,8 @@ class Tape:
 
     def now(self) -> Moment:
         """Return the moment where the guest is."""
-        motion, arch = self.motion, self.motion.source.architecture
-        return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion._register(arch.link),  # noqa: SLF001  its other half
-                      motion.thumb(), motion.context())
+        motion = self.motion
+        return Moment(self.debugger.position, self.debugger.pc, motion.sp, motion.returns(), motion.mode(), motion.context())
 
     def before(self, position: Position) -> Moment | None:
         """Return the moment of the instruction executed before a place; None at the start of the history."""

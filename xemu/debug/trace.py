@@ -50,7 +50,7 @@ class Registers:
                 if not target.is_scratch(cell.name, i):
                     at = STATE_HEAD + cell.at(i) - ENGINE_BYTES
                     self.fields.append((name, at, cell.stride))
-        self.worked_out = [name for name in ("cpsr", "xpsr", "fpscr") if self.system.read_register(name) is not None]
+        self.worked_out = [name for name in ("cpsr", "xpsr", "fpscr", "eflags", "mxcsr") if self.system.read_register(name) is not None]
         self.before = b""
         self.values: dict[str, int] = {}
 

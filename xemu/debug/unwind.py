@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from xemu.debug.dwarf_forms import DAMAGE
-from xemu.debug.frames import EMPTY, Frame, State, Step
+from xemu.debug.frames import EMPTY, Frame, StackShape, State, Step
 from xemu.debug.location import Context, UnavailableError, compute, read_register
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Unwinding:
             raise ValueError("an architecture, or a module that has one")
         self.architecture: Architecture = chosen
         self.registers = dict(registers)
+        self.x86 = chosen.name in ("x86_64", "i386")
         self.reason = ""
 
     def __iter__(self) -> Iterator[Frame]:
@@ -76,7 +77,7 @@ class Unwinding:
         """Find the caller of a frame."""
         arch = self.architecture
         pc = state.registers[arch.pc]
-        if arch.thumb and (special := self._arm_special(state, pc)):
+        if (special := self._special(state, pc)) is not None:
             return special
         module = self.modules.at(pc if state.exact else pc - 1)
         reasons: list[str] = []
@@ -97,8 +98,12 @@ class Unwinding:
         found = self._scan(state, level)
         return found or Step(None, None, reasons[0] if reasons else "nothing says who called")
 
-    def _arm_special(self, state: State, pc: int) -> Step | None:
+    def _special(self, state: State, pc: int) -> Step | None:
         """Return what an exception or a signal interrupted."""
+        if self.x86:
+            return self._x86_signal(state, pc)
+        if not self.architecture.thumb:
+            return None
         from xemu.debug import arm_frames
 
         registers = state.registers
@@ -116,6 +121,17 @@ class Unwinding:
             return Step(found.cfa, State(found.registers, exact=True, method="signal", mode=mode), "", found.name)
         return None
 
+    def _x86_signal(self, state: State, pc: int) -> Step | None:
+        from xemu.debug import x86_frames
+
+        arch = self.architecture
+        if x86_frames.signal_trampoline(pc, self.memory, arch) is None:
+            return None
+        found = x86_frames.unstack_signal(state.registers, self.memory, arch)
+        if found is None:
+            return Step(None, None, "the signal's frame cannot be read")
+        return Step(found[arch.sp], State(found, exact=True, method="signal", mode=state.mode), "", "signal")
+
     def _sensible(self, step: Step) -> bool:
         """Whether a table's answer may be right: GCC describes no epilogues of ARMv6-M code."""
         caller = step.caller
@@ -126,7 +142,13 @@ class Unwinding:
 
     def _leaving(self, state: State, pc: int) -> Step | None:
         """Return the caller of a function that does nothing any more but tidy up and return."""
-        if not self.architecture.thumb:
+        arch = self.architecture
+        if self.x86:
+            from xemu.debug import x86_prologue
+
+            found = x86_prologue.epilogue(state.registers, self.memory, pc, arch)
+            return self._finish(state, found, found[arch.sp], "epilogue") if found is not None else None
+        if not arch.thumb:
             return None
         from xemu.debug import arm_prologue
 
@@ -273,7 +295,7 @@ class Unwinding:
             return step
         ahead = arm_prologue.prologue(self.memory, start, start + arm_prologue.MAX_PROLOGUE, thumb=thumb)
         if ahead is None or pc >= ahead.end:
-            return None if pc > start else self._by_shape(state, arm_prologue.StackShape(), "link register")
+            return None if pc > start else self._by_shape(state, StackShape(), "link register")
         shape = arm_prologue.prologue(self.memory, start, pc, thumb=thumb)
         return self._by_shape(state, shape, "prologue" if pc > start else "link register") if shape else None
 
@@ -281,6 +303,8 @@ class Unwinding:
     def _by_code(self, state: State, pc: int, module: Module | None, _level: int) -> Step | None:
         """Read the function's prologue; in a function that has not touched the stack, the link register has it."""
         arch = self.architecture
+        if self.x86:
+            return self._by_x86_code(state, pc, module)
         if not arch.thumb:
             return self._at_entry(state, pc, module)
         from xemu.debug import arm_prologue
@@ -304,6 +328,26 @@ class Unwinding:
             return self._by_shape(state, shape, "link register") if state.exact and arch.link in state.registers else None
         return self._by_shape(state, shape, "prologue" if shape.certain else "prologue?")
 
+    def _by_x86_code(self, state: State, pc: int, module: Module | None) -> Step | None:
+        """Read an epilogue, or the function's prologue; where nobody knows its start, one is looked for."""
+        from xemu.debug import x86_prologue
+
+        arch = self.architecture
+        if state.exact and (step := self._leaving(state, pc)) is not None:
+            return step
+        function = module.function(pc if state.exact else pc - 1) if module else None
+        known = function is not None and (function.end > pc - (not state.exact) or function.end == function.start)
+        start = function.start if function is not None and known else x86_prologue.find_start(self.memory, pc, arch)
+        if start is None:
+            return None
+        shape = x86_prologue.prologue(self.memory, start, pc, arch)
+        if shape is None:
+            return None
+        method = "link register" if start == pc else "prologue" if shape.certain and known else "prologue?"
+        step = self._by_shape(state, shape, method)
+        target = step.caller.registers[arch.pc] if step is not None and step.caller is not None else None
+        return step if method != "prologue?" or (target is not None and self._plausible(target, state.mode)) else None
+
     def _guess(self, state: State, pc: int, *, thumb: bool) -> Step | None:
         """Do the same for a function whose start nobody knows: the nearest PUSH of LR, or what is behind the last return."""
         from xemu.debug import arm_prologue
@@ -321,7 +365,7 @@ class Unwinding:
             if self._plausible(target, state.mode):
                 return step
         if state.exact and self._plausible(state.registers.get("lr", 0), state.mode):
-            return self._by_shape(state, arm_prologue.StackShape(), "link register?")
+            return self._by_shape(state, StackShape(), "link register?")
         return None
 
     def _at_entry(self, state: State, pc: int, module: Module | None) -> Step | None:
@@ -337,27 +381,24 @@ class Unwinding:
             return None
         return self._finish(state, {**registers, arch.pc: target}, registers[arch.sp] + arch.address_bytes, "link register")
 
-    def _by_shape(self, state: State, shape: object, method: str) -> Step | None:
-        """Take the caller's registers from where a prologue stored them."""
-        from xemu.debug.arm_prologue import StackShape
-
-        assert isinstance(shape, StackShape)
-        registers = state.registers
-        cfa = registers["sp"] + shape.depth
+    def _by_shape(self, state: State, shape: StackShape, method: str) -> Step | None:
+        """Take the caller's registers from where a prologue, or the call, stored them."""
+        arch, registers = self.architecture, state.registers
+        cfa = registers[arch.sp] + shape.depth
         if shape.frame is not None and shape.frame[0] in registers:
             cfa = registers[shape.frame[0]] + shape.frame[1]
-        cfa &= self.architecture.mask
-        found = {"sp": cfa}
-        saved = {name: cfa - below & self.architecture.mask for name, below in shape.saved.items()}
-        for name, below in shape.saved.items():
-            value = self._load(cfa - below & self.architecture.mask, 8 if name[0] == "d" else 4)
+        cfa &= arch.mask
+        found = {arch.sp: cfa}
+        saved = {name: cfa - below & arch.mask for name, below in shape.saved.items()}
+        for name, address in saved.items():
+            value = self._load(address, arch.register_bytes(name))
             if value is None:
                 return None
             found[name] = value
-        target = found.get("lr", registers.get("lr"))
+        target = found.get(arch.link, registers.get(arch.link)) if arch.link else found.get(arch.pc)
         if target is None:
             return None
-        return self._finish(state, {**found, "pc": target}, cfa, method, saved)
+        return self._finish(state, {**found, arch.pc: target}, cfa, method, saved)
 
     # -- chains and searches -----------------------------------------------------------------------------------------------
     def _chain(self, state: State, _pc: int, _module: Module | None, _level: int) -> Step | None:
@@ -402,6 +443,12 @@ class Unwinding:
     def _plausible(self, target: int, mode: str) -> bool:
         """Whether a word may be a return address: behind a call, in code."""
         arch = self.architecture
+        if self.x86:
+            from xemu.debug import x86_prologue
+
+            inside = self.modules.at(target - 1) if target else None
+            return (inside.is_code(target - 1) if inside is not None else not len(self.modules)) and \
+                x86_prologue.is_call_before(self.memory, target)
         if not arch.thumb:
             return bool(target) and self.modules.function(target - 1) is not None
         from xemu.debug import arm_prologue

@@ -24,13 +24,14 @@ def _proc_file(system: Any, name: str) -> bytes | None:
 
 
 AT_PHDR, AT_PHENT, AT_PHNUM, PT_DYNAMIC, PT_PHDR, DT_NULL, DT_DEBUG = 3, 4, 5, 2, 6, 0, 21
+TYPE = 0xFFFF_FFFF
 MOST_LIBRARIES, MOST_SPACES = 4096, 64
 
 
 class Words:
     """The guest's memory as words of its size, for following the loader's lists."""
 
-    def __init__(self, debugger: Any, size: int = 4) -> None:
+    def __init__(self, debugger: Any, size: int) -> None:
         self.debugger, self.size = debugger, size
 
     def at(self, address: int, count: int = 1) -> tuple[int, ...]:
@@ -49,16 +50,18 @@ def link_map(debugger: Any) -> list[dict[str, Any]]:
 
     Empty for static programs, and before the loader has made it.
     """
-    words = Words(debugger)
+    mask = debugger.source.architecture.mask
+    words = Words(debugger, debugger.source.architecture.address_bytes)
     data = bytes(fact(debugger.system, "auxv"))
     numbers = [int.from_bytes(data[i:i + words.size], "little") for i in range(0, len(data), words.size)]
     auxv = dict(zip(numbers[::2], numbers[1::2], strict=False))
     head, size = auxv.get(AT_PHDR, 0), auxv.get(AT_PHENT, 0)
-    rows = {row[0]: row for i in range(min(auxv.get(AT_PHNUM, 0), 64)) if (row := words.at(head + i * size, 8))}
+    # the type has four bytes everywhere, the address is the third word of 32-bit headers and of 64-bit ones, whose flags come early
+    rows = {row[0] & TYPE: row for i in range(min(auxv.get(AT_PHNUM, 0), 64)) if (row := words.at(head + i * size, 3))}
     if PT_DYNAMIC not in rows:
         return []
     bias = head - rows[PT_PHDR][2] if PT_PHDR in rows else 0
-    entry, found = (bias + rows[PT_DYNAMIC][2]) & 0xFFFF_FFFF, 0
+    entry, found = (bias + rows[PT_DYNAMIC][2]) & mask, 0
     for _ in range(256):
         tag, value = words.at(entry, 2)
         if tag in (DT_NULL, DT_DEBUG):
@@ -70,6 +73,7 @@ def link_map(debugger: Any) -> list[dict[str, Any]]:
     while found and found not in spaces and len(spaces) < MOST_SPACES:
         spaces.append(found)
         version, link, *_, following_space = words.at(found, 6)
+        version &= TYPE
         while link and len(out) < MOST_LIBRARIES:
             at, name, dynamic, following, _ = words.at(link, 5)
             out.append({"name": words.text(name), "link": link, "bias": at, "dynamic": dynamic, "space": found})

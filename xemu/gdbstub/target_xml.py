@@ -29,6 +29,7 @@ class Register:
     kind: str = "int"              # GDB's type, or the name of a flags type of its feature
     group: str = ""
     role: str = ""                 # LLDB's generic name: pc sp fp ra flags arg1 …
+    section: str = ""              # where screens show it, if not with its feature
     kept: bool = True              # GDB puts it back after it has called a function
 
     @property
@@ -53,12 +54,28 @@ class Flags:
 
 
 @dataclass(frozen=True)
+class Composite:
+    """A type of the same bytes seen in several ways: vectors of a few numbers, each with its name in the union."""
+
+    name: str
+    vectors: tuple[tuple[str, str, str, int], ...]   # (name of the vector, of its member in the union, type of its elements, how many)
+    plain: tuple[tuple[str, str], ...] = ()          # (name in the union, type) that are no vectors
+
+    def xml(self) -> str:
+        """Return the definitions."""
+        rows = [element("vector", {"id": name, "type": kind, "count": count}) for name, _, kind, count in self.vectors]
+        fields = [element("field", {"name": field, "type": name}) for name, field, _, _ in self.vectors]
+        fields += [element("field", {"name": name, "type": kind}) for name, kind in self.plain]
+        return "".join(rows) + f'<union id="{self.name}">' + "".join(fields) + "</union>"
+
+
+@dataclass(frozen=True)
 class Feature:
     """Registers that belong together."""
 
     name: str
     registers: tuple[Register, ...]
-    types: tuple[Flags, ...] = ()
+    types: tuple[Flags | Composite, ...] = ()
 
     def xml(self) -> Iterator[str]:
         """Yield the lines of the feature."""
@@ -119,18 +136,19 @@ class Numbering:
     def __init__(self) -> None:
         self.next = 0
 
-    def registers(self, names: str, bits: int = 32, *, kind: str = "int", group: str = "", at: int | None = None) -> tuple[Register, ...]:
+    def registers(self, names: str, bits: int = 32, *, kind: str = "int", group: str = "", at: int | None = None,
+                  section: str = "") -> tuple[Register, ...]:
         """Return registers of one kind; a name may carry LLDB's role: `r0=arg1`, and a GDB type: `pc:code_ptr`."""
         self.next = self.next if at is None else at
         rows = []
         for text in names.split():
             plain, _, role = text.partition("=")
             name, _, own = plain.partition(":")
-            rows.append(Register(self.next, name, bits, own or kind, group, role))
+            rows.append(Register(self.next, name, bits, own or kind, group, role, section))
             self.next += 1
         return tuple(rows)
 
-    def feature(self, name: str, *groups: tuple[Register, ...], types: tuple[Flags, ...] = ()) -> Feature:
+    def feature(self, name: str, *groups: tuple[Register, ...], types: tuple[Flags | Composite, ...] = ()) -> Feature:
         """Return a feature."""
         return Feature(name, tuple(r for rows in groups for r in rows), types)
 
@@ -205,8 +223,22 @@ def arm_m(*, fpu: bool = True) -> Description:
     return Description("arm", (core, system, *floats, _time(numbers)), "thumbv7em-none-eabi", ("r7", "r11", "sp", "lr", "pc", "xpsr"))
 
 
+def x86_64() -> Description:
+    """Describe 64-bit x86 in user mode."""
+    from xemu.gdbstub import target_x86
+
+    return target_x86.x86_64()
+
+
+def i386() -> Description:
+    """Describe 32-bit x86 in user mode."""
+    from xemu.gdbstub import target_x86
+
+    return target_x86.i386()
+
+
 #: architecture -> how it is described; a new one is a function here
-DESCRIPTIONS = {"arm": arm, "arm-m": arm_m}
+DESCRIPTIONS = {"arm": arm, "arm-m": arm_m, "x86_64": x86_64, "i386": i386}
 
 
 @lru_cache(maxsize=16)

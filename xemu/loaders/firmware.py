@@ -7,11 +7,11 @@ import stat
 from pathlib import Path
 
 from xemu.errors import ImageError, NotFoundError
-from xemu.loaders import elf_firmware, ihex, raw, srec, uf2  # each registers its format
+from xemu.loaders import elf_firmware, ihex, macho, raw, srec, uf2  # each registers its format
 from xemu.loaders.formats import FORMATS, SNIFFED, FirmwareImage, Format, MiB, Request
 from xemu.loaders.pieces import Piece
 
-__all__ = ["FORMATS", "FirmwareImage", "Piece", "elf_firmware", "ihex", "load_bytes", "load_firmware", "raw", "srec", "uf2"]
+__all__ = ["FORMATS", "FirmwareImage", "Piece", "elf_firmware", "ihex", "load_bytes", "load_firmware", "macho", "raw", "srec", "uf2"]
 
 NO_FILE = "no such file"
 

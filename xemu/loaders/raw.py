@@ -12,7 +12,7 @@ def load_raw(blob: bytes, name: str, request: Request) -> FirmwareImage:
     """Put all bytes at `request.base`."""
     base = request.base
     if base is None:
-        raise ImageError(f"{name}: {what_it_is_not(blob)}; if it is a raw binary, say where it goes (--base ADDRESS)")
+        raise ImageError(f"{name}: {what_it_is_not(blob)}; of a raw binary say where it goes (--base ADDRESS)")
     if not blob:
         raise ImageError(f"{name}: the file is empty")
     if base < 0 or base + len(blob) > SPACE_END:
@@ -25,4 +25,4 @@ def what_it_is_not(blob: bytes) -> str:
     """Say what was looked for and what the file starts with."""
     from xemu.loaders.elf import describe
 
-    return f"not ELF, Intel HEX, S-record or UF2 ({describe(blob[:64])})"
+    return f"not ELF, Intel HEX, S-record, UF2 or Mach-O ({describe(blob[:64])})"

@@ -69,10 +69,8 @@ def next_instruction(d: Debugger, *, back: bool = False, count: int = 1) -> Stop
 def _over(d: Debugger, *, back: bool) -> Stop:
     if back:
         return d.step(back=True)
-    from xemu.debug.code import flow
-
     code = d.disassemble(None, 1)
-    if not code or flow(code[0].mnemonic, code[0].operands) != "call":
+    if not code or d.source.rules.flow(code[0].mnemonic, code[0].operands) != "call":
         return d.step()
     return d.advance(code[0].address + code[0].size)
 

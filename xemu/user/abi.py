@@ -32,10 +32,11 @@ class Abi:
 
     name = ""
     machine = ""  # uname -m
+    machine32 = ""  # … with a personality of 32 bits
     platform = b""  # AT_PLATFORM
     bits = 32
     order = "<"
-    address_bits = 32  # of the window that holds the program's memory
+    address_bits = 32  # of addresses
     pairs_aligned = False  # 64-bit arguments start in an even register
     short_ids = False  # calls without 32 in their names take user ids of 16 bits
     numbers: Mapping[str, int]
@@ -83,6 +84,9 @@ class Abi:
             if host and flags & host == host:
                 result |= guest
         return result
+
+    def fit(self, window_bits: int) -> None:
+        """Adapt to the memory that there is: 2**window_bits bytes."""
 
     def load_rows(self) -> None:
         """Import the rows of calls that only this architecture has."""

@@ -20,7 +20,7 @@ AT_FDCWD = -100
 PATH_MAX = 4096
 MAX_LINKS = 40
 # roots unpacked from packages may have /bin and /usr/bin apart; on today's systems they are one directory
-UNMERGED = (b"/bin/", b"/sbin/", b"/lib/", b"/usr/bin/", b"/usr/sbin/", b"/usr/lib/")
+UNMERGED = (b"/bin/", b"/sbin/", b"/lib/", b"/lib64/", b"/usr/bin/", b"/usr/sbin/", b"/usr/lib/", b"/usr/lib64/")
 HOST_ONLY = frozenset((b"proc", b"sys", b"dev", b"tmp", b"run", b"home", b"root", b"mnt", b"media", b"srv", b""))
 
 

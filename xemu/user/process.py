@@ -7,7 +7,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import AddressSpace, GuestFault
+from xemu.core.memory import GuestFault, make_space
 from xemu.user import host
 from xemu.user import program as programs
 from xemu.user import signals as sig
@@ -25,6 +25,7 @@ from xemu.user.task import ProcessExit, Task
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from xemu.core.memory import AddressSpace
     from xemu.user.abi import Abi, Cause
     from xemu.user.rows import Row
     from xemu.user.stack import InitialStack
@@ -130,7 +131,8 @@ class Process:
     def set_architecture(self, abi: Abi) -> None:
         """Make memory and CPU."""
         self.abi = abi
-        self.space = AddressSpace(abi.address_bits)
+        self.space = make_space(abi.address_bits)
+        abi.fit(self.space.bits)
         self.space.page_lost = self.scheduler.look
         self.engine = self.make_engine(abi.name, self.space, self.options)
         self._connect_engine()

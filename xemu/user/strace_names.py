@@ -23,6 +23,9 @@ SIGNALS = {int(s): s.name for s in signal.Signals}
 
 # names of single values
 VALUES = {
+    "arch_prctl": _words(
+        "ARCH_SET_GS=0x1001 ARCH_SET_FS=0x1002 ARCH_GET_FS=0x1003 ARCH_GET_GS=0x1004 ARCH_GET_CPUID=0x1011 ARCH_CET_STATUS=0x3001"
+    ),
     "whence": _list("SEEK_SET SEEK_CUR SEEK_END SEEK_DATA SEEK_HOLE"),
     "sigmask_how": _list("SIG_BLOCK SIG_UNBLOCK SIG_SETMASK"),
     "clock": _list(

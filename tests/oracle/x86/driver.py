@@ -17,7 +17,7 @@ from xemu.core.llvm import compile_text, machine
 from xemu.core.objects import CodeMemory
 
 SHARED: Final = 0x6123_4000_0000   # above every guest address, far from where Linux puts things
-CODE, CODE_SIZE = 0x2000_0000, 0x4_0000           # a place for each case of a batch, nothing behind
+CODE, CODE_SIZE = 0x3000_0000, 0x4_0000           # a place for each case of a batch, nothing behind
 CASE_BYTES: Final = 64
 ALIAS: Final = SHARED - 0x10_0000                 # the code pages again, writable
 WINDOW, WINDOW_SIZE = 0x1000_0000, 0x5000         # a read-only page, three that can be written, a read-only page, nothing

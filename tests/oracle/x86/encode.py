@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from tests.oracle.x86 import values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from random import Random
 
     from tests.oracle.x86.state import State
@@ -166,8 +167,8 @@ class Encoder:
         """Return true sometimes."""
         return self.rng.random() < probability
 
-    def encode(self, at: int, target: int) -> Encoding:
-        """Return an encoding to stand at `at`; what has a fixed address points to `target`."""
+    def encode(self, at: int, target: int, bases: Mapping[str, int]) -> Encoding:
+        """Return an encoding to stand at `at`; what has a fixed address points to `target`. `bases`: of the segments fs and gs."""
         rng, p, bits = self.rng, self.parsed, self.bits
         legacy, segment = b"", ""
         has_modrm = bool(p.modrm)
@@ -177,6 +178,7 @@ class Encoder:
         if (memory or self._implicit_memory()) and self.chance(0.1):
             segment = rng.choice(("fs", "gs")) if bits == 64 else "gs"
             legacy += b"\x64" if segment == "fs" else b"\x65"
+            target -= bases[segment]
         elif self.chance(0.03):
             legacy += rng.choice((b"\x2e", b"\x36", b"\x3e", b"\x26")[int(bits == 32):])     # 32-bit code may not write through CS
         legacy += b"\x67" if small_address else b""
@@ -291,7 +293,8 @@ class Encoder:
         disp = self._disp(size)
         number = int.from_bytes(disp, "little", signed=True)
         if real_base is None and index is None:
-            number, disp = target, target.to_bytes(4, "little")
+            number = (target & 0xFFFFFFFF ^ 1 << 31) - (1 << 31)
+            disp = number.to_bytes(4, "little", signed=True)
         self.rex_of_memory = base >> 3 | ((index or 0) >> 3) << 1
         pointer = Pointer(real_base, index, scale, number, low_width, segment, vector)
         if not use_sib:

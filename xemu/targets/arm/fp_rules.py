@@ -29,6 +29,8 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
         return arithmetic(name, fmt, args, ctl)
     if name == "to_float":
         return half_conversion(fmt, args[0], ctl) if "f16" in fmt else float_conversion(fmt, args[0], ctl)
+    if name in ("to_sint", "to_uint", "from_sint", "from_uint") and 64 in fmt:
+        raise KeyError(name)
     if name in ("to_sint", "to_uint"):
         source, width, rounding, fbits = fmt
         mode = const(3, 2) if rounding == "zero" else ctl[1:0]

@@ -43,6 +43,7 @@ def declare(layout: StateLayout, registers: str) -> None:
     layout.word("FVALID", 8, hidden=True)                 # a bit for each physical register that is not empty
     layout.file("FLAST", 4, 64, hidden=True)              # the last x87 instruction: address, operand's address, opcode
     layout.sticky = "FPFLAGS"
+    layout.host_exceptions = 0x9F
 
 
 LAYOUT64 = StateLayout("x86_64")
@@ -51,12 +52,21 @@ LAYOUT32 = StateLayout("i386")
 declare(LAYOUT32, REGISTERS32)
 
 
+#: MXCSR after a reset: all exceptions masked, nothing else; and its bits that are modes
+MXCSR_USUAL, MXCSR_MODES = 0x1F80, 0xFFC0
+
+
+def unusual_modes(mxcsr: int) -> int:
+    """Return the context's bit FP."""
+    return int(mxcsr & MXCSR_MODES != MXCSR_USUAL)
+
+
 class X86Context(NamedTuple):
     """What decoding and staging may depend on. L is the target's; the word has the rest."""
 
     L: int = 1          # 1: 64-bit mode; 0: 32-bit protected mode, flat segments
-    FP: int = 0         # 1: MXCSR's RC, DAZ or FTZ is not 0
-    X87: int = 0        # 1: the x87 control word's RC or PC is not that of FNINIT
+    FP: int = 0         # 1: MXCSR has other modes than after a reset: RC, DAZ, FTZ, an exception that is not masked
+    X87: int = 0        # 1: the x87 control word does not mask all exceptions
 
     @property
     def word(self) -> int:

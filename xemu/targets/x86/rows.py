@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from xemu.targets.x86 import (
-    avx,
-    control,
-    crypto,
-    integer,
-    sse_integer,
-    sse_move,
-    sse_shuffle,
-    strings42,
-)
+from importlib import import_module
 
-__all__ = [
-    "avx",
-    "control",
-    "crypto",
-    "integer",
-    "sse_integer",
-    "sse_move",
-    "sse_shuffle",
-    "strings42",
-]
+MODULES = """
+    ascii
+    avx
+    bits
+    control
+    crypto
+    integer
+    segments
+    sse_arithmetic
+    sse_integer
+    sse_move
+    sse_shuffle
+    string
+    strings42
+    system
+    x87_arithmetic
+    x87_control
+    x87_move
+"""
+
+for name in MODULES.split():
+    import_module(f"xemu.targets.x86.{name}")

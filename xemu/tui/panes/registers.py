@@ -78,7 +78,7 @@ def registers_lines(data: Data, before: Data | None, folded: set[str], radix: st
             if closed:
                 continue
         width = max(len(v.name) for v in group.values)
-        lines += [value_line(v, old.get(v.name), width, radix, "pc") for v in group.values]
+        lines += [value_line(v, old.get(v.name), width, radix, data.pc) for v in group.values]
     return lines
 
 
@@ -92,7 +92,7 @@ class Registers(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folded = {"fpu", "tls", "time"}
+        self.folded = {"fpu", "tls", "time", "x87", "segments", "sse", "avx", "linux"}
         self.radix = "hex"
 
     def arguments(self) -> dict[str, Any]:

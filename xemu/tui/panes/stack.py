@@ -45,7 +45,9 @@ def word_line(word: Word, sp: int, digits: int, *, changed: bool) -> Line:
         spans.append(Span(f" {word.note}", "label"))
     spans += pointed_spans(word.pointed)
     kind = word.pointed.kind if word.pointed is not None else ""
-    there = ("goto", "code", word.value & ~1) if kind == "code" else ("goto", "memory", word.value if kind else word.address)
+    there = ("goto", "memory", word.value if kind else word.address)
+    if word.pointed is not None and kind == "code":
+        there = ("goto", "code", word.pointed.place)
     return Line(tuple(spans), ("word", word.address), act=there)
 
 

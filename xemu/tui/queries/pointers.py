@@ -19,6 +19,7 @@ class Pointed(NamedTuple):
     name: str = ""                                   # "main+0x12", "uart0"
     text: str = ""                                   # the string there
     value: int | None = None                         # the word there
+    place: int = 0                                   # of code: where its instruction is
 
 
 def follow(d: Debugger, address: int, *, code: bool = False) -> Pointed | None:
@@ -29,13 +30,14 @@ def follow(d: Debugger, address: int, *, code: bool = False) -> Pointed | None:
     if entry.kind == "device":
         return Pointed("device", f"{entry.name}+{address - entry.start:#x}" if address - entry.start else entry.name)
     name = name_of(d, address)
-    module = d.modules.at(address & ~1)
+    place = d.source.architecture.code(address)
+    module = d.modules.at(place)
     if address < SMALL and not code:
-        symbol = module.symbol_at(address & ~1) if module is not None else None
+        symbol = module.symbol_at(place) if module is not None else None
         if symbol is None or symbol.kind != "function" or not address & 1:
             return None
-    if "x" in entry.rights and module is not None and module.is_code(address & ~1):
-        return Pointed("code", name)
+    if "x" in entry.rights and module is not None and module.is_code(place):
+        return Pointed("code", name, place=place)
     sp = d.read_register("sp") or 0
     kind = "stack" if entry.name == "[stack]" or (entry.start <= sp < entry.end and sp <= address < sp + 0x2000) else \
         "ram" if "w" in entry.rights else "constant"
@@ -48,11 +50,12 @@ def follow(d: Debugger, address: int, *, code: bool = False) -> Pointed | None:
 
 def name_of(d: Debugger, address: int) -> str:
     """Return "main+0x12" for an address, "" where no symbol has it."""
-    module = d.modules.at(address & ~1)
-    symbol = module.symbol_at(address & ~1) if module else None
+    place = d.source.architecture.code(address)
+    module = d.modules.at(place)
+    symbol = module.symbol_at(place) if module else None
     if symbol is None:
         return ""
-    offset = (address & ~1) - symbol.address
+    offset = place - symbol.address
     return f"{symbol.name}+{offset:#x}" if offset else symbol.name
 
 

@@ -38,28 +38,32 @@ class Registers(NamedTuple):
     groups: tuple[Group, ...]
     thread: int
     frame: int = 0
+    pc: str = "pc"                                   # what the program counter is called
 
 
+#: x86's flags as people write them (SDM vol. 1, 3.4.3.1)
+LETTERS = {f"{letter}F": letter for letter in "ODITSZAPC"}
 NAMES = {"core": "", "m-profile": "", "vfp": "fpu", "m-system": "system", "system": "system", "tls": "tls", "time": "time"}
 
 
 @query(live=True)
 def registers(d: Debugger, *, thread: int | None = None, frame: int = 0, follow_pointers: bool = True) -> Registers:
     """Return all registers in the groups of the target's description; of a caller's frame, those that are known."""
-    from xemu.gdbstub.target_xml import describe
+    from xemu.gdbstub.target_xml import Flags, describe
 
     fpu = bool(getattr(getattr(getattr(d.system, "machine", None), "cpu", None), "fpu", True))
     there = chosen(d, thread, frame) if frame else None
     known = there.registers if there is not None else None
-    groups: list[Group] = []
+    found: dict[str, list[Value]] = {}
     for feature in describe(d.system.arch, fpu=fpu).features:
         name = NAMES.get(feature.name.rpartition(".")[2], feature.name.rpartition(".")[2])
-        types = {kind.name: kind for kind in feature.types}
-        values = tuple(_value(d, row, types.get(row.kind), thread, known, follow_pointers=follow_pointers and not name)
-                       for row in feature.registers)
-        if values:
-            groups.append(Group(name, values))
-    return Registers(tuple(groups), d.system.thread if thread is None else thread, frame)
+        types = {kind.name: kind for kind in feature.types if isinstance(kind, Flags)}
+        for row in feature.registers:
+            where = row.section or name
+            found.setdefault(where, []).append(
+                _value(d, row, types.get(row.kind), thread, known, follow_pointers=follow_pointers and not where))
+    groups = tuple(Group(name, tuple(values)) for name, values in found.items())
+    return Registers(groups, d.system.thread if thread is None else thread, frame, d.source.architecture.pc)
 
 
 def _value(d: Debugger, row: Any, flags: Any, thread: int | None, known: Mapping[str, int] | None, *,
@@ -67,6 +71,7 @@ def _value(d: Debugger, row: Any, flags: Any, thread: int | None, known: Mapping
     value = d.read_register(row.name, thread) if known is None else known.get(row.name)
     fields: tuple[tuple[str, int, int], ...] = ()
     if flags is not None and value is not None:
-        fields = tuple((name, value >> low & (1 << high - low + 1) - 1, high - low + 1) for name, low, high in reversed(flags.fields))
+        fields = tuple((LETTERS.get(name, name), value >> low & (1 << high - low + 1) - 1, high - low + 1)
+                       for name, low, high in reversed(flags.fields) if name)
     pointed = follow(d, value, code=row.name == d.source.architecture.pc) if follow_pointers and value and flags is None else None
     return Value(row.name, value, row.bits, row.kind, fields, pointed)

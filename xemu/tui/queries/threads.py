@@ -89,8 +89,8 @@ def place(d: Debugger, pc: int | None) -> str:
     """Return an address of code in words."""
     if pc is None:
         return ""
-    function = d.modules.function(pc & ~1)
-    found = d.source.place(pc & ~1)
+    code = d.source.architecture.code(pc)
+    function, found = d.modules.function(code), d.source.place(code)
     if function is not None and found is not None and found.line:
         return f"{function.name} {found.name.rpartition('/')[2]}"
     return name_of(d, pc) or f"{pc:#x}"

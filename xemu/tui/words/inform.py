@@ -32,11 +32,12 @@ def registers(c: Context, rest: str) -> None:
     found = ask(c.d, thread=c.thread, frame=c.frame)
     values = {value.name: value for group in found.groups for value in group.values}
     wanted = rest.replace("$", "").split() or [value.name for group in found.groups if not group.name for value in group.values]
+    arch = c.d.source.architecture
     for name in wanted:
         value = values.get(name)
         if value is None:
             raise UsageError(f"there is no register {name}")
-        where = c.d.modules.where(value.value) if value.value is not None and name in ("pc", "lr", "sp") else ""
+        where = c.d.modules.where(value.value) if value.value is not None and name in (arch.pc, arch.link, arch.sp) else ""
         words = f"{value.value:#x}" if value.value is not None else "-"
         c.say(f"{name:<10} {words:<12} {where if where and not where.startswith('0x') else value.value if value.value is not None else ''}")
 

@@ -120,6 +120,7 @@ def alarm(task: Task, seconds: int) -> int:
     """alarm(2)."""
     timer = _itimer(task, 0)
     left = timer.left()
+    seconds = min(seconds, 0x7FFFFFFF)
     timer.set(task.process.clock.monotonic() + seconds * SECOND if seconds else 0, 0)
     return (left + SECOND - 1) // SECOND
 

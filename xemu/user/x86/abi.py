@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import EXEC, READ, WRITE
+from xemu.core.memory import EXEC, PAGE, READ, WINDOW_BITS, WRITE
+from xemu.errors import ImageError
 from xemu.targets.x86.layout import (
     BREAKPOINT,
     DEBUG,
@@ -24,6 +25,7 @@ from xemu.user.x86.registers import Registers
 
 if TYPE_CHECKING:
     from xemu.core.memory import AddressSpace
+    from xemu.loaders.image import Image
     from xemu.user.process import Process
     from xemu.user.signals import Action, SigInfo
     from xemu.user.task import Task
@@ -67,7 +69,7 @@ HWCAP = 0x078BFBFD & ~(1 << 19)  # CPUID.1:EDX
 HWCAP2 = 2  # FSGSBASE
 FLAGS = 0x202  # IF and the bit that is always set
 PF_PRESENT, PF_WRITE, PF_USER, PF_FETCH = 1, 2, 4, 16  # the error code of a page fault
-PAGE_FAULT, INVALID_OPCODE, MACHINE_PAGE = 14, 6, 14
+PAGE_FAULT, INVALID_OPCODE = 14, 6
 # bits of the status word and of MXCSR, and what SIGFPE says of the first that is set and not masked
 _FP_CODES = ((0x01, sig.FPE_FLTINV), (0x04, sig.FPE_FLTDIV), (0x08, sig.FPE_FLTOVF), (0x12, sig.FPE_FLTUND), (0x20, sig.FPE_FLTRES))
 
@@ -161,21 +163,20 @@ def _is_canonical(address: int) -> bool:
 
 
 class X8664Abi(X86Abi):
-    """x86_64; a window of 2^46 bytes."""
+    """x86_64. Real programs have 47 bits of addresses; here as many as the window of the guest's memory."""
 
     name = "x86_64"
     machine = "x86_64"
+    machine32 = "i686"
     platform = b"x86_64"
     bits = 64
-    address_bits = 46
+    address_bits = 64
     numbers = NUMBERS64
     layouts = LAYOUTS64
     frame_size = 128 + frames.FRAME64
     fixed_maps = vsyscall.MAPS
-    task_size = (1 << 46) - 4096
-    stack_top = (1 << 46) - 8192
+    task_size = (1 << WINDOW_BITS) - PAGE
     red_zone = 128
-    program_base = 0x2AAAAAAAA000
     number_register = result_register = "rax"
     stack_register = "rsp"
     arguments = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
@@ -184,6 +185,17 @@ class X8664Abi(X86Abi):
     crash_registers = (("rax", "rbx", "rcx", "rdx"), ("rsi", "rdi", "rbp", "rsp"), ("r8", "r9", "r10", "r11"), ("r12", "r13", "r14", "r15"),
                        ("pc", "eflags", "fs_base"))
     _code = segments.CODE64
+
+    def fit(self, window_bits: int) -> None:
+        """Place things as Linux does, in proportion."""
+        self.task_size = (1 << window_bits) - PAGE
+        self.stack_top = self.task_size - PAGE
+        self.program_base = (1 << window_bits) // 3 * 2 & -PAGE
+
+    def check_image(self, image: Image, name: str) -> None:
+        """Refuse programs of the x32 ABI."""
+        if image.bits != 64:
+            raise ImageError(f"{name}: a program of the x32 ABI; xemu runs those of x86_64 and i386")
 
     def set_tls(self, task: Task, value: int) -> None:
         """Set FS's base."""

@@ -1,0 +1,147 @@
+"""SSE's floating-point rules in `Bits`: the slow functions behind native code. SDM vol. 1, 4.8, 4.9, 11.5.
+
+`slow` is exact for every operand and control word (fp.py) and leaves nothing to the host but the rounded result of an IEEE
+operation and its exceptions. It does not depend on what hosts differ in: NaNs are chosen here, and "tiny" (after rounding, as if
+exponents had no limit) is read off the same operation on an operand scaled into the middle of the range.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xemu.core.bits import Bits, const, mux, ult
+from xemu.core.fp import Parts, exceptions, host
+from xemu.core.softfloat import EQUAL, GREATER, LESS, UNORDERED
+from xemu.core.softnumber import FORMATS
+from xemu.targets.x86.fp_convert import convert, round_to_integral, to_integer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Result = tuple[Bits, Bits]         # value, exceptions
+
+
+def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
+    """Return the value and all exceptions of the scalar operation `name` of an "fp" node with x86's rules."""
+    match name:
+        case "add" | "sub" | "mul" | "div" | "sqrt" | "fma":
+            return arithmetic(name, fmt, args, ctl)
+        case "lesser" | "greater":
+            return second_unless(name, fmt, args, ctl)
+        case "lt" | "eq" | "unordered" | "lt_s" | "eq_s" | "unordered_s":
+            code, flags = relation(fmt, args, ctl, signals=name.endswith("_s"))
+            return code == {"lt": LESS, "eq": EQUAL, "unordered": UNORDERED}[name.removesuffix("_s")], flags
+        case "relation" | "relation_s":
+            return relation(fmt, args, ctl, signals=name.endswith("_s"))
+        case "rint" | "round_int":
+            return round_to_integral(fmt, args[0], ctl, exact=name == "rint")
+        case "to_float":
+            return convert(fmt, args[0], ctl)
+        case "to_sint":
+            source, width, rounding, _ = fmt
+            return to_integer(args[0], source, width, const(3, 2) if rounding == "zero" else ctl[1:0], ctl)
+        case "from_sint":
+            return host(name, fmt, args, ctl[1:0])
+    raise KeyError(name)
+
+
+def any_of(bits: Sequence[Bits]) -> Bits:
+    """Return whether one of the bits is 1."""
+    result = bits[0]
+    for b in bits[1:]:
+        result = result | b
+    return result
+
+
+def default_nan(fmt: str) -> Bits:
+    """Return the "real indefinite" value."""
+    f = FORMATS[fmt]
+    return const(f.sign | f.infinity | f.quiet, f.width)
+
+
+def first_nan(operands: Sequence[Parts]) -> Bits:
+    """Return the first operand that is a NaN, made quiet (given that there is one)."""
+    result = operands[-1].bits
+    for x in reversed(operands[:-1]):
+        result = mux(x.is_nan, x.bits, result)
+    return result | FORMATS[operands[0].fmt].quiet
+
+
+# -- arithmetic -------------------------------------------------------------------------------------------------------
+
+
+def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
+    """Return x op y: flushed operands, the host's result, SSE's NaNs, underflow and flushing."""
+    given = [Parts(a, fmt) for a in args]
+    operands = [x.flushed(ctl[4]) for x in given]
+    raw, raised = host(name, fmt, [x.bits for x in operands], ctl[1:0])
+    nan = any_of([x.is_nan for x in operands])
+    signal = any_of([x.is_signalling for x in operands])
+    number = Parts(raw, fmt)
+    result, flags = raw, raised & 0b10111
+    if name != "sqrt":                                       # the square root of a number is never tiny
+        tiny = _tiny(name, fmt, operands, number, raised[4], ctl)
+        gone = ctl[3] & tiny
+        result = mux(gone, number.signed_zero, result)
+        flags = mux(gone, flags | exceptions(underflow=1, inexact=1), flags | exceptions(underflow=tiny & (raised[4] | ctl[5])))
+    invalid = number.is_nan & ~nan
+    denormal = any_of([x.is_denormal for x in operands]) & ~invalid
+    result = mux(nan, first_nan(operands), mux(invalid, default_nan(fmt), result))
+    return result, mux(nan, exceptions(invalid=signal), flags | exceptions(input_denormal=denormal))
+
+
+def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact: Bits, ctl: Bits) -> Bits:
+    """Return whether a result is below the smallest normal number after rounding to its precision, were exponents unbounded."""
+    f = FORMATS[fmt]
+    below = result.is_denormal | (result.is_zero & inexact)
+    if name in ("add", "sub"):                               # exact where they are small
+        return below
+    power = 1 << (f.exponent - 2)                            # of two: 64 or 512
+    least = const((power + 1) << f.fraction, f.width)        # the smallest normal number, scaled
+    scaled, _ = host(name, fmt, _scaled(name, fmt, operands, power), ctl[1:0])
+    at_least = (result.magnitude == 1 << f.fraction) & inexact
+    return below | (at_least & ult(Parts(scaled, fmt).magnitude, least))
+
+
+def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int) -> list[Bits]:
+    """Return the operands of a product, quotient or sum of products so that the result is 2**power times as large.
+
+    It is right where that result is near the smallest normal number: then one of two factors is far below 1, and an addend too.
+    """
+    f = FORMATS[fmt]
+    x, y = operands[:2]
+    up, down = const((f.bias + power) << f.fraction, f.width), const((f.bias - power) << f.fraction, f.width)
+
+    def times(number: Bits, factor: Bits) -> Bits:
+        return host("mul", fmt, [number, factor], 0)[0]
+    if name == "div":
+        small = ult(x.magnitude, const(f.bias << f.fraction, f.width))
+        return [mux(small, times(x.bits, up), x.bits), mux(small, y.bits, times(y.bits, down))]
+    small = ult(x.magnitude, y.magnitude)
+    factors = [mux(small, times(x.bits, up), x.bits), mux(small, y.bits, times(y.bits, up))]
+    return [*factors, times(operands[2].bits, up)] if name == "fma" else factors
+
+
+# -- comparisons -------------------------------------------------------------------------------------------------------
+
+
+def relation(fmt: str, args: Sequence[Bits], ctl: Bits, *, signals: bool) -> Result:
+    """Return the relation of x to y as softfloat.relate numbers it."""
+    x, y = (Parts(a, fmt).flushed(ctl[4]) for a in args)
+    unordered = x.is_nan | y.is_nan
+    equal = (x.bits == y.bits) | (x.is_zero & y.is_zero)
+    less = mux(x.sign, mux(y.sign, ult(y.bits, x.bits), ~(x.is_zero & y.is_zero)), ~y.sign & ult(x.bits, y.bits))
+    code = mux(unordered, const(UNORDERED, 8), mux(equal, const(EQUAL, 8), mux(less, const(LESS, 8), const(GREATER, 8))))
+    invalid = unordered if signals else x.is_signalling | y.is_signalling
+    denormal = (x.is_denormal | y.is_denormal) & ~unordered
+    return code, exceptions(invalid=invalid, input_denormal=denormal)
+
+
+def second_unless(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
+    """Return MIN or MAX: the second operand unless the first is really smaller or larger (SDM vol. 2B, MINPS)."""
+    code, flags = relation(fmt, args, ctl, signals=True)
+    x, y = (Parts(a, fmt).flushed(ctl[4]).bits for a in args)
+    return mux(code == (LESS if name == "lesser" else GREATER), x, y), flags
+
+
+
