@@ -92,7 +92,7 @@ def _one(mnemonic: str, immediate: str, kind: str, *, scalar: bool, avx: bool) -
     return Instruction(f"{mnemonic} {immediate}$1, $0", (kind,), kind, "=x,x")
 
 
-def _conversion(mnemonic: str, source: str, target: str, twice: bool, *, avx: bool) -> Instruction | None:  # noqa: FBT001  of the table
+def _conversion(mnemonic: str, source: str, target: str, twice: bool, *, avx: bool) -> Instruction | None:
     if "ph" in (source, target):
         if "f16c" not in features():
             return None

@@ -6,8 +6,6 @@ import random
 import struct
 from typing import TYPE_CHECKING, Any, Final
 
-from xemu.targets.x86.target import I386, X86_64
-
 from tests.oracle.x86 import driver as d
 from tests.oracle.x86.state import Case, Outcome, State, background
 from tests.oracle.x86.values import BASES
@@ -17,6 +15,7 @@ from xemu.core.engine import Engine, Exit, ExitKind, Options
 from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
 from xemu.core.state import ENGINE_BYTES
 from xemu.targets.x86.layout import X86Context, unusual_modes
+from xemu.targets.x86.target import I386, X86_64
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -281,8 +281,8 @@ class X86Isa(FixedWidthIsa):
             axes["size"] = (axis(64, mode64=1, op66=0), axis(16, mode64=1, op66=1), axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
         elif any(s.letter == "J" and s.size == "z" for s in row.specs):        # no 16-bit branches in 32-bit mode
             axes["size"] = (axis(64, mode64=1), axis(32, mode64=0, op66=0))
-        elif kinds & {"v", "z"} and parsed.vex:
-            axes["size"] = (axis(32, W=0), axis(64, W=1))
+        elif kinds & {"v", "z", "y"} and parsed.vex:
+            axes["size"] = (axis(32, mode64=0), axis(32, mode64=1, W=0), axis(64, mode64=1, W=1))
         elif kinds & {"v", "z"}:
             axes["size"] = (axis(16, op66=1, W=0), axis(32, op66=0, W=0), axis(64, W=1))
         elif "y" in kinds:
