@@ -2,7 +2,7 @@
 #   make demo    sets everything up and runs the samples
 #   make test    sets everything up and passes the tests
 # The rest: test-all (with the slow tests), bench, lint, samples (rebuilds the prebuilt programs), clean, and
-#   make test-gdb [FILES='gdb.base/break*.exp …'] [GDB_OPTIONS='--again …']    GDB's own testsuite, hours for all files; resumes
+#   make test-gdb [ARCH=x86_64] [FILES='gdb.base/break*.exp …'] [GDB_OPTIONS='--again …']    GDB's own testsuite, hours for all files; resumes
 
 PYTHON  ?= python3
 VENV    := .venv
@@ -29,7 +29,7 @@ test-all: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m pytest -n $(JOBS) -m "" $(TESTS)
 
 test-gdb: $(VENV)/installed $(VENV)/gdb-tools
-	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)
+	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(ARCH),--arch $(ARCH)) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)
 
 bench: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m bench $(KERNELS)

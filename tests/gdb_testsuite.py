@@ -19,7 +19,19 @@ from typing import TYPE_CHECKING
 
 from tests.packages import PackageError
 from tests.support import gdb_report
-from tests.support.gdb_runs import ALL_BOARDS, Outcome, has_gdbserver, keep, load_outcome, prepare, run_file, select, testsuite, work
+from tests.support.gdb_runs import (
+    ALL_BOARDS,
+    ARCHES,
+    Outcome,
+    has_gdbserver,
+    keep,
+    load_outcome,
+    prepare,
+    run_file,
+    select,
+    testsuite,
+    work,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,9 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = select(suite, options.files)
     if not files:
         return fail(f"no test file matches {' '.join(options.files)}; they are named like gdb.base/break.exp")
-    boards = [name for name in options.boards if has_gdbserver(ALL_BOARDS[name]) or say(f"{name} has no gdbserver command; left out")]
+    wanted = options.boards or ARCHES[options.arch]
+    boards = [name for name in wanted if has_gdbserver(ALL_BOARDS[name]) or say(f"{name} has no gdbserver command; left out")]
     if options.below:
-        files = [file for file in files if gdb_report.is_below(file)]
+        files = [file for file in files if gdb_report.is_below(file, ARCHES[options.arch][-1])]
     if not options.report:
         again = options.again or options.below
         tasks = [(board, file) for file in files for board in boards if again or load_outcome(board, file) is None]
@@ -50,14 +63,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prepare(ALL_BOARDS[board], suite)
         if not Runner(options.jobs, options.limit).run(tasks):
             return 130
-    return report(files, docs=options.docs)
+    return report(files, ARCHES[options.arch], docs=options.docs and options.arch == "armhf")
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """Parse the command line."""
     parser = argparse.ArgumentParser(prog="python -m tests.gdb_testsuite", description="GDB's own testsuite against xemu gdbserver.")
     parser.add_argument("files", nargs="*", metavar="FILES", help="patterns like gdb.base/break*.exp (all of six directories)")
-    parser.add_argument("--boards", type=board_names, default=list(ALL_BOARDS), metavar="NAME,…", help=f"of {', '.join(ALL_BOARDS)} (all)")
+    parser.add_argument("--boards", type=board_names, default=None, metavar="NAME,…",
+                        help=f"of {', '.join(ALL_BOARDS)} (those of the architecture)")
+    parser.add_argument("--arch", choices=list(ARCHES), default="armhf", help="what the tests are built for (armhf)")
     parser.add_argument("--again", action="store_true", help="run files that have a result, too")
     parser.add_argument("--below", action="store_true", help="run those again in which xemu passes less than gdbserver")
     parser.add_argument("--report", action="store_true", help="run nothing, compare what is there")
@@ -75,16 +90,16 @@ def board_names(text: str) -> list[str]:
     return names
 
 
-def report(files: list[str], *, docs: bool) -> int:
+def report(files: list[str], boards: Sequence[str], *, docs: bool) -> int:
     """Print the comparison, write the page if asked; return 1 if a difference has no reason."""
-    results = gdb_report.results(files)
+    results = gdb_report.results(files, boards)
     reasons = gdb_report.read_reasons()
     print(gdb_report.summary(results), end="")
     print(f"logs: {work() / 'run'}")
     if docs:
         gdb_report.PAGE.write_text(gdb_report.page(results, reasons), encoding="utf-8")
         print(f"written: {gdb_report.PAGE.name}")
-    unexplained = gdb_report.unexplained(results, reasons)
+    unexplained = gdb_report.unexplained(results, reasons, boards[-1])
     for file in unexplained:
         print(f"{file}: xemu passes less than gdbserver, and tests/gdb_testsuite.toml does not say why")
     return 1 if unexplained else 0

@@ -136,7 +136,7 @@ def text(template: str, *arguments: str) -> str:
     code = bytes.fromhex("".join(reversed(arguments)) + "2200 2200 34".replace(" ", "") + f"{len(arguments):02x}"
                          + f"{len(template) + 1:04x}") + template.encode() + b"\0\x27"
     found = agent.translate_command(code, name)
-    return b"".join(part.text(REGISTERS.get, read_memory) for part in found).decode("latin-1")
+    return b"".join(part.text(REGISTERS.get, read_memory, 4) for part in found).decode("latin-1")
 
 
 @pytest.mark.parametrize(("template", "arguments", "result"), [

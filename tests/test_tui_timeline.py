@@ -11,11 +11,14 @@ import pytest
 
 from tests.screen import Screen, drive
 from xemu.debug import open_machine, open_process, open_recording
-from xemu.debug.events import ANY, Event, Events
+from xemu.debug.events import ANY, Event, Events, events_of
 from xemu.debug.excursion import counts, excursion, go
+from xemu.debug.outputs import MANY, TEXT, WINDOW, Lines
 from xemu.debug.recording import Recording
 from xemu.debug.trace import Registers
 from xemu.errors import UsageError
+from xemu.tui.guest import Channels, open_debugger
+from xemu.tui.messages import Output, Target
 from xemu.tui.panes.calls import tree_lines
 from xemu.tui.panes.events import events_lines
 from xemu.tui.panes.trace import trace_lines
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 KERNEL = SAMPLES / "firmware/elf/mps2-an385/kernel.elf"
+STATION = SAMPLES / "firmware/elf/mps2-an385/station.elf"
 FAULTS = SAMPLES / "firmware/elf/mps2-an385/faults.elf"
 LIFE = SAMPLES / "arm/life"
 
@@ -221,6 +225,57 @@ def test_output_is_an_event_for_each_line_at_the_beat_of_its_first_byte(kernel: 
     assert "\n".join(e.text for e in found) == bytes(line.output).decode().replace("\r", "").strip()
     events.go(found[1])
     assert abs(d.position.beat - found[1].beat) <= 1
+
+
+def output_events(path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[Event], bytes, int, int]:
+    """Return the events of what firmware prints, the bytes, the beat of the first, and how many instructions the evaluator executed."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    d = open_debugger(Target((str(path),)))
+    sent: list[Output] = []
+    channels = Channels(d, sent.append)
+    d.run_to(insns=6_000)
+    channels.poll()
+    events = events_of(d)
+    events.stopped(d.stop)
+    evaluated = d.system.engine.stats["evaluated"]
+    d.system.close()
+    return [e for e in events.all() if e.kind == "output"], b"".join(o.data for o in sent), sent[0].beat, evaluated
+
+
+def test_output_has_the_beats_of_its_writes_whoever_executed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    cold, warm = (output_events(STATION, tmp_path, monkeypatch) for _ in range(2))
+    assert cold[3] > 10 * warm[3]                        # the evaluator wrote in one, native code in the other
+    assert cold[:3] == warm[:3]
+    lines = cold[1].decode().split("\r\n")
+    assert [e.text for e in cold[0]] == [line for line in lines if line]
+    assert cold[0][0].beat == cold[2]
+    assert len({e.beat for e in cold[0]}) == len(cold[0]) > 5
+
+
+def test_events_of_output_do_not_depend_on_the_pieces_it_comes_in() -> None:
+    text = b"a line\r\n\n" + b"long " * 60 + b"\n" + b"".join(b"%d\n" % i for i in range(3 * MANY)) + b"no end"
+    beats = [17 * i for i in range(len(text) - 4)] + [WINDOW + 5, WINDOW + 9, 3 * WINDOW, 3 * WINDOW + 1]
+    found = []
+    for piece in (1, 7, 1_000, len(text)):
+        events: list[Event] = []
+
+        def grow(event: Event, lines: int, events: list[Event] = events) -> Event:
+            events[-1] = events[-1]._replace(times=event.times + lines)
+            return events[-1]
+
+        lines = Lines("uart0", events.append, grow)
+        for at in range(0, len(text), piece):
+            data = text[at:at + piece]
+            if not lines.goes_on(data):
+                lines.take(data, beats[at:at + piece], 3)
+        lines.end()
+        lines.settle()
+        found.append(events)
+    assert found[0] == found[1] == found[2] == found[3]
+    first, second, *_ = found[0]
+    assert (first.beat, first.insns, first.text, second.text) == (0, -3, "a line", ("long " * 20)[:TEXT])
+    assert sum(e.times for e in found[0]) > 3 * MANY > len(found[0])
+    assert found[0][-1].beat == WINDOW + 5
 
 
 def test_a_programs_output_and_calls_are_events(life: Debugger) -> None:

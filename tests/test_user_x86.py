@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import random
 import struct
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.programs import run, xemu_command
 from tests.support.user import DATA, DATA_SIZE, Guest, guest
 from tests.test_user_calls import DANGEROUS, WILD
 from xemu.core.memory import EXEC, READ, WRITE, GuestFault
 from xemu.targets.x86.layout import DIVIDE_ERROR, GENERAL_PROTECTION, INT80, SIMD_ERROR, SYSCALL, X87_ERROR
+from xemu.targets.x86.registers import tags_of
 from xemu.user import signals as sig
 from xemu.user.abi import get_abi
 from xemu.user.calls import load_rows
@@ -27,7 +30,7 @@ from xemu.user.x86.registers import Registers
 from xemu.user.x86.vsyscall import PAGE as VSYSCALL
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAPPING = frozenset(("munmap", "mremap", "mprotect", "mmap2", "mmap", "madvise"))
 BOTH = ("i386", "x86_64")
@@ -291,7 +294,7 @@ def test_frame_of_i386(g32: Guest, rt: bool) -> None:
 def test_mxcsr_and_control_word_decide_the_context(g64: Guest) -> None:
     state = g64.process.engine.state
     view = Registers(state)
-    for mxcsr, fcw, context in ((0x1F80, 0x37F, 0), (0x9F80, 0x37F, 1), (0x1FBF, 0x27F, 2), (0x3F80, 0xF7F, 3)):
+    for mxcsr, fcw, context in ((0x1F80, 0x37F, 0), (0x9F80, 0x37F, 1), (0x1FBF, 0x27B, 2), (0x3F80, 0xF5F, 3)):
         view.mxcsr, view.fcw = mxcsr, fcw
         assert (view.mxcsr, view.fcw, state.context) == (mxcsr, fcw, context)
     view.fcw, view.fsw = 0x37E, 0x1  # an exception that is not masked
@@ -366,7 +369,7 @@ def test_registers_of_a_new_program() -> None:
             assert [state.read(n) for n in ("cs", "ss", "ds", "es", "fs", "gs")] == [code, 0x2B, data, data, 0, 0]
             assert all(state.read(n) == 0 for n in g.process.abi.arguments)
             view = Registers(state)
-            assert (view.mxcsr, view.fcw, view.fsw, view.tag_word) == (0x1F80, 0x37F, 0, 0xFFFF)
+            assert (view.mxcsr, view.fcw, view.fsw, tags_of(state)) == (0x1F80, 0x37F, 0, 0xFFFF)
 
 
 # --- calls --------------------------------------------------------------------------------------------
@@ -619,3 +622,21 @@ def test_interrupted_call_is_made_again(g64: Guest) -> None:
     state.write("rsp", state.read("rsp") + 8)
     g64.call("rt_sigreturn")
     assert (state.read("pc"), state.read("rax")) == (0x401002, (1 << 64) - 4)
+
+
+# --- with a CPU ---------------------------------------------------------------------------------------
+
+SOURCE = Path(__file__).parent / "user_programs" / "x86" / "raw.c"
+RAW = ["-O1", "-w", "-nostdlib", "-ffreestanding", "-static", "-fno-pie", "-no-pie", "-mgeneral-regs-only", "-fno-stack-protector",
+       "-fcf-protection=none"]
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the host's kernel is what decides")
+@pytest.mark.parametrize("bits", [64, 32])
+def test_faults_frames_restarts_and_threads_are_those_of_the_host(bits: int, need: Callable[..., str], tmp_path: Path) -> None:
+    program = tmp_path / f"raw{bits}"
+    subprocess.run([need("gcc"), f"-m{bits}", *RAW, str(SOURCE), "-o", str(program)], check=True, capture_output=True)
+    native = subprocess.run([program], capture_output=True, timeout=60, check=False)
+    result = run(xemu_command(program), cwd=tmp_path)
+    assert (result.code, result.stdout.decode()) == (native.returncode, native.stdout.decode())
+    assert native.stdout.endswith(b" tid 1 own abcd\n")

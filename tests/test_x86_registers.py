@@ -36,7 +36,9 @@ def test_modes_of_floating_point_change_what_is_decoded() -> None:
     write_register(state, "mxcsr", 0x7FA5)
     assert (read_register(state, "mxcsr"), X86Context.of64(state.context).FP) == (0x7FA5, 1)
     write_register(state, "fctrl", 0x27F)
-    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27F, 1)
+    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27F, 0)
+    write_register(state, "fctrl", 0x27B)                     # division by zero is not masked
+    assert (read_register(state, "fctrl"), X86Context.of64(state.context).X87) == (0x27B, 1)
 
 
 def test_the_x87_stack_turns() -> None:
@@ -69,6 +71,8 @@ def test_parts_of_registers() -> None:
     write_register(state, "r9w", 0xABCD)
     write_register(state, "sil", 0x7F)
     assert (cell(state, "R", 9), cell(state, "R", 6)) == (0xABCD, 0x7F)
+    state.set(LAYOUT64.cells["R"], 4, 0x7FFF_FFFF_0000)
+    assert read_register(state, "sp") == 0x7FFF_FFFF_0000                   # not the low 16 bits
     write_register(state, "mm3", 5)
     assert cell(state, "FPR", 3) == 0xFFFF << 64 | 5
     write_register(state, "ymm2", 7 << 128 | 9)

@@ -8,7 +8,7 @@ import tomllib
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Final
 
-from tests.support.gdb_runs import ALL_BOARDS, GDB, Outcome, load_outcome
+from tests.support.gdb_runs import ALL_BOARDS, ARCHES, GDB, Outcome, load_outcome
 from tests.support.programs import ROOT
 
 if TYPE_CHECKING:
@@ -31,19 +31,19 @@ builds. The GDB is the same. How the boards are set up stands in [tests/gdb_boar
 VERSIONED: Final = {"GDB": GDB, "gdbserver": "gdbserver", "QEMU": "qemu-arm"}
 
 
-def results(files: Iterable[str]) -> dict[str, dict[str, Outcome]]:
-    """Return what is kept of these files."""
-    return {file: {board: outcome for board in ALL_BOARDS if (outcome := load_outcome(board, file))} for file in files}
+def results(files: Iterable[str], boards: Iterable[str] = ARCHES["armhf"]) -> dict[str, dict[str, Outcome]]:
+    """Return what is kept of these files on some boards."""
+    return {file: {board: outcome for board in boards if (outcome := load_outcome(board, file))} for file in files}
 
 
-def is_below(file: str) -> bool:
+def is_below(file: str, subject: str = "xemu") -> bool:
     """Tell whether xemu passes less than gdbserver in a file."""
-    return below(results([file])[file])
+    return below(results([file], ("gdbserver", subject))[file], subject)
 
 
-def below(outcomes: Mapping[str, Outcome]) -> bool:
-    """Tell whether both have run and xemu passes less."""
-    return "xemu" in outcomes and "gdbserver" in outcomes and outcomes["xemu"].passes < outcomes["gdbserver"].passes
+def below(outcomes: Mapping[str, Outcome], subject: str = "xemu") -> bool:
+    """Tell whether both have run and xemu passes less; `subject`: its board."""
+    return subject in outcomes and "gdbserver" in outcomes and outcomes[subject].passes < outcomes["gdbserver"].passes
 
 
 # --- reasons ---------------------------------------------------------------------------------------
@@ -61,9 +61,9 @@ def reason_for(file: str, reasons: Mapping[str, str]) -> str:
     return reasons[max(matching, key=lambda pattern: (pattern == file, len(pattern)))] if matching else ""
 
 
-def unexplained(results: Results, reasons: Mapping[str, str]) -> list[str]:
+def unexplained(results: Results, reasons: Mapping[str, str], subject: str = "xemu") -> list[str]:
     """Return the files in which xemu passes less than gdbserver and no reason says why."""
-    return [file for file, outcomes in results.items() if below(outcomes) and not reason_for(file, reasons)]
+    return [file for file, outcomes in results.items() if below(outcomes, subject) and not reason_for(file, reasons)]
 
 
 # --- tables ----------------------------------------------------------------------------------------

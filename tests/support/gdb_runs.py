@@ -53,7 +53,10 @@ ALL_BOARDS: Final = {
     "gdbserver": Board("gdbserver-native", "gdbserver", HOST, ("/usr/bin/gdbserver",)),
     "qemu": Board("qemu-armhf", "QEMU", ARM, (sys.executable, str(ROOT / "tests" / "support" / "qemu_gdbserver.py"), SYSROOT)),
     "xemu": Board("xemu-armhf", "xemu", ARM, (*XEMU, "gdbserver", "-L", SYSROOT)),
+    "native": Board("xemu-native", "xemu on the host's builds", HOST, (*XEMU, "gdbserver")),
 }
+#: architecture of the builds -> the boards that are compared, xemu's last
+ARCHES: Final = {"armhf": ("gdbserver", "qemu", "xemu"), "x86_64": ("gdbserver", "native")}
 
 
 @dataclass
@@ -134,7 +137,7 @@ def prepare(board: Board, suite: Path) -> None:
     (place / "Makefile").touch()  # tests use it as a file that is there
     server = place / "server"
     words = [*board.server]
-    if board.triplet.startswith("x86_64"):
+    if board.name.startswith("gdbserver") and board.triplet.startswith("x86_64"):
         library = place / "xstate.so"
         source_file = ROOT / "tests" / "support" / "gdb_xstate.c"
         subprocess.run(["gcc", "-O1", "-shared", "-fPIC", str(source_file), "-o", str(library), "-ldl"], check=True)

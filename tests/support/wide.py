@@ -122,5 +122,5 @@ class HereClient(Client):
 
 def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the target known."""
-    monkeypatch.setitem(registry.TARGETS, "wide", __name__)
+    monkeypatch.setitem(registry.TARGETS, "wide", f"{__name__}:TARGET")
     monkeypatch.setattr(library, "Client", HereClient)

@@ -328,7 +328,7 @@ class Listing:
             self._effect(effect, when)
 
     def _effect(self, effect: Effect, when: str) -> None:
-        from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Store, Trap, Write
+        from xemu.core.record import Abort, Branch, CompareStore, Load, OnFault, Probe, Raise, Store, Trap, Write
 
         match effect:
             case Load():
@@ -346,6 +346,9 @@ class Listing:
                 self.add(f"probe {size} bytes at", effect.addr, how)
             case Abort():
                 self.add(f"abort {effect.kind}", effect.number, when)
+            case OnFault():
+                for w in effect.writes:
+                    self._effect(w, "if a later access faults")
             case Raise():
                 self.add("raise", effect.node, when)
             case Branch():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from xemu.core.evaluate import EVALUATE
+from xemu.core.evaluate import EVALUATE, split
 from xemu.errors import IsaError
 
 if TYPE_CHECKING:
@@ -562,11 +562,17 @@ class Lanes:
 
     def shuffle(self, other: Lanes, order: Sequence[int]) -> Lanes:
         """Return lanes picked by `order` from self (0…count-1) and other (count…2*count-1)."""
+        if list(order) == list(range(self.count)):
+            return self
         node = make("shuffle", self.size * len(order), (self.bits, other.bits), (self.count, tuple(order)))
         return Lanes(node, self.size)
 
     def lookup(self, table: Bits, fallback: Bits) -> Lanes:
         """Return, for byte lanes, table bytes by index; an index outside the table gives the fallback's byte."""
+        if self.bits.op == "const" and table.width == self.bits.width:
+            n = self.count
+            order = [i if i < n else n + at for at, i in enumerate(split(self.bits.attr, n, 8))]
+            return Lanes(table, 8).shuffle(Lanes(fallback, 8), order)
         return Lanes(make("lookup", self.bits.width, (self.bits, table, fallback)), 8)
 
     def reduce(self, op: str) -> Bits:

@@ -929,10 +929,14 @@ class Engine:
         """Execute one instruction in the evaluator, in the guest's memory or another that behaves like it."""
         context = self.cells[CELL["ctx_key"]] >> 48
         pc = self.pc
-        decoded = self.library.decode(pc, context)
+        try:
+            decoded = self.library.decode(pc, context)
+        except GuestFault as e:
+            return self._fault(e.address, e.access)
         if decoded is None:
             return Exit(ExitKind.UNDEFINED, pc)
         self.stats["evaluated"] += 1
+        self.state.insns = self.insns
         try:
             outcome = self.library.evaluate(decoded, pc, context, self.state, memory or self._memory)
         except GuestFault as e:

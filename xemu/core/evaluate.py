@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import softfloat
+from xemu.core import extended, softfloat
+from xemu.core.ciphers import CIPHERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -191,10 +192,12 @@ EVALUATE: dict[str, Callable[..., int]] = {
     "shuffle": _shuffle,
     "lookup": _lookup,
     "reduce": _reduce,
+    **CIPHERS,
     "carry": _carry,
     "overflow": _overflow,
     "fp": softfloat.evaluate_value,        # attr: (operation, format, lanes, rules)
     "fpflags": softfloat.evaluate_flags,   # the exceptions that the same operation raises
     "hostfp": softfloat.evaluate_host,     # attr: (operation, format); last argument the rounding mode 0…3
     "hostfpflags": softfloat.evaluate_host_flags,
+    "extended": extended.evaluate,         # attr: operation; last arguments the x87's control word and status word
 }

@@ -12,7 +12,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, Lanes, cat, const, make, mux, ult, zext
+from xemu.core.bits import Bits, Lanes, cat, const, extract, make, mux, ult, zext
+from xemu.core.extended import result_widths
 from xemu.core.softfloat import COMPARES, RELATIONS
 from xemu.core.softnumber import FORMATS
 
@@ -86,6 +87,20 @@ def host(name: str, fmt: Any, args: Sequence[Bits], rounding: Bits | int) -> tup
     operands = (*args, zext(mode, 8))
     return (make("hostfp", result_width(name, fmt), operands, (name, fmt)),
             make("hostfpflags", 8, operands, (name, fmt)))
+
+
+def extended(name: str, operands: Sequence[Bits], control: Bits, status: Bits) -> tuple[Bits, ...]:
+    """Build an operation on 80-bit numbers (extended.py) with the x87's control word; return (status word, *results).
+
+    `status` is the status word before it: the exceptions in it stay set. It raises nothing but in the status word.
+    """
+    widths = result_widths(name)
+    node = make("extended", 16 + sum(widths), (*operands, control, status), name)
+    at, results = 0, []
+    for width in widths:
+        results.append(extract(node, at, width))
+        at += width
+    return (extract(node, at, 16), *results)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from xemu.core.bits import Bits, const, make, new_graph, zext
 from xemu.core.isa import Variant, field_arguments, run_row
 from xemu.core.lower import CONVENTION, FLAGS, GUEST, LIKELY, RECORDS, SIGNATURE, STATE, Emitter, maximum
 from xemu.core.memory import FAST_WRITE, FLAGS_BELOW, READ, WINDOW_BITS
-from xemu.core.record import Abort, Branch, CompareStore, Load, Probe, Raise, Recorder, Store, Write
+from xemu.core.record import Abort, Branch, CompareStore, Load, OnFault, Probe, Raise, Recorder, Store, Write
 from xemu.core.records import (
     FAULT,
     HASH_MULTIPLIER,
@@ -37,7 +37,7 @@ from xemu.errors import IsaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-IMPURE = frozenset({"read", "load", "page", "hostflags", "fp", "fpflags", "hostfp"})
+IMPURE = frozenset({"read", "load", "page", "hostflags", "insns", "fp", "fpflags", "hostfp"})
 
 
 class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with fields as they are
@@ -302,6 +302,7 @@ class InstructionEmitter(CodeEmitter, ABC):
                 case Probe(): self.probe(e)
                 case Abort(): self.abort(e)
                 case Raise(): self.raise_flags(e.node)
+                case OnFault(): self.on_fault(e)
 
     @abstractmethod
     def load(self, e: Load) -> None:
@@ -319,6 +320,10 @@ class InstructionEmitter(CodeEmitter, ABC):
     def abort(self, e: Abort) -> None:
         """Leave before anything is committed."""
 
+    @abstractmethod
+    def on_fault(self, e: OnFault) -> None:
+        """Note what registers are if a later access faults."""
+
     def compare_store(self, e: CompareStore) -> None:
         """Emit an atomic compare and store; its range has been probed."""
         kind = f"i{e.value.width}"
@@ -334,14 +339,18 @@ class HandlerEmitter(InstructionEmitter):
     """Emits one handler: registers from the state block, fields from the record."""
 
     def __init__(self, layout: StateLayout, geometry: Geometry, length: Bits | int, *, address_bits: int, tracing: bool = False,
-                 raw: bool = False) -> None:
+                 raw: int = 0) -> None:
         super().__init__(layout, geometry, address_bits=address_bits, tracing=tracing)
         self.length, self.raw = length, raw
         self.operands: dict[int, Operand] = {}
         self.used = 0
         self.field_only: dict[int, bool] = {}
         self.branch_operands: list[tuple[int, str]] = []     # (byte offset, kind) of in-page branch offsets
-        self.exits = 0
+        self.kept: list[Write] = []                          # what registers are if an access faults from here on
+
+    def op_insns(self, _node: Bits) -> str:
+        """Return how many instructions have run before this one."""
+        return self.let(f"sub i64 {self.get_cell(ENGINE_CELLS['insn_end'])}, %budget")
 
     # -- operands ------------------------------------------------------------------------------------------------
     def is_field_only(self, node: Bits) -> bool:
@@ -354,10 +363,10 @@ class HandlerEmitter(InstructionEmitter):
         return known
 
     def is_operand(self, node: Bits) -> bool:
-        """Return whether a node is kept in the record: what depends on fields alone, or, where that is too much, the fields."""
+        """Return whether a node is kept in the record: what depends on fields alone; where that is too much, pieces of fields, or fields."""
         if not self.raw:
             return self.is_field_only(node)
-        return node.op == "field" or (node.op == "slice" and node.args[0].op == "field")
+        return node.op == "field" or (self.raw == 1 and node.op == "slice" and node.args[0].op == "field")
 
     def operand(self, node: Bits, least: int = 1) -> Operand:
         """Return the place of a field-only value in the record, which has at least so many bytes."""
@@ -454,6 +463,10 @@ class HandlerEmitter(InstructionEmitter):
         bad, good = self.new("bad"), self.new("good")
         self.put(f"br i1 {failed}, label %{bad}, label %{good}, !prof !10")
         self.label(bad)
+        marks = self.checkpoint()
+        for w in self.kept:
+            self.write(w)
+        self.rollback(marks)
         self.set_cell(ENGINE_CELLS["exit_reason"], f"i64 {FAULT}")
         self.tail_slot("trap", "%rec", "%budget")
         self.label(good)
@@ -530,6 +543,15 @@ class HandlerEmitter(InstructionEmitter):
                 return self.slow_access(addr, info, "store" if e.write else "load", "0")
             self.checked(self.access_ok(addr, size, e.align, write=e.write), lambda: "", slow, "")
         self.predicated(e.pred, body)
+
+    def on_fault(self, e: OnFault) -> None:
+        """Name what the writes need here: where an access faults it is too late to read registers."""
+        assert e.pred is None
+        self.kept = e.writes
+        for w in e.writes:
+            self.value(w.value)
+            if isinstance(w.index, Bits):
+                self.value(w.index)
 
     # -- leaving -------------------------------------------------------------------------------------------------
     def abort(self, e: Abort) -> None:
@@ -728,7 +750,7 @@ def symbol(index: int) -> str:
 def handler_text(variant: Variant, context: Any, layout: StateLayout, geometry: Geometry, extraction: Extraction, *,
                  tracing: bool, address_bits: int) -> HandlerText:
     """Stage a variant with run-time fields and emit its handler; its operands go to `extraction`."""
-    for raw in (False, True):
+    for raw in range(3):
         cpu = stage_handler(variant, context, layout, address_bits)
         em = HandlerEmitter(layout, geometry, cpu.length, address_bits=address_bits, tracing=tracing, raw=raw)
         with suppress(OutOfOperands):

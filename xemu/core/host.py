@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import mmap
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import hostmem
@@ -29,6 +30,23 @@ _libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_
 _libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
 _libc.munmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 NORESERVE = 0x4000
+
+
+@cache
+def features() -> frozenset[str]:
+    """Return the names of the processor's features, as Linux spells them."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
+            lines = [line for line in f.read(8192).splitlines() if line.startswith(("flags", "Features"))]
+    except OSError:
+        return frozenset()
+    return frozenset(lines[0].split()) if lines else frozenset()
+
+
+def has(feature: str) -> bool:
+    """Return whether the processor has a feature."""
+    return feature in features()
+
 
 # -- floating point: MXCSR on x86 (exceptions IE 0, DE 1, ZE 2, OE 3, UE 4, PE 5), FPSR on Arm (IOC 0 … IXC 4) --------
 

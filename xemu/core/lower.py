@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.evaluate import split
+from xemu.core.lower_extended import ExtendedLowering
 from xemu.core.lower_fp import FloatLowering
+from xemu.core.lower_host import HostLowering
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +62,7 @@ def maximum(node: Bits) -> int:
     return full
 
 
-class Emitter(FloatLowering):
+class Emitter(FloatLowering, ExtendedLowering, HostLowering):
     """LLVM text of one function body under construction."""
 
     def __init__(self) -> None:
@@ -349,24 +351,6 @@ class Emitter(FloatLowering):
         op, lanes = node.attr
         kind = f"<{lanes} x i{node.width}>"
         return self.call(f"i{node.width}", f"llvm.vector.reduce.{op}.v{lanes}i{node.width}", f"{kind} {self.vector(node.args[0], lanes)}")
-
-    def op_lookup(self, node: Bits) -> str:
-        """Byte table lookup, byte by byte (the table stands on the stack)."""
-        index, table, fallback = node.args
-        n, size = node.width // 8, table.width // 8
-        slot = self.let(f"alloca i{table.width}, align 16")
-        self.put(f"store {self.typed(table)}, ptr {slot}, align 1")
-        picks, rest = self.vector(index, n), self.vector(fallback, n)
-        result = "poison"
-        for i in range(n):
-            at = self.let(f"extractelement <{n} x i8> {picks}, i32 {i}")
-            inside = self.let(f"icmp ult i8 {at}, {_literal(size, 8)}")
-            safe = self.let(f"zext i8 {self.let(f'select i1 {inside}, i8 {at}, i8 0')} to i64")
-            byte = self.let(f"load i8, ptr {self.let(f'getelementptr i8, ptr {slot}, i64 {safe}')}")
-            other = self.let(f"extractelement <{n} x i8> {rest}, i32 {i}")
-            byte = self.let(f"select i1 {inside}, i8 {byte}, i8 {other}")
-            result = self.let(f"insertelement <{n} x i8> {result}, i8 {byte}, i32 {i}")
-        return self.from_vector(node, n, result)
 
     # -- engine cells --------------------------------------------------------------------------------------------
     def cell(self, offset: int, base: str = "%st") -> str:

@@ -29,7 +29,7 @@ PAGE_SHIFT = 12
 READ, WRITE, EXEC, SLOW, CODE, CLEAN, SHARED = 1, 2, 4, 8, 16, 32, 64
 # With 32-bit addresses native code reaches the flag table from the window's base: the flag of page P is at
 # base - FLAGS_BELOW + P.
-FLAGS_BELOW = 0x200000
+FLAGS_BELOW = 0x201000
 # With 64-bit addresses native code refuses those of WINDOW_BITS bits and more, and looks all others up in the flag table.
 WINDOW_BITS, SMALL_WINDOW_BITS = 46, 38
 LOW = 1 << 36            # host address near which hosts put nothing: half of what they have must stay in one piece

@@ -133,6 +133,13 @@ class Write(Effect):
 
 
 @dataclass
+class OnFault(Effect):
+    """If a later access of the instruction faults, these registers have these values: it got that far."""
+
+    writes: list[Write]
+
+
+@dataclass
 class Branch(Effect):
     """Continue at `target`; `context`, if given, is the new context word."""
 
@@ -260,6 +267,19 @@ class Recorder:
             index = index.attr
         self.writes.append(Write(self.predicate, cell, index, coerce(value, cell.width)))
 
+    def insns(self) -> Bits:
+        """Return how many instructions have run before this one: the time of counters that count them (64 bits)."""
+        return make("insns", 64)
+
+    @contextmanager
+    def on_fault(self) -> Iterator[None]:
+        """What the `with` body writes, registers have only if a later access of the instruction faults."""
+        mark = len(self.writes)
+        yield
+        kept = self.writes[mark:]
+        del self.writes[mark:]
+        self.effects.append(OnFault(self.predicate, kept))
+
     # -- memory --------------------------------------------------------------------------------------------------
     def load(self, addr: Bits, size: int, *, align: int = 1, checked: bool = True, big: bool = False) -> Bits:
         """Read `size` bytes (1, 2, 4, 8; 16 after a probe) at `addr`; `align` is what the instruction demands."""
@@ -274,7 +294,7 @@ class Recorder:
         self.effects.append(Store(self.predicate, addr, value.width // 8, align, checked, data))
 
     def compare_store(self, addr: Bits, expected: Bits, value: Bits, *, big: bool = False) -> Bits:
-        """Write `value` (8 to 64 bits) if memory holds `expected`, atomically; return whether. Probe before, aligned to the size."""
+        """Write `value` (8 to 128 bits) if memory holds `expected`, atomically; return whether. Probe before, aligned to the size."""
         result = make("load", 1, (addr,), bits.unique())
         swapped = (bswap(expected), bswap(value)) if big else (expected, value)
         self.effects.append(CompareStore(self.predicate, addr, *swapped, result))

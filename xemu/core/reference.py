@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from xemu.core.evaluate import EVALUATE
-from xemu.core.record import Abort, CompareStore, Load, Probe, Raise, Recorder, Store
+from xemu.core.record import Abort, CompareStore, Load, OnFault, Probe, Raise, Recorder, Store
 
 if TYPE_CHECKING:
     from xemu.core.bits import Bits
-    from xemu.core.state import StateBlock
+    from xemu.core.record import Write
+    from xemu.core.state import Cell, StateBlock
+
+    Commit = tuple[Cell, int, int]
 
 
 class Memory(Protocol):
@@ -60,6 +63,8 @@ class Evaluation:
             result = self.state.get(cell, index if index is not None else self.value(node.args[0]))
         elif node.op == "hostflags":
             result = 0
+        elif node.op == "insns":
+            result = self.state.insns
         else:
             args = [self.value(a) for a in node.args]
             result = EVALUATE[node.op](node.width, node.attr, [a.width for a in node.args], *args)
@@ -72,8 +77,21 @@ class Evaluation:
 
 
 def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcome:
-    """Execute a staged instruction: change `state` and `memory`, say where to go on. An exception changes no register."""
+    """Execute a staged instruction: change `state` and `memory`, say where to go on.
+
+    An exception changes no register but those that the instruction says (`OnFault`).
+    """
     ev = Evaluation(state)
+    kept: list[Commit] = []
+    try:
+        return _execute(cpu, ev, memory, pc, kept)
+    except Exception:
+        _commit(state, kept)
+        raise
+
+
+def _execute(cpu: Recorder, ev: Evaluation, memory: Memory, pc: int, kept: list[Commit]) -> Outcome:
+    state = ev.state
     sticky = 0
     for effect in cpu.effects:
         if isinstance(effect, Raise):
@@ -85,6 +103,8 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
             ev.memo[effect.result.id] = int(ev.holds(effect.pred) and _compare_store(effect, ev, memory))
         elif not ev.holds(effect.pred):
             continue
+        elif isinstance(effect, OnFault):
+            kept[:] = _commits(effect.writes, ev)
         elif isinstance(effect, Store):
             memory.store(ev.value(effect.addr), effect.size, effect.align, ev.value(effect.value))
         elif isinstance(effect, Probe):
@@ -95,10 +115,9 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
             _gather(sticky, state)               # the exceptions that have led here
             return Outcome(pc, abort=(effect.kind, ev.value(effect.number)))
     outcome = _control(cpu, ev)
-    commits = [(w.cell, w.index if isinstance(w.index, int) else ev.value(w.index), ev.value(w.value))
-               for w in cpu.writes if ev.holds(w.pred)]
-    for cell, index, value in commits:
-        state.set(cell, index, value)
+    commits = _commits(cpu.writes, ev)
+    kept.clear()
+    _commit(state, commits)
     _gather(sticky, state)
     return outcome
 
@@ -114,6 +133,16 @@ def _gather(sticky: int, state: StateBlock) -> None:
     if sticky:
         cell = state.layout.cells[state.layout.sticky]
         state.set(cell, 0, state.get(cell) | sticky)
+
+
+def _commits(writes: list[Write], ev: Evaluation) -> list[Commit]:
+    """Return what writes come to."""
+    return [(w.cell, w.index if isinstance(w.index, int) else ev.value(w.index), ev.value(w.value)) for w in writes if ev.holds(w.pred)]
+
+
+def _commit(state: StateBlock, commits: list[Commit]) -> None:
+    for cell, index, value in commits:
+        state.set(cell, index, value)
 
 
 def _compare_store(effect: CompareStore, ev: Evaluation, memory: Memory) -> bool:

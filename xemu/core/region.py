@@ -10,13 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import decoder, spans
-from xemu.core.bits import Bits, const, make, mux, new_graph, unique
+from xemu.core import decoder, extended_host, spans
+from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
-from xemu.core.record import Abort, Environment, Load, Probe, Recorder, Store, set_current, when
+from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ MOST_EDGES = 256         # indirect jumps times targets; a region with more comp
 MOST_LINES = 15_000      # of LLVM text, far above what LIMIT instructions take; compile times grow faster than it
 PAGE = 4096
 SPILL = "; vector registers"
+GENERAL = 64             # the widest of those that are kept as integers
 VECTOR = 128             # registers of this width are kept in floating-point types
 FLOATS = {32: "float", 64: "double", 128: "<4 x float>"}
 
@@ -86,22 +87,26 @@ def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, b
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
-        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or reads_host_flags(cpu)
+        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or only_interpreted(cpu)
         guard = target.iset(context).guard
         known = _shapes[key] = (bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes))
         new_graph()
     return known
 
 
-def reads_host_flags(cpu: Recorder) -> bool:
-    """Return whether an instruction reads the host's floating-point exceptions: regions leave that to the interpreter."""
+def only_interpreted(cpu: Recorder) -> bool:
+    """Return whether regions leave an instruction to the interpreter.
+
+    It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
+    """
+    foreign = ("hostflags", "insns") if extended_host.AVAILABLE else ("hostflags", "insns", "extended")
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        return node.op == "hostflags" or any(visit(a) for a in node.args)
+        return node.op in foreign or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
 
@@ -221,6 +226,10 @@ class BlockEnvironment(Environment):
         if cell.resident:
             return self.em.load_resident(cell, index)
         assert isinstance(index, int)
+        owner = self._whole(cell)
+        if owner is not None:
+            element, at = divmod(index * cell.stride, owner.stride)
+            return extract(self.read(owner, element), 8 * at, cell.width)
         key = (cell.storage, index * cell.stride, cell.width)
         node = self.known.get(key)
         if node is None:
@@ -236,10 +245,24 @@ class BlockEnvironment(Environment):
             self.em.store_resident(cell, index, value)
             return
         assert isinstance(index, int)
+        owner = self._whole(cell)
+        if owner is not None:
+            element, at = divmod(index * cell.stride, owner.stride)
+            old, low, high = self.read(owner, element), 8 * at, 8 * at + cell.width
+            parts = [extract(old, high, owner.width - high)] if high < owner.width else []
+            parts += [value, *([extract(old, 0, low)] if low else [])]
+            self.write(owner, element, cat(*parts))
+            return
         key = (cell.storage, index * cell.stride, cell.width)
         self._overlap(key, cell.stride)
         self.known[key] = value
         self.dirty.add(key)
+
+    def _whole(self, cell: Cell) -> Cell | None:
+        """Return the general register that `cell` is a part of: parts are cut out of it and put into it, for a slot that is
+        accessed in parts would be kept in parts."""
+        owner = self.em.layout.cells[cell.storage]
+        return owner if cell.width < owner.width <= GENERAL else None
 
     def _overlap(self, key: tuple[str, int, int], size: int) -> None:
         """Flush and forget what shares bytes with `key`."""
@@ -484,6 +507,9 @@ class RegionEmitter(InstructionEmitter):
             self.label(self.new("dead"))
         else:
             self.guard_check(self.let(f"xor i1 {self.value(e.pred)}, true"))
+
+    def on_fault(self, e: OnFault) -> None:
+        """Nothing: an access that may fault is left to the plain handler, which begins anew."""
 
     # -- instructions --------------------------------------------------------------------------------------------
     def stage(self, insn: Insn, pred: Bits | None) -> Recorder:

@@ -470,7 +470,7 @@ def _device(f: Native, block: str, write: str, probe: str, size: str) -> None:
     f.branch_if(f.let(f"icmp ult i64 {count}, {f.state('posted_room')}"), "posts", "python")
     f.label("posts")
     entry = f.at(f.state("posted", "ptr"), f.op2("mul", count, POSTED))
-    f.put_at(entry, 0, f"i64 {f.op2('sub', f.state('insn_end'), f.state('budget'))}")
+    f.put_at(entry, 0, f"i64 {f.op2('add', f.op2('sub', f.state('insn_end'), f.state('budget')), f.state('skipped'))}")
     f.put_at(entry, 8, f"i32 {f.let('trunc i64 %value to i32')}")
     f.put_at(entry, 12, f"i32 {f.let('trunc i64 %addr to i32')}")
     f.set_state("posted_count", f"i64 {f.op2('add', count, 1)}")

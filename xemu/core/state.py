@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: bytes of the block that belong to the engine (see ENGINE_CELLS)
 ENGINE_BYTES = 1024
+#: bytes of it that hold operands of single host instructions (extended_host.py)
+SCRATCH = ENGINE_BYTES - 64
 STATE_HEAD = 16              # bytes of PC and context in a saved state, before the cells
 
 #: engine cells: name -> byte offset; all are 8 bytes wide
@@ -146,6 +148,7 @@ class StateBlock:
     """Registers as bytes in a buffer, laid out by a StateLayout, and the context word."""
 
     context = 0
+    insns = 0                # how many instructions have run: what an evaluated instruction sees of time
 
     def __init__(self, layout: StateLayout, buffer: Any = None) -> None:
         self.layout = layout

@@ -122,7 +122,7 @@ def _ppc(name: str, bits: int, order: str, mode: str) -> Architecture:
     )  # fmt: skip
 
 
-_INDEXES = ("si", "di", "bp", "sp")
+_INDEXES = ("si", "di", "bp", "sp")                # "sp" is the stack pointer, whatever its size
 _X86_STATUS = ("cs", "ss", "ds", "es", "fs", "gs", "mxcsr", "fctrl", "fstat", "ftag", *(f"ymm{n}h" for n in range(16)))
 
 
@@ -154,7 +154,7 @@ _ROWS = (
         saved=frozenset(["rbx", "rbp", "r12", "r13", "r14", "r15"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_64",))},
         parts=_halves("abcd", "r") | {f"{name}{letter}": (name, 0, size) for name in _row("r", 16).split()[8:]
                                       for letter, size in (("d", 4), ("w", 2), ("b", 1))}
-        | {f"e{name}": (f"r{name}", 0, 4) for name in _INDEXES} | {name: (f"r{name}", 0, 2) for name in _INDEXES}
+        | {f"e{name}": (f"r{name}", 0, 4) for name in _INDEXES} | {name: (f"r{name}", 0, 2) for name in _INDEXES[:3]}
         | {f"{name}l": (f"r{name}", 0, 1) for name in _INDEXES},
         status=("eflags", *_X86_STATUS), thread="fs_base",
     ),
@@ -163,7 +163,7 @@ _ROWS = (
         | _numbered(21, _row("xmm", 8)),
         pc="eip", sp="esp", frame="ebp", wide={"xmm": 16, "st": 10},
         saved=frozenset(["ebx", "ebp", "esi", "edi"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_32",))},
-        parts=_halves("abcd", "e") | {name: (f"e{name}", 0, 2) for name in _INDEXES},
+        parts=_halves("abcd", "e") | {name: (f"e{name}", 0, 2) for name in _INDEXES[:3]},
         status=_X86_STATUS, pops=252, thread="gs_base",
     ),
     _ppc("ppc", 32, "big", "CS_MODE_32"),

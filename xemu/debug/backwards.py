@@ -110,7 +110,7 @@ class Backwards:
             elif stepped:
                 here, chain = before, self.code.chain(before.pc)
             else:
-                found = self._back_to(here, returned, here.sp)
+                found = self._back_to(here, returned, self._sp_at_call(before, here))
                 if not isinstance(found, Moment):
                     return found
                 here = found
@@ -247,6 +247,11 @@ class Backwards:
             return None                                    # a jump through a table
         return call
 
+    def _sp_at_call(self, before: Moment, here: Moment) -> int:
+        """Return the stack pointer at the call that the instruction at `before` has returned from; that may take arguments off, too."""
+        pushed = self.source.architecture.pushed
+        return before.sp + pushed if pushed and self.source.rules.is_return(*self._instruction(before)) else here.sp
+
     def _call_address(self, here: Moment) -> int | None:
         """Return the address of the call behind which a place is; None: there is none."""
         return self.source.rules.call_before(self.source.read_memory, here.pc, here.mode, self.source.latest)
@@ -339,7 +344,7 @@ class Backwards:
         """Go back to the last time an address was executed with a stack pointer; a stop: something else comes before."""
         self._seek(here)
         debugger = self.debugger
-        own = Breakpoint(owner="step", addresses=(address,), condition=self.motion.stack_is(sp, back=True))
+        own = Breakpoint(owner="step", addresses=(address,), condition=Binary("equal", Register(self.source.architecture.sp), Const(sp)))
         debugger.points.add(own)
         debugger.apply()
         try:
@@ -392,7 +397,7 @@ class Backwards:
                 return self.debugger._to_begin()  # noqa: SLF001
             call = self._call_before(before, here)
             if call is not None:
-                found = self._back_to(here, call, here.sp)
+                found = self._back_to(here, call, self._sp_at_call(before, here))
                 if not isinstance(found, Moment):
                     return found
                 here = found

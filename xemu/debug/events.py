@@ -8,62 +8,32 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.engine import SKIPPED
 from xemu.debug.arm_frames import exception_name
 from xemu.debug.episodes import ENTERED
+from xemu.debug.event import ANY, KINDS, Event
 from xemu.debug.machine import is_asynchronous
+from xemu.debug.outputs import TEXT, Lines, shown
 from xemu.debug.stops import Position, Stop, StopKind
 from xemu.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from xemu.debug.debugger import Debugger
     from xemu.debug.history import Branch
 
 LIMIT = 16_384           # events
 WAITING = 4_096          # exceptions that are noted before events are made of them
-TEXT = 96                # bytes of output that an event shows
-BULK = 4_096             # bytes of output at once that are not looked at line by line
-ANY = -1                 # in the place of a transition: any at that beat
-KINDS = ("checkpoint", "stop", "signal", "exception", "irq", "output", "call", "process")
 FREQUENT = frozenset({"irq", "output", "call"})
 #: what the debugger's motions do by themselves: no events
 SILENT = frozenset({StopKind.STEP, StopKind.REACHED, StopKind.HISTORY_BEGIN, StopKind.HISTORY_END, StopKind.SYSCALL_ENTRY,
                     StopKind.SYSCALL_RETURN, StopKind.EXCEPTION, StopKind.IRQ, StopKind.SIGNAL})
 
 
-class Event(NamedTuple):
-    """Something that happened. It is told apart from others at the same place by all it says."""
-
-    beat: int
-    transition: int                  # or ANY
-    insns: int
-    kind: str                        # one of KINDS
-    name: str                        # "SysTick", "uart0", "write", "SIGINT"
-    text: str = ""
-    times: int = 1                   # it stands for so many
-
-    @property
-    def words(self) -> str:
-        """Say it."""
-        many = f" ×{self.times}" if self.times > 1 else ""
-        return f"{self.name}{many}" + (f": {self.text}" if self.text else "")
-
-
 _event = Event._make
-
-
-class Lines:
-    """The line that a channel is in the middle of."""
-
-    __slots__ = ("beat", "data", "insns")
-
-    def __init__(self) -> None:
-        self.beat = self.insns = 0
-        self.data = bytearray()
 
 
 class Events:
@@ -78,7 +48,7 @@ class Events:
         self._checkpoints: dict[str, Position] = {}
         self._raw: list[tuple[int, int, int, int]] = []  # exceptions that are no events yet: beat, transition, insns, number
         self._recorded = d.history.end is not None       # a recording from elsewhere: it is never live
-        self.machine = getattr(d.system, "machine", None)
+        self.machine: Any = getattr(d.system, "machine", None)
         catches, signals = d.system.catches, d.system.signals
 
         def caught(kind: str, number: int, name: str) -> bool:
@@ -189,8 +159,9 @@ class Events:
     def stopped(self, stop: Stop) -> None:
         """The guest stands, and the user sees it."""
         if self.system.live:
-            for channel in list(self._lines):
-                self._end_line(channel)
+            for lines in self._lines.values():
+                lines.end()
+                lines.settle()
         if stop.kind not in SILENT:
             p = stop.position
             event = Event(p.beat, p.transition, p.insns, "stop", stop.kind.value, "" if stop.text == stop.kind.value else stop.text)
@@ -209,41 +180,22 @@ class Events:
 
     # -- output ----------------------------------------------------------------------------------------------------------
     def output(self, channel: str, data: bytes) -> None:
-        """Take what a machine sends: an event for each line."""
-        lines = self._lines.get(channel)
-        if len(data) == 1 and lines is not None and 0 < len(lines.data) < TEXT and data != b"\n" and self.system.live:
-            lines.data += data                           # byte by byte is what many UARTs do
-            return
+        """Take what a machine sends, at once: an event for each line, at the beat of its first byte."""
         if not self.system.live or not data:
             return
-        beat, _, insns = self._place()
-        machine = self.machine
-        written: Sequence[int] = machine.posted_at if machine is not None else ()       # the beat of each byte
-        skipped = beat - insns
-        if len(data) > BULK:
-            self._end_line(channel)
-            first = written[0] if len(written) else beat
-            self.add(Event(first, ANY, first - skipped, "output", channel, _shown(data[:TEXT]), data.count(b"\n") or 1))
-            return
-        exact = len(written) == len(data)
-        at, lines = 0, lines or self._lines.setdefault(channel, Lines())
-        while at < len(data):
-            end = data.find(b"\n", at) + 1 or len(data)
-            if not lines.data:
-                lines.beat = written[at] if exact else beat
-                lines.insns = lines.beat - skipped
-            lines.data += data[at:min(end, at + TEXT)]
-            if data[end - 1] == 10 or len(lines.data) >= TEXT:
-                self._end_line(channel)
-            at = end
-
-    def _end_line(self, channel: str) -> None:
         lines = self._lines.get(channel)
-        if lines is not None and lines.data:
-            text = _shown(bytes(lines.data[:TEXT]))
-            if text:
-                self.add(Event(lines.beat, ANY, lines.insns, "output", channel, text))
-            lines.data.clear()
+        if lines is None:
+            lines = self._lines[channel] = Lines(channel, self.add, self._grow)
+        if not lines.goes_on(data):
+            lines.take(data, self.machine.written_at(len(data)), self.machine.engine.skipped)
+
+    def _grow(self, event: Event, lines: int) -> Event:
+        """Have an output event that is in the list stand for more lines."""
+        grown = event._replace(times=event.times + lines)
+        at = bisect_left(self.items, event)
+        if at < len(self.items) and self.items[at] == event:             # it may be left out by now
+            self.items[at] = grown
+        return grown
 
     def _printed(self, name: str) -> bool:
         """Note that a program is about to write to its output or error channel; False: it writes elsewhere."""
@@ -253,7 +205,7 @@ class Events:
             return False
         text = ""
         if name == "write":
-            text = _shown(self.system.read_memory(address, min(length, TEXT)))
+            text = shown(self.system.read_memory(address, min(length, TEXT)))
         self.add(Event(*self._place(), "output", "stdout" if fd == 1 else "stderr", text))
         return True
 
@@ -376,10 +328,6 @@ def _before(event: Event, here: Position) -> bool:
 
 def _after(event: Event, here: Position) -> bool:
     return event.beat > here.beat or (event.beat == here.beat and event.transition > here.transition)
-
-
-def _shown(data: bytes) -> str:
-    return data.decode("utf-8", "replace").strip("\r\n\0")
 
 
 __all__ = ["ANY", "KINDS", "Event", "Events", "events_of"]

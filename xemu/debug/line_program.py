@@ -180,20 +180,28 @@ def _join(sequences: list[list[Row]]) -> list[Row]:
 
 
 def _run(header: LineHeader, sequences: list[list[Row]]) -> None:
-    """Run the program (6.2.5). One function, because a table may have a hundred thousand rows."""
+    """Run the program (6.2.5). One function, because a table may have a hundred thousand rows.
+
+    Where discriminators tell the blocks of a line apart, its rows in sequence count as one, as in GDB: a step is not to end in the
+    middle of an expression.
+    """
     data, at, end, form = header.data, header.program, header.end, header.form
     minimum, base, span, first_special = header.minimum, header.line_base, header.line_range, header.opcode_base
     rows: list[Row] = []
-    total = 0
+    total, discriminator, blocks, last = 0, 0, False, (-1, 0)      # blocks: the line has discriminators; last: file and line
     address, file, line, column, statement, prologue = 0, 1, 1, 0, header.is_statement, False
     while at < end:
         opcode, at = data[at], at + 1
         if opcode >= first_special:
             adjusted = opcode - first_special
             address += adjusted // span * minimum
-            line += base + adjusted % span
-            rows.append(Row(address, file, line, column, statement | prologue << 1))
-            prologue = False
+            if base + adjusted % span:
+                line += base + adjusted % span
+                blocks = discriminator != 0
+            if not blocks or (file, line) != last or prologue:
+                rows.append(Row(address, file, line, column, statement | prologue << 1))
+                last = (file, line)
+            prologue, discriminator = False, 0
         elif opcode == 0:                              # extended (6.2.5.3)
             size, at = uleb(data, at)
             following = at + size
@@ -204,20 +212,26 @@ def _run(header: LineHeader, sequences: list[list[Row]]) -> None:
                 rows.append(Row(address, file, line, column, END))
                 _keep(rows, sequences)
                 total += len(rows)
-                rows = []
+                rows, discriminator, blocks, last = [], 0, False, (-1, 0)
                 address, file, line, column, statement, prologue = 0, 1, 1, 0, header.is_statement, False
             elif kind == 2:                            # set_address; its length says how wide
                 address = _address(form, data, at + 1, size - 1)
+            elif kind == 4:                            # set_discriminator
+                discriminator, _ = uleb(data, at + 1)
+                blocks = blocks or discriminator != 0
             at = following
         elif opcode == 1:                              # copy
-            rows.append(Row(address, file, line, column, statement | prologue << 1))
-            prologue = False
+            if not blocks or (file, line) != last or prologue:
+                rows.append(Row(address, file, line, column, statement | prologue << 1))
+                last = (file, line)
+            prologue, discriminator = False, 0
         elif opcode == 2:
             value, at = uleb(data, at)
             address += value * minimum
         elif opcode == 3:
             value, at = sleb(data, at)
             line += value
+            blocks = discriminator != 0 if value else blocks
         elif opcode == 4:
             file, at = uleb(data, at)
         elif opcode == 5:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 SLICE = 0.01             # seconds between two looks at what front ends want
-BEFORE = (ExitKind.FAULT, ExitKind.UNDEFINED, ExitKind.BREAKPOINT)      # exits whose instruction did not happen
+BEFORE = (ExitKind.FAULT, ExitKind.UNDEFINED, ExitKind.BREAKPOINT, ExitKind.EXCEPTION)      # exits whose instruction did not happen
 
 
 class Left(Exception):  # noqa: N818  not an error: it takes the debugger out of the process's loop

@@ -156,17 +156,13 @@ class Stepping:
             return None
         return self.source.described(debugger._stop(StopKind.BREAKPOINT, points=hits))  # noqa: SLF001
 
-    def stack_is(self, sp: int, *, back: bool = False) -> Expression:
-        """Return the condition that the stack is what it was before a call; `back`: that it is before the call that has returned to `sp`.
-
-        Functions may take their arguments off the stack.
-        """
+    def _stack_is(self, sp: int) -> Expression:
+        """Return the condition that the stack is what it was before a call, but for arguments that the function may have taken off."""
         arch = self.source.architecture
         register, known = Register(arch.sp), Const(sp)
         if not arch.pops:
             return Binary("equal", register, known)
-        off = Binary("sub", known, register) if back else Binary("sub", register, known)
-        return Unary("not", Binary("less_unsigned", Const(arch.pops), off))
+        return Unary("not", Binary("less_unsigned", Const(arch.pops), Binary("sub", register, known)))
 
     def is_back(self, sp: int) -> bool:
         """Whether the stack is what it was before a call."""
@@ -175,7 +171,7 @@ class Stepping:
     def run_out(self, returns: int, sp: int) -> Stop | None:
         """Run to where a function returns to, with the stack as it was before the call; or to where that has been left by a jump."""
         jumps = self.code.jumps()
-        own = CallEnd(owner="step", addresses=(returns, *jumps), returns=returns, condition=self.stack_is(sp))
+        own = CallEnd(owner="step", addresses=(returns, *jumps), returns=returns, condition=self._stack_is(sp))
 
         def accept() -> bool:
             return self.debugger.pc == returns

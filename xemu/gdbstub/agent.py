@@ -57,7 +57,7 @@ class Text:
     template: bytes
     arguments: tuple[Expression, ...]
 
-    def text(self, read_register: ReadRegister, read_memory: ReadMemory, word: int = 4) -> bytes:
+    def text(self, read_register: ReadRegister, read_memory: ReadMemory, word: int) -> bytes:
         """Return the text; arguments that have no value show as such. `word` is the size of the guest's long."""
         rest = iter(self.arguments)
 

@@ -112,7 +112,8 @@ def _texts(codes: list[bytes], names: agent.Names) -> tuple[agent.Text, ...]:
 
 def _print(client: Client, debugger: Any, texts: tuple[agent.Text, ...]) -> None:
     """Do the action of a log point, on the engine's thread."""
-    client.server.print_for(client, b"".join(text.text(debugger.read_register, debugger.read_memory) for text in texts))
+    word = debugger.source.architecture.word
+    client.server.print_for(client, b"".join(text.text(debugger.read_register, debugger.read_memory, word) for text in texts))
 
 
 def split(rest: bytes) -> tuple[list[bytes], list[bytes]]:

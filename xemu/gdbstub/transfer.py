@@ -92,9 +92,11 @@ def pthread_size(debugger: Any) -> int:
 
 
 def pthread(client: Client, debugger: Any, thread: int, size: int) -> str | None:
-    """Return a thread's pthread_t as it lies in memory: glibc's data end where the thread register points to."""
-    base = debugger.read_register("tpidruro", thread) if size else None
-    return None if not base else register_text(base - size, 4, big=client.description.big)
+    """Return a thread's pthread_t as it lies in memory: glibc's data begin where x86's thread register points to, and end there on ARM."""
+    arch = debugger.source.architecture
+    base = debugger.read_register(arch.thread, thread) if size else None
+    before = 0 if arch.unit == 1 else size
+    return None if not base else register_text(base - before, arch.address_bytes, big=client.description.big)
 
 
 def waiting_text(info: Any) -> str:

@@ -322,6 +322,10 @@ class Machine:
         if count:
             self.__dict__["posted_at"] = ()
 
+    def written_at(self, count: int) -> Sequence[int]:
+        """Return the beats at which the guest wrote so many bytes that a device is passing on just now."""
+        return self.posted_at if len(self.posted_at) == count else (self.now,) * count
+
     def bus_read(self, address: int, size: int) -> int:
         """Read as a bus master (DMA): devices with their effects, memory without rights; GuestFault where nothing is."""
         window = self._window(address)

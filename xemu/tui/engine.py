@@ -107,7 +107,7 @@ class Guest:
 
         self.debugger: Debugger = open_debugger(self.target)
         self.events = events_of(self.debugger)
-        self.channels = Channels(self.debugger, self._sent)
+        self.channels = Channels(self.debugger, self.sender.send_output)
         self.session = Session(self.debugger)
         self.console = Console(self.debugger, self.session, self._refresh)
         self.session.subscribe(self._told)
@@ -118,11 +118,6 @@ class Guest:
         self.send(hello(self.debugger, self.target, self.channels.names))
         if self.target.gdb is not None:
             self.stubs.listen(self.target.gdb)
-
-    def _sent(self, output: m.Output) -> None:
-        """Take what the guest has sent on a channel."""
-        self.events.output(output.channel, output.data)
-        self.sender.send_output(output)
 
     def run(self) -> None:
         """Serve the screen until it has enough."""

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from xemu.debug.events import events_of
 from xemu.errors import NotFoundError, UsageError, XemuError
 from xemu.hw.ports import Hub, Pace, Port
 from xemu.tui import messages as m
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.debug.debugger import Debugger
+    from xemu.debug.events import Events
 
 
 def open_debugger(target: m.Target) -> Debugger:
@@ -109,16 +111,20 @@ def build_of(path: str) -> str:
 
 
 class Outlet:
-    """What the guest sends on a channel, on its way to the screen: by lines, as bytes that come one by one would be many messages."""
+    """What the guest sends on a channel: at once to the list of events, which asks for beats, by lines to the screen.
 
-    def __init__(self, name: str, send: Callable[[m.Output], None], now: Callable[[], int]) -> None:
-        self.name, self.send, self.now = name, send, now
+    Bytes that come one by one would be many messages.
+    """
+
+    def __init__(self, name: str, send: Callable[[m.Output], None], events: Events) -> None:
+        self.name, self.send, self.events = name, send, events
         self.beat, self.waiting = 0, bytearray()
 
     def write(self, data: bytes) -> None:
         """Take bytes."""
         if not self.waiting:
-            self.beat = self.now()
+            self.beat = self.events.machine.written_at(len(data))[0]
+        self.events.output(self.name, data)
         self.waiting += data
         if len(self.waiting) >= MESSAGE or data.endswith(b"\n"):
             self.flush()
@@ -152,7 +158,7 @@ class Channels:
     """All channels of a guest: serial lines, semihosting, RTT. A program has its terminal instead, which is no matter of messages."""
 
     def __init__(self, d: Debugger, send: Callable[[m.Output], None]) -> None:
-        self.debugger, self.send = d, send
+        self.debugger, self.send, self.events = d, send, events_of(d)
         self.feeds: dict[str, Callable[[bytes], None]] = {}
         self.outlets: list[Outlet] = []
         self.names: tuple[str, ...] = ()
@@ -174,7 +180,7 @@ class Channels:
         self.rtt = Rtt(d)
 
     def _outlet(self, name: str) -> Outlet:
-        outlet = Outlet(name, self.send, lambda: self.debugger.position.beat)
+        outlet = Outlet(name, self.send, self.events)
         self.outlets.append(outlet)
         return outlet
 
@@ -193,4 +199,5 @@ class Channels:
             outlet.flush()
         if self.rtt is not None and self.debugger.system.live:
             for name, data in self.rtt.poll():
+                self.events.output(name, data)
                 self.send(m.Output(name, self.debugger.position.beat, data))

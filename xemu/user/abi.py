@@ -32,6 +32,7 @@ class Abi:
 
     name = ""
     machine = ""  # uname -m
+    machine32 = ""  # … with a personality of 32 bits
     platform = b""  # AT_PLATFORM
     bits = 32
     order = "<"

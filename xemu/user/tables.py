@@ -36,24 +36,21 @@ _of_process, _of_task = attrgetter(*PROCESS), attrgetter(*TASK)
 NOTHING, OFFSET, STATE, ALL = range(4)
 _NOTHING = """
     getpid gettid getppid getuid geteuid getgid getegid getuid32 geteuid32 getgid32 getegid32 getpgid getpgrp getsid uname sysinfo
-    clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday times getrusage getitimer sched_yield getcpu
-    stat lstat fstat newfstatat stat64 lstat64 fstat64 fstatat64 statx time
-    access faccessat faccessat2 readlink readlinkat getcwd statfs64 fstatfs64
-    pread64 pwrite64 preadv pwritev fsync fdatasync ftruncate ftruncate64 unlink unlinkat rename renameat renameat2 mkdir mkdirat rmdir
-    chmod fchmod fchmodat chown fchown utimensat utimensat_time64 symlink symlinkat link linkat
+    clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday times getrusage getitimer sched_yield getcpu stat
+    lstat fstat newfstatat stat64 lstat64 fstat64 fstatat64 statx time access faccessat faccessat2 readlink readlinkat getcwd
+    statfs64 fstatfs64 pread64 pwrite64 preadv pwritev fsync fdatasync ftruncate ftruncate64 unlink unlinkat rename renameat
+    renameat2 mkdir mkdirat rmdir chmod fchmod fchmodat chown fchown utimensat utimensat_time64 symlink symlinkat link linkat
     mprotect madvise msync futex futex_time64 poll ppoll ppoll_time64 epoll_wait _newselect select old_select ugetrlimit getrlimit
-    prlimit64
-    rt_sigpending sigpending getsockname getpeername getsockopt send sendto sendmsg recv recvfrom
+    prlimit64 rt_sigpending sigpending getsockname getpeername getsockopt send sendto sendmsg recv recvfrom
 """
 #: … the offset of the file in the first argument …
 _OFFSET = "read write readv writev lseek _llseek getdents getdents64"
 #: … all but descriptors and directories; the others may change everything
 _STATE = """
-    brk mmap mmap2 old_mmap munmap mremap rt_sigaction rt_sigprocmask sigprocmask sigaltstack rt_sigreturn sigreturn rt_sigsuspend sigsuspend
-    rt_sigtimedwait rt_sigtimedwait_time64 kill tkill tgkill set_robust_list set_tid_address prctl arch_prctl
-    set_thread_area personality getrandom
-    setitimer alarm timer_create timer_settime timer_settime64 timer_delete nanosleep clock_nanosleep
-    clock_nanosleep_time64 wait4 waitid waitpid exit rt_sigqueueinfo rt_tgsigqueueinfo
+    brk mmap mmap2 old_mmap munmap mremap rt_sigaction rt_sigprocmask sigprocmask sigaltstack rt_sigreturn sigreturn rt_sigsuspend
+    sigsuspend rt_sigtimedwait rt_sigtimedwait_time64 kill tkill tgkill set_robust_list set_tid_address prctl arch_prctl
+    set_thread_area personality getrandom setitimer alarm timer_create timer_settime timer_settime64 timer_delete nanosleep
+    clock_nanosleep clock_nanosleep_time64 wait4 waitid waitpid exit rt_sigqueueinfo rt_tgsigqueueinfo
 """
 CHANGES = {name: kind for kind, names in ((NOTHING, _NOTHING), (OFFSET, _OFFSET), (STATE, _STATE)) for name in names.split()}
 

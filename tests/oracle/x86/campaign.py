@@ -13,7 +13,7 @@ from tests.oracle.x86.compare import differences, situation
 from tests.oracle.x86.generate import one
 from tests.oracle.x86.native import BATCH, Native
 from tests.oracle.x86.rows import disassembled, lacking
-from tests.oracle.x86.tiers import TIERS, Tiers
+from tests.oracle.x86.tiers import TIERS, tiers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,9 +38,9 @@ class Result:
         """Return a line."""
         head = f"{self.form.name:<24} {self.form.column:<22} {self.form.text:<28}"
         skipped = f", {self.skipped} skipped" if self.skipped else ""
-        tiers = sorted({tier for _, tier, _ in self.wrong}, key=TIERS.index)
+        where = sorted({tier for _, tier, _ in self.wrong}, key=TIERS.index)
         bad = len({id(case) for case, _, _ in self.wrong})
-        return f"{head} {self.cases} cases{skipped}" + (f", {bad} WRONG ({', '.join(tiers)})" if bad else "")
+        return f"{head} {self.cases} cases{skipped}" + (f", {bad} WRONG ({', '.join(where)})" if bad else "")
 
     def details(self, limit: int) -> str:
         """Return mismatches, each of another kind as long as there are any."""
@@ -65,10 +65,9 @@ def describe(case: Case, tier: str, lines: Sequence[str]) -> str:
     return "\n      ".join([head, situation(case, text), *(f"→ {line}" for line in seen)])
 
 
-def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] = TIERS) -> Iterator[Result]:
+def run(forms: Mapping[str, Form], seed: int, count: int, wanted: Sequence[str] = TIERS, *, masked: bool = False) -> Iterator[Result]:
     """Yield a result for each form, `count` cases each. A row's cases depend on the seed and its name alone."""
     with Native() as native:
-        engines: dict[int, Tiers] = {}
         pending: list[tuple[Result, Case]] = []
         results: list[Result] = []
         for name, form in forms.items():
@@ -77,28 +76,26 @@ def run(forms: Mapping[str, Form], seed: int, count: int, tiers: Sequence[str] =
             rng = random.Random(seed ^ zlib.crc32(name.encode()))
             for _ in range(count):
                 at = d.CODE + len(pending) % BATCH * d.CASE_BYTES
-                pending.append((result, one(form, rng.choice(form.modes), rng, at)))
+                pending.append((result, one(form, rng.choice(form.modes), rng, at, masked=masked)))
                 if len(pending) == STEP:
-                    check(native, engines, pending, tiers)
+                    check(native, pending, wanted)
                     pending = []
             if not pending:
                 yield from results
                 results = []
-        check(native, engines, pending, tiers)
+        check(native, pending, wanted)
         yield from results
 
 
-def check(native: Native, engines: dict[int, Tiers], pending: list[tuple[Result, Case]], tiers: Sequence[str]) -> None:
+def check(native: Native, pending: list[tuple[Result, Case]], wanted: Sequence[str]) -> None:
     """Run cases and note what differs in their rows' results."""
     for bits in (64, 32):
         entries = [(result, case) for result, case in pending if case.bits == bits]
         if not entries:
             continue
-        if bits not in engines:
-            engines[bits] = Tiers(bits)
         cases = [case for _, case in entries]
         expected = native.run(cases)
-        got = engines[bits].outcomes(cases, tiers)
+        got = tiers(bits).outcomes(cases, wanted)
         for i, (result, case) in enumerate(entries):
             _judge(result, case, expected[i], {tier: outcomes[i] for tier, outcomes in got.items()})
 

@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
+from tests.oracle.x86.native import is_intel
 from tests.oracle.x86.state import KEPT_FLAGS, NAMES, Case, Outcome, State
 
-#: flags (EFLAGS bits) that hardware does not leave the same way each time, by mnemonic; all others are compared
-VARYING: Final[dict[str, int]] = {}
+CF, PF, AF, ZF, SF, OF = 1, 4, 0x10, 0x40, 0x80, 0x800
+#: flags that Intel's manual leaves undefined, by mnemonic: xemu sets them as Intel's processors do, others differ
+UNDEFINED: Final[dict[str, int]] = {
+    **dict.fromkeys(("and", "or", "xor", "test"), AF), **dict.fromkeys(("andn", "blsr", "blsi", "blsmsk", "bzhi"), AF | PF),
+    **dict.fromkeys(("shl", "shr", "sar", "sal"), AF | OF | CF), **dict.fromkeys(("rol", "ror", "rcl", "rcr"), OF),
+    **dict.fromkeys(("shld", "shrd", "div", "idiv"), CF | PF | AF | ZF | SF | OF),
+    **dict.fromkeys(("mul", "imul"), SF | ZF | AF | PF), **dict.fromkeys(("bsf", "bsr"), CF | OF | SF | AF | PF),
+    **dict.fromkeys(("bt", "bts", "btr", "btc", "tzcnt", "lzcnt"), OF | SF | AF | PF), "bextr": AF | SF | PF,
+    **dict.fromkeys(("aaa", "aas"), OF | SF | ZF | PF), **dict.fromkeys(("aam", "aad"), OF | AF | CF), "daa": OF, "das": OF,
+}
+#: instructions whose results are approximations: each maker's are its own
+APPROXIMATE: Final = ("rcpps", "rcpss", "rsqrtps", "rsqrtss", "vrcpps", "vrcpss", "vrsqrtps", "vrsqrtss",
+                      "fsin", "fcos", "fsincos", "fptan", "fpatan", "f2xm1", "fyl2x", "fyl2xp1")
+#: instructions with long operands: which byte of a page that is not there a processor names is its own business
+LONG: Final = ("fnstenv", "fldenv", "fnsave", "frstor", "fxsave", "fxrstor", "maskmovdqu", "maskmovq", "vmaskmovdqu")
 FLAGS: Final = (("CF", 0), ("PF", 2), ("AF", 4), ("ZF", 6), ("SF", 7), ("TF", 8), ("DF", 10), ("OF", 11), ("AC", 18), ("ID", 21))
 SELECTORS: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 #: vectors that are the same to a program: both are SIGSEGV without an address
@@ -19,15 +34,20 @@ VECTORS: Final = {0: "#DE", 1: "#DB", 3: "#BP", 4: "#OF", 5: "#BR", 6: "#UD",
 
 def differences(case: Case, expected: Outcome, got: Outcome, mnemonic: str = "") -> list[str]:
     """Return one line per difference, "rax: 1, expected 2"; empty if the outcomes are equal."""
-    if expected.ended in ("killed", "endless"):
+    if expected.ended in ("killed", "endless") or (mnemonic in APPROXIMATE and not is_intel()):
         return []
     if case.step and expected.vector == GENERAL_PROTECTION and got.ended == "done" and got.state.rip >> 46:
         return []                                 # a jump out of the address space: xemu faults at the target
+    if mnemonic in LONG and expected.vector == got.vector == PAGE_FAULT and (expected.address ^ got.address) & ~0xFFF == 0:
+        got = replace(got, address=expected.address)
+    if expected.ended == got.ended == "fault" and expected.state.top == 0:
+        # an MMX instruction whose operand faults has set TOP to 0 already: no program can rely on it
+        expected = replace(expected, state=replace(expected.state, fsw=expected.state.fsw | got.state.fsw & 0x3800))
     one, other = how(expected), how(got)
     lines = [f"{other}, expected {one}"] if one != other else []
     if lines and got.ended != expected.ended:
         return lines
-    lines += _states(expected.state, got.state, KEPT_FLAGS & ~VARYING.get(mnemonic, 0), case.bits)
+    lines += _states(expected.state, got.state, KEPT_FLAGS & ~(0 if is_intel() else UNDEFINED.get(mnemonic, 0)), case.bits)
     for address in sorted(expected.memory.keys() | got.memory.keys()):
         theirs, mine = expected.memory.get(address), got.memory.get(address)
         if theirs != mine:

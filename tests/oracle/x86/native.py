@@ -48,9 +48,19 @@ BREAKPOINT, DEBUG, TRAP_TRACE = 3, 1, 2
 @cache
 def features() -> frozenset[str]:
     """Return the host's features, as Linux names them."""
+    return frozenset(_cpuinfo("flags").split())
+
+
+@cache
+def is_intel() -> bool:
+    """Return whether the host's processor is Intel's: xemu does where manuals leave a choice what those do."""
+    return _cpuinfo("vendor_id").strip() == "GenuineIntel"
+
+
+def _cpuinfo(name: str) -> str:
     text = Path("/proc/cpuinfo").read_text("utf-8")
-    line = next((line for line in text.splitlines() if line.startswith("flags")), ":")
-    return frozenset(line.partition(":")[2].split())
+    line = next((line for line in text.splitlines() if line.startswith(name)), ":")
+    return line.partition(":")[2]
 
 
 def missing() -> str:

@@ -22,7 +22,7 @@ LEFT_OUT: Final = {
     "sldt": "another machine", "str": "another machine", "smsw": "another machine", "xsave": "more components",
     "xsavec": "more components", "xsaveopt": "more components", "xrstor": "more components", "xbegin": "may abort as it likes",
     "lsl": "another machine", "lar": "another machine", "verr": "another machine", "verw": "another machine",
-    "hlt": "", "ud": "", "ud0": "", "ud1": "",
+    "toolong": "has no opcode", "ud": "", "ud0": "", "ud1": "",
 }
 #: capstone's groups whose instructions a host may lack, and Linux's names for the feature
 FEATURES: Final = {"avx": "avx", "avx2": "avx2", "bmi": "bmi1", "bmi2": "bmi2", "fma": "fma", "f16c": "f16c", "aes": "aes", "adx": "adx",

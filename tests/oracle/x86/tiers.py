@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import struct
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.oracle.x86 import driver as d
@@ -12,7 +13,7 @@ from tests.oracle.x86.values import BASES
 from tests.support.law import Law, LawCase
 from xemu.core import decoder
 from xemu.core.engine import Engine, Exit, ExitKind, Options
-from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
+from xemu.core.memory import EXEC, READ, SMALL_WINDOW_BITS, WRITE, AddressSpace
 from xemu.core.state import ENGINE_BYTES
 from xemu.targets.x86.layout import X86Context, unusual_modes
 from xemu.targets.x86.target import I386, X86_64
@@ -26,9 +27,15 @@ TIERS: Final = ("evaluator", "handlers", "region")
 SEGMENTS: Final = ("es", "cs", "ss", "ds", "fs", "gs")
 LONGEST: Final = 20_000               # iterations of a string instruction
 UNDEFINED, GENERAL_PROTECTION, PAGE_FAULT = 6, 13, 14
-DEFAULT_FCW, RC_PC = 0x37F, 0xF00
+X87_MASKS = 0x3F
 CANONICAL: Final = 1 << 47
 NATIVE_ROOM: Final = 3                # instructions beyond the one: for what repeats
+
+
+@cache
+def tiers(bits: int) -> Tiers:
+    """Return the engine of this process for a mode."""
+    return Tiers(bits)
 
 
 class Tiers(Law):
@@ -39,7 +46,7 @@ class Tiers(Law):
         self.random = random.Random(0)
         self.target: Target = X86_64 if bits == 64 else I386
         self.target.load_rows()
-        self.space = AddressSpace(46 if bits == 64 else 32)
+        self.space = AddressSpace(SMALL_WINDOW_BITS if bits == 64 else 32)
         self.engine = Engine(self.target, self.space, Options(jit=False))
         self.cells = self.target.layout.cells
         self.tries = decoder.tries(self.target)
@@ -136,7 +143,7 @@ def ending(stop: Exit | None, case: Case) -> tuple[str, int, int, int, int]:
 
 def context_of(state: State, bits: int) -> int:
     """Return the context word for a state."""
-    return X86Context(int(bits == 64), unusual_modes(state.mxcsr), int((state.fcw ^ DEFAULT_FCW) & RC_PC != 0)).word
+    return X86Context(int(bits == 64), unusual_modes(state.mxcsr), int(state.fcw & X87_MASKS != X87_MASKS)).word
 
 
 def load(block: Any, state: State) -> None:

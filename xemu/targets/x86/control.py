@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, cat, const, sext, zext
+from xemu.core.bits import Bits, cat, const, sext, ult, zext
 from xemu.core.record import when
 from xemu.targets.x86.isa import x86
-from xemu.targets.x86.layout import BREAKPOINT, GENERAL_PROTECTION, INT80, SYSCALL, SYSENTER
+from xemu.targets.x86.layout import BREAKPOINT, GENERAL_PROTECTION, INT80, OVERFLOW, SYSCALL, SYSENTER
 from xemu.targets.x86.operands import Memory
 from xemu.targets.x86.state import RSP, condition
 
@@ -18,54 +18,60 @@ if TYPE_CHECKING:
 RAX, RCX, RDX, RBP, R11 = 0, 1, 2, 5, 11
 
 
+def relative(cpu: X86Cpu, offset: Operand, size: int) -> Bits:
+    """Return the target of a branch; with an operand size of 16 bits it is cut to them."""
+    target = cpu.next_pc + offset.read()
+    return zext(target[15:0], 32) if size == 16 else target
+
+
 @x86("EB cb", "jmp Jb")
 @x86("E9 cz", "jmp Jz")
-def jmp(cpu: X86Cpu, offset: Operand) -> None:
+def jmp(cpu: X86Cpu, offset: Operand, size: int) -> None:
     """Jump, relative. SDM vol. 2A."""
-    cpu.branch(cpu.next_pc + offset.read())
+    cpu.branch(relative(cpu, offset, size))
 
 
-@x86("FF /4", "jmp Ev", stack=True)
+@x86("FF /4", "jmp Ev", near=True)
 def jmp_indirect(cpu: X86Cpu, target: Operand) -> None:
     """Jump, indirect. SDM vol. 2A."""
     cpu.branch(zext(target.read(), cpu.bits))
 
 
 @x86("E8 cz", "call Jz")
-def call(cpu: X86Cpu, offset: Operand) -> None:
+def call(cpu: X86Cpu, offset: Operand, size: int) -> None:
     """Call, relative. SDM vol. 2A."""
-    cpu.push(cpu.next_pc)
-    cpu.branch(cpu.next_pc + offset.read(), kind="call")
+    cpu.push(cpu.next_pc[size - 1:0])
+    cpu.branch(relative(cpu, offset, size), kind="call")
 
 
-@x86("FF /2", "call Ev", stack=True)
+@x86("FF /2", "call Ev", near=True)
 def call_indirect(cpu: X86Cpu, target: Operand) -> None:
     """Call, indirect. SDM vol. 2A."""
     to = zext(target.read(), cpu.bits)
-    cpu.push(cpu.next_pc)
+    cpu.push(cpu.next_pc[target.width - 1:0])
     cpu.branch(to, kind="call")
 
 
-@x86("C3", "ret")
-def ret(cpu: X86Cpu) -> None:
+@x86("C3", "ret", near=True)
+def ret(cpu: X86Cpu, size: int) -> None:
     """Return. SDM vol. 2B."""
-    cpu.branch(cpu.pop(cpu.bits), kind="return")
+    cpu.branch(zext(cpu.pop(size), cpu.bits), kind="return")
 
 
-@x86("C2 iw", "ret Iw")
-def ret_pop(cpu: X86Cpu, count: Operand) -> None:
+@x86("C2 iw", "ret Iw", near=True)
+def ret_pop(cpu: X86Cpu, count: Operand, size: int) -> None:
     """Return and pop arguments. SDM vol. 2B."""
-    target = cpu.pop(cpu.bits)
+    target = zext(cpu.pop(size), cpu.bits)
     top = cpu.address(cpu.R[RSP]) + zext(count.read(), cpu.bits)
     cpu.R[RSP] = zext(top, 64)
     cpu.branch(target, kind="return")
 
 
 for cc, suffix in enumerate(["o", "no", "b", "ae", "e", "ne", "be", "a", "s", "ns", "p", "np", "l", "ge", "le", "g"]):
-    def jcc(cpu: X86Cpu, offset: Operand, *, cc: int) -> None:
+    def jcc(cpu: X86Cpu, offset: Operand, size: int, *, cc: int) -> None:
         """Jump if a condition is met. SDM vol. 2A."""
         with when(condition(cpu, cc)):
-            cpu.branch(cpu.next_pc + offset.read())
+            cpu.branch(relative(cpu, offset, size))
     x86.row(jcc, f"{0x70 + cc:02X} cb", f"j{suffix} Jb", cc=cc)
     x86.row(jcc, f"0F {0x80 + cc:02X} cz", f"j{suffix} Jz", cc=cc)
 
@@ -77,12 +83,12 @@ def _counter(cpu: X86Cpu, a67: int) -> tuple[Bits, int]:
 
 
 for short in (0, 1):
-    def jcxz(cpu: X86Cpu, offset: Operand, *, short: int) -> None:
+    def jcxz(cpu: X86Cpu, offset: Operand, size: int, *, short: int) -> None:
         """Jump if rCX is 0. SDM vol. 2A."""
         with when(_counter(cpu, short)[0] == 0):
-            cpu.branch(cpu.next_pc + offset.read())
+            cpu.branch(relative(cpu, offset, size))
 
-    def loop(cpu: X86Cpu, offset: Operand, *, short: int, kind: int) -> None:
+    def loop(cpu: X86Cpu, offset: Operand, size: int, *, short: int, kind: int) -> None:
         """Decrement rCX, jump unless it is 0; LOOPNE, LOOPE: and by ZF. SDM vol. 2A."""
         count, width = _counter(cpu, short)
         left = count - 1
@@ -94,7 +100,7 @@ for short in (0, 1):
         else:
             cpu.R[RCX] = zext(left, 64)
         with when(again):
-            cpu.branch(cpu.next_pc + offset.read())
+            cpu.branch(relative(cpu, offset, size))
     x86.row(jcxz, "E3 cb", "jrcxz Jb", where={"a67": short}, short=short)
     for kind, name in enumerate(("loopne", "loope", "loop")):
         x86.row(loop, f"E{kind} cb", f"{name} Jb", where={"a67": short}, short=short, kind=kind)
@@ -163,6 +169,56 @@ def leave(cpu: X86Cpu, size: int) -> None:
         cpu.R[RBP] = zext(value, 64)
 
 
+@x86("60", "pusha", stack=True, mode=32)
+def pusha(cpu: X86Cpu, size: int) -> None:
+    """Push all general registers. SDM vol. 2B, PUSHA/PUSHAD."""
+    top = cpu.address(cpu.R[RSP])
+    values = [cpu.R[n][size - 1:0] for n in range(8)]
+    for n, value in enumerate(values):
+        cpu.store(top - (n + 1) * size // 8, value)
+    cpu.R[RSP] = zext(top - size, 64)
+
+
+@x86("61", "popa", stack=True, mode=32)
+def popa(cpu: X86Cpu, size: int) -> None:
+    """Pop all general registers but ESP. SDM vol. 2B, POPA/POPAD."""
+    top = cpu.address(cpu.R[RSP])
+    values = [cpu.load(top + n * size // 8, size // 8) for n in range(8)]
+    for n, value in zip(range(7, -1, -1), values, strict=True):
+        if n != RSP and size == 16:
+            cpu.W[n * 4] = value
+        elif n != RSP:
+            cpu.R[n] = zext(value, 64)
+    if size == 32:
+        cpu.R[RSP] = zext(top + size, 64)
+    else:
+        cpu.W[RSP * 4] = (top + size)[15:0]
+
+
+@x86("C8 iw ib", "enter", stack=True)
+def enter(cpu: X86Cpu, size: int, imm: Bits) -> None:
+    """Make a stack frame, with copies of the enclosing ones' pointers. SDM vol. 2A."""
+    step = size // 8
+    room, level = imm[15:0], imm[20:16]
+    top = cpu.address(cpu.R[RSP]) - step
+    cpu.store(top, cpu.R[RBP][size - 1:0])
+    frame = top
+    outer = cpu.address(cpu.R[RBP])
+    for n in range(1, 31):
+        with when(ult(const(n, 5), level)):
+            cpu.store(frame - n * step, cpu.load(outer - n * step, step))
+    last = frame - zext(level, cpu.bits) * step
+    with when(level != 0):
+        cpu.store(last, frame[size - 1:0])
+    top = last - zext(room, cpu.bits)
+    cpu.probe(top, step, write=True)
+    if size == 16:
+        cpu.W[RBP * 4] = frame[15:0]
+    else:
+        cpu.R[RBP] = zext(frame, 64)
+    cpu.R[RSP] = zext(top, 64)
+
+
 # -- flags ------------------------------------------------------------------------------------------------------------------
 
 
@@ -228,30 +284,20 @@ def sysenter(cpu: X86Cpu) -> None:
 
 @x86("CD ib", "int Ib")
 def int_(cpu: X86Cpu, number: Operand) -> None:
-    """INT n: 80h is the system call of 32-bit programs, 3 a breakpoint; the rest is protected. SDM vol. 2A."""
+    """INT n: 80h is the system call of 32-bit programs, 3 and 4 are exceptions; the rest is protected. SDM vol. 2A."""
     n = number.read()
-    with when((n != 0x80) & (n != 3)):
+    with when((n != 0x80) & (n != BREAKPOINT) & (n != OVERFLOW)):
         cpu.abort("exception", GENERAL_PROTECTION)
     with when(n == 0x80):
         cpu.trap("syscall", INT80)
-    with when(n == 3):
-        cpu.trap("event", BREAKPOINT)
+    with when((n == BREAKPOINT) | (n == OVERFLOW)):
+        cpu.trap("event", zext(n, 32))
 
 
 @x86("CC", "int3")
 def int3(cpu: X86Cpu) -> None:
     """Breakpoint. SDM vol. 2A."""
     cpu.trap("event", BREAKPOINT)
-
-
-@x86("F4", "hlt")
-@x86("FA", "cli")
-@x86("FB", "sti")
-@x86("0F 30", "wrmsr")
-@x86("0F 32", "rdmsr")
-def privileged(cpu: X86Cpu) -> None:
-    """Instructions that user mode may not execute: #GP(0)."""
-    cpu.abort("exception", GENERAL_PROTECTION)
 
 
 def nothing(_cpu: X86Cpu, *_operands: Operand) -> None:
@@ -263,7 +309,6 @@ x86.row(nothing, "F3 90", "pause")
 x86.row(nothing, "0F 1F /r", "nop Ev")
 for byte in (0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E):
     x86.row(nothing, f"0F {byte:02X} /r", "nop Ev")
-x86.row(nothing, "0F 0D /r", "prefetchw Mb")
-x86.row(nothing, "0F AE E8", "lfence")
-x86.row(nothing, "0F AE F0", "mfence")
-x86.row(nothing, "0F AE F8", "sfence")
+x86.row(nothing, "0F 0D /r", "prefetchw Eb")
+for digit, name in ((5, "lfence"), (6, "mfence"), (7, "sfence")):
+    x86.row(nothing, f"NP 0F AE /{digit}", f"{name} Rb")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, bswap, cat, const, ctz, mux, ror, sar, sext, udiv, ult, zext
+from xemu.core.bits import Bits, bswap, cat, clz, const, ctz, mux, ror, sar, sext, udiv, ult, zext
 from xemu.core.record import when
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.layout import DIVIDE_ERROR
-from xemu.targets.x86.operands import Register
+from xemu.targets.x86.operands import Immediate, Register
 from xemu.targets.x86.state import condition
 
 if TYPE_CHECKING:
@@ -153,8 +153,8 @@ def _accumulator(cpu: X86Cpu, width: int) -> tuple[Operand, Operand]:
 
 
 def _product_flags(cpu: X86Cpu, low: Bits, *, lost: Bits) -> None:
-    """CF and OF say that the high half counts; SF, ZF, PF are those of the low half, AF is clear (undefined: as Intel's do)."""
-    cpu.set_result(low)
+    """CF and OF say that the high half counts; SF and PF are those of the low half, ZF and AF are clear (undefined: as Intel's do)."""
+    cpu.set_status(low)
     cpu.set_carries(lost, lost, const(0, 1))
 
 
@@ -224,8 +224,6 @@ def divide(upper: Bits, lower: Bits, divisor: Bits) -> tuple[Bits, Bits]:
 
 def divide128(upper: Bits, lower: Bits, divisor: Bits) -> tuple[Bits, Bits]:
     """The same for 64 bits: no host divides 128 bits portably; long division in base 2**32 (Knuth, volume 2, 4.3.1, D)."""
-    from xemu.core.bits import clz
-
     simple = upper == 0
     shift = clz(divisor)
     d = divisor << shift
@@ -279,29 +277,33 @@ def _count(dst: Operand, src: Operand) -> Bits:
     return zext(src.read()[5 if dst.width == 64 else 4:0], dst.width) if dst.width > 8 else zext(src.read()[4:0], 8)
 
 
-def _shift(cpu: X86Cpu, dst: Operand, src: Operand, function: Callable[[Bits, Bits], tuple[Bits, Bits, Bits]]) -> None:
-    """Shift by a count; a count of 0 changes no flag. `function`: (value, count) -> (result, carry, overflow)."""
+def _shift(cpu: X86Cpu, dst: Operand, src: Operand, shift: Callable[[Bits, Bits], tuple[Bits, Bits]], overflow: Callable[[Bits], Bits]) -> None:
+    """Shift by a count; a count of 0 changes no flag. `shift`: (value, count) -> (result, carry).
+
+    `overflow`: OF of a shift by 1; it is undefined for others, and Intel's processors set it as if they were by 1.
+    """
     count = _count(dst, src)
-    x, result = dst.update(lambda x: function(x, count)[0])
-    _, carry, overflow = function(x, count)
+    x, result = dst.update(lambda x: shift(x, count)[0])
     with when(count != 0):
         cpu.set_result(result)
-        cpu.set_carries(carry, overflow, const(0, 1))
+        cpu.set_carries(shift(x, count)[1], overflow(x), const(0, 1))
 
 
-def _shl(x: Bits, n: Bits) -> tuple[Bits, Bits, Bits]:
-    result = x << n
-    carry = (x << (n - 1))[x.width - 1]
-    return result, carry, result[x.width - 1] ^ carry
+def top_bits_differ(x: Bits) -> Bits:
+    """Return whether the sign changes when a value is shifted left by 1."""
+    return x[x.width - 1] ^ x[x.width - 2]
 
 
-def _shr(x: Bits, n: Bits) -> tuple[Bits, Bits, Bits]:
-    shorter = x >> (n - 1)
-    return x >> n, shorter[0], (shorter ^ shorter << 1)[x.width - 1] if x.width < 8 else shorter[x.width - 1]
+def _shl(x: Bits, n: Bits) -> tuple[Bits, Bits]:
+    return x << n, (x << (n - 1))[x.width - 1]
 
 
-def _sar(x: Bits, n: Bits) -> tuple[Bits, Bits, Bits]:
-    return sar(x, n), sar(x, n - 1)[0], const(0, 1)
+def _shr(x: Bits, n: Bits) -> tuple[Bits, Bits]:
+    return x >> n, (x >> (n - 1))[0]
+
+
+def _sar(x: Bits, n: Bits) -> tuple[Bits, Bits]:
+    return sar(x, n), sar(x, n - 1)[0]
 
 
 def _group2(digit: int, name: str, function: Callable[..., None]) -> None:
@@ -311,35 +313,42 @@ def _group2(digit: int, name: str, function: Callable[..., None]) -> None:
 
 def shl(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Shift left. SDM vol. 2B, SAL/SAR/SHL/SHR."""
-    _shift(cpu, dst, src, _shl)
+    _shift(cpu, dst, src, _shl, top_bits_differ)
 
 
 def shr(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Shift right, unsigned. SDM vol. 2B."""
-    _shift(cpu, dst, src, _shr)
+    _shift(cpu, dst, src, _shr, lambda x: x[x.width - 1])
 
 
 def sar_(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Shift right, signed. SDM vol. 2B."""
-    _shift(cpu, dst, src, _sar)
+    _shift(cpu, dst, src, _sar, lambda _: const(0, 1))
+
+
+def _rotate(cpu: X86Cpu, dst: Operand, src: Operand, turn: Callable[[Bits, Bits], Bits], flags: Callable[[Bits, Bits], tuple[Bits, Bits]]) -> None:
+    """Rotate by a count. `flags`: (old, result) -> (CF, OF as if by 1).
+
+    By an immediate other than 1 registers are rotated without a change of OF (it is undefined: Intel's processors do so).
+    """
+    count = _count(dst, src)
+    x, result = dst.update(lambda x: turn(x, count))
+    carry, overflow = flags(x, result)
+    if isinstance(src, Immediate) and isinstance(dst, Register):
+        overflow = mux(count == 1, overflow, cpu.OF)
+    with when(count != 0):
+        cpu.set_flags(CF=carry, OF=overflow)
 
 
 def rol(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Rotate left. SDM vol. 2B, RCL/RCR/ROL/ROR."""
-    count = _count(dst, src)
-    w = dst.width
-    result = dst.update(lambda x: ror(x, -count))[1]
-    with when(count != 0):
-        cpu.set_flags(CF=result[0], OF=result[w - 1] ^ result[0])
+    _rotate(cpu, dst, src, lambda x, n: ror(x, -n), lambda x, result: (result[0], top_bits_differ(x)))
 
 
 def ror_(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Rotate right. SDM vol. 2B."""
-    count = _count(dst, src)
-    w = dst.width
-    result = dst.update(lambda x: ror(x, count))[1]
-    with when(count != 0):
-        cpu.set_flags(CF=result[w - 1], OF=result[w - 1] ^ result[w - 2])
+    top = dst.width - 1
+    _rotate(cpu, dst, src, ror, lambda x, result: (result[top], x[top] ^ x[0]))
 
 
 def _through_carry(dst: Operand, count: Bits) -> Bits:
@@ -351,28 +360,19 @@ def _through_carry(dst: Operand, count: Bits) -> Bits:
 
 
 def rcl(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
-    """Rotate left through the carry. SDM vol. 2B."""
+    """Rotate left through the carry; OF as if by 1. SDM vol. 2B."""
     w, count, carry = dst.width, _through_carry(dst, _count(dst, src)), cpu.CF
-
-    def turned(x: Bits) -> Bits:
-        rest = mux(count == 0, const(0, w), x >> 1 >> (w - count))
-        return x << count | rest | mux(count == 0, const(0, w), zext(carry, w) << (count - 1))
-    x, result = dst.update(turned)
-    out = (x >> (w - count))[0]
+    x, _ = dst.update(lambda x: mux(count == 0, x, x << count | x >> 1 >> (w - count) | zext(carry, w) << (count - 1)))
     with when(count != 0):
-        cpu.set_flags(CF=out, OF=result[w - 1] ^ out)
+        cpu.set_flags(CF=(x >> (w - count))[0], OF=top_bits_differ(x))
 
 
 def rcr(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
-    """Rotate right through the carry. SDM vol. 2B."""
+    """Rotate right through the carry; OF as if by 1. SDM vol. 2B."""
     w, count, carry = dst.width, _through_carry(dst, _count(dst, src)), cpu.CF
-
-    def turned(x: Bits) -> Bits:
-        rest = mux(count == 0, const(0, w), x << 1 << (w - count))
-        return x >> count | rest | mux(count == 0, const(0, w), zext(carry, w) << (w - count))
-    x, result = dst.update(turned)
+    x, _ = dst.update(lambda x: mux(count == 0, x, x >> count | x << 1 << (w - count) | zext(carry, w) << (w - count)))
     with when(count != 0):
-        cpu.set_flags(CF=(x >> (count - 1))[0], OF=result[w - 1] ^ result[w - 2])
+        cpu.set_flags(CF=(x >> (count - 1))[0], OF=x[w - 1] ^ carry)
 
 
 for digit, (name, function) in enumerate((("rol", rol), ("ror", ror_), ("rcl", rcl), ("rcr", rcr), ("shl", shl), ("shr", shr),
@@ -380,28 +380,40 @@ for digit, (name, function) in enumerate((("rol", rol), ("ror", ror_), ("rcl", r
     _group2(digit, name, function)
 
 
+def _double_shift(cpu: X86Cpu, dst: Operand, count: Bits, shift: Callable[[Bits], tuple[Bits, Bits]], overflow: Callable[[Bits], Bits]) -> None:
+    """Shift bits of another register in; OF as if by 1. `shift`: value -> (result, carry), for a count that is not 0."""
+    x, result = dst.update(lambda x: mux(count == 0, x, shift(x)[0]))
+    with when(count != 0):
+        cpu.set_result(result)
+        cpu.set_carries(shift(x)[1], overflow(x), const(0, 1))
+
+
 @x86("0F A4 /r ib", "shld Ev, Gv, Ib")
 @x86("0F A5 /r", "shld Ev, Gv, CL")
 def shld(cpu: X86Cpu, dst: Operand, src: Operand, by: Operand) -> None:
-    """Double precision shift left. SDM vol. 2B."""
+    """Double precision shift left; 16 bits by more than that go on with the destination's. SDM vol. 2B."""
     w, count, y = dst.width, _count(dst, by), src.read()
-    x, result = dst.update(lambda x: mux(count == 0, x, (x << count) | y >> (w - count)))
-    carry = (x >> (w - count))[0]
-    with when(count != 0):
-        cpu.set_result(result)
-        cpu.set_carries(carry, result[w - 1] ^ x[w - 1], const(0, 1))
+
+    def shift(x: Bits) -> tuple[Bits, Bits]:
+        if w > 16:
+            return x << count | y >> (w - count), (x >> (w - count))[0]
+        before = cat(x, y, x) << zext(count - 1, 48)
+        return before[46:31], before[47]
+    _double_shift(cpu, dst, count, shift, top_bits_differ)
 
 
 @x86("0F AC /r ib", "shrd Ev, Gv, Ib")
 @x86("0F AD /r", "shrd Ev, Gv, CL")
 def shrd(cpu: X86Cpu, dst: Operand, src: Operand, by: Operand) -> None:
-    """Double precision shift right. SDM vol. 2B."""
+    """Double precision shift right; 16 bits by more than that go on with the destination's. SDM vol. 2B."""
     w, count, y = dst.width, _count(dst, by), src.read()
-    x, result = dst.update(lambda x: mux(count == 0, x, x >> count | (y << (w - count))))
-    carry = (x >> (count - 1))[0]
-    with when(count != 0):
-        cpu.set_result(result)
-        cpu.set_carries(carry, result[w - 1] ^ x[w - 1], const(0, 1))
+
+    def shift(x: Bits) -> tuple[Bits, Bits]:
+        if w > 16:
+            return x >> count | y << (w - count), (x >> (count - 1))[0]
+        before = cat(x, y, x) >> zext(count - 1, 48)
+        return before[16:1], before[0]
+    _double_shift(cpu, dst, count, shift, lambda x: x[w - 1] ^ y[0])
 
 
 # -- moves ------------------------------------------------------------------------------------------------------------------
@@ -421,6 +433,12 @@ def shrd(cpu: X86Cpu, dst: Operand, src: Operand, by: Operand) -> None:
 @x86("C7 /0 iz", "mov Ev, Iz")
 def mov(_cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Move. SDM vol. 2B."""
+    dst.write(src.read())
+
+
+@x86("NP 0F C3 /r", "movnti My, Gy")
+def movnti(_cpu: X86Cpu, dst: Operand, src: Operand) -> None:
+    """Store a register past the caches. SDM vol. 2B."""
     dst.write(src.read())
 
 
@@ -488,10 +506,14 @@ def cmpxchg(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Compare and exchange; the destination is written in any case. SDM vol. 2A."""
     accumulator = Register(cpu, const(RAX, 8), dst.width)
     y, expected = src.read(), accumulator.read()
-    x, _ = dst.update(lambda x: mux(x == expected, y, x))
-    same = x == expected
+    if isinstance(dst, Register):                                    # where it differs the upper half stays, too
+        x = dst.read()
+        with when(x == expected):
+            dst.write(y)
+    else:
+        x, _ = dst.update(lambda x: mux(x == expected, y, x))
     cpu.set_sub(expected, x, expected - x)
-    with when(~same):
+    with when(x != expected):
         accumulator.write(x)
 
 
@@ -513,10 +535,9 @@ def cmpxchg16b(cpu: X86Cpu, dst: Any) -> None:
     """Compare and exchange 16 bytes, aligned. SDM vol. 2A."""
     a, c, d, b = (cpu.R[n] for n in (RAX, RCX, RDX, RBX))
     expected, new = cat(d, a), cat(c, b)
-    cpu.probe(dst.address, 16, write=True, align=16)
-    old = cpu.load(dst.address, 16, checked=False)
+    dst.align = 16
+    old, _ = dst.update(lambda x: mux(x == expected, new, x))
     same = old == expected
-    cpu.store(dst.address, mux(same, new, old), checked=False)
     cpu.set_flags(ZF=same)
     with when(~same):
         cpu.R[RAX] = old[63:0]
@@ -591,21 +612,22 @@ for at, digit, name, change in ((0xA3, 4, "bt", None), (0xAB, 5, "bts", lambda x
     x86.row(bt, f"0F BA /{digit} ib", f"{name} Ev, Ib", change=change, lock=change is not None)
 
 
+def _scan(cpu: X86Cpu, dst: Operand, src: Operand, function: Callable[[Bits], Bits]) -> None:
+    """Find a bit; the whole destination stays where the source is 0. PF is the number's (undefined: as Intel's do)."""
+    x = src.read()
+    found = function(x)
+    with when(x != 0):
+        dst.write(found)
+    cpu.set_status(mux(x == 0, const(0, x.width), found), x == 0)
+
+
 @x86("0F BC /r", "bsf Gv, Ev")
 def bsf(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
-    """Bit scan forward; the destination stays where the source is 0. SDM vol. 2A."""
-    x, old = src.read(), dst.read()
-    zero = x == 0
-    dst.write(mux(zero, old, ctz(x)))
-    cpu.set_flags(ZF=zero, CF=0, OF=0, AF=0, SF=0, PF=0)
+    """Bit scan forward. SDM vol. 2A."""
+    _scan(cpu, dst, src, ctz)
 
 
 @x86("0F BD /r", "bsr Gv, Ev")
 def bsr(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     """Bit scan reverse. SDM vol. 2A."""
-    from xemu.core.bits import clz
-
-    x, old = src.read(), dst.read()
-    zero = x == 0
-    dst.write(mux(zero, old, const(x.width - 1, x.width) - clz(x)))
-    cpu.set_flags(ZF=zero, CF=0, OF=0, AF=0, SF=0, PF=0)
+    _scan(cpu, dst, src, lambda x: const(x.width - 1, x.width) - clz(x))

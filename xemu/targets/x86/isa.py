@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.bits import Bits, const, make, sext, zext
-from xemu.core.isa import Field, FixedWidthIsa, Place, Reg, Row, Split, Variant, _parameters
+from xemu.core.isa import AnyField, Field, FixedWidthIsa, Place, Row, Split, Variant, _parameters
 from xemu.errors import IsaError
 from xemu.targets.x86.operands import (
     MEM,
@@ -31,11 +31,13 @@ from xemu.targets.x86.operands import (
     Mmx,
     Operand,
     Register,
+    StringElement,
     Vector,
+    VectorIndexed,
     VectorMemory,
     number,
 )
-from xemu.targets.x86.scan import WORD
+from xemu.targets.x86.scan import TOO_LONG, WORD
 from xemu.targets.x86.state import X86Cpu
 
 if TYPE_CHECKING:
@@ -43,9 +45,13 @@ if TYPE_CHECKING:
 
     Fields = Mapping[str, Any]
 
+#: in place of an opcode column: more bytes than an instruction may have
+TOO_LONG_PATTERN = "too long"
 #: bits of operand sizes that are always the same
-SIZES = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "t": 80, "ss": 32, "sd": 64, "ps": 128, "pd": 128, "h": 16, "o": 128}
+SIZES = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "t": 80, "ss": 32, "sd": 64, "ps": 128, "pd": 128, "h": 16, "o": 128,
+         "vm": 0}
 NAMED = {"AL": (0, 8), "CL": (1, 8), "AX": (0, 16), "DX": (2, 16), "EAX": (0, 32), "EDX": (2, 32), "rAX": (0, 0), "rDX": (2, 0), "rCX": (1, 0)}
+RSI, RDI = 6, 7
 FORM_NAMES = {MEM: "mem", RIP: "rip", MEM67: "mem67", REG: "reg"}
 MEMORY_FORMS = (MEM, RIP, MEM67)
 
@@ -66,7 +72,7 @@ class Spec(NamedTuple):
         """Read "Ev"."""
         if text in NAMED or text in ("1", "xmm0"):
             return cls(text, "")
-        m = re.match(r"([EGIJMROVWHUPQNBLSZ])([a-z]+)$", text)
+        m = re.match(r"([EGIJMROVWHUPQNBLSXYZ])([a-z]+)$", text)
         if m is None:
             msg = f"{text!r} is no operand"
             raise IsaError(msg)
@@ -115,7 +121,7 @@ class X86Row(Row):
     extra: tuple[str, ...] = ()              # parameters after the operands
     lockable: bool = False
     vex: bool = False
-    align: int = 1                           # of 16-byte memory operands
+    aligned: bool = False                    # a memory operand of 16 or 32 bytes
 
     def variants(self) -> Iterable[Variant]:
         """Yield the row for each combination of its axes."""
@@ -160,11 +166,12 @@ class X86Row(Row):
         width = self.width(spec, f)
         memory = f.get("form", REG) != REG
         match letter:
+            case "M" if spec.size == "vm":
+                return VectorIndexed(cpu, f)
+            case "W" | "M" if memory and (letter == "W" or width >= 128):
+                return VectorMemory(cpu, f, width, align=width // 8 if self.aligned and width >= 128 else 1)
             case "E" | "M" if memory:
                 return Memory(cpu, f, width, lock=f.get("lock", 0))
-            case "W" if memory:
-                align = self.align if width == 128 else 1
-                return VectorMemory(cpu, f, width, align=align)
             case "Q" if memory:
                 return Memory(cpu, f, width)
             case "E" | "R" | "Z":
@@ -176,7 +183,9 @@ class X86Row(Row):
             case "I":
                 return Immediate(self.immediate(spec, f))
             case "J":
-                return Immediate(sext(f["imm"][7:0] if spec.size == "b" else f["imm"], cpu.bits))
+                return Immediate(sext(f["imm"][7 if spec.size == "b" else min(f["size"], 32) - 1:0], cpu.bits))
+            case "X" | "Y":
+                return StringElement(cpu, RSI if letter == "X" else RDI, width, f["a67"], f if letter == "X" else None)
             case "O":
                 return Memory(cpu, {**f, "form": OFFSET}, width)
             case "V":
@@ -228,13 +237,16 @@ class X86Isa(FixedWidthIsa):
         return register
 
     def row(self, function: Callable[..., None], pattern: str, template: str = "", *, lock: bool = False, mode: int = 0, sizes: str = "",
-            stack: bool = False, align: int = 16, name: str = "", features: str = "", where: Mapping[str, int] | None = None,
+            stack: bool = False, near: bool = False, repeat: bool = False, align: int | None = None, name: str = "", features: str = "",
+            where: Mapping[str, int] | None = None,
             **bound: Any) -> X86Row:
         """Register a row.
 
         `lock`: LOCK is allowed with a memory destination. `mode`: 32 or 64, the mode in which it exists (default both). `sizes`:
         "v" or "y": the operand size varies although no operand shows it. `stack`: the operand size is 64 in 64-bit mode, or 16.
-        `align`: alignment of a 16-byte memory operand in legacy forms. `where`: more fields that must have a value. `bound`
+        `near`: it is 64 in 64-bit mode always (SDM vol. 2A, near branches). `repeat`: with a repeat prefix it is another variant.
+        `align` 1: a memory operand of 16 bytes need not be aligned (default of VEX forms); 16: it must be, one of 32 bytes to 32
+        (default of legacy forms). `where`: more fields that must have a value. `bound`
         arguments are passed on.
         """
         code = getattr(function, "__code__", None)
@@ -246,6 +258,8 @@ class X86Isa(FixedWidthIsa):
             msg = f"{source}: {pattern} {template}: {e}"
             raise IsaError(msg) from None
         parsed = Opcode(pattern, source)
+        if parsed.vex and not any(spec.letter in ("H", "B") for spec in specs):
+            parsed.fix("vvvv", 0)
         mask, value = parsed.mask, parsed.value
         if parsed.vex and not any(s.letter in ("H", "B") for s in specs):
             where = {"vvvv": 0, **(where or {})}                       # VEX.vvvv must be 1111b (SDM vol. 2A, 2.3.5.6)
@@ -259,7 +273,7 @@ class X86Isa(FixedWidthIsa):
         same = self._names[base] = self._names.get(base, 0) + 1
         names, optional = _parameters(function)
         row = X86Row(self, base if same == 1 else f"{base}#{same}", function, pattern, template, {}, mask, value, (), {}, features, source,
-                     specs=specs, lockable=lock, vex=parsed.vex, align=1 if parsed.vex else align)
+                     specs=specs, lockable=lock, vex=parsed.vex, aligned=align != 1 if align else not parsed.vex)
         row.extra = tuple(n for n in names[len(specs):] if n not in bound and n not in optional)
         if bound:
             def body(cpu: X86Cpu, *operands: Operand, **fields: Any) -> None:
@@ -267,22 +281,33 @@ class X86Isa(FixedWidthIsa):
             row.body = body
         else:
             row.body = function
-        row.axes = self._axes(row, parsed, sizes=sizes, stack=stack)
+        row.axes = self._axes(row, parsed, sizes=sizes, stack=stack, near=near)
+        if repeat:
+            row.axes["rep"] = REPEATS
         row.places = dict(PLACES)
         row.parameters = self._used(row)
         row.function = row.call
         self.rows.append(row)
         return row
 
-    def _axes(self, row: X86Row, parsed: Opcode, *, sizes: str, stack: bool) -> dict[str, tuple[Axis, ...]]:
+    def _axes(self, row: X86Row, parsed: Opcode, *, sizes: str, stack: bool, near: bool) -> dict[str, tuple[Axis, ...]]:
         axes: dict[str, tuple[Axis, ...]] = {}
         kinds = {s.size for s in row.specs if s.letter != "J"} | set(sizes) | ({"v"} if any(s.letter in ("rAX", "rDX", "rCX") for s in row.specs) else set())
         if stack:
+<<<<<<< HEAD
             axes["size"] = (axis(64, mode64=1, op66=0), axis(16, mode64=1, op66=1), axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
         elif any(s.letter == "J" and s.size == "z" for s in row.specs):        # no 16-bit branches in 32-bit mode
             axes["size"] = (axis(64, mode64=1), axis(32, mode64=0, op66=0))
         elif kinds & {"v", "z", "y"} and parsed.vex:
             axes["size"] = (axis(32, mode64=0), axis(32, mode64=1, W=0), axis(64, mode64=1, W=1))
+=======
+            axes["size"] = (axis(64, mode64=1, op66=0), axis(64, mode64=1, op66=1, W=1), axis(16, mode64=1, op66=1, W=0),
+                            axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
+        elif near or any(s.letter == "J" for s in row.specs):
+            axes["size"] = (axis(64, mode64=1), axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
+        elif kinds & {"v", "z", "y"} and parsed.vex:                           # outside 64-bit mode VEX.W does not count
+            axes["size"] = (axis(32, W=0), axis(64, W=1, mode64=1), axis(32, W=1, mode64=0))
+>>>>>>> main
         elif kinds & {"v", "z"}:
             axes["size"] = (axis(16, op66=1, W=0), axis(32, op66=0, W=0), axis(64, W=1))
         elif "y" in kinds:
@@ -298,6 +323,8 @@ class X86Isa(FixedWidthIsa):
             axes["L"] = (axis(128, L=0), axis(256, L=1))
         elif parsed.vex and parsed.length:
             axes["L"] = (axis(parsed.length),)
+        if "O" in letters:
+            axes["a67"] = (axis(0, a67=0), axis(1, a67=1))
         axes["lock"] = (axis(0, lock=0), axis(1, lock=1)) if row.lockable else (axis(0, lock=0),)
         return axes
 
@@ -318,11 +345,12 @@ class X86Isa(FixedWidthIsa):
         return out
 
 
+REPEATS = (axis(0, rep=0), axis(2, rep=2), axis(3, rep=3))
 ADDRESS = ("base", "index", "scale", "disp", "seg")
 OPERAND_FIELDS = {
     "E": (*ADDRESS, "rex"), "M": ADDRESS, "W": ADDRESS, "Q": ADDRESS, "R": ("base", "rex"), "Z": ("base", "rex"), "G": ("reg", "rex"),
-    "B": ("vvvv",), "I": ("imm", "imm64"), "J": ("imm",), "O": ("imm64", "seg"), "V": ("reg",), "U": ("base",), "H": ("vvvv",),
-    "L": ("imm",), "P": ("reg",), "N": ("base",), "S": ("reg",),
+    "B": ("vvvv",), "I": ("imm", "imm64"), "J": ("imm",), "O": ("imm", "imm64", "seg"), "V": ("reg",), "U": ("base",), "H": ("vvvv",),
+    "L": ("imm",), "P": ("reg",), "N": ("base",), "S": ("reg",), "X": ("a67", "seg"), "Y": ("a67",),
 }
 PLACES = {name: Place(*f) for name, f in WORD.items()}
 
@@ -334,8 +362,11 @@ class Opcode:
         self.pattern, self.source = pattern, source
         self.mask = self.value = 0
         self.vex, self.length = False, 0
-        self.fix("odd", 0)
         words = pattern.split()
+        if pattern == TOO_LONG_PATTERN:
+            self.fix("odd", TOO_LONG)
+            return
+        self.fix("odd", 0)
         if words[0].startswith("VEX"):
             self._vex(words.pop(0))
         else:
@@ -423,14 +454,14 @@ class Opcode:
                     self.fix("base", modrm & 7, 3)
             elif re.match(r"/[0-7]$", word):
                 self.fix("reg", int(word[1]), 3)
-            elif word not in ("/r", "ib", "iw", "iz", "iv", "cb", "cz", "/is4", "imm8"):
+            elif word not in ("/r", "ib", "iw", "iz", "iv", "cb", "cz", "cp", "/is4", "imm8"):
                 self.refuse(word)
         if not seen:
             self.refuse(self.pattern)
 
 
-FIELDS = {name: Field(f.width) for name, f in WORD.items()} | {
+FIELDS: dict[str, AnyField] = {
+    **{name: Field(f.width) for name, f in WORD.items()},
     "size": Split(2), "form": Split(2), "L": Split(2), "lock": Split(1), "mode": Split(1),
-    "reg": Field(4), "base": Field(5), "index": Field(5), "vvvv": Field(4), "_": Reg(),
 }
 x86 = X86Isa("x86", 128, FIELDS, cpu=X86Cpu)

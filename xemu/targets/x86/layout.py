@@ -66,7 +66,7 @@ class X86Context(NamedTuple):
 
     L: int = 1          # 1: 64-bit mode; 0: 32-bit protected mode, flat segments
     FP: int = 0         # 1: MXCSR has other modes than after a reset: RC, DAZ, FTZ, an exception that is not masked
-    X87: int = 0        # 1: the x87 control word's RC or PC is not that of FNINIT
+    X87: int = 0        # 1: the x87 control word does not mask all exceptions
 
     @property
     def word(self) -> int:

@@ -98,7 +98,8 @@ class Memory(Operand):
     def moved(self, by: Bits) -> Memory:
         """Return the operand so many bytes further on."""
         other = Memory(self.cpu, self.fields, self.width, lock=self.lock, align=self.align)
-        other.address = self.address + by
+        other.offset = shortened(self.cpu, self.fields["form"], self.offset + by)
+        other.address = other.offset + segment_base(self.cpu, self.fields)
         return other
 
     def read(self) -> Bits:
@@ -129,6 +130,35 @@ class Memory(Operand):
         else:
             cpu.store(self.address, new, checked=False)
         return old, new
+
+
+class StringElement(Operand):
+    """What rSI or rDI points to (SDM vol. 1, 7.3.9); with an address-size prefix their lower halves do."""
+
+    def __init__(self, cpu: X86Cpu, reg: int, width: int, a67: Bits, fields: Fields | None) -> None:
+        self.cpu, self.reg, self.width, self.a67 = cpu, reg, width, a67
+        whole = cpu.address(cpu.R[reg])
+        self.offset = mux(a67, half(cpu, whole), whole)
+        self.address = self.offset if fields is None else self.offset + segment_base(cpu, fields)
+
+    def read(self) -> Bits:
+        """Load."""
+        return self.cpu.load(self.address, self.width // 8)
+
+    def write(self, value: Bits | int) -> None:
+        """Store."""
+        self.cpu.store(self.address, self.coerce(value))
+
+    def advance(self) -> None:
+        """Let the register point to the next element: upwards or, if DF is set, downwards."""
+        cpu, size = self.cpu, self.width // 8
+        write_address(cpu, self.reg, self.a67, self.offset + mux(cpu.DF, const(-size, cpu.bits), const(size, cpu.bits)))
+
+
+def write_address(cpu: X86Cpu, reg: int, a67: Bits, value: Bits) -> None:
+    """Change a register of which only the lower half counts if there is an address-size prefix."""
+    short = half(cpu, value) if cpu.bits == 64 else cat(cpu.R[reg][31:16], value[15:0])
+    cpu.R[reg] = zext(mux(a67, short, value), 64)
 
 
 class Immediate(Operand):
@@ -223,6 +253,31 @@ class VectorMemory(Operand):
         self.cpu.store(self.address, value)
 
 
+class VectorIndexed(Operand):
+    """Memory at a base plus elements of a vector register (SDM vol. 2A, 2.3.12)."""
+
+    width = 0
+
+    def __init__(self, cpu: X86Cpu, fields: Fields) -> None:
+        self.cpu, self.fields, self.reg = cpu, fields, number(fields["index"])
+        self.origin = segment_base(cpu, fields)
+        self.short = fields["form"] == MEM67 and not cpu.context.L         # 16-bit addresses have no index vectors
+
+    def indices(self, half: int) -> Bits:
+        """Return 128 bits of the register of indices."""
+        return self.cpu.X[index((self.reg << 1 & 31) + half)]
+
+    def address(self, element: Bits) -> Bits:
+        """Return the address that an element of the index register gives."""
+        cpu, f = self.cpu, self.fields
+        bits = cpu.bits
+        offset = element[bits - 1:0] if element.width >= bits else sext(element, bits)
+        total = cpu.R[index(number(f["base"]))][bits - 1:0] + (offset << zext(f["scale"], bits)) + sext(f["disp"], bits)
+        if f["form"] == MEM67:
+            total = zext(total[31:0], bits)
+        return total + self.origin
+
+
 class Mmx(Operand):
     """An MMX register."""
 
@@ -250,7 +305,7 @@ def effective_address(cpu: X86Cpu, f: Fields) -> Bits:
     """Return the offset that ModRM and SIB give."""
     form, bits = f["form"], cpu.bits
     if form == OFFSET:
-        absolute: Bits = f["imm64"][bits - 1:0]
+        absolute: Bits = f["imm64"] if bits == 64 and not f["a67"] else zext(f["imm"], bits)
         return absolute
     disp = sext(f["disp"], bits)
     if form == RIP:
@@ -258,10 +313,18 @@ def effective_address(cpu: X86Cpu, f: Fields) -> Bits:
     else:
         base, scaled = number(f["base"]), number(f["index"])
         offset = cpu.R[index(base)][bits - 1:0] + (cpu.R[index(scaled)][bits - 1:0] << zext(f["scale"], bits)) + disp
-    if form == MEM67:
-        offset = zext(offset[31:0] if cpu.context.L else offset[15:0], bits)
-    return offset
+    return shortened(cpu, form, offset)
 
 
-__all__ = ["MEM", "MEM67", "OFFSET", "REG", "RIP", "Immediate", "Memory", "Mmx", "Operand", "Register", "Vector", "VectorMemory",
-           "effective_address", "index", "number", "segment_base"]
+def shortened(cpu: X86Cpu, form: int, offset: Bits) -> Bits:
+    """Return an offset as the address size has it."""
+    return half(cpu, offset) if form == MEM67 else offset
+
+
+def half(cpu: X86Cpu, value: Bits) -> Bits:
+    """Return the low half of an address: what an address-size prefix leaves of it."""
+    return zext(value[cpu.bits // 2 - 1:0], cpu.bits)
+
+
+__all__ = ["MEM", "MEM67", "OFFSET", "REG", "RIP", "Immediate", "Memory", "Mmx", "Operand", "Register", "StringElement", "Vector",
+           "VectorIndexed", "VectorMemory", "effective_address", "half", "index", "number", "segment_base", "write_address"]

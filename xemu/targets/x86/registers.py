@@ -22,8 +22,8 @@ EMPTY, ZERO, SPECIAL = 3, 1, 2   # tags of x87 registers; 0: valid
 TOP = 11                         # place of TOP in the status word
 STATUS = 0x477F                  # what FSW keeps of it: C3, C2, C1, C0, SF, exceptions
 ERROR = 0x8080                   # B and ES: an exception that is not masked
-PRECISION_ROUNDING = 0x0F00      # PC and RC of the control word
-INITIAL = 0x0300                 # … after FNINIT
+CONTROL = 0x1F3F                 # what the control word keeps: infinity control, RC, PC, masks; bit 6 is always 1
+MASKS = 0x3F                     # its exception masks
 
 
 def _get(state: StateBlock, name: str, index: int = 0) -> int:
@@ -84,8 +84,8 @@ def control_of(state: StateBlock) -> int:
 
 def set_control(state: StateBlock, value: int) -> None:
     """Set the control word and what decoding depends on it for."""
-    _set(state, "FCW", value & 0xFFFF)
-    state.context = X86Context.of64(state.context)._replace(X87=int(value & PRECISION_ROUNDING != INITIAL)).word
+    _set(state, "FCW", value & CONTROL | 0x40)
+    state.context = X86Context.of64(state.context)._replace(X87=int(value & MASKS != MASKS)).word
 
 
 def status_of(state: StateBlock) -> int:
@@ -151,7 +151,7 @@ def _set_part(index: int, shift: int, bits: int, state: StateBlock, value: int) 
 
 def _parts() -> dict[str, tuple[int, int, int]]:
     """Return name -> (number of the register, lowest bit, bits)."""
-    found = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for number, name in enumerate(REGISTERS64.split()):
         short = name[1:]
         if number >= 8:
@@ -196,12 +196,12 @@ _LAST = {"fioff": (0, 0, 0xFFFF_FFFF), "fiseg": (0, 32, 0xFFFF), "fooff": (1, 0,
 _BOTH: dict[str, tuple[Read, Write]] = {
     "eflags": (flags_of, set_flags), "rflags": (flags_of, set_flags), "mxcsr": (mxcsr_of, set_mxcsr), "rip": (_pc, _set_pc),
     "eip": (_pc, _set_pc), "fctrl": (control_of, set_control), "fstat": (status_of, set_status), "ftag": (tags_of, set_tags),
-    "sp": (partial(_part, index=RSP, shift=0, bits=64), partial(_set_part, RSP, 0, 64)),
     **{f"st{n}": (partial(_stack, number=n), partial(_set_stack, n)) for n in range(8)},
     **{f"mm{n}": (partial(_get, name="MM", index=2 * n), partial(_set_mm, n)) for n in range(8)},
     **{f"ymm{n}": (partial(_ymm, number=n), partial(_set_ymm, n)) for n in range(16)},
     **{name: (partial(_last, index=i, shift=s, mask=m), partial(_set_last, i, s, m)) for name, (i, s, m) in _LAST.items()},
     **{name: (partial(_part, index=i, shift=s, bits=b), partial(_set_part, i, s, b)) for name, (i, s, b) in _parts().items()},
+    "sp": (partial(_part, index=RSP, shift=0, bits=64), partial(_set_part, RSP, 0, 64)),          # the stack pointer, as debuggers say
     **{name: (lambda _state: M64, _nothing) for name in ("orig_rax", "orig_eax")},
 }
 #: registers whose names are those of cells in 32-bit mode: they can be read there

@@ -2,6 +2,30 @@
 
 from __future__ import annotations
 
-from xemu.targets.x86 import control, integer, sse_arithmetic, sse_compare, sse_convert, sse_state
+from importlib import import_module
 
-__all__ = ["control", "integer", "sse_arithmetic", "sse_compare", "sse_convert", "sse_state"]
+MODULES = """
+    ascii
+    avx
+    bits
+    control
+    crypto
+    integer
+    segments
+    sse_arithmetic
+    sse_compare
+    sse_convert
+    sse_integer
+    sse_move
+    sse_shuffle
+    sse_state
+    string
+    strings42
+    system
+    x87_arithmetic
+    x87_control
+    x87_move
+"""
+
+for name in MODULES.split():
+    import_module(f"xemu.targets.x86.{name}")

@@ -88,6 +88,11 @@ class X86Cpu(Recorder):
         wide = sext(result, 64)
         self.ZRES, self.SRES = wide, wide
 
+    def set_status(self, result: Bits, zero: Bits | int = 0) -> None:
+        """Set SF and PF from a result, ZF to a bit; clear CF, OF and AF."""
+        self.set_logic(result)
+        self.ZRES = zext(~zero, 64) if isinstance(zero, Bits) else const(1 - zero, 64)
+
     def set_add(self, x: Bits, y: Bits, total: Bits) -> None:
         """Set all flags from total = x + y, or x + y + CF."""
         self.set_result(total)
@@ -114,16 +119,13 @@ class X86Cpu(Recorder):
         """Set some of CF PF AF ZF SF OF to given bits; the others stay."""
         new = {name: const(v, 1) if isinstance(v, int) else v for name, v in flags.items()}
         if new.keys() & {"SF", "PF"}:
-            sign, parity = new.get("SF"), new.get("PF")
-            sign, parity = self.SF if sign is None else sign, self.PF if parity is None else parity
-            zero = self.ZRES
+            sign, parity = (new[name] if name in new else getattr(self, name) for name in ("SF", "PF"))
             self.SRES = cat(sign, const(0, 62), ~parity)
-            self.ZRES = zero
         if "ZF" in new:
             self.ZRES = zext(~new["ZF"], 64)
         if new.keys() & {"CF", "OF", "AF"}:
-            old = {name: getattr(self, name) for name in ("CF", "OF", "AF") if name not in new}
-            self.set_carries(*(new.get(name, old.get(name)) for name in ("CF", "OF", "AF")))
+            carry, overflow, half = (new[name] if name in new else getattr(self, name) for name in ("CF", "OF", "AF"))
+            self.set_carries(carry, overflow, half)
 
     def flags_word(self) -> Bits:
         """Return EFLAGS (SDM vol. 1, figure 3-8)."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 MASK32 = 0xFFFFFFFF
+PER_LINUX32 = 8
 
 
 @call("uname struct:utsname")
@@ -25,8 +26,8 @@ def uname(task: Task, address: int) -> int:
     if task.process.clock.virtual:
         release, version, node = "6.1.0", "#1 SMP", "xemu"
     machine = task.process.abi.machine
-    if task.process.personality & 0xFF == 8:
-        machine = "armv8l" if machine == "aarch64" else machine
+    if task.process.personality & 0xFF == PER_LINUX32:
+        machine = task.process.abi.machine32 or machine
     fields = ("Linux", node, release, version, machine, "(none)")
     task.space.write(address, b"".join(os.fsencode(text)[:64].ljust(65, b"\0") for text in fields))
     return 0

@@ -167,6 +167,7 @@ class X8664Abi(X86Abi):
 
     name = "x86_64"
     machine = "x86_64"
+    machine32 = "i686"
     platform = b"x86_64"
     bits = 64
     address_bits = 64

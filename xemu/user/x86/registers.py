@@ -5,17 +5,14 @@ from __future__ import annotations
 import struct
 from typing import Any
 
-from xemu.targets.x86.layout import X86Context
-from xemu.targets.x86.registers import mxcsr_of, set_mxcsr
+from xemu.targets.x86.registers import control_of, mxcsr_of, set_control, set_mxcsr, set_status, set_tags, status_of, tags_of
 
 FXSAVE = 512  # bytes; the last 48 belong to software
 AVX_AT, XSAVE = 576, 832  # behind the header of 64 bytes: the upper halves of the YMM registers
 X87, SSE, AVX = 1, 2, 4  # bits of XSTATE_BV
 MXCSR_RESET, FCW_RESET = 0x1F80, 0x37F
 MXCSR_MASK = 0xFFFF
-TAG_VALID, TAG_ZERO, TAG_SPECIAL, TAG_EMPTY = range(4)
 _HEAD = struct.Struct("<HHBxHQQII")  # FCW FSW FTW FOP FIP FDP MXCSR MXCSR_MASK
-_X87_BITS = 0xF00  # of the control word: RC PC
 
 
 class Registers:
@@ -47,25 +44,20 @@ class Registers:
     @property
     def fcw(self) -> int:
         """The x87 control word."""
-        return self._get("FCW")
+        return control_of(self.state)
 
     @fcw.setter
     def fcw(self, value: int) -> None:
-        value = value & 0x1F3F | 0x40
-        self._set("FCW", value)
-        context = X86Context.of64(self.state.context)
-        self.state.context = context._replace(X87=int(value & _X87_BITS != FCW_RESET & _X87_BITS)).word
+        set_control(self.state, value & 0x1F3F | 0x40)
 
     @property
     def fsw(self) -> int:
         """The x87 status word."""
-        word = self._get("FSW") | self._get("FTOP") << 11
-        return word | (0x8080 if word & ~self.fcw & 0x3F else 0)
+        return status_of(self.state)
 
     @fsw.setter
     def fsw(self, value: int) -> None:
-        self._set("FSW", value & 0x477F)
-        self._set("FTOP", value >> 11 & 7)
+        set_status(self.state, value)
 
     def _stack(self, index: int) -> int:
         return self._get("FTOP") + index & 7
@@ -131,17 +123,11 @@ class Registers:
 
     # --- the 32-bit FSAVE form ----------------------------------------------------------------------
 
-    @property
-    def tag_word(self) -> int:
-        """The full tag word (SDM vol. 1, 8.1.7)."""
-        valid = self._get("FVALID")
-        return sum((_tag(self.state.get(self._fpr, n)) if valid >> n & 1 else TAG_EMPTY) << 2 * n for n in range(8))
-
     def fsave(self) -> bytes:
         """Return the 108 bytes of FSAVE in 32-bit protected mode."""
         get = self.state.get
         last, data, code = (get(self._last, n) for n in range(3))
-        head = struct.pack("<7I", self.fcw | 0xFFFF0000, self.fsw | 0xFFFF0000, self.tag_word | 0xFFFF0000, last & 0xFFFFFFFF,
+        head = struct.pack("<7I", self.fcw | 0xFFFF0000, self.fsw | 0xFFFF0000, tags_of(self.state) | 0xFFFF0000, last & 0xFFFFFFFF,
                            (last >> 32 & 0xFFFF) | (code & 0x7FF) << 16, data & 0xFFFFFFFF, (data >> 32 & 0xFFFF) | 0xFFFF0000)
         return head + b"".join(get(self._fpr, self._stack(n)).to_bytes(10, "little") for n in range(8))
 
@@ -149,15 +135,8 @@ class Registers:
         """Take the same back."""
         fcw, fsw, tags, last, code, data, segment = struct.unpack_from("<7I", image)
         self.fcw, self.fsw = fcw, fsw
-        self._set("FVALID", sum(int(tags >> 2 * n & 3 != TAG_EMPTY) << n for n in range(8)))
+        set_tags(self.state, tags)
         for n, value in enumerate((last | (code & 0xFFFF) << 32, data | (segment & 0xFFFF) << 32, code >> 16 & 0x7FF)):
             self.state.set(self._last, n, value)
         for n in range(8):
             self.state.set(self._fpr, self._stack(n), int.from_bytes(image[28 + 10 * n : 38 + 10 * n], "little"))
-
-
-def _tag(value: int) -> int:
-    exponent, mantissa = value >> 64 & 0x7FFF, value & (1 << 64) - 1
-    if not exponent and not mantissa:
-        return TAG_ZERO
-    return TAG_VALID if exponent not in (0, 0x7FFF) and mantissa >> 63 else TAG_SPECIAL

@@ -1,0 +1,107 @@
+"""A real GDB on x86 programs: with `xemu gdbserver` it says the same as with its own server."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shlex
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.debug import build
+from tests.support.programs import ROOT
+from tests.test_debug_x86 import OPTIONS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="a test for x86-64 hosts")
+
+XEMU = f"{shlex.quote(sys.executable)} -m xemu gdbserver - "
+SESSION = """
+break leaf
+break fact if n == 2
+continue
+backtrace
+info registers
+info registers eflags cs ss
+print $st0
+print $xmm1
+print $mxcsr
+print $fctrl
+info frame
+print table
+print $_siginfo.si_signo
+finish
+next
+next
+step
+info locals
+x/6i $pc
+print $sp
+print $al
+print $eflags
+stepi
+stepi
+nexti
+watch counter
+continue
+continue
+info watchpoints
+delete 3
+set var counter = 40
+continue
+print counter
+set $rcx = 5
+set var $ecx = 7
+print $ecx
+up
+info locals
+delete 1
+catch syscall write
+continue
+print make(7)
+print fact(4)
+backtrace
+continue
+delete 2
+call leaf(4)
+delete
+continue
+"""
+@pytest.fixture(scope="module", params=[(), ("-m32",)], ids=["64", "32"])
+def program(request: pytest.FixtureRequest, need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    for tool in ("gdb-multiarch", "gdbserver", "gcc"):
+        need(tool)
+    try:
+        return build(tmp_path_factory.mktemp("x86"), "freestanding.c", *OPTIONS, *request.param, prefix="")
+    except subprocess.CalledProcessError:
+        pytest.skip("this gcc builds no 32-bit programs")
+
+
+def session(program: Path, server: str, commands: str) -> list[str]:
+    """Return what GDB prints, without what differs by nature: places on the stack, who it is."""
+    words = ["set width 0", "set confirm off", "set debuginfod enabled off", "set remotetimeout 60", f"target remote | {server} {program}"]
+    for line in commands.strip().splitlines():
+        words += [f"echo >>> {line}\\n", line]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    arguments = [part for word in words for part in ("-ex", word)]
+    done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", program, *arguments], timeout=100,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment,
+                          stdin=subprocess.DEVNULL)
+    text = re.sub(r"process \d+", "process PID", done.stdout)
+    text = re.sub(r"0x(7ff|3ff|bff|ff)[0-9a-f]{5,9}\b", "STACK", text)
+    # AVX-512 is the host's only, and some kernels do not let GDB's server write those registers
+    return [line for line in text[text.index(">>>"):].splitlines() if not re.match(r"k\d |Warning: ptrace", line)]
+
+
+def test_a_session_is_as_with_gdbserver(program: Path) -> None:
+    commands = SESSION.replace("$rcx", "$ecx") if "-m32" in program.name else SESSION
+    theirs, ours = session(program, "gdbserver -", commands), session(program, XEMU, commands)
+    assert ours == theirs
+    assert len(ours) > 150
