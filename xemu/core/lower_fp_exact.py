@@ -132,7 +132,7 @@ class ExactLowering:
 
     def _lanes(self, node: Bits) -> str:
         """Call the slow function for each lane."""
-        name, fmt, lanes, _ = node.attr
+        _, fmt, lanes, _ = node.attr
         size, wide = node.width // lanes, source_width(fmt)
         if lanes == 1:
             return self._slow_lane(node, [f"i{a.width} {self.value(a)}" for a in node.args[:-1]])

@@ -261,8 +261,6 @@ class X86Isa(FixedWidthIsa):
         if parsed.vex and not any(spec.letter in ("H", "B") for spec in specs):
             parsed.fix("vvvv", 0)
         mask, value = parsed.mask, parsed.value
-        if parsed.vex and not any(s.letter in ("H", "B") for s in specs):
-            where = {"vvvv": 0, **(where or {})}                       # VEX.vvvv must be 1111b (SDM vol. 2A, 2.3.5.6)
         for n, v in (where or {}).items():
             m, b = bit(n, v)
             mask, value = mask | m, value | b
@@ -294,20 +292,12 @@ class X86Isa(FixedWidthIsa):
         axes: dict[str, tuple[Axis, ...]] = {}
         kinds = {s.size for s in row.specs if s.letter != "J"} | set(sizes) | ({"v"} if any(s.letter in ("rAX", "rDX", "rCX") for s in row.specs) else set())
         if stack:
-<<<<<<< HEAD
-            axes["size"] = (axis(64, mode64=1, op66=0), axis(16, mode64=1, op66=1), axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
-        elif any(s.letter == "J" and s.size == "z" for s in row.specs):        # no 16-bit branches in 32-bit mode
-            axes["size"] = (axis(64, mode64=1), axis(32, mode64=0, op66=0))
-        elif kinds & {"v", "z", "y"} and parsed.vex:
-            axes["size"] = (axis(32, mode64=0), axis(32, mode64=1, W=0), axis(64, mode64=1, W=1))
-=======
             axes["size"] = (axis(64, mode64=1, op66=0), axis(64, mode64=1, op66=1, W=1), axis(16, mode64=1, op66=1, W=0),
                             axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
         elif near or any(s.letter == "J" for s in row.specs):
             axes["size"] = (axis(64, mode64=1), axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
         elif kinds & {"v", "z", "y"} and parsed.vex:                           # outside 64-bit mode VEX.W does not count
             axes["size"] = (axis(32, W=0), axis(64, W=1, mode64=1), axis(32, W=1, mode64=0))
->>>>>>> main
         elif kinds & {"v", "z"}:
             axes["size"] = (axis(16, op66=1, W=0), axis(32, op66=0, W=0), axis(64, W=1))
         elif "y" in kinds:
