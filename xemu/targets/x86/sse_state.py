@@ -226,7 +226,7 @@ def xrstor(cpu: X86Cpu, src: Memory, *, wide: bool) -> None:
     check_area(cpu, at, UPPER + 256, 64, write=False)
     there, form, *reserved = (cpu.load(at + (HEADER + 8 * n), 8, checked=False) for n in range(8))
     compact = form[COMPACTED]
-    have = form & ~(1 << COMPACTED)
+    have = form & (1 << COMPACTED) - 1
     bad = mux(compact, (there & ~have) != 0, form != 0) | (there >> 3 != 0) | (have >> 3 != 0) | (reserved[0] != 0)
     for word in reserved[1:]:
         bad = bad | (compact & (word != 0))
