@@ -9,6 +9,7 @@ from xemu.core.record import Recorder
 from xemu.targets.x86.layout import NO_REGISTER, X86Context
 
 if TYPE_CHECKING:
+    from xemu.core.record import FileView
     from xemu.core.state import Cell
 
 FS, GS = 4, 5
@@ -36,6 +37,18 @@ class X86Cpu(Recorder):
     """The processor inside an x86 row."""
 
     context: X86Context
+    R: FileView
+    W: FileView
+    B: FileView
+    SEL: FileView
+    SEG: FileView
+    GDT: FileView
+    X: FileView
+    X64: FileView
+    X32: FileView
+    FPR: FileView
+    MM: FileView
+    FLAST: FileView
 
     def special_read(self, cell: Cell, index: int | Bits) -> Bits | None:
         """A register that is not there, and segment bases that cannot be other than 0, read as 0."""
@@ -127,8 +140,8 @@ class X86Cpu(Recorder):
         if "ZF" in new:
             self.ZRES = zext(~new["ZF"], 64)
         if new.keys() & {"CF", "OF", "AF"}:
-            old = {name: getattr(self, name) for name in ("CF", "OF", "AF") if name not in new}
-            self.set_carries(*(new.get(name, old.get(name)) for name in ("CF", "OF", "AF")))
+            c, o, a = (new[name] if name in new else getattr(self, name) for name in ("CF", "OF", "AF"))
+            self.set_carries(c, o, a)
 
     def flags_word(self) -> Bits:
         """Return EFLAGS (SDM vol. 1, figure 3-8)."""
