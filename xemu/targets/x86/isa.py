@@ -18,7 +18,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.bits import Bits, const, make, sext, zext
-from xemu.core.isa import AnyField, Field, FixedWidthIsa, Place, Reg, Row, Split, Variant, _parameters
+from xemu.core.isa import AnyField, Field, FixedWidthIsa, Place, Row, Split, Variant, _parameters
 from xemu.errors import IsaError
 from xemu.targets.x86.operands import (
     MEM,
@@ -262,8 +262,6 @@ class X86Isa(FixedWidthIsa):
         if parsed.vex and not any(spec.letter in ("H", "B") for spec in specs):
             parsed.fix("vvvv", 0)
         mask, value = parsed.mask, parsed.value
-        if parsed.vex and not any(s.letter in ("H", "B") for s in specs):
-            where = {"vvvv": 0, **(where or {})}                       # VEX.vvvv must be 1111b (SDM vol. 2A, 2.3.5.6)
         for n, v in (where or {}).items():
             m, b = bit(n, v)
             mask, value = mask | m, value | b
@@ -457,6 +455,5 @@ class Opcode:
 FIELDS: dict[str, AnyField] = {
     **{name: Field(f.width) for name, f in WORD.items()},
     "size": Split(2), "form": Split(2), "L": Split(2), "lock": Split(1), "mode": Split(1),
-    "reg": Field(4), "base": Field(5), "index": Field(5), "vvvv": Field(4), "_": Reg(),
 }
 x86 = X86Isa("x86", 128, FIELDS, cpu=X86Cpu)

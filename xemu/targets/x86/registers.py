@@ -151,7 +151,7 @@ def _set_part(index: int, shift: int, bits: int, state: StateBlock, value: int) 
 
 def _parts() -> dict[str, tuple[int, int, int]]:
     """Return name -> (number of the register, lowest bit, bits)."""
-    found = {}
+    found: dict[str, tuple[int, int, int]] = {}
     for number, name in enumerate(REGISTERS64.split()):
         short = name[1:]
         if number >= 8:

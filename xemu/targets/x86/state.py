@@ -9,7 +9,6 @@ from xemu.core.record import Recorder
 from xemu.targets.x86.layout import NO_REGISTER, X86Context
 
 if TYPE_CHECKING:
-    from xemu.core.record import FileView
     from xemu.core.state import Cell
 
 FS, GS = 4, 5
@@ -37,18 +36,6 @@ class X86Cpu(Recorder):
     """The processor inside an x86 row."""
 
     context: X86Context
-    R: FileView
-    W: FileView
-    B: FileView
-    SEL: FileView
-    SEG: FileView
-    GDT: FileView
-    X: FileView
-    X64: FileView
-    X32: FileView
-    FPR: FileView
-    MM: FileView
-    FLAST: FileView
 
     def special_read(self, cell: Cell, index: int | Bits) -> Bits | None:
         """A register that is not there, and segment bases that cannot be other than 0, read as 0."""
@@ -132,16 +119,13 @@ class X86Cpu(Recorder):
         """Set some of CF PF AF ZF SF OF to given bits; the others stay."""
         new = {name: const(v, 1) if isinstance(v, int) else v for name, v in flags.items()}
         if new.keys() & {"SF", "PF"}:
-            sign, parity = new.get("SF"), new.get("PF")
-            sign, parity = self.SF if sign is None else sign, self.PF if parity is None else parity
-            zero = self.ZRES
+            sign, parity = (new[name] if name in new else getattr(self, name) for name in ("SF", "PF"))
             self.SRES = cat(sign, const(0, 62), ~parity)
-            self.ZRES = zero
         if "ZF" in new:
             self.ZRES = zext(~new["ZF"], 64)
         if new.keys() & {"CF", "OF", "AF"}:
-            c, o, a = (new[name] if name in new else getattr(self, name) for name in ("CF", "OF", "AF"))
-            self.set_carries(c, o, a)
+            carry, overflow, half = (new[name] if name in new else getattr(self, name) for name in ("CF", "OF", "AF"))
+            self.set_carries(carry, overflow, half)
 
     def flags_word(self) -> Bits:
         """Return EFLAGS (SDM vol. 1, figure 3-8)."""
