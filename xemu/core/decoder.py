@@ -136,9 +136,13 @@ def _best_window(variants: list[Variant], width: int, used: int) -> tuple[int, i
     n = len(variants)
     best, best_score = None, 0.0
     for shift in range(width):
+        if not fixed[shift]:                           # a bit that tells nothing widens no window
+            continue
         for bits in range(1, MAX_BITS + 1):
             if shift + bits > width or used >> (shift + bits - 1) & 1:
                 break
+            if not fixed[shift + bits - 1]:
+                continue
             window = fixed[shift:shift + bits]
             if min(window) * 2 < n and bits > 1:
                 break
