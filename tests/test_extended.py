@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from xemu.core import extended, extended_host, fp
+from xemu.core import extended, extended_host, extended_slow, fp
 from xemu.core.bits import Bits, const, make, new_graph
-from xemu.core.extended import TRANSCENDENTAL, define, perform, result_widths
+from xemu.core.extended import TRANSCENDENTAL, define, operand_widths, perform, result_widths
 from xemu.core.extended_number import C0, C1, C2, C3, DE, EXCEPTIONS, IE, OE, PE, UE, ZE
 from xemu.core.llvm import compile_text
 from xemu.core.lower import Emitter
+from xemu.core.lower_fp_slow import extended_functions
 from xemu.core.objects import CodeMemory
+from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,17 +193,10 @@ class Parameters(Emitter):
         return self.let(f"load i{node.width}, ptr {self.cell(16 * node.attr, '%in')}")
 
 
-def width(name: str, at: int) -> int:
-    """Return the width of an operand."""
-    base, _, kind = name.partition(".")
-    return extended.WIDTHS[kind] if kind and ((at == 1 and base not in ("store", "chop")) or base == "load") else 80
-
-
 def function(index: int, name: str, *, masked: bool) -> str:
     """Return the text of a function (state, operands, where the node's value goes)."""
     new_graph()
-    count = len(operands(random.Random(0), name))
-    params = [make("param", width(name, i), (), i) for i in range(count)]
+    params = [make("param", width, (), i) for i, width in enumerate(operand_widths(name))]
     control, status = make("param", 16, (), 2), make("param", 16, (), 3)
     parts = fp.extended(name, params, control | EXCEPTIONS if masked else control, status)
     em = Parameters()
@@ -231,7 +226,7 @@ def test_native_code_equals_the_definition(native: dict[tuple[str, bool], Any]) 
     for _ in range(4000):
         name, masked = rng.choice(list(native))
         given, control = operands(rng, name) if name not in TRANSCENDENTAL else [number(rng), number(rng)], control_word(rng)
-        given = given[:len(operands(random.Random(0), name))]
+        given = given[:len(operand_widths(name))]
         control |= EXCEPTIONS if masked else 0
         before = rng.getrandbits(6) & control                 # what is pending is delivered, so no operation begins with it
         block = b"".join(v.to_bytes(16, "little") for v in (*given, *[0] * (2 - len(given)), control, before))
@@ -246,6 +241,45 @@ def test_native_code_equals_the_definition(native: dict[tuple[str, bool], Any]) 
         if not none and not (expected & C2 and name in TRANSCENDENTAL):
             got = [int.from_bytes(out.raw[16 + 16 * i:16 + 16 * i + w // 8], "little") for i, w in enumerate(result_widths(name))]
             assert got == results, text
+
+
+# -- hosts without an x87 -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", extended_slow.NAMES)
+def test_a_slow_function_equals_the_definition(name: str) -> None:
+    rng = random.Random(name)
+    for _ in range(60):
+        given, control = operands(rng, name), control_word(rng)
+        new_graph()
+        params = [const(v, w) for v, w in zip(given, operand_widths(name), strict=True)]
+        status, result = extended_slow.slow(name, params, const(control, 16), const(0, 16))
+        expected, results = define(name, given, control, 0)
+        text = (name, hex(control), [hex(v) for v in given], hex(int(status)), hex(int(result)), hex(expected), [hex(v) for v in results])
+        assert int(status) == expected, text
+        assert not results or blocked(name, expected, control) or int(result) == results[0], text
+
+
+def test_native_code_calls_slow_functions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extended_host, "AVAILABLE", False)
+    names, memory = ("div.f80", "add.f32", "store.f64", "com.i16", "load.i64", "sqrt"), CodeMemory()
+    text, declared = extended_functions()
+    text += "".join(function(i, name, masked=True) for i, name in enumerate(names))
+    addresses = memory.load(compile_text(text + "\n".join(sorted(declared))))
+    table = (ctypes.c_uint64 * 512)(*[addresses.get(f"fp_{i}", 0) for i in range(512)])
+    state = ctypes.create_string_buffer(2048)
+    ctypes.c_uint64.from_buffer(state, ENGINE_CELLS["fp_slow"]).value = ctypes.addressof(table)
+    rng = random.Random(1)
+    for _ in range(300):
+        at = rng.randrange(len(names))
+        name, control, before = names[at], control_word(rng) | EXCEPTIONS, rng.getrandbits(6)
+        given, out = operands(rng, name), ctypes.create_string_buffer(64)
+        block = b"".join(v.to_bytes(16, "little") for v in (*given, *[0] * (2 - len(given)), control, before))
+        ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 3)(addresses[f"f{at}"])(state, block, out)
+        expected, results = define(name, given, control, before)
+        assert int.from_bytes(out.raw[:2], "little") == expected, (name, [hex(v) for v in given])
+        got = [int.from_bytes(out.raw[16:16 + w // 8], "little") for w in result_widths(name)]
+        assert got == results, (name, [hex(v) for v in given])
 
 
 def test_constants_fold() -> None:

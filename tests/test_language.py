@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import pytest
 
 from xemu.core.bits import Bits, Lanes, add_with_carry, cat, const, equal_signs, extract, make, mux, new_graph, sar, sext, sle, ule, zext
 from xemu.core.evaluate import EVALUATE
+from xemu.core.expand import EXPANSIONS
 from xemu.core.isa import Field, FixedWidthIsa, Reg, Split, stage
 from xemu.core.record import Recorder, when
 from xemu.core.state import StateLayout
@@ -165,3 +167,46 @@ def test_lanes_do_not_meet_other_lanes() -> None:
 ])
 def test_edges_of_operations(op: str, args: tuple[int, ...], expected: int) -> None:
     assert EVALUATE[op](32, None, [32] * len(args), *args) == expected
+
+
+@pytest.mark.parametrize(("op", "attr", "widths", "args", "expected"), [
+    ("clmul", None, (64, 64), (0b1011, 0b110), 0b111010),
+    ("aes_sub", "forward", (128,), (0,), int("63" * 16, 16)),
+    ("aes_mix", "forward", (128,), (0x455313DB,), 0xBCA14D8E),                # FIPS 197's usual example: db 13 53 45
+    ("byte_distances", None, (64, 64), (0x0102FF, 0x00FF01), 1 + 0xFD + 0xFE),
+    ("byte_products", None, (128, 128), (0xFFFF, 0x7F7F), 0x7FFF),
+    ("fraction_products", None, (128, 128), (0x8000, 0x8000), 0x8000),
+])
+def test_operations_that_hosts_have(op: str, attr: str | None, widths: tuple[int, ...], args: tuple[int, ...], expected: int) -> None:
+    width = 2 * widths[0] if op == "clmul" else widths[0]
+    assert EVALUATE[op](width, attr, list(widths), *args) == expected
+
+
+@pytest.mark.parametrize(("op", "attr", "widths"), [
+    ("clmul", None, (64, 64)), ("aes_sub", "forward", (128,)), ("aes_sub", "inverse", (128,)), ("aes_mix", "forward", (128,)),
+    ("aes_mix", "inverse", (128,)), *[("sha1_rounds", stage, (128, 128)) for stage in range(4)], ("sha256_rounds", None, (128, 128, 128)),
+    ("byte_distances", None, (64, 64)), ("byte_distances", None, (128, 128)), ("byte_products", None, (128, 128)),
+    ("fraction_products", None, (64, 64)),
+])
+def test_operations_put_together_from_simpler_ones(op: str, attr: Any, widths: tuple[int, ...]) -> None:
+    width = 2 * widths[0] if op == "clmul" else widths[0]
+    for _ in range(20):
+        args = [random.getrandbits(w) for w in widths]
+        whole = make(op, width, tuple(value(w, f"x{i}") for i, w in enumerate(widths)), attr)
+        whole.args = tuple(const(a, w) for a, w in zip(args, widths, strict=True))        # folding would not let it be built
+        assert EXPANSIONS[op](whole).attr == EVALUATE[op](width, attr, list(widths), *args)
+
+
+def test_a_table_with_constant_indices_is_a_shuffle() -> None:
+    table, rest = value(64, "table"), value(64, "rest")
+    picked = Lanes(const(0x08_FF_00_07_06_05_04_03, 64), 8).lookup(table, rest).bits
+    assert (picked.op, picked.attr) == ("shuffle", (8, (3, 4, 5, 6, 7, 0, 14, 15)))
+    assert Lanes(const(0x0706050403020100, 64), 8).lookup(table, rest).bits is table
+
+
+def test_what_is_written_on_a_fault_is_no_write() -> None:
+    cpu = Recorder(LAYOUT, const(0, 32), 2, None)
+    with cpu.on_fault():
+        cpu.R[1] = const(5, 32)
+    assert cpu.writes == []
+    assert [(w.index, w.value.attr) for w in cpu.effects[0].writes] == [(1, 5)]

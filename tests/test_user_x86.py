@@ -16,6 +16,7 @@ from tests.support.programs import run, xemu_command
 from tests.support.user import DATA, DATA_SIZE, Guest, guest
 from tests.test_user_calls import DANGEROUS, WILD
 from xemu.core.memory import EXEC, READ, WRITE, GuestFault
+from xemu.targets.x86.cpuid import cpuid
 from xemu.targets.x86.layout import DIVIDE_ERROR, GENERAL_PROTECTION, INT80, SIMD_ERROR, SYSCALL, X87_ERROR
 from xemu.targets.x86.registers import tags_of
 from xemu.user import signals as sig
@@ -372,6 +373,14 @@ def test_registers_of_a_new_program() -> None:
             assert (view.mxcsr, view.fcw, view.fsw, tags_of(state)) == (0x1F80, 0x37F, 0, 0xFFFF)
 
 
+def test_programs_read_of_the_processor_what_cpuid_says(g64: Guest) -> None:
+    text = g64.process.proc.contents(b"/proc/cpuinfo") or b""
+    flags = text.decode().partition("flags\t\t: ")[2].partition("\n")[0].split()
+    assert {"fpu", "sse2", "avx2", "bmi2", "fma", "movbe", "lm", "syscall"} <= set(flags)
+    assert "avx512f" not in flags
+    assert g64.process.abi.hwcap == cpuid(1, 0).edx
+
+
 # --- calls --------------------------------------------------------------------------------------------
 
 
@@ -454,6 +463,17 @@ def test_old_calls_of_i386(g32: Guest, tmp_path: Path, monkeypatch: pytest.Monke
         length = struct.unpack("<H", g32.space.read(DATA + 8, 2))[0]
         names.add(g32.space.read(DATA + 10, length))
     assert names == {b".", b"..", b"one"}
+    assert g32.call("lseek", directory, 0, 0) == 0
+    size = g32.call("getdents64", directory, DATA, 4096)
+    offsets, at = [], 0
+    while at < size:
+        _, offset, length = struct.unpack_from("<QqH", g32.space.read(DATA + at, 18))
+        offsets.append(offset)
+        at += length
+    assert len(offsets) == 3
+    assert max(offsets) < 1 << 31
+    assert g32.call("lseek", directory, offsets[1], 0) == offsets[1]
+    assert g32.call("getdents64", directory, DATA, 4096) < size
     g32.space.write(DATA + 0x40, struct.pack("<ii", 0, 0))
     g32.space.write(DATA, struct.pack("<5I", 0, 0, 0, 0, DATA + 0x40))
     assert g32.call("old_select", DATA) == 0

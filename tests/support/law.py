@@ -139,6 +139,7 @@ class Law:
         self.engine.state.buffer[ENGINE_BYTES:] = case.state
         self.space.write(WINDOW, case.memory)
         self.engine.set_position(case.pc, case.context)
+        self.engine.insns = 0                                  # what counters of instructions show is part of the outcome
 
     def _outcome(self, result: Exit | None, before: int) -> tuple[Any, ...]:
         st = self.engine.state

@@ -36,7 +36,7 @@ def encode(word: int) -> bytes | None:
         base = f["opcode"] & 7 | base & 8
     b, x, r = base >> 3 & 1 if base != NONE else 0, index >> 3 & 1 if index != NONE else 0, f["reg"] >> 3
     rex = f["W"] << 3 | r << 2 | x << 1 | b
-    if not mode64 and (rex or f["rex"] or f["vvvv"] > 7 or f["seg"] > 5):
+    if not mode64 and ((rex & 7 if vex else rex) or f["rex"] or f["vvvv"] > 7 or f["seg"] > 5):
         return None
     if vex:
         if f["lock"] or f["rex"] or f["map"] == 0 or f["rep"] == 1 or (f["rep"] and f["op66"]):

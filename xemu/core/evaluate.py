@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import extended, softfloat
-from xemu.core.ciphers import CIPHERS
+from xemu.core.hostops import HOST_OPERATIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -192,7 +192,7 @@ EVALUATE: dict[str, Callable[..., int]] = {
     "shuffle": _shuffle,
     "lookup": _lookup,
     "reduce": _reduce,
-    **CIPHERS,
+    **HOST_OPERATIONS,
     "carry": _carry,
     "overflow": _overflow,
     "fp": softfloat.evaluate_value,        # attr: (operation, format, lanes, rules)

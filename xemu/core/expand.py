@@ -1,14 +1,40 @@
-"""The operations of ciphers.py in terms of simpler ones, for hosts that have no instruction for them."""
+"""The operations of hostops.py in terms of simpler ones, for hosts that have no instruction for them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, Lanes, cat, const, ror, zext
-from xemu.core.ciphers import MAJORITY, MIX, PARITY, SHA1_CONSTANTS, SHA1_FUNCTIONS, s_box, shifted_rows
+from xemu.core.hostops import MAJORITY, MIX, PARITY, SHA1_CONSTANTS, SHA1_FUNCTIONS, s_box, shifted_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def byte_distances(node: Bits) -> Bits:
+    """Add neighbouring differences until they are quadwords."""
+    x, y = (Lanes(a, 8) for a in node.args)
+    total = (x.op("umax", y) - x.op("umin", y)).bits
+    for size in (16, 32, 64):
+        lanes = Lanes(total, size)
+        total = ((lanes & (1 << size // 2) - 1) + (lanes >> size // 2)).bits
+    return total
+
+
+def byte_products(node: Bits) -> Bits:
+    """Multiply in doublewords, narrow with saturation."""
+    def halves(a: Bits, *, signed: bool) -> tuple[Lanes, Lanes]:
+        lanes = Lanes(a, 8)
+        even, odd = (lanes.shuffle(lanes, range(first, lanes.count, 2)) for first in (0, 1))
+        return even.widen(signed=signed, size=32), odd.widen(signed=signed, size=32)
+    (a, b), (c, d) = halves(node.args[0], signed=False), halves(node.args[1], signed=True)
+    return (a * c + b * d).op("smax", -0x8000).op("smin", 0x7FFF).narrow().bits
+
+
+def fraction_products(node: Bits) -> Bits:
+    """Multiply in doublewords."""
+    x, y = (Lanes(a, 16).widen(signed=True) for a in node.args)
+    return ((x * y >> 14) + 1 >> 1).narrow().bits
 
 
 def clmul(node: Bits) -> Bits:
@@ -71,4 +97,5 @@ def sha256_rounds(node: Bits) -> Bits:
 
 
 EXPANSIONS: dict[str, Callable[[Bits], Bits]] = {
-    "clmul": clmul, "aes_sub": aes_sub, "aes_mix": aes_mix, "sha1_rounds": sha1_rounds, "sha256_rounds": sha256_rounds}
+    "byte_distances": byte_distances, "byte_products": byte_products, "fraction_products": fraction_products, "clmul": clmul,
+    "aes_sub": aes_sub, "aes_mix": aes_mix, "sha1_rounds": sha1_rounds, "sha256_rounds": sha256_rounds}

@@ -25,6 +25,16 @@ TRANSCENDENTAL = FUNCTIONS.keys() | TRIGONOMETRIC.keys()
 PAIRS = frozenset({"sincos", "tan", "extract"})
 
 
+def operand_widths(name: str) -> tuple[int, ...]:
+    """Return the widths of an operation's operands."""
+    base, _, kind = name.partition(".")
+    if base == "load":
+        return (WIDTHS[kind],)
+    if base in ("store", "chop", "test", "sqrt", "rint", "extract", "sin", "cos", "sincos", "tan", "exp2m1"):
+        return (80,)
+    return (80, WIDTHS[kind or "f80"])
+
+
 def result_widths(name: str) -> tuple[int, ...]:
     """Return the widths of an operation's results."""
     base, _, kind = name.partition(".")

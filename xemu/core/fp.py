@@ -2,7 +2,8 @@
 
 The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away),
 3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. With x86's rules bit 3 is for results alone, 4 flushes
-denormal operands, and 5 makes an exact tiny result an underflow, as it is where that is not masked. Exceptions (8 bits): 0 invalid, 1 division
+denormal operands, 5 and 6 say that underflow and overflow are not masked: an exact tiny result is one, and what is inexact is the
+result with as much exponent as it needs. Exceptions (8 bits): 0 invalid, 1 division
 by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. What the operations mean: softfloat.py.
 """
 

@@ -6,7 +6,6 @@ drop or fold it: value and exceptions are those of the instruction, without a ch
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, NamedTuple
 
 from xemu.core import host
@@ -41,19 +40,11 @@ class Instruction(NamedTuple):
     constraints: str
 
 
-@cache
-def features() -> frozenset[str]:
-    """Return what the host's processor has, as LLVM names it."""
-    from xemu.core.llvm import features as names
-
-    return names()
-
-
 def instruction(name: str, fmt: Any, lanes: int, ctl: int) -> Instruction | None:
     """Return the instruction that does an operation with a constant control word; None: there is none."""
     if not RULES or (ctl and (name not in ("rint", "round_int") or ctl > ROUNDING[3])):
         return None
-    avx = "avx" in features()
+    avx = host.has("avx")
     if (name, fmt, lanes) in CONVERSIONS:
         return _conversion(*CONVERSIONS[name, fmt, lanes], avx=avx)
     if name == "to_sint" and lanes == 1:
@@ -70,10 +61,10 @@ def instruction(name: str, fmt: Any, lanes: int, ctl: int) -> Instruction | None
         return _two("cmp" + suffix, f"${NUMBERED[name]}, ", kind, avx=avx)
     if name == "sqrt":
         return _one("sqrt" + suffix, "", kind, scalar=lanes == 1, avx=avx)
-    if name in ("rint", "round_int") and "sse4.1" in features():
+    if name in ("rint", "round_int") and host.has("sse4_1"):
         how = ROUNDING[ctl] | (QUIETLY if name == "round_int" else 0)
         return _one("round" + suffix, f"${how}, ", kind, scalar=lanes == 1, avx=avx)
-    if name == "fma" and "fma" in features():                # $1 * $2 + $3, the second in the result's register
+    if name == "fma" and host.has("fma"):                # $1 * $2 + $3, the second in the result's register
         return Instruction(f"vfmadd213{suffix} $3, $1, $0", (kind, kind, kind), kind, "=x,x,0,x")
     return None
 
@@ -92,9 +83,9 @@ def _one(mnemonic: str, immediate: str, kind: str, *, scalar: bool, avx: bool) -
     return Instruction(f"{mnemonic} {immediate}$1, $0", (kind,), kind, "=x,x")
 
 
-def _conversion(mnemonic: str, source: str, target: str, twice: bool, *, avx: bool) -> Instruction | None:  # noqa: FBT001  of the table
+def _conversion(mnemonic: str, source: str, target: str, twice: bool, *, avx: bool) -> Instruction | None:
     if "ph" in (source, target):
-        if "f16c" not in features():
+        if not host.has("f16c"):
             return None
         immediate = "$$0, " if target == "ph" else ""
         return Instruction(f"v{mnemonic} {immediate}$1, $0", (TYPES[source],), TYPES[target], "=x,x")
@@ -111,6 +102,6 @@ def emit(f: Any, ins: Instruction, operands: list[str]) -> str:
 def compare(f: Any, fmt: str, x: str, y: str, *, signals: bool) -> None:
     """Raise what a comparison raises: of denormals, of signalling NaNs, or of all NaNs if it `signals`."""
     suffix = SUFFIXES[fmt, 1]
-    text = f"{'v' if 'avx' in features() else ''}{'' if signals else 'u'}comi{suffix} $1, $0"
+    text = ("v" if host.has("avx") else "") + ("" if signals else "u") + f"comi{suffix} $1, $0"
     kind = TYPES[suffix]
     f.put(f'call void asm sideeffect "{text}", "x,x,~{{flags}}"({kind} {x}, {kind} {y}) {EFFECT}')

@@ -27,11 +27,6 @@ def machine(opt: int) -> Any:
     return target.create_target_machine(opt=opt, cpu=llvm.get_host_cpu_name(), features=features, codemodel="small", reloc="pic")
 
 
-def features() -> frozenset[str]:
-    """Return what the host's processor has."""
-    return frozenset(name for name, there in llvm.get_host_cpu_features().items() if there)
-
-
 def compile_text(text: str, *, passes: tuple[str, ...] = HANDLER_PASSES, opt: int = 2) -> bytes:
     """Compile a module's text to an ELF object. Raises RuntimeError with LLVM's message when the text is wrong."""
     tm = machine(opt)

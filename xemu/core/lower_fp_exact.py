@@ -27,7 +27,7 @@ GUARDED = frozenset({"add", "sub", "mul", "div", "sqrt"})
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
 
 
-def source_width(name: str, fmt: Any) -> int:
+def source_width(fmt: Any) -> int:
     """Return the width of a lane of an operand."""
     source = fmt if isinstance(fmt, str) else fmt[0]
     return source if isinstance(source, int) else FORMATS[source].width
@@ -64,7 +64,7 @@ class ExactLowering:
                 return self.let(f"fcmp {PREDICATES[COMPARES[name][0]]} {FLOATS[FORMATS[fmt].width]} {x}, {y}")
             instruction = host_float.instruction(name, fmt, lanes, ctl.attr)
             if instruction:
-                given = [self._given(a, kind, lanes) for a, kind in zip(node.args, instruction.operands, strict=False)]
+                given = [self._given(a, kind) for a, kind in zip(node.args, instruction.operands, strict=False)]
                 return self._result(node, instruction.result, host_float.emit(self, instruction, given))
             if name.startswith("from_") and lanes == 1 and ctl.attr == 0:
                 kind = FLOATS[node.width]
@@ -86,7 +86,7 @@ class ExactLowering:
             self.slow_call(node)
 
     # -- instructions ------------------------------------------------------------------------------------------------
-    def _given(self, node: Bits, kind: str, lanes: int) -> str:
+    def _given(self, node: Bits, kind: str) -> str:
         """Return an operand in the type that an instruction wants."""
         if kind in ("float", "double"):
             return self.as_float(node, "f32" if kind == "float" else "f64")
@@ -132,8 +132,8 @@ class ExactLowering:
 
     def _lanes(self, node: Bits) -> str:
         """Call the slow function for each lane."""
-        name, fmt, lanes, _ = node.attr
-        size, wide = node.width // lanes, source_width(name, fmt)
+        _, fmt, lanes, _ = node.attr
+        size, wide = node.width // lanes, source_width(fmt)
         if lanes == 1:
             return self._slow_lane(node, [f"i{a.width} {self.value(a)}" for a in node.args[:-1]])
         vectors = [self.vector(a, lanes) for a in node.args[:-1]]

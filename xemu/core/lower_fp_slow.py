@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
 from xemu.core.bits import make, new_graph
+from xemu.core.extended import operand_widths
+from xemu.core.extended_slow import NAMES, slow
 from xemu.core.fp import SLOW_OPERATIONS, result_width
 from xemu.core.lower import Emitter
+from xemu.core.lower_extended import FIRST_SLOW
 from xemu.core.lower_fp import SLOW_CALL, TYPES
 from xemu.core.softnumber import FORMATS
 from xemu.core.state import ENGINE_CELLS
@@ -65,7 +68,7 @@ def helper_name(name: str, fmt: Any) -> str:
     return "host_" + "_".join([name, *([fmt] if isinstance(fmt, str) else map(str, fmt))])
 
 
-def slow_functions(slow: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str]]:
+def slow_functions(rules: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str]]:
     """Return the text of a target's slow functions (fp_0, fp_1 … as in SLOW_OPERATIONS) and their declarations."""
     text, declared, helpers = "", set(host.FLOAT_DECLARATIONS), {}
     for index, (name, fmt) in enumerate(SLOW_OPERATIONS):
@@ -75,7 +78,7 @@ def slow_functions(slow: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str
         count = operands_of(name, fmt)
         params = [make("param", width, (), f"p{i}") for i in range(count)]
         try:
-            value, flags = slow(name, fmt, params, make("param", 8, (), "ctl"))
+            value, flags = rules(name, fmt, params, make("param", 8, (), "ctl"))
         except KeyError:
             continue
         em = SlowEmitter()
@@ -90,6 +93,24 @@ def slow_functions(slow: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str
     for helper, (name, fmt) in helpers.items():
         body, more = _helper(helper, name, fmt)
         text, declared = text + body, declared | more
+    return text, declared
+
+
+def extended_functions() -> tuple[str, set[str]]:
+    """Return the text of the slow functions for 80-bit operations (extended_slow.NAMES), and their declarations."""
+    text, declared = "", set()
+    for index, name in enumerate(NAMES):
+        new_graph()
+        params = [make("param", width, (), f"p{i}") for i, width in enumerate(operand_widths(name))]
+        status, value = slow(name, params, make("param", 16, (), "control"), make("param", 16, (), "before"))
+        em = SlowEmitter()
+        pair = f"{{ i{value.width}, i16 }}"
+        first = em.let(f"insertvalue {pair} poison, {em.typed(value)}, 0")
+        em.put(f"ret {pair} {em.let(f'insertvalue {pair} {first}, {em.typed(status)}, 1')}")
+        head = ", ".join(["ptr %st", *[f"i{p.width} %p{i}" for i, p in enumerate(params)], "i16 %control", "i16 %before"])
+        place = FIRST_SLOW + index
+        text += "\n".join([f"define dso_local {SLOW_CALL} {pair} @fp_{place}({head}) #0 {{", "entry:", *em.lines, "}", ""])
+        declared |= em.declared
     return text, declared
 
 

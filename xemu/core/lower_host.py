@@ -1,4 +1,4 @@
-"""Operations that some hosts have an instruction for: byte tables, carry-less products, AES, SHA.
+"""Operations that some hosts have an instruction for: byte tables, sums of products, carry-less products, AES, SHA.
 
 Where the host has none, byte tables are read byte by byte, and the others are put together from simpler ones (expand.py).
 """
@@ -86,7 +86,18 @@ class HostLowering:
             result = self.let(f"insertelement <{n} x i8> {result}, i8 {byte}, i32 {i}")
         return self.from_vector(node, n, result)
 
-    # -- ciphers and hashes --------------------------------------------------------------------------------------
+    # -- the others (hostops.py) ---------------------------------------------------------------------------------
+    def _instruction(self, node: Bits) -> str:
+        """Apply an instruction of the host to vectors, if it has one for this width."""
+        feature, intrinsic, size, result = INSTRUCTIONS[node.op]
+        if node.width != 128 or not host.has(feature):
+            return self._expanded(node)
+        kind = f"<{128 // size} x i{size}>"
+        name = self.call(f"<{128 // result} x i{result}>", intrinsic, *(f"{kind} {self.vector(a, 128 // size)}" for a in node.args))
+        return self.from_vector(node, 128 // result, name)
+
+    op_byte_distances = op_byte_products = op_fraction_products = op_sha256_rounds = _instruction
+
     def _expanded(self, node: Bits) -> str:
         return self.value(EXPANSIONS[node.op](node))
 
@@ -124,13 +135,14 @@ class HostLowering:
         abcd, we = (f"{WORDS} {self.vector(a, 4)}" for a in node.args)
         return self.from_vector(node, 4, self.call(WORDS, "llvm.x86.sha1rnds4", abcd, we, f"i8 {node.attr}"))
 
-    def op_sha256_rounds(self, node: Bits) -> str:
-        """Two rounds of SHA-256."""
-        if not host.has("sha_ni"):
-            return self._expanded(node)
-        return self.from_vector(node, 4, self.call(WORDS, "llvm.x86.sha256rnds2", *(f"{WORDS} {self.vector(a, 4)}" for a in node.args)))
 
-
+#: operation -> the host's feature, LLVM's name, size of a lane of the arguments and of the result
+INSTRUCTIONS = {
+    "byte_distances": ("sse2", "llvm.x86.sse2.psad.bw", 8, 64),
+    "byte_products": ("ssse3", "llvm.x86.ssse3.pmadd.ub.sw.128", 8, 16),
+    "fraction_products": ("ssse3", "llvm.x86.ssse3.pmul.hr.sw.128", 16, 16),
+    "sha256_rounds": ("sha_ni", "llvm.x86.sha256rnds2", 32, 32),
+}
 AES_LAST = {"forward": "aesenclast", "inverse": "aesdeclast"}
 AES_ROUND = {"forward": "aesenc", "inverse": "aesdec"}
 

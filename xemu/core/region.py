@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import decoder, extended_host, spans
+from xemu.core import decoder, spans
 from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
+from xemu.core.lower_extended import is_native
 from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
 from xemu.core.state import ENGINE_CELLS
 
@@ -99,14 +100,14 @@ def only_interpreted(cpu: Recorder) -> bool:
 
     It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
     """
-    foreign = ("hostflags", "insns") if extended_host.AVAILABLE else ("hostflags", "insns", "extended")
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        return node.op in foreign or any(visit(a) for a in node.args)
+        foreign = node.op in ("hostflags", "insns") or (node.op == "extended" and not is_native(node.attr))
+        return foreign or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xemu.core import host
+from xemu.core import extended_host, host
 from xemu.core.bits import const, new_graph
 from xemu.core.handlers import CodeEmitter, HandlerEmitter
 from xemu.core.lower import CONVENTION, SIGNATURE
-from xemu.core.lower_fp_slow import slow_functions
+from xemu.core.lower_fp_slow import extended_functions, slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
     AGAIN,
@@ -856,6 +856,9 @@ def native_text(sets: list[IsaSet], layout: StateLayout, address_bits: int,
         names.append(table)
     if slow is not None:
         body, extra = slow_functions(slow)
+        text, declared = text + body, declared | extra
+    if not extended_host.AVAILABLE and any(c.width == 80 for c in layout.cells.values()):
+        body, extra = extended_functions()
         text, declared = text + body, declared | extra
     declared |= {"declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.usub.sat.i64(i64, i64)",
                  "declare i64 @llvm.umax.i64(i64, i64)", "declare i64 @llvm.umin.i64(i64, i64)"}

@@ -94,6 +94,7 @@ def div(op: Operation, fmt: Format, x: int, y: int) -> int:
         return op.zero(fmt, sign)
     if b.is_zero:
         op.flags |= DIVIDE_BY_ZERO
+        op.denormal = False
         return op.infinity(fmt, sign)
     shift = 2 * fmt.fraction + 8                               # enough quotient bits below the unit of any result
     quotient, rest = divmod(a.significand << shift, b.significand)
@@ -187,7 +188,7 @@ def relate(op: Operation, fmt: Format, x: int, y: int, *, signals: bool) -> int:
 
 
 #: comparisons by number: the relations for which they hold, a bit each (SDM vol. 2A, table 3-1)
-HOLDS = tuple(int(bits, 2) for bits in "0010 0001 0011 1000 1101 1110 1100 0111 1010 1001 1011 0000 0101 0110 0100 1111".split())
+HOLDS = (0b0010, 0b0001, 0b0011, 0b1000, 0b1101, 0b1110, 0b1100, 0b0111, 0b1010, 0b1001, 0b1011, 0b0000, 0b0101, 0b0110, 0b0100, 0b1111)
 
 
 def holds(number: int) -> int:

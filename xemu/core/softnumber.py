@@ -86,7 +86,7 @@ class Rules:
 
     tiny_after_rounding = False
     default_nan_sign = 0
-    #: bits 4 and 5 of the control word are FLUSH_INPUTS and EXACT_UNDERFLOW in place of default NaNs and the alternative half format
+    #: bits 4 to 6 of the control word are x86's (fp.py)
     separate_flushing = False
 
     def default_nan(self, fmt: Format) -> int:
@@ -166,7 +166,8 @@ class Operation:
         self.flush_inputs = bool(ctl & 16) if separate else self.flush
         self.default_nans = bool(ctl & 16) and not separate
         self.alternative_half = bool(ctl & 32) and not separate
-        self.exact_underflow = bool(ctl & 32) and separate
+        self.traps_underflow = bool(ctl & 32) and separate
+        self.traps_overflow = bool(ctl & 64) and separate
         self.flags = 0
         self.denormal = False              # an operand was one, which these rules make an exception if nothing goes before it
 
@@ -225,13 +226,16 @@ class Operation:
             return self.zero(fmt, sign)
         unit = max(top, lowest) - fmt.fraction
         rounded, inexact = self.round_to(sign, significand, exponent, unit)
-        if tiny and (inexact or self.exact_underflow):
+        if tiny and (inexact or self.traps_underflow):
             self.flags |= UNDERFLOW
+        if (tiny and self.traps_underflow) or self.traps_overflow:          # a handler would get the result with another exponent
+            lost = self.round_to(sign, significand, exponent, top - fmt.fraction)[1]
+            inexact = lost if tiny or top > fmt.bias else inexact
         if rounded >> (fmt.fraction + 1):                      # carried into the next power of two
             rounded, unit = rounded >> 1, unit + 1
         biased = unit + fmt.fraction + fmt.bias if rounded >> fmt.fraction else 0
         if biased >= fmt.top and self._overflows(fmt, biased):
-            return self._overflow(fmt, sign)
+            return self._overflow(fmt, sign, inexact=inexact)
         if inexact:
             self.flags |= INEXACT
         return sign << (fmt.width - 1) | biased << fmt.fraction | (rounded & ((1 << fmt.fraction) - 1))
@@ -259,11 +263,11 @@ class Operation:
     def _overflows(self, fmt: Format, biased: int) -> bool:
         return biased > fmt.top or not (fmt.width == 16 and self.alternative_half)
 
-    def _overflow(self, fmt: Format, sign: int) -> int:
+    def _overflow(self, fmt: Format, sign: int, *, inexact: bool) -> int:
         """Return infinity or the largest number; the alternative half format has neither: INVALID."""
         if fmt.width == 16 and self.alternative_half:
             self.flags |= INVALID
             return sign << 15 | 0x7FFF
-        self.flags |= OVERFLOW | INEXACT
+        self.flags |= OVERFLOW | (INEXACT if inexact or not self.traps_overflow else 0)
         towards_zero = self.rounding in {ZERO, UP if sign else DOWN}
         return self.infinity(fmt, sign) - (1 if towards_zero else 0)

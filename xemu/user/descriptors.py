@@ -59,15 +59,39 @@ class Origin(NamedTuple):
         return host
 
 
+FIRST_SHORT = 1 << 30  # offsets of directories from here on are numbers of those that 32-bit programs cannot have
+
+
 class OpenFile:
     """An open file description (open(2)): what duplicates of a descriptor share. `entries`: those that are open."""
 
-    __slots__ = ("entries", "origin")
+    __slots__ = ("_numbers", "_offsets", "entries", "origin")
 
     def __init__(self) -> None:
         """Start with nobody."""
         self.entries: list[Descriptor] = []
         self.origin: Origin | None = None
+        self._offsets: list[int] = []
+        self._numbers: dict[int, int] = {}
+
+    @property
+    def is_shortened(self) -> bool:
+        """Tell whether any offset has been."""
+        return bool(self._offsets)
+
+    def short_offset(self, offset: int) -> int:
+        """Return an offset of a directory as 31 bits: the host's may be a hash of 63."""
+        if offset < FIRST_SHORT:
+            return offset
+        if offset not in self._numbers:
+            self._numbers[offset] = FIRST_SHORT + len(self._offsets)
+            self._offsets.append(offset)
+        return self._numbers[offset]
+
+    def long_offset(self, offset: int) -> int:
+        """Return the host's offset again."""
+        number = offset - FIRST_SHORT
+        return self._offsets[number] if 0 <= number < len(self._offsets) else offset
 
 
 class Descriptor:

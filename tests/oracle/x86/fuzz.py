@@ -34,7 +34,7 @@ STEP, STRIDE = 128, 2048              # cases in a batch, and how far apart they
 BEYOND: Final = ("xbegin", "xabort", "xend", "xtest", "rdpid", "clwb", "cldemote", "movdir", "gf2p8", "vgf2p8", "serialize", "ptwrite",
                  "endbr", "rdpkru", "wrpkru", "tile", "tdp", "ldtilecfg", "sttilecfg", "enqcmd", "umonitor", "umwait", "tpause", "monitor",
                  "mwait", "incssp", "rdssp", "saveprevssp", "xsusldtrk", "xresldtrk", "clflushopt", "invpcid",
-                 "pushf")     # it shows TF
+                 "pushf", "vpdp")     # pushf shows TF
 
 
 @dataclass

@@ -148,6 +148,29 @@ static void interrupted(void) {
     hex("child", CALL(WAIT4, child, &status, 0, 0) == child); hex("status", status); text("\n");
 }
 
+static u64 low[4] __attribute__((aligned(32))) = {1, 2, 3, 4}, got[16] __attribute__((aligned(32)));
+static unsigned mxcsr = 0x9fc0, control;
+static void scramble(int number, struct info *info, struct context *c) {
+    char *fx = (char *)c->fp + NAME(0, 112);
+    unsigned *note = (unsigned *)(fx + 464);
+    hex("magic", note[0]); hex("behind", *(unsigned *)(fx + note[4])); hex("size", note[1] - note[4]); hex("parts", *(u64 *)(note + 2) & 7);
+    hex("header", *(u64 *)(fx + 512) & 7); hex("mxcsr", *(unsigned *)(fx + 24)); hex("control", *(unsigned short *)fx);
+    hex("xmm2", *(u64 *)(fx + 192)); hex("upper", *(u64 *)(fx + 576 + 32)); text("\n");
+    *(u64 *)(fx + 192) = 0x5678;
+    *(u64 *)(fx + 576 + 40) = 0x9abc;
+    mxcsr = 0x1f80;
+    asm volatile("vzeroall; fninit; ldmxcsr %0" : : "m"(mxcsr));
+}
+static void vectors(void) {
+    unsigned short word_ = 0x27f;
+    act(5, scramble, 0);
+    asm volatile("fldcw %0; fldpi; fld1; vmovdqa %1, %%ymm2; vmovdqa %1, %%ymm7; ldmxcsr %2; int3; vmovdqa %%ymm2, %3; vmovdqa %%ymm7, 32+%3;"
+                 "fstpl 64+%3; fstpl 72+%3; stmxcsr 80+%3; fnstcw 88+%3; fnstsw 96+%3; vzeroupper"
+                 : : "m"(word_), "m"(low), "m"(mxcsr), "m"(got[0]) : "memory");
+    for (int n = 0; n < 13; n++) hex("got", got[n]);
+    text("\n");
+}
+
 void start(word *sp) {
     hex("argc", sp[0]); hex("aligned", (word)sp & 15);
     word *p = sp + 2 + sp[0];
@@ -197,6 +220,7 @@ void start(word *sp) {
     hex("old", CALL(OLD_SIGACTION, 10, &oldact, 0, 0)); text("\n");
     CALL(KILL, CALL(GETPID, 0, 0, 0, 0), 10, 0, 0);
 #endif
+    vectors();
     threads();
     CALL(EXIT_GROUP, 5, 0, 0, 0);
 }

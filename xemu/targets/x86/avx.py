@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xemu.core.bits import Bits, Lanes, cat, const, join, mux
+from xemu.core.bits import Bits, Lanes, cat, clz, const, ctz, join, mux, zext
 from xemu.core.record import RegNo, when
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.operands import index as number_of
@@ -124,15 +124,16 @@ def masked_load(cpu: X86Cpu, dst: Operand, mask: Operand, src: Operand, *, size:
 
 def masked_store(cpu: X86Cpu, dst: Operand, mask: Operand, src: Operand, *, size: int) -> None:
     """VMASKMOVPS, VMASKMOVPD, VPMASKMOV: lanes whose mask lane is negative are stored. SDM vol. 2C."""
-    step = size // 8
-    todo = [(address_of(dst) + 16 * half + step * i, signs(m, size)[i], value[size * (i + 1) - 1:size * i])
-            for half, (m, value) in enumerate(zip(present(mask), present(src), strict=True)) for i in range(128 // size)]
-    for address, chosen, _ in todo:
-        with when(chosen):
-            cpu.probe(address, step, write=True)
-    for address, chosen, value in todo:
-        with when(chosen):
-            cpu.store(address, value, checked=False)
+    step, width = size // 8, 128 // size
+    values = [lanes.lane(i) for lanes in (Lanes(v, size) for v in present(src)) for i in range(width)]
+    chosen = zext(cat(*[signs(m, size) for m in reversed(present(mask))]), cpu.bits)
+    first = address_of(dst)
+    with when(chosen != 0):                                          # what lies between may be in two pages, not in more
+        cpu.probe(first + ctz(chosen) * step, 1, write=True)
+        cpu.probe(first + (cpu.bits - clz(chosen)) * step - 1, 1, write=True)
+    for i, value in enumerate(values):
+        with when(chosen[i]):
+            cpu.store(first + step * i, value, checked=False)
 
 
 def present(operand: Operand) -> list[Bits]:

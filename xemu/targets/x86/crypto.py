@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from xemu.core.bits import Bits, Lanes, const, make, mux, zext
-from xemu.core.ciphers import shifted_rows
+from xemu.core.hostops import shifted_rows
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.vectors import destructive, plain, whole
 

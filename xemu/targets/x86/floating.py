@@ -27,7 +27,7 @@ def control(cpu: X86Cpu) -> Bits:
     if not cpu.context.FP:
         return const(0, 8)
     mode = cpu.MXMODE
-    return cat(const(0, 2), ~mode[11], mode[6], mode[15] & mode[11], const(0, 1), mode[13], mode[14])
+    return cat(const(0, 1), ~mode[10], ~mode[11], mode[6], mode[15] & mode[11], const(0, 1), mode[13], mode[14])
 
 
 def masks(cpu: X86Cpu) -> Bits:

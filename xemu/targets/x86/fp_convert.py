@@ -79,7 +79,9 @@ def convert(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
             tiny = _tiny_single(a, ctl)
             gone = tiny & ctl[3]
             value = mux(gone, Parts(raw, target).signed_zero, raw)
-            flags = mux(gone, flags | exceptions(underflow=1, inexact=1), flags | exceptions(underflow=tiny & (raised[4] | ctl[5])))
+            lost = a.bits[28:0] != 0                             # of what a single's precision has no room for
+            inexact = mux(mux(tiny, ctl[5], raised[2] & ctl[6]), lost, raised[4])
+            flags = (raised & 0b111) | exceptions(underflow=tiny & (raised[4] | ctl[5] | ctl[3]), inexact=inexact | gone)
         flags = flags | exceptions(input_denormal=a.is_denormal)
     value = mux(a.is_nan, _converted_nan(a, target), value)
     return value, mux(a.is_nan, exceptions(invalid=a.is_signalling), flags)

@@ -79,47 +79,58 @@ def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
     signal = any_of([x.is_signalling for x in operands])
     number = Parts(raw, fmt)
     result, flags = raw, raised & 0b10111
-    if name != "sqrt":                                       # the square root of a number is never tiny
-        tiny = _tiny(name, fmt, operands, number, raised[4], ctl)
+    if name != "sqrt":                                       # the square root of a number is never tiny or too large
+        tiny, lost = _tiny(name, fmt, operands, number, raised[4], ctl)
         gone = ctl[3] & tiny
         result = mux(gone, number.signed_zero, result)
-        flags = mux(gone, flags | exceptions(underflow=1, inexact=1), flags | exceptions(underflow=tiny & (raised[4] | ctl[5])))
+        trapped = mux(tiny, ctl[5], raised[2] & ctl[6])
+        inexact = mux(trapped, lost, raised[4])
+        flags = (raised & 0b111) | exceptions(underflow=tiny & (raised[4] | ctl[5] | ctl[3]), inexact=inexact | gone)
     invalid = number.is_nan & ~nan
-    denormal = any_of([x.is_denormal for x in operands]) & ~invalid
+    denormal = any_of([x.is_denormal for x in operands]) & ~invalid & ~flags[1]
     result = mux(nan, first_nan(operands), mux(invalid, default_nan(fmt), result))
     return result, mux(nan, exceptions(invalid=signal), flags | exceptions(input_denormal=denormal))
 
 
-def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact: Bits, ctl: Bits) -> Bits:
-    """Return whether a result is below the smallest normal number after rounding to its precision, were exponents unbounded."""
-    f = FORMATS[fmt]
-    below = result.is_denormal | (result.is_zero & inexact)
-    if name in ("add", "sub"):                               # exact where they are small
-        return below
-    power = 1 << (f.exponent - 2)                            # of two: 64 or 512
-    least = const((power + 1) << f.fraction, f.width)        # the smallest normal number, scaled
-    scaled, _ = host(name, fmt, _scaled(name, fmt, operands, power), ctl[1:0])
-    at_least = (result.magnitude == 1 << f.fraction) & inexact
-    return below | (at_least & ult(Parts(scaled, fmt).magnitude, least))
+def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact: Bits, ctl: Bits) -> tuple[Bits, Bits]:
+    """Return whether a result is below the smallest normal number after rounding to its precision, were exponents unbounded.
 
-
-def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int) -> list[Bits]:
-    """Return the operands of a product, quotient or sum of products so that the result is 2**power times as large.
-
-    It is right where that result is near the smallest normal number: then one of two factors is far below 1, and an addend too.
+    And whether such a result, or one that is too large, is inexact at that precision.
     """
     f = FORMATS[fmt]
-    x, y = operands[:2]
-    up, down = const((f.bias + power) << f.fraction, f.width), const((f.bias - power) << f.fraction, f.width)
+    power = 1 << (f.exponent - 2)                            # of two: 64 or 512
+    least = const((power + 1) << f.fraction, f.width)        # the smallest normal number, scaled
+    large = ult(const(f.bias << f.fraction, f.width), result.magnitude)
+    arguments, lost = _scaled(name, fmt, operands, power, large)
+    scaled, raised = host(name, fmt, arguments, ctl[1:0])
+    at_least = (result.magnitude == 1 << f.fraction) & inexact & ult(Parts(scaled, fmt).magnitude, least)
+    return result.is_denormal | (result.is_zero & inexact) | at_least, raised[4] | lost
 
-    def times(number: Bits, factor: Bits) -> Bits:
-        return host("mul", fmt, [number, factor], 0)[0]
-    if name == "div":
-        small = ult(x.magnitude, const(f.bias << f.fraction, f.width))
-        return [mux(small, times(x.bits, up), x.bits), mux(small, y.bits, times(y.bits, down))]
-    small = ult(x.magnitude, y.magnitude)
-    factors = [mux(small, times(x.bits, up), x.bits), mux(small, y.bits, times(y.bits, up))]
-    return [*factors, times(operands[2].bits, up)] if name == "fma" else factors
+
+def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int, large: Bits) -> tuple[list[Bits], Bits]:
+    """Return operands that give a result 2**power times as large (if it is `large`: as small), and whether one was inexact.
+
+    It is right where the result is near the smallest normal number or too large: then one of two factors is far from 1 that way.
+    """
+    f = FORMATS[fmt]
+    up, down = const((f.bias + power) << f.fraction, f.width), const((f.bias - power) << f.fraction, f.width)
+    this, other = mux(large, down, up), mux(large, up, down)
+    x, y = operands[:2]
+
+    def times(number: Parts, factor: Bits) -> tuple[Bits, Bits]:
+        value, raised = host("mul", fmt, [number.bits, factor], 0)
+        return value, raised[4]
+    if name in ("add", "sub"):
+        both = [times(v, this) for v in (x, y)]
+        return [v for v, _ in both], both[0][1] | both[1][1]
+    below = ult(x.magnitude, const(f.bias << f.fraction, f.width) if name == "div" else y.magnitude)
+    first = below ^ large
+    (a, _), (b, _) = times(x, this), times(y, other if name == "div" else this)
+    factors = [mux(first, a, x.bits), mux(first, y.bits, b)]
+    if name != "fma":
+        return factors, const(0, 1)
+    addend, lost = times(operands[2], this)
+    return [*factors, addend], lost
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

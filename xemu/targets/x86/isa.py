@@ -261,8 +261,6 @@ class X86Isa(FixedWidthIsa):
         if parsed.vex and not any(spec.letter in ("H", "B") for spec in specs):
             parsed.fix("vvvv", 0)
         mask, value = parsed.mask, parsed.value
-        if parsed.vex and not any(s.letter in ("H", "B") for s in specs):
-            where = {"vvvv": 0, **(where or {})}                       # VEX.vvvv must be 1111b (SDM vol. 2A, 2.3.5.6)
         for n, v in (where or {}).items():
             m, b = bit(n, v)
             mask, value = mask | m, value | b

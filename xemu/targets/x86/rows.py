@@ -13,9 +13,12 @@ MODULES = """
     integer
     segments
     sse_arithmetic
+    sse_compare
+    sse_convert
     sse_integer
     sse_move
     sse_shuffle
+    sse_state
     string
     strings42
     system

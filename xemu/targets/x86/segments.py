@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, cat, const, mux, ult, zext
-from xemu.core.record import RegNo, when
+from xemu.core.record import when
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.layout import GENERAL_PROTECTION
 from xemu.targets.x86.operands import index
@@ -48,9 +48,11 @@ def load_segment(cpu: X86Cpu, number: Bits, selector: Bits) -> None:
     stack = (selector == DATA) | (tls & (selector[1:0] == 3) if cpu.bits == 64 else const(0, 1))
     protect(cpu, ~mux(number == SS, stack, flat | (tls if cpu.bits == 64 else tls & has_base)))
     cpu.SEL[index(number)] = mux(names(selector, 0), const(0, 16), selector)       # returns from the kernel clear the RPL of a null selector
-    entry = zext(selector[4:3], 8) & 3
+    base = const(0, 64)
+    for n, entry in enumerate(TLS):
+        base = mux(names(selector, entry), cpu.GDT[n], base)
     with when(has_base):
-        cpu.SEG[index(number)] = mux(tls, cpu.GDT[RegNo(zext(mux(entry[1:0] == 3, const(0, 2), entry[1:0]), 8))], const(0, 64))
+        cpu.SEG[index(number)] = base
 
 
 # -- moves -----------------------------------------------------------------------------------------------------------------

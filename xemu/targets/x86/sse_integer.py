@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from xemu.core.bits import Bits, Lanes, cat, const, mux, ult, zext
+from xemu.core.bits import Bits, Lanes, cat, const, make, mux, ult, zext
 from xemu.targets.x86.isa import x86
 from xemu.targets.x86.vectors import destructive, mmx_destructive, one_source, parts, plain, shift_bytes, two_sources, vex_row, whole
 
@@ -28,6 +28,11 @@ def lanewise(size: int, name: str) -> Two:
     return lambda x, y: method(Lanes(x, size), Lanes(y, size)).bits
 
 
+def special(name: str) -> Two:
+    """Return an operation of the language that works on whole registers."""
+    return lambda x, y: make(name, x.width, (x, y))
+
+
 # -- products ------------------------------------------------------------------------------------------------------------
 
 
@@ -39,11 +44,6 @@ def products(x: Bits, y: Bits, *, signed: bool) -> Lanes:
 def high_products(x: Bits, y: Bits, *, signed: bool) -> Bits:
     """PMULHW, PMULHUW: the high halves of the products."""
     return (products(x, y, signed=signed) >> 16).narrow().bits
-
-
-def rounded_products(x: Bits, y: Bits) -> Bits:
-    """PMULHRSW: the products of fractions, rounded."""
-    return ((products(x, y, signed=True) >> 14) + 1 >> 1).narrow().bits
 
 
 def even_products(x: Bits, y: Bits, *, signed: bool) -> Bits:
@@ -68,14 +68,6 @@ def add_products(x: Bits, y: Bits) -> Bits:
     return (a * c + b * d).bits
 
 
-def add_byte_products(x: Bits, y: Bits) -> Bits:
-    """PMADDUBSW: sums of two neighbouring products of unsigned by signed bytes, saturated."""
-    (a, b), (c, d) = even_odd(x, 8), even_odd(y, 8)
-    a, b = (v.widen(signed=False, size=32) for v in (a, b))
-    c, d = (v.widen(signed=True, size=32) for v in (c, d))
-    return clamp(a * c + b * d, -0x8000, 0x7FFF).narrow().bits
-
-
 def clamp(x: Lanes, low: int, high: int) -> Lanes:
     """Return lanes limited to a signed range."""
     return x.op("smax", low).op("smin", high)
@@ -92,15 +84,6 @@ def average(x: Bits, y: Bits, *, size: int) -> Bits:
 def distance(x: Lanes, y: Lanes) -> Lanes:
     """Return the absolute differences of unsigned lanes."""
     return x.op("umax", y) - x.op("umin", y)
-
-
-def sum_of_differences(x: Bits, y: Bits) -> Bits:
-    """PSADBW: the sum of eight absolute differences of bytes in each quadword."""
-    total = distance(Lanes(x, 8), Lanes(y, 8)).bits
-    for size in (16, 32, 64):
-        lanes = Lanes(total, size)
-        total = ((lanes & (1 << size // 2) - 1) + (lanes >> size // 2)).bits
-    return total
 
 
 def multiple_sums(x: Bits, y: Bits, imm: Bits) -> Bits:
@@ -172,11 +155,11 @@ TABLE: tuple[tuple[str, str, Callable[..., Bits]], ...] = (
     ("0F D8", "psubusb m", lanewise(B, "usubs")), ("0F D9", "psubusw m", lanewise(W, "usubs")),
     ("0F D5", "pmullw m", lanewise(W, "mul")), ("0F 38 40", "pmulld", lanewise(D, "mul")),
     ("0F E5", "pmulhw m", partial(high_products, signed=True)), ("0F E4", "pmulhuw m", partial(high_products, signed=False)),
-    ("0F 38 0B", "pmulhrsw m", rounded_products),
+    ("0F 38 0B", "pmulhrsw m", special("fraction_products")),
     ("0F F4", "pmuludq m", partial(even_products, signed=False)), ("0F 38 28", "pmuldq", partial(even_products, signed=True)),
-    ("0F F5", "pmaddwd m", add_products), ("0F 38 04", "pmaddubsw m", add_byte_products),
+    ("0F F5", "pmaddwd m", add_products), ("0F 38 04", "pmaddubsw m", special("byte_products")),
     ("0F E0", "pavgb m", partial(average, size=B)), ("0F E3", "pavgw m", partial(average, size=W)),
-    ("0F F6", "psadbw m", sum_of_differences),
+    ("0F F6", "psadbw m", special("byte_distances")),
     ("0F DA", "pminub m", lanewise(B, "umin")), ("0F DE", "pmaxub m", lanewise(B, "umax")),
     ("0F EA", "pminsw m", lanewise(W, "smin")), ("0F EE", "pmaxsw m", lanewise(W, "smax")),
     ("0F 38 38", "pminsb", lanewise(B, "smin")), ("0F 38 39", "pminsd", lanewise(D, "smin")),

@@ -6,6 +6,7 @@ as they are) and returns what the destination gets. 256-bit forms do the same on
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, Lanes, const, mux, ult, zext
@@ -171,11 +172,10 @@ def lane_at(x: Bits, position: Bits, size: int) -> Bits:
 
 def pick(index: Lanes, *tables: Bits) -> Bits:
     """Return bytes of the tables, each as wide as the index; an index outside gives 0."""
-    result, size = const(0, index.bits.width), tables[0].width // 8
-    for n in reversed(range(len(tables))):
-        here = Lanes(index.bits, 8) - n * size if n else Lanes(index.bits, 8)
-        result = here.lookup(tables[n], result).bits
-    return result
+    zeros, size = const(0, index.bits.width), tables[0].width // 8
+    found = [whole((Lanes(index.bits, 8) - n * size if n else Lanes(index.bits, 8)).lookup(table, zeros).bits)
+             for n, table in enumerate(tables)]
+    return reduce(lambda x, y: x | y, found).bits
 
 
 def bytes_of(lanes: Lanes) -> Lanes:

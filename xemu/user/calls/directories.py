@@ -22,11 +22,16 @@ _HEAD64 = struct.Struct("<QqHB")
 DT_DIR, DT_LNK = 4, 10
 
 
-def _host_entries(fd: int, size: int) -> tuple[bytearray, int]:
-    """Return getdents64(2) records of a host directory (the layout is the same everywhere)."""
+def _host_entries(task: Task, entry: Descriptor, size: int) -> bytearray:
+    """Return getdents64(2) records of a host directory (the layout is the same everywhere); offsets as a program can have them."""
     data = ctypes.create_string_buffer(size)
-    used = host.syscall("getdents64", fd, ctypes.addressof(data), size)
-    return bytearray(data.raw[:used]), used
+    used = host.syscall("getdents64", entry.host, ctypes.addressof(data), size)
+    records, at = bytearray(data.raw[:used]), 0
+    while task.process.abi.bits == 32 and at < used:
+        inode, offset, length, kind = _HEAD64.unpack_from(records, at)
+        _HEAD64.pack_into(records, at, inode, entry.file.short_offset(offset), length, kind)
+        at += length
+    return records
 
 
 def _made_up(task: Task, listing: Listing, size: int) -> bytes:
@@ -52,14 +57,14 @@ def first_entry(task: Task, fd: int) -> tuple[int, int, bytes] | None:
     if isinstance(entry.data, Listing):
         records = _made_up(task, entry.data, _HEAD64.size + PATH_MAX)
     else:
-        records = bytes(_host_entries(entry.host, _HEAD64.size + PATH_MAX)[0])
+        records = bytes(_host_entries(task, entry, _HEAD64.size + PATH_MAX))
     if not records:
         return None
     inode, offset, length, _ = _HEAD64.unpack_from(records)
     if isinstance(entry.data, Listing):
         entry.data.position = offset
     else:
-        os.lseek(entry.host, offset, os.SEEK_SET)
+        os.lseek(entry.host, entry.file.long_offset(offset), os.SEEK_SET)
     return inode, offset, records[_HEAD64.size : length].split(b"\0", 1)[0]
 
 
@@ -73,9 +78,9 @@ def getdents64(task: Task, fd: int, address: int, size: int) -> int:
         task.space.write(address, data)
         return len(data)
     view = task.space.view(address, size, WRITE) if size else memoryview(bytearray())
-    records, used = _host_entries(entry.host, size)
-    view[:used] = records
-    return used
+    records = _host_entries(task, entry, size)
+    view[: len(records)] = records
+    return len(records)
 
 
 @call("getdents fd out:8 size")
@@ -85,10 +90,8 @@ def getdents(task: Task, fd: int, address: int, size: int) -> int:
     mask = (1 << task.process.abi.bits) - 1
     entry = task.fds.get(fd)
     size = min(size, 1 << 20)
-    if isinstance(entry.data, Listing):
-        records = bytearray(_made_up(task, entry.data, size))
-    else:
-        records, _ = _host_entries(entry.host, size)
+    listed = isinstance(entry.data, Listing)
+    records = bytearray(_made_up(task, entry.data, size)) if listed else _host_entries(task, entry, size)  # type: ignore[arg-type]
     result, at = b"", 0
     while at < len(records):
         inode, offset, length, kind = _HEAD64.unpack_from(records, at)

@@ -274,7 +274,10 @@ def _seek(entry: Descriptor, offset: int, whence: int) -> int:
     if isinstance(entry.data, Listing):
         entry.data.position = offset
         return offset
-    return os.lseek(entry.host, offset, whence)
+    if whence == os.SEEK_SET:
+        offset = entry.file.long_offset(offset)
+    place = os.lseek(entry.host, offset, whence)
+    return entry.file.short_offset(place) if entry.file.is_shortened else place
 
 
 @call("ftruncate fd off")

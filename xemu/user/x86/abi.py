@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import EXEC, PAGE, READ, WINDOW_BITS, WRITE
 from xemu.errors import ImageError
+from xemu.targets.x86.cpuid import BRAND, LAST_BASIC, LINE, SIGNATURE, VENDOR, flag_names, hwcap
 from xemu.targets.x86.layout import (
     BREAKPOINT,
     DEBUG,
@@ -33,17 +34,13 @@ if TYPE_CHECKING:
 # O_DIRECT, O_LARGEFILE, O_DIRECTORY, O_NOFOLLOW (asm-generic/fcntl.h); the host needs no O_LARGEFILE
 _OPEN_BITS = ((0o40000, os.O_DIRECT, "O_DIRECT"), (0o100000, 0, "O_LARGEFILE"), (0o200000, os.O_DIRECTORY, "O_DIRECTORY"),
               (0o400000, os.O_NOFOLLOW, "O_NOFOLLOW"))
-FEATURES = (
-    "fpu tsc cx8 cmov mmx fxsr sse sse2 syscall nx rdtscp lm rep_good nopl cpuid pni pclmulqdq ssse3 fma cx16 sse4_1 sse4_2 movbe "
-    "popcnt aes xsave avx f16c hypervisor lahf_lm abm fsgsbase bmi1 avx2 bmi2 adx sha_ni"
-)
+_FAMILY, _MODEL, _STEPPING = SIGNATURE >> 8 & 15, SIGNATURE >> 12 & 0xF0 | SIGNATURE >> 4 & 15, SIGNATURE & 15
 CPUINFO = f"""processor\t: 0
-vendor_id\t: GenuineIntel
-cpu family\t: 6
-model\t\t: 60
-model name\t: xemu x86-64-v3 Processor
-stepping\t: 1
-microcode\t: 0x1
+vendor_id\t: {VENDOR.decode()}
+cpu family\t: {_FAMILY}
+model\t\t: {_MODEL}
+model name\t: {BRAND.decode()}
+stepping\t: {_STEPPING}
 cpu MHz\t\t: 1000.000
 cache size\t: 8192 KB
 physical id\t: 0
@@ -54,18 +51,17 @@ apicid\t\t: 0
 initial apicid\t: 0
 fpu\t\t: yes
 fpu_exception\t: yes
-cpuid level\t: 13
+cpuid level\t: {LAST_BASIC}
 wp\t\t: yes
-flags\t\t: {FEATURES}
+flags\t\t: {" ".join(flag_names())}
 bugs\t\t:
 bogomips\t: 2000.00
-clflush size\t: 64
-cache_alignment\t: 64
+clflush size\t: {LINE}
+cache_alignment\t: {LINE}
 address sizes\t: 46 bits physical, 48 bits virtual
 power management:
 
 """
-HWCAP = 0x078BFBFD & ~(1 << 19)  # CPUID.1:EDX
 HWCAP2 = 2  # FSGSBASE
 FLAGS = 0x202  # IF and the bit that is always set
 PF_PRESENT, PF_WRITE, PF_USER, PF_FETCH = 1, 2, 4, 16  # the error code of a page fault
@@ -78,7 +74,7 @@ class X86Abi(Abi):
     """What both have in common."""
 
     cpuinfo = CPUINFO
-    hwcap = HWCAP
+    hwcap = hwcap()
     hwcap2 = HWCAP2
     open_bits = _OPEN_BITS
     low_map_flag = 0x40  # MAP_32BIT

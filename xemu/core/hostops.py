@@ -1,4 +1,6 @@
-"""What the operations of ciphers and hashes mean, on plain integers: carry-less products, AES (FIPS 197), SHA (FIPS 180-4).
+"""Operations that some hosts have an instruction for, on plain integers.
+
+Sums of products and of differences of lanes, carry-less products, AES (FIPS 197), SHA (FIPS 180-4).
 
 `expand.py` has the same in terms of simpler operations, for hosts that have no instructions for them.
 """
@@ -18,6 +20,32 @@ SHA1_FUNCTIONS = (CHOOSE, PARITY, MAJORITY, PARITY)
 SHA1_CONSTANTS = (0x5A827999, 0x6ED9EBA1, 0x8F1BBCDC, 0xCA62C1D6)
 #: coefficients of MixColumns and its inverse (FIPS 197, 5.1.3 and 5.3.3)
 MIX = {"forward": (2, 3, 1, 1), "inverse": (14, 11, 13, 9)}
+
+
+def _lanes(x: int, width: int, size: int, *, signed: bool = False) -> list[int]:
+    values = [x >> at & (1 << size) - 1 for at in range(0, width, size)]
+    return [v - (v >> size - 1 << size) for v in values] if signed else values
+
+
+def _joined(values: list[int], size: int) -> int:
+    return sum((v & (1 << size) - 1) << i * size for i, v in enumerate(values))
+
+
+def byte_distances(width: int, _attr: None, _widths: list[int], x: int, y: int) -> int:
+    """Sum the absolute differences of eight unsigned bytes, in each quadword."""
+    distances = [abs(a - b) for a, b in zip(_lanes(x, width, 8), _lanes(y, width, 8), strict=True)]
+    return _joined([sum(distances[i:i + 8]) for i in range(0, len(distances), 8)], 64)
+
+
+def byte_products(width: int, _attr: None, _widths: list[int], x: int, y: int) -> int:
+    """Sum two neighbouring products of an unsigned and a signed byte, saturated to 16 bits."""
+    products = [a * b for a, b in zip(_lanes(x, width, 8), _lanes(y, width, 8, signed=True), strict=True)]
+    return _joined([max(-0x8000, min(0x7FFF, sum(products[i:i + 2]))) for i in range(0, len(products), 2)], 16)
+
+
+def fraction_products(width: int, _attr: None, _widths: list[int], x: int, y: int) -> int:
+    """Multiply words that are signed fractions of 15 bits, rounded to nearest."""
+    return _joined([(a * b >> 14) + 1 >> 1 for a, b in zip(*(_lanes(v, width, 16, signed=True) for v in (x, y)), strict=True)], 16)
 
 
 def clmul(_width: int, _attr: None, widths: list[int], x: int, y: int) -> int:
@@ -105,5 +133,6 @@ def sha256_rounds(_width: int, _attr: None, _widths: list[int], cdgh: int, abef:
     return a << 96 | b << 64 | e << 32 | f
 
 
-CIPHERS: dict[str, Callable[..., int]] = {
-    "clmul": clmul, "aes_sub": aes_sub, "aes_mix": aes_mix, "sha1_rounds": sha1_rounds, "sha256_rounds": sha256_rounds}
+HOST_OPERATIONS: dict[str, Callable[..., int]] = {
+    "byte_distances": byte_distances, "byte_products": byte_products, "fraction_products": fraction_products, "clmul": clmul,
+    "aes_sub": aes_sub, "aes_mix": aes_mix, "sha1_rounds": sha1_rounds, "sha256_rounds": sha256_rounds}
