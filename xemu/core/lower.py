@@ -134,7 +134,8 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.names[node.id] = name
         self.journal.append((self.names, node.id))
 
-    def _remember_vector(self, node: Bits, lanes: int, name: str) -> None:
+    def remember_vector(self, node: Bits, lanes: int, name: str) -> None:
+        """Note the name of a node as a vector."""
         self.vectors[node.id, lanes] = name
         self.journal.append((self.vectors, (node.id, lanes)))
 
@@ -165,12 +166,12 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
             name = self.vectors.get(key)         # lowering the node may have left its vector
             if name is None:
                 name = self.let(f"bitcast i{node.width} {scalar} to <{lanes} x i{size}>")
-                self._remember_vector(node, lanes, name)
+                self.remember_vector(node, lanes, name)
         return name
 
     def from_vector(self, node: Bits, lanes: int, name: str) -> str:
         """Return a vector result as iN, remembering the vector."""
-        self._remember_vector(node, lanes, name)
+        self.remember_vector(node, lanes, name)
         return self.let(f"bitcast <{lanes} x i{node.width // lanes}> {name} to i{node.width}")
 
     def operand_type(self, node: Bits, lanes: int | None) -> tuple[str, Callable[[Bits], str]]:
@@ -326,6 +327,10 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         kind = f"i{node.args[0].width}"
         a, b = self.let(f"xor {kind} {x}, {total}"), self.let(f"xor {kind} {y}, {total}")
         return self.let(f"icmp slt {kind} {self.let(f'and {kind} {a}, {b}')}, 0")
+
+    def op_load(self, node: Bits) -> str:
+        """A load that was done as a vector, as a number."""
+        return self.let(f"bitcast <4 x i32> {self.vectors[node.id, 4]} to i{node.width}")
 
     # -- lanes ---------------------------------------------------------------------------------------------------
     def op_splat(self, node: Bits) -> str:

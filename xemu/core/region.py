@@ -468,12 +468,16 @@ class RegionEmitter(InstructionEmitter):
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=False)
-            return self.emit_load(addr, e.size, FLOATS[e.size * 8] if as_float else "")
+            return self.emit_load(addr, e.size, "<4 x i32>" if as_vector else FLOATS[e.size * 8] if as_float else "")
         if e.pred is not None:
             self.value(e.addr)
         as_float = e.pred is None and e.result.id in self.to_floats
+        as_vector = e.pred is None and e.size == 16             # LLVM would keep an i128 in two general registers
         name = self.predicated(e.pred, body, f"i{e.size * 8}")
-        self.remember(e.result, self.from_float(e.result, name) if as_float else name)
+        if as_vector:
+            self.remember_vector(e.result, 4, name)
+        else:
+            self.remember(e.result, self.from_float(e.result, name) if as_float else name)
 
     def store(self, e: Store) -> None:
         """Emit a guest store."""
