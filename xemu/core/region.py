@@ -271,8 +271,10 @@ class BlockEnvironment(Environment):
         self.dirty.add(key)
 
     def _whole(self, cell: Cell) -> Cell | None:
-        """Return the general register that `cell` is a part of: parts are cut out of it and put into it, for a slot that is
-        accessed in parts would be kept in parts."""
+        """Return the general register that `cell` is a part of.
+
+        Parts are cut out of it and put into it: a slot that is accessed in parts would be kept in parts.
+        """
         owner = self.em.layout.cells[cell.storage]
         return owner if cell.width < owner.width <= GENERAL else None
 

@@ -188,7 +188,7 @@ class Vector(Operand):
         return whole[self.width - 1:0] if self.width < 128 else whole
 
     def write(self, value: Bits | int, half: int = 0) -> None:
-        """Change 128 bits; a scalar clears the rest. A VEX instruction that does not write the upper half clears it (SDM vol. 1, 14.1.3)."""
+        """Change 128 bits; a scalar clears the rest. A VEX instruction that leaves the upper half out clears it (vol. 1, 14.1.3)."""
         if isinstance(value, Bits) and value.width in (32, 64):
             self.write_low(value)
             if value.width == 32:
