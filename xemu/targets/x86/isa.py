@@ -277,6 +277,7 @@ class X86Isa(FixedWidthIsa):
         if bound:
             def body(cpu: X86Cpu, *operands: Operand, **fields: Any) -> None:
                 function(cpu, *operands, **fields, **bound)
+            body.__doc__ = function.__doc__
             row.body = body
         else:
             row.body = function
