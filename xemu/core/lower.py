@@ -120,6 +120,9 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         if node.op == "const":
             return _literal(node.attr, node.width)
         name = self.names.get(node.id)
+        if name is None and (node.id, 2) in self.vectors:         # of 128 bits, known as a vector alone
+            name = self.let(f"bitcast <2 x i{node.width // 2}> {self.vectors[node.id, 2]} to i{node.width}")
+            self.remember(node, name)
         if name is None:
             method: Callable[[Bits], str] | None = getattr(self, "op_" + node.op, None)
             if method is None:
@@ -161,6 +164,9 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
             return f"<{items}>"
         key = (node.id, lanes)
         name = self.vectors.get(key)
+        if name is None and (node.id, 2) in self.vectors:
+            name = self.let(f"bitcast <2 x i{node.width // 2}> {self.vectors[node.id, 2]} to <{lanes} x i{size}>")
+            self.remember_vector(node, lanes, name)
         if name is None:
             scalar = self.value(node)
             name = self.vectors.get(key)         # lowering the node may have left its vector
@@ -327,10 +333,6 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         kind = f"i{node.args[0].width}"
         a, b = self.let(f"xor {kind} {x}, {total}"), self.let(f"xor {kind} {y}, {total}")
         return self.let(f"icmp slt {kind} {self.let(f'and {kind} {a}, {b}')}, 0")
-
-    def op_load(self, node: Bits) -> str:
-        """A load that was done as a vector, as a number."""
-        return self.let(f"bitcast <4 x i32> {self.vectors[node.id, 4]} to i{node.width}")
 
     # -- lanes ---------------------------------------------------------------------------------------------------
     def op_splat(self, node: Bits) -> str:

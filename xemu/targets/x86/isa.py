@@ -50,7 +50,8 @@ TOO_LONG_PATTERN = "too long"
 #: bits of operand sizes that are always the same
 SIZES = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "t": 80, "ss": 32, "sd": 64, "ps": 128, "pd": 128, "h": 16, "o": 128,
          "vm": 0}
-NAMED = {"AL": (0, 8), "CL": (1, 8), "AX": (0, 16), "DX": (2, 16), "EAX": (0, 32), "EDX": (2, 32), "rAX": (0, 0), "rDX": (2, 0), "rCX": (1, 0)}
+NAMED = {"AL": (0, 8), "CL": (1, 8), "AX": (0, 16), "DX": (2, 16), "EAX": (0, 32), "EDX": (2, 32),
+         "rAX": (0, 0), "rDX": (2, 0), "rCX": (1, 0)}
 RSI, RDI = 6, 7
 FORM_NAMES = {MEM: "mem", RIP: "rip", MEM67: "mem67", REG: "reg"}
 MEMORY_FORMS = (MEM, RIP, MEM67)
@@ -290,7 +291,8 @@ class X86Isa(FixedWidthIsa):
 
     def _axes(self, row: X86Row, parsed: Opcode, *, sizes: str, stack: bool, near: bool) -> dict[str, tuple[Axis, ...]]:
         axes: dict[str, tuple[Axis, ...]] = {}
-        kinds = {s.size for s in row.specs if s.letter != "J"} | set(sizes) | ({"v"} if any(s.letter in ("rAX", "rDX", "rCX") for s in row.specs) else set())
+        accumulator = any(s.letter in ("rAX", "rDX", "rCX") for s in row.specs)
+        kinds = {s.size for s in row.specs if s.letter != "J"} | set(sizes) | ({"v"} if accumulator else set())
         if stack:
             axes["size"] = (axis(64, mode64=1, op66=0), axis(64, mode64=1, op66=1, W=1), axis(16, mode64=1, op66=1, W=0),
                             axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))
