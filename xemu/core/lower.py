@@ -334,10 +334,6 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         a, b = self.let(f"xor {kind} {x}, {total}"), self.let(f"xor {kind} {y}, {total}")
         return self.let(f"icmp slt {kind} {self.let(f'and {kind} {a}, {b}')}, 0")
 
-    def op_load(self, node: Bits) -> str:
-        """A load that was done as a vector, as a number."""
-        return self.let(f"bitcast <4 x i32> {self.vectors[node.id, 4]} to i{node.width}")
-
     # -- lanes ---------------------------------------------------------------------------------------------------
     def op_splat(self, node: Bits) -> str:
         """Copy a scalar into all lanes."""
