@@ -8,10 +8,10 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import pytest
-from xemu.targets.x86.isa import TOO_LONG_PATTERN
 
 from tests.support.law import Law, LawCase
 from tests.support.x86 import get
+from xemu.targets.x86.isa import TOO_LONG_PATTERN
 from xemu.targets.x86.scan import MEM67, RIP
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ def variants(name: str) -> list[Variant]:
 def _exists(v: Variant, mode64: int) -> bool:
     if v.row.pattern == TOO_LONG_PATTERN or (get(v.mask, "mode64") and get(v.value, "mode64") != mode64):
         return False
-    vex, form = get(v.value, "vex"), v.splits.get("form")
-    return bool(mode64) or not (form == RIP or (form == MEM67) or (get(v.value, "W") and not vex))
+    return bool(mode64) or not (v.splits.get("form") in (RIP, MEM67) or (get(v.value, "W") and not get(v.value, "vex")))
 
 
 def check(law: Law, cases: list[LawCase]) -> None:

@@ -89,7 +89,7 @@ def test_what_is_scanned_can_be_written_again(bits: int) -> None:
     (64, "c5fc58c1", {"vex": 1, "L": 1, "map": 1, "opcode": 0x58, "vvvv": 0, "base": 1}),
     (64, "c4e2f99a00", {"vex": 1, "map": 2, "W": 1, "op66": 1, "opcode": 0x9A}),
     (64, "f3480fb8c1", {"rep": 3, "W": 1, "map": 1, "opcode": 0xB8}),
-    (64, "4866" "89c8", {"W": 0, "op66": 1}),                                           # a REX prefix that is not the last
+    (64, "486689c8", {"W": 0, "op66": 1}),                                           # a REX prefix that is not the last
     (64, "66c5fc58c1", {"odd": UNDEFINED_PREFIXES}),
     (64, "66" * 15 + "90", {"odd": TOO_LONG}),
     (32, "c4c5", {"vex": 1}),

@@ -16,8 +16,10 @@ RULES = "x86" if host.X86 else ""
 SUFFIXES = {("f32", 1): "ss", ("f64", 1): "sd", ("f32", 4): "ps", ("f64", 2): "pd"}
 TYPES = {"ss": "float", "sd": "double", "ps": "<4 x float>", "pd": "<2 x double>", "dq": "<4 x i32>", "ph": "<8 x i16>"}
 TWO = {"add": "add", "sub": "sub", "mul": "mul", "div": "div", "lesser": "min", "greater": "max"}
+FUSED = {"fma": "fmadd", "fms": "fmsub", "fnma": "fnmadd", "fnms": "fnmsub"}
 #: rounding modes 0…3 (nearest, up, down, zero) as ROUNDPS numbers them
 ROUNDING = (0, 2, 1, 3)
+TO_HALF = ("f32", "f16")
 QUIETLY = 8                      # of ROUNDPS: no exception for a result that is not exact
 EFFECT = "memory(inaccessiblemem: readwrite) nounwind"
 #: conversions: (operation, format, lanes) -> (instruction, type of the operand, type of the result, operand given twice)
@@ -26,6 +28,8 @@ CONVERSIONS: dict[tuple[Any, ...], tuple[str, str, str, bool]] = {
     ("to_float", ("f32", "f64"), 2): ("cvtps2pd", "ps", "pd", False), ("to_float", ("f64", "f32"), 2): ("cvtpd2psx", "pd", "ps", False),
     ("from_sint", (32, "f32", 0), 4): ("cvtdq2ps", "dq", "ps", False), ("from_sint", (32, "f64", 0), 2): ("cvtdq2pd", "dq", "pd", False),
     ("to_float", ("f16", "f32"), 4): ("cvtph2ps", "ph", "ps", False), ("to_float", ("f32", "f16"), 4): ("cvtps2ph", "ps", "ph", False),
+    ("from_sint", (32, "f32", 0), 2): ("cvtdq2ps", "dq", "ps", False),
+    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False) for mode in ("zero", "current")},
     **{("to_sint", (fmt, 32, mode, 0), lanes): (f"cvt{'t' if mode == 'zero' else ''}{suffix}2dq", suffix, "dq", False)
        for fmt, lanes, suffix in (("f32", 4, "ps"), ("f64", 2, "pd")) for mode in ("zero", "current")},
 }  # fmt: skip
@@ -42,11 +46,11 @@ class Instruction(NamedTuple):
 
 def instruction(name: str, fmt: Any, lanes: int, ctl: int) -> Instruction | None:
     """Return the instruction that does an operation with a constant control word; None: there is none."""
-    if not RULES or (ctl and (name not in ("rint", "round_int") or ctl > ROUNDING[3])):
+    if not RULES or (ctl and (ctl >= len(ROUNDING) or (name not in ("rint", "round_int") and fmt != TO_HALF))):
         return None
     avx = host.has("avx")
     if (name, fmt, lanes) in CONVERSIONS:
-        return _conversion(*CONVERSIONS[name, fmt, lanes], avx=avx)
+        return _conversion(*CONVERSIONS[name, fmt, lanes], avx=avx, rounding=ROUNDING[ctl])
     if name == "to_sint" and lanes == 1:
         suffix = SUFFIXES[fmt[0], 1]
         text = f"{'v' if avx else ''}cvt{'t' if fmt[2] == 'zero' else ''}{suffix}2si $1, $0"
@@ -64,8 +68,8 @@ def instruction(name: str, fmt: Any, lanes: int, ctl: int) -> Instruction | None
     if name in ("rint", "round_int") and host.has("sse4_1"):
         how = ROUNDING[ctl] | (QUIETLY if name == "round_int" else 0)
         return _one("round" + suffix, f"${how}, ", kind, scalar=lanes == 1, avx=avx)
-    if name == "fma" and host.has("fma"):                # $1 * $2 + $3, the second in the result's register
-        return Instruction(f"vfmadd213{suffix} $3, $1, $0", (kind, kind, kind), kind, "=x,x,0,x")
+    if name in FUSED and host.has("fma"):                # $1 * $2 + $3, the second in the result's register
+        return Instruction(f"v{FUSED[name]}213{suffix} $3, $1, $0", (kind, kind, kind), kind, "=x,x,0,x")
     return None
 
 
@@ -83,11 +87,11 @@ def _one(mnemonic: str, immediate: str, kind: str, *, scalar: bool, avx: bool) -
     return Instruction(f"{mnemonic} {immediate}$1, $0", (kind,), kind, "=x,x")
 
 
-def _conversion(mnemonic: str, source: str, target: str, twice: bool, *, avx: bool) -> Instruction | None:
+def _conversion(mnemonic: str, source: str, target: str, twice: bool, *, avx: bool, rounding: int) -> Instruction | None:
     if "ph" in (source, target):
         if not host.has("f16c"):
             return None
-        immediate = "$$0, " if target == "ph" else ""
+        immediate = f"$${rounding}, " if target == "ph" else ""
         return Instruction(f"v{mnemonic} {immediate}$1, $0", (TYPES[source],), TYPES[target], "=x,x")
     text = f"v{mnemonic} {'$1, ' if twice else ''}$1, $0" if avx else f"{mnemonic.removesuffix('x')} $1, $0"
     return Instruction(text, (TYPES[source],), TYPES[target], "=x,x")

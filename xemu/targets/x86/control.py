@@ -305,7 +305,7 @@ def nothing(_cpu: X86Cpu, *_operands: Operand) -> None:
 
 
 x86.row(nothing, "90", "nop", where={"base": 0})
-x86.row(nothing, "F3 90", "pause")
+x86.row(nothing, "F3 90", "pause", where={"base": 0})
 x86.row(nothing, "0F 1F /r", "nop Ev")
 for byte in (0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E):
     x86.row(nothing, f"0F {byte:02X} /r", "nop Ev")

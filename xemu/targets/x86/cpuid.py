@@ -13,6 +13,7 @@ SIGNATURE = 0x000306C3                            # family 6, model 3Ch, steppin
 LINE = 64                                         # bytes of a cache line
 XCR0 = 7                                          # state that XSAVE saves: x87, SSE, AVX
 XSAVE_BYTES, AVX_OFFSET, AVX_BYTES = 0x340, 0x240, 0x100
+TOPOLOGY = 0xB                                    # the leaf whose ECX has the subleaf in bits 7:0
 LAST_BASIC, FIRST_EXTENDED, LAST_EXTENDED = 0xD, 0x80000000, 0x80000008
 
 #: names of the bits that are set, as Linux has them
@@ -63,8 +64,8 @@ def table(bits: int) -> dict[tuple[int, int | None], Registers]:
         (4, 2): _cache(3, 2, 16, 1024),
         (4, 3): _cache(3, 3, 16, 8192),
         (7, 0): Registers(0, _bits(LEAF7_EBX)),
-        (0xB, 0): Registers(0, 1, 1 << 8),
-        (0xB, 1): Registers(0, 1, 2 << 8 | 1),
+        (TOPOLOGY, 0): Registers(0, 1, 1 << 8),
+        (TOPOLOGY, 1): Registers(0, 1, 2 << 8),
         (0xD, 0): Registers(XCR0, XSAVE_BYTES, XSAVE_BYTES),
         (0xD, 1): Registers(_bits(XSAVE_FORMS), XSAVE_BYTES),
         (0xD, 2): Registers(AVX_BYTES, AVX_OFFSET),
@@ -84,7 +85,8 @@ def cpuid(leaf: int, subleaf: int, bits: int = 64) -> Registers:
     leaves = table(bits)
     if not leaf <= LAST_BASIC and not FIRST_EXTENDED <= leaf <= LAST_EXTENDED:
         leaf = LAST_BASIC
-    return leaves.get((leaf, None)) or leaves.get((leaf, subleaf)) or Registers()
+    found = leaves.get((leaf, None)) or leaves.get((leaf, subleaf)) or Registers()
+    return found._replace(ecx=found.ecx & ~0xFF | subleaf & 0xFF) if leaf == TOPOLOGY else found
 
 
 def flag_names() -> list[str]:

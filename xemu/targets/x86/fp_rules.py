@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, const, mux, ult
 from xemu.core.fp import Parts, exceptions, host
-from xemu.core.softfloat import EQUAL, GREATER, LESS, UNORDERED
+from xemu.core.softfloat import EQUAL, FUSED, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.x86.fp_convert import convert, round_to_integral, to_integer
 
@@ -24,7 +24,7 @@ Result = tuple[Bits, Bits]         # value, exceptions
 def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
     """Return the value and all exceptions of the scalar operation `name` of an "fp" node with x86's rules."""
     match name:
-        case "add" | "sub" | "mul" | "div" | "sqrt" | "fma":
+        case "add" | "sub" | "mul" | "div" | "sqrt" | "fma" | "fms" | "fnma" | "fnms":
             return arithmetic(name, fmt, args, ctl)
         case "lesser" | "greater":
             return second_unless(name, fmt, args, ctl)
@@ -72,11 +72,13 @@ def first_nan(operands: Sequence[Parts]) -> Bits:
 
 def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
     """Return x op y: flushed operands, the host's result, SSE's NaNs, underflow and flushing."""
-    given = [Parts(a, fmt) for a in args]
-    operands = [x.flushed(ctl[4]) for x in given]
-    raw, raised = host(name, fmt, [x.bits for x in operands], ctl[1:0])
-    nan = any_of([x.is_nan for x in operands])
+    operands = [Parts(a, fmt).flushed(ctl[4]) for a in args]
+    nan, chosen = any_of([x.is_nan for x in operands]), first_nan(operands)
     signal = any_of([x.is_signalling for x in operands])
+    if name in FUSED:
+        (minus, less), (x, y, z) = FUSED[name], operands
+        name, operands = "fma", [_negated(x, minus), y, _negated(z, less)]
+    raw, raised = host(name, fmt, [x.bits for x in operands], ctl[1:0])
     number = Parts(raw, fmt)
     result, flags = raw, raised & 0b10111
     if name != "sqrt":                                       # the square root of a number is never tiny or too large
@@ -88,8 +90,12 @@ def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
         flags = (raised & 0b111) | exceptions(underflow=tiny & (raised[4] | ctl[5] | ctl[3]), inexact=inexact | gone)
     invalid = number.is_nan & ~nan
     denormal = any_of([x.is_denormal for x in operands]) & ~invalid & ~flags[1]
-    result = mux(nan, first_nan(operands), mux(invalid, default_nan(fmt), result))
+    result = mux(nan, chosen, mux(invalid, default_nan(fmt), result))
     return result, mux(nan, exceptions(invalid=signal), flags | exceptions(input_denormal=denormal))
+
+
+def _negated(x: Parts, wanted: int) -> Parts:
+    return Parts(x.bits ^ FORMATS[x.fmt].sign, x.fmt) if wanted else x
 
 
 def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact: Bits, ctl: Bits) -> tuple[Bits, Bits]:

@@ -277,7 +277,8 @@ def _count(dst: Operand, src: Operand) -> Bits:
     return zext(src.read()[5 if dst.width == 64 else 4:0], dst.width) if dst.width > 8 else zext(src.read()[4:0], 8)
 
 
-def _shift(cpu: X86Cpu, dst: Operand, src: Operand, shift: Callable[[Bits, Bits], tuple[Bits, Bits]], overflow: Callable[[Bits], Bits]) -> None:
+def _shift(cpu: X86Cpu, dst: Operand, src: Operand, shift: Callable[[Bits, Bits], tuple[Bits, Bits]],
+           overflow: Callable[[Bits], Bits]) -> None:
     """Shift by a count; a count of 0 changes no flag. `shift`: (value, count) -> (result, carry).
 
     `overflow`: OF of a shift by 1; it is undefined for others, and Intel's processors set it as if they were by 1.
@@ -326,7 +327,8 @@ def sar_(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
     _shift(cpu, dst, src, _sar, lambda _: const(0, 1))
 
 
-def _rotate(cpu: X86Cpu, dst: Operand, src: Operand, turn: Callable[[Bits, Bits], Bits], flags: Callable[[Bits, Bits], tuple[Bits, Bits]]) -> None:
+def _rotate(cpu: X86Cpu, dst: Operand, src: Operand, turn: Callable[[Bits, Bits], Bits],
+            flags: Callable[[Bits, Bits], tuple[Bits, Bits]]) -> None:
     """Rotate by a count. `flags`: (old, result) -> (CF, OF as if by 1).
 
     By an immediate other than 1 registers are rotated without a change of OF (it is undefined: Intel's processors do so).
@@ -380,7 +382,8 @@ for digit, (name, function) in enumerate((("rol", rol), ("ror", ror_), ("rcl", r
     _group2(digit, name, function)
 
 
-def _double_shift(cpu: X86Cpu, dst: Operand, count: Bits, shift: Callable[[Bits], tuple[Bits, Bits]], overflow: Callable[[Bits], Bits]) -> None:
+def _double_shift(cpu: X86Cpu, dst: Operand, count: Bits, shift: Callable[[Bits], tuple[Bits, Bits]],
+                  overflow: Callable[[Bits], Bits]) -> None:
     """Shift bits of another register in; OF as if by 1. `shift`: value -> (result, carry), for a count that is not 0."""
     x, result = dst.update(lambda x: mux(count == 0, x, shift(x)[0]))
     with when(count != 0):

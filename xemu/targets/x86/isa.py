@@ -50,7 +50,8 @@ TOO_LONG_PATTERN = "too long"
 #: bits of operand sizes that are always the same
 SIZES = {"b": 8, "w": 16, "d": 32, "q": 64, "dq": 128, "qq": 256, "t": 80, "ss": 32, "sd": 64, "ps": 128, "pd": 128, "h": 16, "o": 128,
          "vm": 0}
-NAMED = {"AL": (0, 8), "CL": (1, 8), "AX": (0, 16), "DX": (2, 16), "EAX": (0, 32), "EDX": (2, 32), "rAX": (0, 0), "rDX": (2, 0), "rCX": (1, 0)}
+NAMED = {"AL": (0, 8), "CL": (1, 8), "AX": (0, 16), "DX": (2, 16), "EAX": (0, 32), "EDX": (2, 32),
+         "rAX": (0, 0), "rDX": (2, 0), "rCX": (1, 0)}
 RSI, RDI = 6, 7
 FORM_NAMES = {MEM: "mem", RIP: "rip", MEM67: "mem67", REG: "reg"}
 MEMORY_FORMS = (MEM, RIP, MEM67)
@@ -141,6 +142,12 @@ class X86Row(Row):
         self.body(cpu, *operands, **{name: fields[name] for name in self.extra})
 
     body: Callable[..., None] = lambda *_: None
+    original: Callable[..., None] = lambda *_: None
+
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as it stands in the source."""
+        return self.original
 
     def width(self, spec: Spec, f: Fields) -> int:
         """Return the width of an operand in bits."""
@@ -276,6 +283,7 @@ class X86Isa(FixedWidthIsa):
         if bound:
             def body(cpu: X86Cpu, *operands: Operand, **fields: Any) -> None:
                 function(cpu, *operands, **fields, **bound)
+            body.__doc__ = function.__doc__
             row.body = body
         else:
             row.body = function
@@ -284,13 +292,14 @@ class X86Isa(FixedWidthIsa):
             row.axes["rep"] = REPEATS
         row.places = dict(PLACES)
         row.parameters = self._used(row)
-        row.function = row.call
+        row.function, row.original = row.call, function
         self.rows.append(row)
         return row
 
     def _axes(self, row: X86Row, parsed: Opcode, *, sizes: str, stack: bool, near: bool) -> dict[str, tuple[Axis, ...]]:
         axes: dict[str, tuple[Axis, ...]] = {}
-        kinds = {s.size for s in row.specs if s.letter != "J"} | set(sizes) | ({"v"} if any(s.letter in ("rAX", "rDX", "rCX") for s in row.specs) else set())
+        accumulator = any(s.letter in ("rAX", "rDX", "rCX") for s in row.specs)
+        kinds = {s.size for s in row.specs if s.letter != "J"} | set(sizes) | ({"v"} if accumulator else set())
         if stack:
             axes["size"] = (axis(64, mode64=1, op66=0), axis(64, mode64=1, op66=1, W=1), axis(16, mode64=1, op66=1, W=0),
                             axis(32, mode64=0, op66=0), axis(16, mode64=0, op66=1))

@@ -58,6 +58,7 @@ READS = 48                       # bytes that a scan may look at, whatever stand
 #: kinds of immediates; their sizes are in `SIZES`
 NO, IB, IW, IZ, IV, IWIB, MOFFS, FAR, IB_TEST, IZ_TEST, JZ = range(11)
 VSIB = 11                        # none, and SIB.index is a vector register
+ALWAYS_REGISTER = 12             # none, and ModRM.mod does not count (moves from and to control and debug registers)
 MODRM = 0x80
 
 
@@ -90,6 +91,8 @@ def _opcodes() -> bytes:
         two[at] = NO
     for at in range(0x80, 0x90):
         two[at] = JZ
+    for at in range(0x20, 0x24):
+        two[at] = MODRM | ALWAYS_REGISTER
     for at in (0x0F, *range(0x70, 0x74), 0xA4, 0xAC, 0xBA, 0xC2, 0xC4, 0xC5, 0xC6):
         two[at] = MODRM | IB
     for at in range(256):
@@ -186,7 +189,7 @@ def scan(m: Machine, mode64: int) -> tuple[Any, Any, Any]:
     has_modrm, kind = info >> 7, info & 15
     modrm = m.byte(at)
     mod, reg, rm = modrm >> 6, modrm >> 3 & 7, modrm & 7
-    memory = has_modrm & (mod != 3)
+    memory = has_modrm & (mod != 3) & (kind != ALWAYS_REGISTER)
     short = a67 if not mode64 else m.start(0)[0]
     sib = memory & (rm == 4) & (short ^ 1)
     sib_byte = m.byte(at + 1)

@@ -47,7 +47,7 @@ def load_segment(cpu: X86Cpu, number: Bits, selector: Bits) -> None:
     flat = names(selector, CODE32, DATA, CODE64) | names(selector, 0)
     stack = (selector == DATA) | (tls & (selector[1:0] == 3) if cpu.bits == 64 else const(0, 1))
     protect(cpu, ~mux(number == SS, stack, flat | (tls if cpu.bits == 64 else tls & has_base)))
-    cpu.SEL[index(number)] = mux(names(selector, 0), const(0, 16), selector)       # returns from the kernel clear the RPL of a null selector
+    cpu.SEL[index(number)] = mux(names(selector, 0), const(0, 16), selector)       # returns from the kernel clear a null selector's RPL
     base = const(0, 64)
     for n, entry in enumerate(TLS):
         base = mux(names(selector, entry), cpu.GDT[n], base)
@@ -89,8 +89,10 @@ def pop_segment(cpu: X86Cpu, size: int, *, number: int) -> None:
     load_segment(cpu, const(number, 8), cpu.pop(size)[15:0])
 
 
-for segment, name, pushes, pops, bits in ((ES, "es", "06", "07", 32), (CS, "cs", "0E", "", 32), (SS, "ss", "16", "17", 32), (DS, "ds", "1E", "1F", 32),
-                                          (FS, "fs", "0F A0", "0F A1", 0), (GS, "gs", "0F A8", "0F A9", 0)):
+for segment, name, pushes, pops, bits in (
+    (ES, "es", "06", "07", 32), (CS, "cs", "0E", "", 32), (SS, "ss", "16", "17", 32), (DS, "ds", "1E", "1F", 32),
+    (FS, "fs", "0F A0", "0F A1", 0), (GS, "gs", "0F A8", "0F A9", 0),
+):
     x86.row(push_segment, pushes, "push", name=f"push_{name}", stack=True, mode=bits, number=segment)
     if pops:
         x86.row(pop_segment, pops, "pop", name=f"pop_{name}", stack=True, mode=bits, number=segment)
@@ -103,7 +105,9 @@ def load_pointer(cpu: X86Cpu, dst: Operand, src: Memory, *, number: int) -> None
     dst.write(offset)
 
 
-for segment, name, opcode, bits in ((DS, "lds", "C5", 32), (ES, "les", "C4", 32), (SS, "lss", "0F B2", 0), (FS, "lfs", "0F B4", 0), (GS, "lgs", "0F B5", 0)):
+for segment, name, opcode, bits in (
+    (DS, "lds", "C5", 32), (ES, "les", "C4", 32), (SS, "lss", "0F B2", 0), (FS, "lfs", "0F B4", 0), (GS, "lgs", "0F B5", 0),
+):
     x86.row(load_pointer, f"{opcode} /r", f"{name} Gv, Mv", mode=bits, number=segment)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, const, mux, slt, ult, zext
 from xemu.core.record import when
-from xemu.targets.x86.cpuid import FIRST_EXTENDED, LAST_BASIC, LAST_EXTENDED, XCR0, table
+from xemu.targets.x86.cpuid import FIRST_EXTENDED, LAST_BASIC, LAST_EXTENDED, TOPOLOGY, XCR0, table
 from xemu.targets.x86.isa import TOO_LONG_PATTERN, x86
 from xemu.targets.x86.layout import BOUND, DEBUG, GENERAL_PROTECTION, OVERFLOW
 
@@ -32,8 +32,7 @@ def cpuid(cpu: X86Cpu) -> None:
     for (number, sub), values in table(cpu.bits).items():
         here = leaf == number if sub is None else (leaf == number) & (subleaf == sub)
         results = [mux(here, const(v, 32), r) for v, r in zip(values, results, strict=True)]
-    echoed = mux(leaf == 0xB, zext(subleaf[7:0], 32), const(0, 32))             # SDM: ECX bits 7:0 of leaf 0BH
-    results[2] = results[2] | echoed
+    results[2] = results[2] | mux(leaf == TOPOLOGY, zext(subleaf[7:0], 32), const(0, 32))
     for n, value in zip((RAX, RBX, RCX, RDX), results, strict=True):
         cpu.R[n] = zext(value, 64)
 
@@ -110,8 +109,9 @@ def privileged(cpu: X86Cpu) -> None:
 
 for opcode, name in (
     ("F4", "hlt"), ("FA", "cli"), ("FB", "sti"), ("0F 06", "clts"), ("0F 08", "invd"), ("0F 09", "wbinvd"), ("0F 30", "wrmsr"),
-    ("0F 32", "rdmsr"), ("0F 33", "rdpmc"), ("0F 35", "sysexit"), ("E4 ib", "in"), ("E5 ib", "in"), ("EC", "in"), ("ED", "in"), ("E6 ib", "out"), ("E7 ib", "out"), ("EE", "out"),
-    ("EF", "out"), ("6C", "insb"), ("6D", "insd"), ("6E", "outsb"), ("6F", "outsd"),
+    ("0F 32", "rdmsr"), ("0F 33", "rdpmc"), ("0F 35", "sysexit"), ("E4 ib", "in"), ("E5 ib", "in"), ("EC", "in"), ("ED", "in"),
+    ("E6 ib", "out"), ("E7 ib", "out"), ("EE", "out"), ("EF", "out"), ("6C", "insb"), ("6D", "insd"), ("6E", "outsb"),
+    ("6F", "outsd"), ("NP 0F 01 D1", "xsetbv"),
 ):
     x86.row(privileged, opcode, name, name=f"{name}_privileged")
 for opcode, text in (
