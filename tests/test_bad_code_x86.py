@@ -29,7 +29,15 @@ READ, WRITE, EXEC, NO_PAGE = 1, 2, 4, 8
 ALL: Final = READ | WRITE | EXEC
 BOTH, ONLY64, ONLY32 = (64, 32), (64,), (32,)
 
-pytestmark = pytest.mark.skipif(os.uname().machine != "x86_64", reason="the host's processor is what decides")
+
+
+def is_oracle() -> bool:
+    """Say whether the host's processor is one of those that this was compared with: what is undefined differs between makers."""
+    text = Path("/proc/cpuinfo").read_text() if os.uname().machine == "x86_64" else ""
+    return "GenuineIntel" in text and " avx2 " in text
+
+
+pytestmark = pytest.mark.skipif(not is_oracle(), reason="the host's processor is not an Intel one with AVX2")
 
 
 @dataclass(frozen=True)
@@ -66,9 +74,14 @@ MIDDLE: Final = {
 }
 
 
+#: beginnings of instructions that some processors know to be undefined, and some must read on
+CUT: Final = ("0f", "0f0b", "0fff", "0fb9", "0f04", "0f38", "0f38ff", "f0", "f001", "f089", "f090", "c5", "c4", "fe", "ea", "66", "c5f8", "c5f8ff",
+              "d6", "0fa6", "8ff8", "c6f9", "c7c8")  # fmt: skip
+
+
 def pages() -> dict[str, Piece]:
     """Instructions across the end of a page whose neighbour is absent or not executable."""
-    made = {}
+    made: dict[str, Piece] = {}
     long = {"movabs": ("48b8 1122334455667788 cc", ONLY64), "mov [disp], imm": ("c784af 00000000 55667788 cc", BOTH),
             "vex": ("c4e27d 18 05 00000000 cc", ONLY64), "two-byte": ("0fafc1 cc", BOTH), "jcc": ("0f84 00000000 cc", BOTH),
             "prefixes": ("2e2e2e2e2e 01c8 cc", BOTH), "branch": ("e8 00000000 cc", BOTH), "push": ("68 00000000 cc", BOTH)}  # fmt: skip
@@ -78,16 +91,14 @@ def pages() -> dict[str, Piece]:
             for right, what in ((NO_PAGE, "absent"), (READ | WRITE, "data"), (READ | EXEC, "code"), (0, "forbidden")):
                 if what in ("absent", "code") or inside in (1, size - 1):
                     made[f"{name}, {inside} of {size}, {what}"] = Piece(code, PAGE - inside, 0, (READ | EXEC, right, ALL), modes)
-    for name, code in {"0f": "0f", "ud2": "0f0b", "ud0": "0fff", "ud1": "0fb9", "0f 04": "0f04", "0f 38": "0f38", "0f 38 ff": "0f38ff", "f0": "f0",
-                       "lock add": "f001", "lock mov": "f089", "lock nop": "f090", "vex2": "c5", "vex3": "c4", "group": "fe", "far": "ea", "66": "66",
-                       "c5 f8": "c5f8", "c5 f8 ff": "c5f8ff", "d6": "d6", "0f a6": "0fa6", "8f /7": "8ff8", "c6 /7": "c6f9", "c7 /1": "c7c8"}.items():  # fmt: skip
-        made[f"{name} at the end"] = across(code, len(bytes.fromhex(code)), NO_PAGE)
+    for code in CUT:
+        made[f"{code} at the end"] = across(code, len(bytes.fromhex(code)), NO_PAGE)
     return made
 
 
 def lengths() -> dict[str, Piece]:
     """Instructions of 15 bytes and more."""
-    made = {}
+    made: dict[str, Piece] = {}
     for name, prefix in (("66", "66"), ("es", "26"), ("rep", "f3"), ("67", "67"), ("mixed", "662e67f3")):
         for count in (13, 14, 15, 16, 30):
             run_of = (prefix * count)[: 2 * count]
@@ -99,33 +110,33 @@ def lengths() -> dict[str, Piece]:
     for inside in (14, 15, 16):
         for count in (15, 16):
             made[f"{count} prefixes, {inside} in the page"] = across("66" * count + "90cc", inside, NO_PAGE)
-    made |= {f"lock and {count}": Piece("f0" + "66" * count + "90 cc") for count in (13, 14)}
     made |= {f"rex in the middle, {count}": Piece("48" * count + "01c8 cc", modes=ONLY64) for count in (2, 13, 14)}
     return made
 
 
 UNDEFINED: Final = """
-    0f0b 0fff00 0fb900 0f04 0f0a 0f24c0 0f36 0f39 0f3c 0fa6c0 0fa7c0 f090 f001c8 f08907 f0830701 f03907 f08507 f00fa307 f00fba2700 f00fc707
-    ffff fed0 fff8 8ff8 8fc8 c7c800000000 8ec8 8ef0 8cf0 8cf8 0fb2c0 0fc3c0 0fe7c0 0f2bc0 660f2bc0 f20f2bc0 f20ff000 0ff0c0 0fd600 0f13c0 8dc0
-    c5c5c5 0f38f0c0 0fb8c0 f30fc7f0 0fc7c0 0f01c0 0f01c8 f4 ec ed ee ef e400 e700 6c 6f fa fb 0f08 0f09 0f06 0f30 0f32 0f33 0f20c0 0f22c0 0f21c0
-    0f23c0 0f20c8 0f2008 0f0117 0f011f 0f013f 0f00d0 0f00d8 0f07 0f35 f1 cd03 cd04 cd01 cd20 cdff 66c5f858c0 f3c5f858c0 f2c5f858c0 f0c5f858c0
-    c5e877 c5f8ffc0 c4e0f858c0 c4fff858c0 d9d1 d9e2 dfe1 daea cf cb ca0000 ff2f ff1f 62 b9ffff0000-0f01d0 0fbac001 0f71c001 0f72c801 0f73c001
-    8ee8 0fae3f-cc c5f928c1-cc c5fa51c1-cc 0f0d07-cc 0f1f00-cc 0f18c0-cc 0f1ec0-cc f30f1efa-cc f30f1efb-cc d9d8-cc dbe0-cc dbe1-cc dbe4-cc dfe8-cc
-    ddd8-cc dede-cc f6c801-cc f7c801000000-cc c0f001-cc d0f0-cc 0fbaf801-cc f30fe6c0-cc f30fb8c0-cc 0f16c0-cc 0fb20f-cc 8e1f-cc 9b-cc
+    0f0b 0fff00 0fb900 0f04 0f0a 0f24c0 0f36 0f39 0f3c 0fa6c0 0fa7c0 f090 f001c8 f08907 f0830701 f03907 f08507 f00fa307 f00fba2700
+    f00fc707 ffff fed0 fff8 8ff8 8fc8 c7c800000000 8ec8 8ef0 8cf0 8cf8 0fb2c0 0fc3c0 0fe7c0 0f2bc0 660f2bc0 f20f2bc0 f20ff000 0ff0c0
+    0fd600 0f13c0 8dc0 c5c5c5 0f38f0c0 0fb8c0 f30fc7f0 0fc7c0 0f01c0 0f01c8 f4 ec ed ee ef e400 e700 6c 6f fa fb 0f08 0f09 0f06 0f30
+    0f32 0f33 0f20c0 0f22c0 0f21c0 0f23c0 0f20c8 0f2008 0f0117 0f011f 0f013f 0f00d0 0f00d8 0f07 0f35 f1 cd03 cd04 cd01 cd20 cdff
+    66c5f858c0 f3c5f858c0 f2c5f858c0 f0c5f858c0 c5e877 c5f8ffc0 c4e0f858c0 c4fff858c0 d9d1 d9e2 dfe1 daea cf cb ca0000 ff2f ff1f 62
+    b9ffff0000-0f01d0 0fbac001 0f71c001 0f72c801 0f73c001 8ee8 0fae3f-cc c5f928c1-cc c5fa51c1-cc 0f0d07-cc 0f1f00-cc 0f18c0-cc
+    0f1ec0-cc f30f1efa-cc f30f1efb-cc d9d8-cc dbe0-cc dbe1-cc dbe4-cc dfe8-cc ddd8-cc dede-cc f6c801-cc f7c801000000-cc c0f001-cc
+    d0f0-cc 0fbaf801-cc f30fe6c0-cc f30fb8c0-cc 0f16c0-cc 0fb20f-cc 8e1f-cc 9b-cc
 """
 UNDEFINED64: Final = """
     06 07 0e 16 17 1e 1f 27 2f 37 3f 60 61 62 82c000 9a ce d400 d500 d6 ea c4c0 c50f 48ff2f 48cf 48cb 41f1 406690-cc 48c5f858c0 480f0b
     f00f22c0 440f20c0 f20f38f0c0-cc f3480faec8-cc f30faec0-cc c4e2c990c0 c4e2fbf7c0-cc c4627bf5c0-cc 64488b042500000000
 """
 UNDEFINED32: Final = """
-    ce 6207 d400 82c000-cc d6-cc 0f05 27-cc 3f-cc ea000000000000 9a000000000000 c407-cc c507-cc ff28 060e161e-cc 1f 0fa1 b8ffff0000-8ed8 31c0-8ed0
-    b82b000000-8ed0-cc f00fc7c8 8cd8-8ed8-cc 830c2400-9d-cc
+    ce 6207 d400 82c000-cc d6-cc 0f05 27-cc 3f-cc ea000000000000 9a000000000000 c407-cc c507-cc ff28 060e161e-cc 1f 0fa1
+    b8ffff0000-8ed8 31c0-8ed0 b82b000000-8ed0-cc f00fc7c8 8cd8-8ed8-cc 830c2400-9d-cc
 """
 
 
 def undefined() -> dict[str, Piece]:
     """Undefined, privileged, trapping, and some surprisingly valid instructions."""
-    made = {}
+    made: dict[str, Piece] = {}
     for text, modes in ((UNDEFINED, BOTH), (UNDEFINED64, ONLY64), (UNDEFINED32, ONLY32)):
         made |= {f"{code} ({len(modes)}, {modes[0]})": Piece(code.replace("-", " ") + "cc", modes=modes) for code in text.split()}
     return made
@@ -158,13 +169,17 @@ CHANGING: Final = {
 WILD: Final = {
     "to 0": Piece("31c0 ffe0"), "to an absent page": Piece("b800000030 ffe0"), "to data": Piece("ffe6", rights=(ALL, READ | WRITE, ALL)),
     "to a forbidden page": Piece("ffe6", rights=(ALL, 0, ALL)), "call to 0": Piece("31c0 ffd0"), "ret to 0": Piece("6a00 c3"),
-    "ret far away": Piece("68 efbeadde c3"), "through an absent table": Piece("ff24 85 00000000", modes=ONLY32), "through 0": Piece("31c0 ff20"),
-    "backwards": Piece("e9 00000080"), "off the end": Piece("9090", offset=3 * PAGE - 2), "odd": Piece("8d4701 ffe0", rights=(NO_PAGE, ALL, ALL), offset=PAGE),
+    "ret far away": Piece("68 efbeadde c3"), "through an absent table": Piece("ff24 85 00000000", modes=ONLY32),
+    "through 0": Piece("31c0 ff20"),
+    "backwards": Piece("e9 00000080"), "off the end": Piece("9090", offset=3 * PAGE - 2),
+    "odd": Piece("8d4701 ffe0", rights=(NO_PAGE, ALL, ALL), offset=PAGE),
     "push without a stack": Piece("31e4 50"), "call without a stack": Piece("89fc e800000000", rights=(READ | EXEC, ALL, ALL)),
     "pop without a stack": Piece("bc00000030 58"), "ret without a stack": Piece("bc00000030 c3"), "pop to 0": Piece("6a01 31c0 8f00"),
-    "push from 0": Piece("31c0 ff30"), "call to 0, no stack": Piece("31e4 31c0 ffd0"), "enter without a stack": Piece("bc00000030 c8000100"),
+    "push from 0": Piece("31c0 ff30"), "call to 0, no stack": Piece("31e4 31c0 ffd0"),
+    "enter without a stack": Piece("bc00000030 c8000100"),
     "leave to nowhere": Piece("c9"), "pop at the end of a page": Piece("8da7fe0f0000 58", rights=(ALL, NO_PAGE, ALL)),
-    "push over the start of a page": Piece("8d6602 50", rights=(READ | EXEC, ALL, ALL)), "pusha over the start of a page": Piece("8d6604 60", rights=(READ | EXEC, ALL, ALL), modes=ONLY32),
+    "push over the start of a page": Piece("8d6602 50", rights=(READ | EXEC, ALL, ALL)),
+    "pusha over the start of a page": Piece("8d6604 60", rights=(READ | EXEC, ALL, ALL), modes=ONLY32),
     "popf without a stack": Piece("bc00000030 9d"),
     "movs to an absent page": Piece("8dbefc0f0000 8d37 b910000000 f3a4", rights=(ALL, ALL, NO_PAGE)),
     "movs down to an absent page": Piece("fd 8d7e03 8db700050000 b910000000 f3a4 cc", rights=(READ | EXEC, ALL, ALL)),
@@ -173,17 +188,22 @@ WILD: Final = {
     "scas to an absent page": Piece("8dbff00f0000 b9ff000000 b0aa f2ae", rights=(ALL, NO_PAGE, ALL)),
     "cmps of an absent page": Piece("8dbff00f0000 8db700060000 b9ff000000 f3a6", rights=(ALL, NO_PAGE, ALL)),
     "xchg": Piece("31c0 8700"), "cmpxchg": Piece("31c0 0fb108"), "add across": Piece("0187fe0f0000", rights=(ALL, NO_PAGE, ALL)),
-    "add to a page that is not writable": Piece("0106", rights=(ALL, READ | EXEC, ALL)), "add half across": Piece("0187fe0f0000", rights=(ALL, READ, ALL)),
-    "movaps": Piece("0f284701"), "movaps across": Piece("0f2887f80f0000", rights=(ALL, NO_PAGE, ALL)), "movups across": Piece("0f1187f80f0000", rights=(ALL, NO_PAGE, ALL)),
-    "vmovaps": Piece("c5fc284710"), "cmpxchg8b across": Piece("0fc78ffc0f0000", rights=(ALL, NO_PAGE, ALL)), "cmpxchg16b": Piece("480fc74f08", modes=ONLY64),
+    "add to a page that is not writable": Piece("0106", rights=(ALL, READ | EXEC, ALL)),
+    "add half across": Piece("0187fe0f0000", rights=(ALL, READ, ALL)),
+    "movaps": Piece("0f284701"), "movaps across": Piece("0f2887f80f0000", rights=(ALL, NO_PAGE, ALL)),
+    "movups across": Piece("0f1187f80f0000", rights=(ALL, NO_PAGE, ALL)),
+    "vmovaps": Piece("c5fc284710"), "cmpxchg8b across": Piece("0fc78ffc0f0000", rights=(ALL, NO_PAGE, ALL)),
+    "cmpxchg16b": Piece("480fc74f08", modes=ONLY64),
     "kernel": Piece("48c7c000000080 ffe0", modes=ONLY64),
-   
-    "last user byte": Piece("48b8ffefffffff7f0000 ffe0", modes=ONLY64), "data not canonical": Piece("48b80000000000800000 8b00", modes=ONLY64),
+
+    "last user byte": Piece("48b8ffefffffff7f0000 ffe0", modes=ONLY64),
+    "data not canonical": Piece("48b80000000000800000 8b00", modes=ONLY64),
     "stack not canonical": Piece("48bc0000000000800000 50", modes=ONLY64),
-   
+
     "lea not canonical": Piece("48b80000000000800000 488d00 cc", modes=ONLY64), "rip-relative": Piece("8b05 00000070", modes=ONLY64),
     "kernel data": Piece("48c7c000f0ffff 8b00", modes=ONLY64), "above 3 GiB": Piece("b800f0ffff 8b00", modes=ONLY64),
-    "jecxz": Piece("31c9 67e300 cc"), "67 branch": Piece("67eb00 cc"), "66 branch": Piece("66eb00 cc", modes=ONLY64), "66 near branch": Piece("66e90000 cc cc cc", modes=ONLY32),
+    "jecxz": Piece("31c9 67e300 cc"), "67 branch": Piece("67eb00 cc"), "66 branch": Piece("66eb00 cc", modes=ONLY64),
+    "66 near branch": Piece("66e90000 cc cc cc", modes=ONLY32),
     "66 ret": Piece("6800010000 66c3", modes=ONLY32), "66 ret 64": Piece("6800010000 66c3", modes=ONLY64),
     "rep ret": Piece("e801000000 cc f3c3"), "bnd jmp": Piece("f2eb00 cc"), "ds jcc": Piece("3e7500 cc"),
 }  # fmt: skip
@@ -223,7 +243,8 @@ def test_signals_addresses_and_registers_are_those_of_the_host(bits: int, tier: 
     stdin = b"".join(piece.packed() for piece in chosen.values())
     native = run([programs[bits]], stdin=stdin, cwd=tmp_path)
     emulated = run(xemu_command(programs[bits], options=TIERS[tier]), stdin=stdin, cwd=tmp_path, timeout=600)
-    expected, got = (dict(zip(chosen, ERROR_CODE.sub("", result.stdout.decode()).splitlines(), strict=False)) for result in (native, emulated))
+    lines = [ERROR_CODE.sub("", result.stdout.decode()).splitlines() for result in (native, emulated)]
+    expected, got = (dict(zip(chosen, each, strict=False)) for each in lines)
     assert (native.code, len(expected)) == (0, len(chosen)), list(chosen)[len(expected)]
     wrong = {name: (text, got.get(name)) for name, text in expected.items() if got.get(name) != text}
     assert (emulated.code, wrong) == (0, {}), emulated.stderr.decode()[-2000:]
