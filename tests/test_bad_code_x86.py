@@ -75,8 +75,8 @@ MIDDLE: Final = {
 
 
 #: beginnings of instructions that some processors know to be undefined, and some must read on
-CUT: Final = ("0f", "0f0b", "0fff", "0fb9", "0f04", "0f38", "0f38ff", "f0", "f001", "f089", "f090", "c5", "c4", "fe", "ea", "66", "c5f8", "c5f8ff",
-              "d6", "0fa6", "8ff8", "c6f9", "c7c8")  # fmt: skip
+CUT: Final = ("0f", "0f0b", "0fff", "0fb9", "0f04", "0f38", "0f38ff", "f0", "f001", "f089", "f090", "c5", "c4", "fe", "ea", "66", "c5f8",
+              "c5f8ff", "d6", "0fa6", "8ff8", "c6f9", "c7c8")  # fmt: skip
 
 
 def pages() -> dict[str, Piece]:
