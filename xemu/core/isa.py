@@ -116,6 +116,11 @@ class Row:
         msg = f"{self.source}: {self.name}: no field {name!r} in {self.isa.name}{_near(name, [*self.isa.fields, *self.places])}"
         raise IsaError(msg)
 
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as its author wrote it."""
+        return self.function
+
     def raw_places(self, name: str) -> list[tuple[str, Place]]:
         """Return the places of a field or of the fields it joins, top first."""
         of = self.field(name).of

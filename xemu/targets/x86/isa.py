@@ -14,7 +14,7 @@ from __future__ import annotations
 import itertools
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, update_wrapper
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.bits import Bits, const, make, sext, zext
@@ -142,6 +142,11 @@ class X86Row(Row):
         self.body(cpu, *operands, **{name: fields[name] for name in self.extra})
 
     body: Callable[..., None] = lambda *_: None
+
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as its author wrote it."""
+        return self.body
 
     def width(self, spec: Spec, f: Fields) -> int:
         """Return the width of an operand in bits."""
@@ -277,7 +282,7 @@ class X86Isa(FixedWidthIsa):
         if bound:
             def body(cpu: X86Cpu, *operands: Operand, **fields: Any) -> None:
                 function(cpu, *operands, **fields, **bound)
-            body.__doc__ = function.__doc__
+            update_wrapper(body, function)
             row.body = body
         else:
             row.body = function
