@@ -106,6 +106,11 @@ class Row:
     parameters: tuple[str, ...] = ()
     unpredicated: bool = False
 
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as it stands in the source."""
+        return inspect.unwrap(self.function)
+
     def field(self, name: str) -> AnyField:
         """Return the declaration of a field of this row."""
         declared = self.isa.fields.get(name)
@@ -115,11 +120,6 @@ class Row:
             return Field(self.places[name].width)
         msg = f"{self.source}: {self.name}: no field {name!r} in {self.isa.name}{_near(name, [*self.isa.fields, *self.places])}"
         raise IsaError(msg)
-
-    @property
-    def written(self) -> Callable[..., None]:
-        """Return the function as its author wrote it."""
-        return self.function
 
     def raw_places(self, name: str) -> list[tuple[str, Place]]:
         """Return the places of a field or of the fields it joins, top first."""
