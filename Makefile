@@ -2,6 +2,7 @@
 #   make demo    sets everything up and runs the samples
 #   make test    sets everything up and passes the tests
 # The rest: test-all (with the slow tests), bench, lint, samples (rebuilds the prebuilt programs), clean, and
+#   make bench [ARCH=x86_64] [KERNELS="hash fib"]    writes docs/performance.md, or prints what was chosen
 #   make test-gdb [ARCH=x86_64] [FILES='gdb.base/break*.exp …'] [GDB_OPTIONS='--again …']    GDB's own testsuite, hours for all files; resumes
 
 PYTHON  ?= python3
@@ -14,6 +15,9 @@ PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc
 TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc arm-linux-gnueabihf-g++ gdb-multiarch
 GDB_PACKAGES := $(PACKAGES) dejagnu expect gdbserver g++
 GDB_TOOLS := qemu-arm runtest expect gdb-multiarch gdbserver gcc g++ arm-linux-gnueabihf-gcc arm-linux-gnueabihf-g++
+# For 32-bit kernels. Never gcc-multilib itself: it conflicts with the cross compilers, and apt would remove them.
+BENCH_PACKAGES := $(PACKAGES) gcc-12-multilib libc6-dev-i386
+BENCH_TOOLS := $(TOOLS) /usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a
 TESTS   ?= tests
 
 .PHONY: demo test test-all test-gdb bench lint samples clean
@@ -31,9 +35,9 @@ test-all: $(VENV)/installed $(VENV)/tools
 test-gdb: $(VENV)/installed $(VENV)/gdb-tools
 	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(ARCH),--arch $(ARCH)) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)
 
-bench: $(VENV)/installed $(VENV)/tools
-	@$(BIN)/python -m bench $(KERNELS)
-	@test -n "$(KERNELS)" || { $(BIN)/python -m bench.debugging && $(BIN)/python -m bench.screen; }
+bench: $(VENV)/installed $(VENV)/tools $(VENV)/bench-tools
+	@$(BIN)/python -m bench $(if $(ARCH),--arch $(ARCH)) $(KERNELS)
+	@test -n "$(KERNELS)$(ARCH)" || { $(BIN)/python -m bench.debugging && $(BIN)/python -m bench.screen; }
 
 lint: $(VENV)/installed
 	@$(BIN)/ruff check .
@@ -55,7 +59,7 @@ $(VENV)/installed: pyproject.toml
 # What the tests compare with: QEMU, cross compilers, LLVM's assembler; for test-gdb GDB, gdbserver and DejaGnu as well. Without
 # them (and without root) tests say what they lack; under CI they fail.
 define install
-@missing=; for tool in $(1); do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+@missing=; for tool in $(1); do { test -e $$tool || command -v $$tool >/dev/null; } || missing="$$missing $$tool"; done; \
 if [ -z "$$missing" ]; then touch $@; \
 elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
     echo "Installing $(2) …"; \
@@ -70,6 +74,9 @@ endef
 
 $(VENV)/tools: | $(VENV)/installed
 	$(call install,$(TOOLS),$(PACKAGES))
+
+$(VENV)/bench-tools: | $(VENV)/installed
+	$(call install,$(BENCH_TOOLS),$(BENCH_PACKAGES))
 
 $(VENV)/gdb-tools: | $(VENV)/installed
 	$(call install,$(GDB_TOOLS),$(GDB_PACKAGES))

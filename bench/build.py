@@ -1,13 +1,19 @@
-"""Compiling the kernels: A32, T32 and native builds of the same sources, kept in a build directory."""
+"""Compiling the kernels: builds of the same sources for each architecture and natively, kept in a build directory."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from bench import cold
+from xemu.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 HERE: Final = Path(__file__).parent
 START: Final = HERE.parent / "samples" / "src"
@@ -17,7 +23,40 @@ COMMON: Final = [
     "-ffp-contract=off", "-fno-math-errno", "-Wl,--build-id=none", f"-I{START}",
 ]  # fmt: skip
 CROSS: Final = ["arm-linux-gnueabihf-gcc", "-mcpu=cortex-a15", "-mfpu=neon-vfpv4"]
-COMPILERS: Final = {"native": ["gcc"], "arm": [*CROSS, "-marm"], "thumb": [*CROSS, "-mthumb"]}
+X86: Final = ["x86_64-linux-gnu-gcc"]
+X86_32: Final = [*X86, "-m32", "-march=i686"]
+
+
+@dataclass(frozen=True)
+class Build:
+    """One way to compile a kernel. It runs `repeat` times, so that QEMU's start is a small part of what is measured."""
+
+    name: str
+    arch: str  # of xemu; "" is the host's own, for comparison
+    compiler: list[str]
+    options: tuple[str, ...] = ()  # after the common ones: they win
+    repeat: int = 1
+    #: the kernels' group -> the name of that group in this build; empty: all, under their own names
+    groups: tuple[tuple[str, str], ...] = ()
+    cold: str = "arm"  # whose assembly the cold program is in
+
+    def group(self, group: str) -> str | None:
+        """Return what a group of kernels is called in this build; None where it has no such kernels."""
+        return dict(self.groups).get(group) if self.groups else group
+
+
+BUILDS: Final = {b.name: b for b in (
+    Build("native", "", ["gcc"], cold="x86_64"),
+    Build("arm", "arm", [*CROSS, "-marm"]),
+    Build("thumb", "arm", [*CROSS, "-mthumb"]),
+    Build("x86-64", "x86_64", X86, repeat=4, cold="x86_64"),
+    Build("x86-64-v3", "x86_64", X86, ("-O3", "-march=x86-64-v3", "-ffp-contract=fast"), 4,
+          (("floating point", "floating point, AVX2 and FMA"),)),
+    Build("i386", "i386", [*X86_32, "-msse2", "-mfpmath=sse"], ("-lgcc",), 4, cold="i386"),
+    Build("x87", "i386", [*X86_32, "-mfpmath=387"], ("-lgcc",), 4, (("floating point", "x87"),)),
+)}  # fmt: skip
+ONCE: Final = {"cold", "chase", "syscalls"}  # kernels that a second run would change, or that take long enough
+VECTORS: Final = {"neon"}  # kernels in vector intrinsics: there is nothing of them in a build for the x87
 FIRMWARE: Final = HERE / "firmware"
 BARE: Final = ["arm-none-eabi-gcc", "-mthumb", "-T", FIRMWARE / "firmware.ld"]
 #: board -> what its processor is compiled for
@@ -28,26 +67,58 @@ BOARDS: Final = {
 }
 
 
-def programs(name: str) -> dict[str, Path]:
-    """Return where the builds of a kernel lie."""
-    return {build: BUILD / build / name for build in COMPILERS}
+def program(name: str, build_name: str) -> Path:
+    """Return where a build of a kernel lies."""
+    return BUILD / build_name / name
 
 
-def build(names: list[str]) -> None:
-    """Compile what is missing or older than its source. Raises CalledProcessError with the compiler's words shown."""
+def build(kernels: Iterable[tuple[str, str]]) -> None:
+    """Compile the kernels, each with the name of its build, that are missing or older than their sources."""
+    wanted = list(kernels)
+    for name in dict.fromkeys(build_name for _, build_name in wanted):
+        check(BUILDS[name])
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(_build, names))
+        list(pool.map(lambda kernel: _build(*kernel), wanted))
 
 
-def _build(name: str) -> None:
-    for build_name, program in programs(name).items():
-        sources = _cold_sources(build_name) if name == "cold" else [HERE / "kernels" / f"{name}.c"]
-        inputs = [*sources, START / "start.h", *(HERE / "kernels").glob("*.h"), HERE / "cold.py"]
-        newest = max(path.stat().st_mtime for path in inputs)
-        if program.exists() and program.stat().st_mtime > newest:
-            continue
-        program.parent.mkdir(parents=True, exist_ok=True)
-        subprocess.run([*COMPILERS[build_name], *COMMON, "-o", program, *sources], check=True)
+def repeat(name: str, how: Build) -> int:
+    """Return how often a build of a kernel does its work."""
+    return 1 if name in ONCE else how.repeat
+
+
+def check(build: Build) -> None:
+    """Raise NotFoundError with what to install if a build's compiler is not there or cannot do it."""
+    packages = {"arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf", "gcc": "gcc", "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu"}
+    compiler = build.compiler[0]
+    if not shutil.which(compiler):
+        raise NotFoundError(f"builds for {build.name} need {compiler}: apt-get install {packages[compiler]}")
+    library = subprocess.run([*build.compiler, "-print-libgcc-file-name"], capture_output=True, text=True, check=False).stdout.strip()
+    if "-m32" in build.compiler and not Path(library).exists():
+        raise NotFoundError(f"builds for {build.name} need gcc -m32: apt-get install gcc-12-multilib libc6-dev-i386 "
+                               "(not gcc-multilib, which removes the ARM compilers)")
+
+
+def _build(name: str, build_name: str) -> None:
+    how, path = BUILDS[build_name], program(name, build_name)
+    sources = _cold_sources(how) if name == "cold" else [HERE / "kernels" / f"{name}.c"]
+    inputs = [*sources, START / "start.h", *(HERE / "kernels").glob("*.h"), HERE / "cold.py", HERE / "build.py"]
+    if not path.exists() or path.stat().st_mtime <= max(p.stat().st_mtime for p in inputs):
+        compile_program(replace(how, repeat=repeat(name, how)), path, sources)
+
+
+def compile_program(how: Build, path: Path, sources: list[Path]) -> None:
+    """Compile a program without a C library."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([*how.compiler, *COMMON, f"-DREPEAT={how.repeat}", "-o", path, *sources, *how.options], check=True)
+
+
+def sample(name: str, build_name: str) -> Path:
+    """Compile one of the samples; return its path."""
+    how, path = BUILDS[build_name], BUILD / "samples" / build_name / name
+    check(how)
+    if not path.exists():
+        compile_program(replace(how, repeat=1), path, [START / f"{name}.c"])
+    return path
 
 
 def firmware(name: str, board: str) -> Path:
@@ -63,13 +134,12 @@ def firmware(name: str, board: str) -> Path:
     return program
 
 
-def _cold_sources(build_name: str) -> list[Path]:
+def _cold_sources(how: Build) -> list[Path]:
     """Write the generated program unless it is newer than its generator."""
-    kind = "x86" if build_name == "native" else "arm"
-    directory = BUILD / "cold" / build_name
-    assembly, main = directory / f"{kind}.S", directory / "main.c"
+    directory = BUILD / "cold" / how.name
+    assembly, main = directory / "cold.S", directory / "main.c"
     if not assembly.exists() or assembly.stat().st_mtime < (HERE / "cold.py").stat().st_mtime:
         directory.mkdir(parents=True, exist_ok=True)
-        assembly.write_text(cold.sources()[kind])
+        assembly.write_text(cold.sources()[how.cold])
         main.write_text(cold.MAIN)
     return [assembly, main]

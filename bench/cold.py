@@ -1,4 +1,4 @@
-"""A program of 300,000 distinct instructions that each run once, for ARM (A32 and T32) and x86-64.
+"""A program of 300,000 distinct instructions that each run once, for ARM (A32 and T32), x86-64 and i386.
 
 Every operation is written in both assemblers from one random choice, so that all builds print the same sum.
 """
@@ -6,54 +6,72 @@ Every operation is written in both assemblers from one random choice, so that al
 from __future__ import annotations
 
 import random
-from typing import Final
+from typing import Final, NamedTuple
 
 FUNCTIONS: Final = 1000
 LENGTH: Final = 328  # lines in a function; about 300 of them are instructions
-X86: Final = ("%eax", "%ebx", "%ecx", "%edx", "%esi", "%edi")  # r0-r5; %r8 is the memory (r8), %r9d a spare register
+X86: Final = ("%eax", "%ebx", "%ecx", "%edx", "%esi", "%edi")  # r0-r5; r8, the memory: %r8 or %ebp; spare: %r9d, %r10d or the stack
 X86_OPERATION: Final = {"add": "addl", "sub": "subl", "eor": "xorl", "orr": "orl", "and": "andl"}
 
 
-def _with_constant(rng: random.Random) -> tuple[list[str], list[str]]:
+class Lines(NamedTuple):
+    """One operation in each assembly."""
+
+    arm: list[str]
+    x86_64: list[str]
+    i386: list[str]
+
+
+def _with_constant(rng: random.Random) -> Lines:
     name, d, n = rng.choice(list(X86_OPERATION)), rng.randrange(6), rng.randrange(6)
     value = rng.randrange(1, 256) << rng.randrange(0, 23, 2)
-    return [f"{name} r{d}, r{n}, #{value}"], [
-        f"movl {X86[n]}, %r9d", f"{X86_OPERATION[name]} ${value}, %r9d", f"movl %r9d, {X86[d]}",
-    ]  # fmt: skip
+    operation = f"{X86_OPERATION[name]} ${value}"
+    return Lines([f"{name} r{d}, r{n}, #{value}"],
+                 [f"movl {X86[n]}, %r9d", f"{operation}, %r9d", f"movl %r9d, {X86[d]}"],
+                 [*_copy(n, d), f"{operation}, {X86[d]}"])
 
 
-def _with_shift(rng: random.Random) -> tuple[list[str], list[str]]:
+def _with_shift(rng: random.Random) -> Lines:
     name, d, n, m = rng.choice(["add", "sub", "eor", "orr"]), rng.randrange(6), rng.randrange(6), rng.randrange(6)
     shift, by = rng.choice([("lsl", "shll"), ("lsr", "shrl"), ("ror", "rorl"), ("asr", "sarl")]), rng.randrange(1, 31)
-    return [f"{name} r{d}, r{n}, r{m}, {shift[0]} #{by}"], [
-        f"movl {X86[m]}, %r9d", f"{shift[1]} ${by}, %r9d", f"movl {X86[n]}, %r10d",
-        f"{X86_OPERATION[name]} %r9d, %r10d", f"movl %r10d, {X86[d]}",
-    ]  # fmt: skip
+    return Lines([f"{name} r{d}, r{n}, r{m}, {shift[0]} #{by}"],
+                 [f"movl {X86[m]}, %r9d", f"{shift[1]} ${by}, %r9d", f"movl {X86[n]}, %r10d",
+                  f"{X86_OPERATION[name]} %r9d, %r10d", f"movl %r10d, {X86[d]}"],
+                 [f"pushl {X86[m]}", f"{shift[1]} ${by}, (%esp)", *_copy(n, d),
+                  f"{X86_OPERATION[name]} (%esp), {X86[d]}", "addl $4, %esp"])
 
 
-def _multiply(rng: random.Random) -> tuple[list[str], list[str]]:
+def _multiply(rng: random.Random) -> Lines:
     d, n, m = (rng.randrange(6) for _ in range(3))
-    return [f"mul r{d}, r{n}, r{m}"], [f"movl {X86[n]}, %r9d", f"imull {X86[m]}, %r9d", f"movl %r9d, {X86[d]}"]
+    first, second = (n, m) if d != m else (m, n)
+    return Lines([f"mul r{d}, r{n}, r{m}"],
+                 [f"movl {X86[n]}, %r9d", f"imull {X86[m]}, %r9d", f"movl %r9d, {X86[d]}"],
+                 [*_copy(first, d), f"imull {X86[second]}, {X86[d]}"])
 
 
-def _move(rng: random.Random) -> tuple[list[str], list[str]]:
+def _copy(source: int, to: int) -> list[str]:
+    return [f"movl {X86[source]}, {X86[to]}"] if source != to else []
+
+
+def _move(rng: random.Random) -> Lines:
     d, value = rng.randrange(6), rng.getrandbits(16)
-    return [f"movw r{d}, #{value}"], [f"movl ${value}, {X86[d]}"]
+    return Lines([f"movw r{d}, #{value}"], *[[f"movl ${value}, {X86[d]}"]] * 2)
 
 
-def _load(rng: random.Random) -> tuple[list[str], list[str]]:
+def _load(rng: random.Random) -> Lines:
     d, at = rng.randrange(6), 4 * rng.randrange(256)
-    return [f"ldr r{d}, [r8, #{at}]"], [f"movl {at}(%r8), {X86[d]}"]
+    return Lines([f"ldr r{d}, [r8, #{at}]"], [f"movl {at}(%r8), {X86[d]}"], [f"movl {at}(%ebp), {X86[d]}"])
 
 
-def _store(rng: random.Random) -> tuple[list[str], list[str]]:
+def _store(rng: random.Random) -> Lines:
     d, at = rng.randrange(6), 4 * rng.randrange(256)
-    return [f"str r{d}, [r8, #{at}]"], [f"movl {X86[d]}, {at}(%r8)"]
+    return Lines([f"str r{d}, [r8, #{at}]"], [f"movl {X86[d]}, {at}(%r8)"], [f"movl {X86[d]}, {at}(%ebp)"])
 
 
-def _skip(rng: random.Random) -> tuple[list[str], list[str]]:
-    n, value, (arm, x86) = rng.randrange(6), rng.randrange(256), _with_constant(rng)
-    return [f"cmp r{n}, #{value}", "bhi 1f", *arm, "1:"], [f"cmpl ${value}, {X86[n]}", "ja 1f", *x86, "1:"]
+def _skip(rng: random.Random) -> Lines:
+    n, value, (arm, x86_64, i386) = rng.randrange(6), rng.randrange(256), _with_constant(rng)
+    start = [f"cmpl ${value}, {X86[n]}", "ja 1f"]
+    return Lines([f"cmp r{n}, #{value}", "bhi 1f", *arm, "1:"], [*start, *x86_64, "1:"], [*start, *i386, "1:"])
 
 
 OPERATIONS: Final = [_with_constant] * 5 + [_with_shift] * 4 + [_multiply, _move, _load, _load, _load, _store, _skip, _skip]
@@ -80,7 +98,7 @@ cold:   push    {{r4-r8, lr}}
 {functions}
         .section .note.GNU-stack, "", %progbits
 """
-X86_FRAME: Final = """
+X86_64_FRAME: Final = """
         .text
         .global cold
 cold:   push    %rbx
@@ -102,6 +120,34 @@ cold:   push    %rbx
 {functions}
         .section .note.GNU-stack, "", @progbits
 """
+I386_FRAME: Final = """
+        .text
+        .global cold
+cold:   push    %ebx
+        push    %esi
+        push    %edi
+        push    %ebp
+        mov     20(%esp), %eax
+        mov     24(%esp), %ebp
+        mov     $1, %ebx
+        mov     $2, %ecx
+        mov     $3, %edx
+        mov     $4, %esi
+        mov     $5, %edi
+{calls}
+        xor     %ebx, %eax
+        add     %ecx, %eax
+        xor     %edx, %eax
+        add     %esi, %eax
+        xor     %edi, %eax
+        pop     %ebp
+        pop     %edi
+        pop     %esi
+        pop     %ebx
+        ret
+{functions}
+        .section .note.GNU-stack, "", @progbits
+"""
 MAIN: Final = """
 #include "start.h"
 u32 cold(u32 seed, u32 *memory);
@@ -118,19 +164,22 @@ int main(void)
 
 
 def sources() -> dict[str, str]:
-    """Return the assembly for "arm" (also T32) and "x86"."""
+    """Return the assembly for "arm" (also T32), "x86_64" and "i386"."""
     rng = random.Random(1)
-    arm, x86 = [], []
-    for number in range(FUNCTIONS):
-        arm_lines, x86_lines = [], []
-        while len(arm_lines) < LENGTH:
-            one, other = rng.choice(OPERATIONS)(rng)
-            arm_lines += one
-            x86_lines += other
-        arm.append("\n".join([f".type f{number}, %function", f"f{number}:", *arm_lines, "bx lr"]))
-        x86.append("\n".join([f"f{number}:", *x86_lines, "ret"]))
-    names = range(FUNCTIONS)
+    functions = []
+    for _ in range(FUNCTIONS):
+        lines = Lines([], [], [])
+        while len(lines.arm) < LENGTH:
+            for program, more in zip(lines, rng.choice(OPERATIONS)(rng), strict=True):
+                program.extend(more)
+        functions.append(lines)
+
+    def text(frame: str, call: str, bodies: list[list[str]], before: str, back: str) -> str:
+        texts = ["\n".join([before.format(n=n), f"f{n}:", *body, back]) for n, body in enumerate(bodies)]
+        return frame.format(calls="\n".join(f"{call} f{n}" for n in range(FUNCTIONS)), functions="\n".join(texts))
+
     return {
-        "arm": ARM_FRAME.format(calls="\n".join(f"bl f{n}" for n in names), functions="\n".join(arm)),
-        "x86": X86_FRAME.format(calls="\n".join(f"call f{n}" for n in names), functions="\n".join(x86)),
+        "arm": text(ARM_FRAME, "bl", [f.arm for f in functions], ".type f{n}, %function", "bx lr"),
+        "x86_64": text(X86_64_FRAME, "call", [f.x86_64 for f in functions], "", "ret"),
+        "i386": text(I386_FRAME, "call", [f.i386 for f in functions], "", "ret"),
     }

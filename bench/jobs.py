@@ -1,10 +1,11 @@
-"""What is measured: the kernels, and real programs of Debian for armhf."""
+"""What is measured: the kernels, firmware, and real programs of Debian, for each architecture."""
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable  # noqa: TC003 - Job is built at run time
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,9 @@ from tests.support import programs
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 XEMU: Final = list(programs.XEMU)
-QEMU: Final = list(programs.QEMU)
+QEMU: Final = {"arm": list(programs.QEMU), "x86_64": ["qemu-x86_64", "-cpu", "max"], "i386": ["qemu-i386", "-cpu", "max"]}
+DEBIAN: Final = {"arm": "armhf", "x86_64": "amd64", "i386": "i386"}
+ON_X86: Final = platform.machine() == "x86_64"  # what runs natively here
 GROUPS: Final = {
     "integer": ["sieve", "crc", "sort", "hash", "imatrix", "bytecode", "strings", "fib"],
     "floating point": ["nbody", "dmatrix", "smatrix", "fft", "mandel", "smandel", "neon"],
@@ -59,6 +62,7 @@ class Job:
     name: str
     group: str
     build: str
+    arch: str
     xemu: list[str | Path]
     qemu: list[str | Path]
     native: list[str | Path] | None = None
@@ -66,6 +70,7 @@ class Job:
     note: str = ""
     settle: int = 2  # runs that fill the cache before the warm ones count
     command: str = "run"
+    repeat: int = 1  # times the kernel's work is done
 
     @property
     def label(self) -> str:
@@ -77,60 +82,93 @@ class Job:
         return [*XEMU, self.command, *options, *self.xemu]
 
 
-def kernel_jobs(names: list[str]) -> list[Job]:
-    """Return the A32 and T32 jobs of the named kernels."""
-    jobs = []
-    for group, members in GROUPS.items():
-        for name in members:
-            if name in names:
-                paths = build.programs(name)
-                jobs += [
-                    Job(name, group, kind, [paths[kind]], [*QEMU, paths[kind]], [paths["native"]])
-                    for kind in ("arm", "thumb")
-                ]
-    return jobs
+@dataclass(frozen=True)
+class Candidate:
+    """A job that is not made yet: making it compiles or downloads."""
+
+    name: str
+    group: str
+    build: str
+    arch: str
+    make: Callable[[], Job]
 
 
-def firmware_jobs(names: list[str]) -> list[Job]:
-    """Return the jobs that run without an operating system, compared with QEMU's system emulator."""
-    jobs = []
-    for group, members in FIRMWARE.items():
-        for name, board in members:
-            if "firmware" in names:
-                path = build.firmware(name, board)
-                under_qemu = ["qemu-system-arm", "-M", board, "-display", "none", "-monitor", "none", "-serial", "null",
-                              "-semihosting-config", "enable=on,target=native", "-kernel", path]
-                ours = ["--machine", board, "--uart", "none", path]
-                jobs.append(Job(name, group, board, ours, list(under_qemu), command="boot"))
-    return jobs
-
-
-def program_jobs(names: list[str]) -> list[Job]:
-    """Return the jobs that run programs of Debian (downloaded on first use)."""
-    makers = {"hello": _hello, "shell": _shell, "python3": _python, "gzip": _gzip}
-    return [makers[name]() for name in names if name in makers]
-
-
+ARCHS: Final = ("arm", "x86_64", "i386")
 KERNELS: Final = [name for members in GROUPS.values() for name in members]
-PROGRAMS: Final = ["hello", "shell", "python3", "gzip", "firmware"]
+NAMES: Final = (*KERNELS, "hello", "shell", "python3", "gzip", "firmware")
+
+
+def candidates() -> list[Candidate]:
+    """Return all jobs there are, in the order of the page."""
+    found = []
+    for arch in ARCHS:
+        builds = [how for how in build.BUILDS.values() if how.arch == arch]
+        for group, members in GROUPS.items():
+            for how in (h for h in builds if not h.groups):
+                found += [_kernel(name, group, how) for name in members]
+            for how in (h for h in builds if h.groups):
+                own = how.group(group)
+                found += [_kernel(name, own, how) for name in members if own and name not in build.VECTORS]
+        found += [Candidate(name, group, "", arch, partial(make, arch)) for name, (group, make) in _PROGRAMS.items()]
+    for group, runs in FIRMWARE.items():
+        found += [Candidate("firmware", group, board, "arm", partial(_firmware, name, group, board)) for name, board in runs]
+    return found
+
+
+def _kernel(name: str, group: str, how: build.Build) -> Candidate:
+    return Candidate(name, group, how.name, how.arch, partial(_kernel_job, name, group, how))
+
+
+def _kernel_job(name: str, group: str, how: build.Build) -> Job:
+    """Compile a kernel. x86 programs are their own native builds where the host is one."""
+    native = how.name if how.arch != "arm" else "native"
+    wanted = [how.name, native] if ON_X86 or native == "native" else [how.name]
+    build.build((name, b) for b in dict.fromkeys(wanted))
+    path = build.program(name, how.name)
+    return Job(name, group, how.name, how.arch, [path], [*QEMU[how.arch], path],
+               [build.program(name, native)] if native in wanted else None, repeat=build.repeat(name, how))
+
+
+def _firmware(name: str, group: str, board: str) -> Job:
+    """Compile a program that runs without an operating system; it is compared with QEMU's system emulator."""
+    path = build.firmware(name, board)
+    under_qemu = ["qemu-system-arm", "-M", board, "-display", "none", "-monitor", "none", "-serial", "null",
+                  "-semihosting-config", "enable=on,target=native", "-kernel", path]
+    ours = ["--machine", board, "--uart", "none", path]
+    return Job(name, group, board, "arm", ours, list(under_qemu), command="boot")
 
 
 @cache
 def _root(arch: str, *packages: str) -> Path:
-    return sysroot(arch, *packages)
+    return sysroot(DEBIAN[arch], *packages)
 
 
-def _hello() -> Job:
-    program = ROOT / "samples" / "arm" / "hello"
-    return Job("hello", "start-up", "", [program], [*QEMU, program])
+def _natively(arch: str, root: Path, program: Path) -> list[str | Path] | None:
+    """Return the command that runs a program of an unpacked Debian tree on this machine, with the tree's own libraries."""
+    if arch == "arm" or not ON_X86:
+        return None
+    triplet, loader = {"x86_64": ("x86_64-linux-gnu", "ld-linux-x86-64.so.2"), "i386": ("i386-linux-gnu", "ld-linux.so.2")}[arch]
+    libraries = ":".join(str(root / at / triplet) for at in ("lib", "usr/lib"))
+    return [root / "lib" / triplet / loader, "--library-path", libraries, program]
 
 
-def _shell() -> Job:
-    root = _root("armhf", "dash", "coreutils")
+def hello(arch: str) -> Job:
+    """Return the job of the smallest program: what remains is the start."""
+    program = ROOT / "samples" / "arm" / "hello" if arch == "arm" else build.sample("hello", _plain(arch))
+    return Job("hello", "start-up", "", arch, [program], [*QEMU[arch], program], [program] if arch != "arm" and ON_X86 else None)
+
+
+def _plain(arch: str) -> str:
+    """Return the name of an architecture's first build."""
+    return next(how.name for how in build.BUILDS.values() if how.arch == arch)
+
+
+def _shell(arch: str) -> Job:
+    root = _root(arch, "dash", "coreutils")
     native = ["sh", "-c", SHELL_LOOP.format(true="/bin/true")]
-    under_qemu = " ".join(str(word) for word in [*QEMU, "-L", root, root / "bin" / "true"])
+    under_qemu = " ".join(str(word) for word in [*QEMU[arch], "-L", root, root / "bin" / "true"])
     return Job(
-        "shell loop of 200 × /bin/true", "processes", "",
+        "shell loop of 200 × /bin/true", "processes", "", arch,
         ["-L", root, root / "bin" / "dash", "-c", SHELL_LOOP.format(true="/bin/true")],
         ["sh", "-c", SHELL_LOOP.format(true=under_qemu)],
         native,
@@ -138,21 +176,27 @@ def _shell() -> Job:
     )  # fmt: skip
 
 
-def _python() -> Job:
-    root = _root("armhf", "python3.11")
+def _python(arch: str) -> Job:
+    root = _root(arch, "python3.11")
     program = root / "usr" / "bin" / "python3.11"
     arguments = ["-I", "-S", "-c", PYTHON_WORK]
-    command = ["-L", root, program, *arguments]
-    return Job("python3", "programs", "", command, [*QEMU, *command], note=f"warm after {LARGE} runs", settle=LARGE)
+    command, native = ["-L", root, program, *arguments], _natively(arch, root, program)
+    return Job("python3", "programs", "", arch, command, [*QEMU[arch], *command], [*native, *arguments] if native else None,
+               note=f"warm after {LARGE} runs", settle=LARGE)
 
 
-def _gzip() -> Job:
-    root = _root("armhf", "gzip")
+def _gzip(arch: str) -> Job:
+    root = _root(arch, "gzip")
     program = root / "bin" / "gzip"
+    native = _natively(arch, root, program) or ["gzip"]
     return Job(
-        "gzip", "programs", "", ["-L", root, program, "-9n"], [*QEMU, "-L", root, program, "-9n"],
-        ["gzip", "-9n"], stdin=_text, note=f"warm after {LARGE} runs", settle=LARGE,
+        "gzip", "programs", "", arch, ["-L", root, program, "-9n"], [*QEMU[arch], "-L", root, program, "-9n"],
+        [*native, "-9n"], stdin=_text, note=f"warm after {LARGE} runs", settle=LARGE,
     )  # fmt: skip
+
+
+_PROGRAMS: Final = {"hello": ("start-up", hello), "shell": ("processes", _shell),
+                    "python3": ("programs", _python), "gzip": ("programs", _gzip)}
 
 
 @cache

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -39,6 +40,7 @@ class Result:
     label: str
     name: str
     group: str
+    arch: str
     native: float | None = None
     qemu: float | None = None
     empty: float | None = None
@@ -48,6 +50,7 @@ class Result:
     megabytes: float | None = None
     failure: str = ""
     note: str = ""
+    repeat: int = 1
     runs: dict[str, list[float]] = field(default_factory=dict)
 
     @property
@@ -93,7 +96,7 @@ def _peak() -> float:
 
 def measure(job: Job, rounds: int, *, interpreter: bool) -> Result:
     """Measure a job under all its runners, alternating, xemu first with an empty cache."""
-    result = Result(job.label, job.name, job.group, note=job.note)
+    result = Result(job.label, job.name, job.group, job.arch, note=job.note, repeat=job.repeat)
     stdin = job.stdin() if job.stdin else b""
     expected = timed(job.qemu, stdin)
     with tempfile.TemporaryDirectory(prefix="xemu-bench-") as cache:
@@ -126,7 +129,9 @@ def _checked(run: Run, expected: Run) -> Run:
         return run
     said = run.errors.replace(str(Path.cwd()), ".").strip().splitlines()
     what = "output differs" if run.code == expected.code else f"exit code {run.code} instead of {expected.code}"
-    raise WrongError(f"{what}: {said[-1]}"[:160] if said else what)
+    if run.code in (-signal.SIGILL, 128 + signal.SIGILL):
+        what = "SIGILL: an instruction that xemu does not have"
+    raise WrongError(f"{what}: {' '.join(said[-1].removeprefix('xemu:').split())}"[:160] if said else what)
 
 
 def instructions(text: str) -> int | None:

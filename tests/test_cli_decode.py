@@ -97,7 +97,7 @@ def test_no_row_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) 
     ("words", "message"),
     [
         (["arm"], "an architecture and the bytes of an instruction are needed: xemu decode arm 020091e0"),
-        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m"),
+        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m, x86_64, i386"),
         (["arm", "0200"], "02 00: 2 bytes given, the instruction has 4"),
         (["thumb", "4ff0"], "4f f0: 2 bytes given, the instruction has 4"),
         (["arm", "adds"], "adds: not pairs of hexadecimal digits"),
@@ -128,3 +128,12 @@ def test_every_row_can_be_shown(arch: str) -> None:
             if found is not None:
                 assert scope.summary(found, data)[1].startswith(f"row       {found.variant.row.name}")
                 assert scope.effects(found)[1:]
+
+
+def test_x86(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", "x86_64", "48 0f af 44 8b 10", "--ir", "none"]) == 0
+    out = capsys.readouterr().out
+    for words in ("opcode    0F AF /r", "imul rax, qword ptr [rbx + rcx*4 + 0x10]", "size         64     split", "load 8 bytes at v5", "write R[0]"):
+        assert words in out
+    assert main(["decode", "i386", "40 90 90"]) == 2
+    assert "3 bytes given, the instruction has 1" in capsys.readouterr().err

@@ -64,7 +64,7 @@ while not d.stop.kind.final:
 back = []
 for position in reversed(positions):
     d.step_line(back=True)
-    back.append(here() if d.position == position else [str(d.position), str(position)])
+    back.append(here() if d.position.insns == position.insns else [str(d.position), str(position)])
 answers.update(steps=steps, back=back)
 """)
     assert answers["steps"] == json.loads(result.read_text())

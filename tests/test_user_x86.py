@@ -660,3 +660,32 @@ def test_faults_frames_restarts_and_threads_are_those_of_the_host(bits: int, nee
     result = run(xemu_command(program), cwd=tmp_path)
     assert (result.code, result.stdout.decode()) == (native.returncode, native.stdout.decode())
     assert native.stdout.endswith(b" tid 1 own abcd\n")
+
+
+PROGRAMS = [(name, 64) for name in ("files", "ipc", "processes", "signals", "sockets", "threads")] + [
+    (name, 32) for name in ("ipc", "processes", "signals", "sockets", "threads")]
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the host's kernel is what decides")
+@pytest.mark.parametrize(("name", "bits"), PROGRAMS)
+def test_programs_do_what_they_do_on_the_host(name: str, bits: int, need: Callable[..., str], tmp_path: Path) -> None:
+    program = tmp_path / f"{name}{bits}"
+    source = SOURCE.parent.parent / f"{name}.c"
+    built = subprocess.run([need("gcc"), f"-m{bits}", "-O1", "-w", "-static", "-pthread", str(source), "-o", str(program)],
+                           capture_output=True, text=True, check=False)
+    if built.returncode and bits == 32 and ("cannot find" in built.stderr or "No such file" in built.stderr):
+        pytest.skip("no C library for 32 bits: apt-get install libc6-dev-i386")
+    assert built.returncode == 0, built.stderr
+    places = [tmp_path / "native", tmp_path / "emulated"]
+    for place in places:
+        place.mkdir()
+    native = subprocess.run([program], cwd=places[0], capture_output=True, timeout=60, check=False)
+    result = run(xemu_command(program), cwd=places[1])
+    end = 128 - native.returncode if native.returncode < 0 else native.returncode
+    # a pointer to nowhere is an error even where there is nothing to read
+    assert _lines(result.stdout) == _lines(native.stdout)
+    assert result.code == end
+
+
+def _lines(text: bytes) -> list[str]:
+    return [line for line in text.decode().splitlines() if "(void *)1" not in line]

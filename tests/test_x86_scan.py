@@ -89,12 +89,13 @@ def test_what_is_scanned_can_be_written_again(bits: int) -> None:
     (64, "c5fc58c1", {"vex": 1, "L": 1, "map": 1, "opcode": 0x58, "vvvv": 0, "base": 1}),
     (64, "c4e2f99a00", {"vex": 1, "map": 2, "W": 1, "op66": 1, "opcode": 0x9A}),
     (64, "f3480fb8c1", {"rep": 3, "W": 1, "map": 1, "opcode": 0xB8}),
-    (64, "4866" "89c8", {"W": 0, "op66": 1}),                                           # a REX prefix that is not the last
+    (64, "486689c8", {"W": 0, "op66": 1}),                                           # a REX prefix that is not the last
     (64, "66c5fc58c1", {"odd": UNDEFINED_PREFIXES}),
     (64, "66" * 15 + "90", {"odd": TOO_LONG}),
     (32, "c4c5", {"vex": 1}),
     (32, "c405", {"vex": 0, "opcode": 0xC4}),                                           # LES
     (32, "678b4203", {"form": 2, "base": 5, "index": 6, "disp": 3}),                    # [bp + si + 3]
+    (32, "678b42ff", {"form": 2, "base": 5, "index": 6, "scale": 0, "disp": 0xFFFFFFFF}),
     (32, "40", {"opcode": 0x40, "length": 1, "rex": 0}),
 ])  # fmt: skip
 def test_fields(bits: int, text: str, fields: dict[str, int]) -> None:

@@ -295,10 +295,10 @@ def found(law: Law, part: int, parts: int) -> list[Variant]:
 
 @pytest.mark.parametrize("target", ["x86_64", "i386"])
 def test_rows_in_every_tier(target: str) -> None:
-    """One encoding of a fortieth of the variants, another part each time; also some in a row."""
+    """One encoding of a sixtieth of the variants, another part each time; also some in a row."""
     law = Law(target, seed=random.randrange(1 << 32))
-    some = found(law, law.random.randrange(40), 40)
-    cases = [law.case([v], 0) for v in some] + [law.case([law.random.choice(some) for _ in range(4)], 0) for _ in range(30)]
+    some = found(law, law.random.randrange(60), 60)
+    cases = [law.case([v], 0) for v in some] + [law.case([law.random.choice(some) for _ in range(4)], 0) for _ in range(20)]
     complaints = law.run(cases)
     assert not complaints, "\n".join([f"{len(complaints)} differences", *complaints[:20]])
 

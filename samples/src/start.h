@@ -1,5 +1,5 @@
 /* A start without a C library: entry point, the few system calls and prints the samples and kernels need.
- * Works for ARM (A32, T32; Cortex-M with semihosting) and x86-64, so that a kernel's native build is the same code. Include it once. */
+ * Works for ARM (A32, T32; Cortex-M with semihosting), x86-64 and i386, so that a kernel's native build is the same code. Include it once. */
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -50,6 +50,16 @@ static inline long system_call(long number, long a, long b, long c)
 {
     long result;
     __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
+    return result;
+}
+#elif defined(__i386__)
+#define SYS_EXIT 252
+#define SYS_WRITE 4
+#define SYS_GETPID 20
+static inline long system_call(long number, long a, long b, long c)
+{
+    long result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
     return result;
 }
 #else
@@ -143,11 +153,18 @@ static inline u32 float_to_bits(float value)
     return both.bits;
 }
 
+/* How often the program runs: kernels that are measured may be too short for that. */
+#ifndef REPEAT
+#define REPEAT 1
+#endif
+
 int main(void);
 
 __attribute__((used, noreturn)) static void begin(void)
 {
-    int code = main();
+    int code = 0;
+    for (int i = 0; i < REPEAT && !code; i++)
+        code = main();
     flush();
     for (;;)
         system_call(SYS_EXIT, code, 0, 0);
@@ -169,6 +186,8 @@ __attribute__((used, section(".vectors"))) static void (*const vectors[16])(void
     { (void (*)(void))0x20400000, reset, stuck, stuck, stuck, stuck, stuck };
 #elif defined(__x86_64__)
 __asm__(".global _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call begin\n");
+#elif defined(__i386__)
+__asm__(".global _start\n_start: xor %ebp, %ebp\n and $-16, %esp\n call begin\n");
 #elif defined(__thumb__)
 __asm__(".thumb\n.thumb_func\n.global _start\n_start: mov r0, sp\n bl begin\n");
 #else

@@ -123,10 +123,8 @@ def random_word(rnd: random.Random, variant: Variant, mode64: int) -> bytes:
             word = put(put(word, "rex", 0), "W", 0)
         if not OPCODES[get(variant.value, "map") << 8 | get(variant.value, "opcode")] & MODRM:
             word = put(word, "form", REG)
-        if not variant.row.vex:  # type: ignore[attr-defined]
-            word = put(put(word, "L", 0), "vvvv", 0)
-        else:
-            word = put(put(word, "rex", 0), "op66", 0)
+        vex = variant.row.vex  # type: ignore[attr-defined]
+        word = put(put(word, "rex", 0), "op66", 0) if vex else put(put(word, "L", 0), "vvvv", 0)
         if variant.splits.get("form") == MEM67:
             word = put(word, "a67", 1)
         if rnd.random() < 0.1:

@@ -32,10 +32,10 @@ int main(){
   sigset_t m,o; sigemptyset(&m); sigaddset(&m,SIGRTMIN+2); sigprocmask(SIG_BLOCK,&m,&o);
   v.sival_int=1; sigqueue(getpid(),SIGRTMIN+2,v); v.sival_int=2; sigqueue(getpid(),SIGRTMIN+2,v);
   sigpending(&o); printf("pending %d\n", sigismember(&o,SIGRTMIN+2)); sigprocmask(SIG_UNBLOCK,&m,0);
-  signal(SIGALRM,plain); struct itimerval it={{0,0},{0,20000}}; setitimer(ITIMER_REAL,&it,0); pause(); printf("pause errno %d got %d\n",errno,got);
+  signal(SIGALRM,plain); struct itimerval it={{0,0},{0,200000}}; setitimer(ITIMER_REAL,&it,0); pause(); printf("pause errno %d got %d\n",errno,got);
   it.it_value.tv_usec=30000; setitimer(ITIMER_REAL,&it,0); int g=got; while(got==g); printf("busy done\n");
   stack_t st={.ss_sp=malloc(32768),.ss_size=32768}; sigaltstack(&st,0); memset(&sa,0,sizeof sa); sa.sa_handler=alt; sa.sa_flags=SA_ONSTACK; sigaction(SIGUSR2,&sa,0); raise(SIGUSR2);
-  int p[2]; pipe(p); sa.sa_handler=plain; sa.sa_flags=0; sigaction(SIGALRM,&sa,0); it.it_value.tv_usec=20000; setitimer(ITIMER_REAL,&it,0); char b; int r=read(p[0],&b,1); printf("read %d %s\n",r,strerror(errno));
-  sa.sa_flags=SA_RESTART; sigaction(SIGALRM,&sa,0); it.it_value.tv_usec=20000; setitimer(ITIMER_REAL,&it,0); if(!fork()){usleep(100000);write(p[1],"x",1);_exit(0);} r=read(p[0],&b,1); printf("read %d\n",r);
+  int p[2]; pipe(p); sa.sa_handler=plain; sa.sa_flags=0; sigaction(SIGALRM,&sa,0); it.it_value.tv_usec=200000; setitimer(ITIMER_REAL,&it,0); char b; int r=read(p[0],&b,1); printf("read %d %s\n",r,strerror(errno));
+  sa.sa_flags=SA_RESTART; sigaction(SIGALRM,&sa,0); it.it_value.tv_usec=200000; setitimer(ITIMER_REAL,&it,0); if(!fork()){usleep(500000);write(p[1],"x",1);_exit(0);} r=read(p[0],&b,1); printf("read %d\n",r);
   double d=1.5; raise(SIGUSR1); printf("d %f\n",d*2);
   signal(SIGTERM,SIG_DFL); fflush(stdout); raise(SIGTERM); return 0; }

@@ -363,7 +363,7 @@ class HandlerEmitter(InstructionEmitter):
         return known
 
     def is_operand(self, node: Bits) -> bool:
-        """Return whether a node is kept in the record: what depends on fields alone; where that is too much, pieces of fields, or fields."""
+        """Return whether a node is kept in the record: what depends on fields alone; where that is too much, (pieces of) fields."""
         if not self.raw:
             return self.is_field_only(node)
         return node.op == "field" or (self.raw == 1 and node.op == "slice" and node.args[0].op == "field")

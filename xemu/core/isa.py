@@ -106,6 +106,11 @@ class Row:
     parameters: tuple[str, ...] = ()
     unpredicated: bool = False
 
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as it stands in the source."""
+        return inspect.unwrap(self.function)
+
     def field(self, name: str) -> AnyField:
         """Return the declaration of a field of this row."""
         declared = self.isa.fields.get(name)

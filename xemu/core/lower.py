@@ -120,6 +120,9 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         if node.op == "const":
             return _literal(node.attr, node.width)
         name = self.names.get(node.id)
+        if name is None and (node.id, 2) in self.vectors:         # of 128 bits, known as a vector alone
+            name = self.let(f"bitcast <2 x i{node.width // 2}> {self.vectors[node.id, 2]} to i{node.width}")
+            self.remember(node, name)
         if name is None:
             method: Callable[[Bits], str] | None = getattr(self, "op_" + node.op, None)
             if method is None:
@@ -134,7 +137,8 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.names[node.id] = name
         self.journal.append((self.names, node.id))
 
-    def _remember_vector(self, node: Bits, lanes: int, name: str) -> None:
+    def remember_vector(self, node: Bits, lanes: int, name: str) -> None:
+        """Note the name of a node as a vector."""
         self.vectors[node.id, lanes] = name
         self.journal.append((self.vectors, (node.id, lanes)))
 
@@ -160,17 +164,20 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
             return f"<{items}>"
         key = (node.id, lanes)
         name = self.vectors.get(key)
+        if name is None and (node.id, 2) in self.vectors:
+            name = self.let(f"bitcast <2 x i{node.width // 2}> {self.vectors[node.id, 2]} to <{lanes} x i{size}>")
+            self.remember_vector(node, lanes, name)
         if name is None:
             scalar = self.value(node)
             name = self.vectors.get(key)         # lowering the node may have left its vector
             if name is None:
                 name = self.let(f"bitcast i{node.width} {scalar} to <{lanes} x i{size}>")
-                self._remember_vector(node, lanes, name)
+                self.remember_vector(node, lanes, name)
         return name
 
     def from_vector(self, node: Bits, lanes: int, name: str) -> str:
         """Return a vector result as iN, remembering the vector."""
-        self._remember_vector(node, lanes, name)
+        self.remember_vector(node, lanes, name)
         return self.let(f"bitcast <{lanes} x i{node.width // lanes}> {name} to i{node.width}")
 
     def operand_type(self, node: Bits, lanes: int | None) -> tuple[str, Callable[[Bits], str]]:

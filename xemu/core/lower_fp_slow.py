@@ -15,6 +15,7 @@ from xemu.core.fp import SLOW_OPERATIONS, result_width
 from xemu.core.lower import Emitter
 from xemu.core.lower_extended import FIRST_SLOW
 from xemu.core.lower_fp import SLOW_CALL, TYPES
+from xemu.core.softfloat import FUSED
 from xemu.core.softnumber import FORMATS
 from xemu.core.state import ENGINE_CELLS
 
@@ -60,7 +61,7 @@ class SlowEmitter(Emitter):
 
 def operands_of(name: str, fmt: Any) -> int:
     """Return how many operands an operation has."""
-    return 3 if name == "fma" else 1 if name in ("sqrt", "rint", "round_int") or not isinstance(fmt, str) else 2
+    return 3 if name in FUSED else 1 if name in ("sqrt", "rint", "round_int") or not isinstance(fmt, str) else 2
 
 
 def helper_name(name: str, fmt: Any) -> str:

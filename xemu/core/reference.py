@@ -92,10 +92,9 @@ def execute(cpu: Recorder, state: StateBlock, memory: Memory, pc: int) -> Outcom
 
 def _execute(cpu: Recorder, ev: Evaluation, memory: Memory, pc: int, kept: list[Commit]) -> Outcome:
     state = ev.state
-    sticky = 0
     for effect in cpu.effects:
         if isinstance(effect, Raise):
-            sticky |= _exceptions(effect.node, ev)
+            _gather(_exceptions(effect.node, ev), state)        # they stay, whatever happens next
         elif isinstance(effect, Load):
             ev.memo[effect.result.id] = (
                 memory.load(ev.value(effect.addr), effect.size, effect.align) if ev.holds(effect.pred) else 0)
@@ -112,13 +111,11 @@ def _execute(cpu: Recorder, ev: Evaluation, memory: Memory, pc: int, kept: list[
             if size:
                 memory.probe(ev.value(effect.addr), size, effect.align, write=effect.write)
         elif isinstance(effect, Abort):
-            _gather(sticky, state)               # the exceptions that have led here
             return Outcome(pc, abort=(effect.kind, ev.value(effect.number)))
     outcome = _control(cpu, ev)
     commits = _commits(cpu.writes, ev)
     kept.clear()
     _commit(state, commits)
-    _gather(sticky, state)
     return outcome
 
 
@@ -129,10 +126,10 @@ def _exceptions(node: Bits, ev: Evaluation) -> int:
     return EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *[ev.value(a) for a in node.args])
 
 
-def _gather(sticky: int, state: StateBlock) -> None:
-    if sticky:
+def _gather(exceptions: int, state: StateBlock) -> None:
+    if exceptions:
         cell = state.layout.cells[state.layout.sticky]
-        state.set(cell, 0, state.get(cell) | sticky)
+        state.set(cell, 0, state.get(cell) | exceptions)
 
 
 def _commits(writes: list[Write], ev: Evaluation) -> list[Commit]:

@@ -7,6 +7,7 @@ block by block, and entering (or going round a loop) needs as much as the longes
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -36,7 +37,16 @@ PAGE = 4096
 SPILL = "; vector registers"
 GENERAL = 64             # the widest of those that are kept as integers
 VECTOR = 128             # registers of this width are kept in floating-point types
-FLOATS = {32: "float", 64: "double", 128: "<4 x float>"}
+FLOATS = {32: "float", 64: "double"}
+PAIR = "<2 x i64>"       # 128 bits as a value: as one integer LLVM would keep them in two general registers
+
+
+VECTOR_TYPE = re.compile(r"%\w+#\d+")
+
+
+def vector_type(storage: str, element: int) -> str:
+    """Return what stands for the type of a whole vector register until it is known."""
+    return f"%{storage}#{element}"
 
 
 @dataclass
@@ -236,7 +246,8 @@ class BlockEnvironment(Environment):
         if node is None:
             self._overlap(key, cell.stride)
             node = make("slot", cell.width, (), unique())
-            self.em.remember(node, self.em.load_slot(cell, index, node))
+            if name := self.em.load_slot(cell, index, node):
+                self.em.remember(node, name)
             self.known[key] = node
         return node
 
@@ -260,8 +271,10 @@ class BlockEnvironment(Environment):
         self.dirty.add(key)
 
     def _whole(self, cell: Cell) -> Cell | None:
-        """Return the general register that `cell` is a part of: parts are cut out of it and put into it, for a slot that is
-        accessed in parts would be kept in parts."""
+        """Return the general register that `cell` is a part of.
+
+        Parts are cut out of it and put into it: a slot that is accessed in parts would be kept in parts.
+        """
         owner = self.em.layout.cells[cell.storage]
         return owner if cell.width < owner.width <= GENERAL else None
 
@@ -320,15 +333,16 @@ class RegionEmitter(InstructionEmitter):
         return self.let(f"getelementptr i8, ptr {slot}, i64 {inner}") if inner else slot
 
     def load_slot(self, cell: Cell, index: int, node: Bits) -> str:
-        """Load a register from its alloca."""
+        """Load a register from its alloca; a whole vector register is known as a vector, and has no name."""
         stored = cell.stride * 8
         place = self._place(cell.storage, index * cell.stride)
         kind = self.slot_type(cell.storage, index * cell.stride, stored)
         name = self.let(f"load {kind}, ptr {place}")
         if kind[0] in "fd":
             return self.from_float(node, name)
-        if kind[0] == "<":
-            name = self.let(f"bitcast {kind} {name} to i{stored}")
+        if kind[0] == "%":
+            self.remember_vector(node, 2, self.let(f"bitcast {kind} {name} to {PAIR}"))
+            return ""
         return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
 
     def store_slot(self, key: tuple[str, int, int], value: Bits) -> None:
@@ -341,12 +355,12 @@ class RegionEmitter(InstructionEmitter):
         kind = self.slot_type(storage, offset, stored)
         if kind[0] in "fd":
             name = self.as_float(value, "f32" if kind == "float" else "f64")
+        elif kind[0] == "%":
+            name = self.let(f"bitcast {PAIR} {self.vector(value, 2)} to {kind}")
         else:
             name = self.value(value)
             if stored != width:
                 name = self.let(f"zext i{width} {name} to i{stored}")
-            if kind[0] == "<":
-                name = self.let(f"bitcast i{stored} {name} to {kind}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
 
     def load_resident(self, cell: Cell, index: int | Bits) -> Bits:
@@ -372,7 +386,12 @@ class RegionEmitter(InstructionEmitter):
             return f"i{width}"
         element, inner = divmod(offset, owner.stride)
         self.grains.setdefault((storage, element), set()).add((inner, width))
-        return FLOATS[width]
+        return FLOATS[width] if width < VECTOR else vector_type(storage, element)
+
+    def with_types(self, text: str) -> str:
+        """Put in the types of whole vector registers: elements of the size in which the region uses parts of them."""
+        doubles = {vector_type(*key) for key, grains in self.grains.items() if {w for _, w in grains} == {64, VECTOR}}
+        return VECTOR_TYPE.sub(lambda m: "<2 x double>" if m[0] in doubles else "<4 x float>", text)
 
     def copy_slot(self, storage: str, element: int, *, load: bool) -> None:
         """Copy a register between the state and its alloca, in the pieces in which the region uses it."""
@@ -388,7 +407,7 @@ class RegionEmitter(InstructionEmitter):
                 else:                          # one vector access lets LLVM see a vector where the others are mixed
                     pieces.append((half, "<2 x float>" if single else "double"))
         else:
-            pieces = [(0, FLOATS[VECTOR] if cell.width == VECTOR else f"i{cell.stride * 8}")]
+            pieces = [(0, vector_type(storage, element) if cell.width == VECTOR else f"i{cell.stride * 8}")]
         for at, kind in pieces:
             inside = self.let(f"getelementptr i8, ptr {slot}, i64 {at}") if at else slot
             outside = self.cell(cell.at(element) + at)
@@ -468,12 +487,19 @@ class RegionEmitter(InstructionEmitter):
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=False)
-            return self.emit_load(addr, e.size, FLOATS[e.size * 8] if as_float else "")
+            return self.emit_load(addr, e.size, kind)
         if e.pred is not None:
             self.value(e.addr)
-        as_float = e.pred is None and e.result.id in self.to_floats
+        kind, vector = "", e.pred is None and e.size * 8 == VECTOR
+        if vector:
+            kind = PAIR
+        elif e.pred is None and e.result.id in self.to_floats:
+            kind = FLOATS[e.size * 8]
         name = self.predicated(e.pred, body, f"i{e.size * 8}")
-        self.remember(e.result, self.from_float(e.result, name) if as_float else name)
+        if vector:
+            self.remember_vector(e.result, 2, name)
+        else:
+            self.remember(e.result, self.from_float(e.result, name) if kind else name)
 
     def store(self, e: Store) -> None:
         """Emit a guest store."""
@@ -593,6 +619,7 @@ class RegionEmitter(InstructionEmitter):
         rest = self._with_spills([*body, *self.cold, *tail])
         text = "\n".join([f"define {CONVENTION} void @region({SIGNATURE}) #0 {{", "entry:", *self._prologue(entries), *rest,
                           "}", *sorted(self.declared), ""])
+        text = self.with_types(text)
         insns = self.find.insns.values()
         granules: dict[int, int] = {}
         for i in insns:

@@ -5,6 +5,7 @@ Numbers, rounding and the rules of targets are in softnumber.py; here are the op
 
 from __future__ import annotations
 
+from functools import partial
 from math import isqrt
 from typing import TYPE_CHECKING, Any
 
@@ -119,8 +120,8 @@ def sqrt(op: Operation, fmt: Format, x: int) -> int:
     return op.round(fmt, 0, root << 1 | (root * root != number), (a.exponent - shift) // 2 - 1)
 
 
-def fma(op: Operation, fmt: Format, x: int, y: int, z: int) -> int:
-    """Return x * y + z with one rounding."""
+def fma(op: Operation, fmt: Format, x: int, y: int, z: int, *, minus: int = 0, less: int = 0) -> int:
+    """Return x * y + z with one rounding. `minus` negates the product, `less` the addend, but not if they are NaNs."""
     a, b, c = op.unpack(fmt, x), op.unpack(fmt, y), op.unpack(fmt, z)
     if a.is_nan or b.is_nan or c.is_nan:
         op.signal(a, b, c)
@@ -128,8 +129,8 @@ def fma(op: Operation, fmt: Format, x: int, y: int, z: int) -> int:
     if is_zero_times_infinity(a, b):
         return op.invalid(fmt)
     infinite = INFINITY in (a.kind, b.kind)
-    return _sum(op, fmt, Value(INFINITY if infinite else NUMBER, a.sign ^ b.sign, a.significand * b.significand,
-                               a.exponent + b.exponent), c)
+    return _sum(op, fmt, Value(INFINITY if infinite else NUMBER, a.sign ^ b.sign ^ minus, a.significand * b.significand,
+                               a.exponent + b.exponent), Value(c.kind, c.sign ^ less, c.significand, c.exponent))
 
 
 # -- comparisons -----------------------------------------------------------------------------------------------------
@@ -274,15 +275,18 @@ def round_int(op: Operation, fmt: Format, x: int, *, exact: bool) -> int:
 
 # -- the nodes ---------------------------------------------------------------------------------------------------------
 
+#: fused multiplications: is the product negated, is the addend
+FUSED = {"fma": (0, 0), "fms": (0, 1), "fnma": (1, 0), "fnms": (1, 1)}
 #: operations whose format is one name
 SIMPLE: dict[str, Callable[..., int]] = {
-    "add": add, "sub": sub, "mul": mul, "div": div, "sqrt": sqrt, "fma": fma,
+    "add": add, "sub": sub, "mul": mul, "div": div, "sqrt": sqrt,
     "min": lambda op, f, x, y: minmax(op, f, x, y, largest=False, numbers=False),
     "max": lambda op, f, x, y: minmax(op, f, x, y, largest=True, numbers=False),
     "minnum": lambda op, f, x, y: minmax(op, f, x, y, largest=False, numbers=True),
     "maxnum": lambda op, f, x, y: minmax(op, f, x, y, largest=True, numbers=True),
     "round_int": lambda op, f, x: round_int(op, f, x, exact=False),
     "rint": lambda op, f, x: round_int(op, f, x, exact=True),
+    **{name: partial(fma, minus=minus, less=less) for name, (minus, less) in FUSED.items()},
     "lesser": lambda op, f, x, y: second_unless(op, f, x, y, largest=False),
     "greater": lambda op, f, x, y: second_unless(op, f, x, y, largest=True),
 }

@@ -228,9 +228,8 @@ class Operation:
         rounded, inexact = self.round_to(sign, significand, exponent, unit)
         if tiny and (inexact or self.traps_underflow):
             self.flags |= UNDERFLOW
-        if (tiny and self.traps_underflow) or self.traps_overflow:          # a handler would get the result with another exponent
-            lost = self.round_to(sign, significand, exponent, top - fmt.fraction)[1]
-            inexact = lost if tiny or top > fmt.bias else inexact
+        if (tiny and self.traps_underflow) or (top > fmt.bias and self.traps_overflow):
+            inexact = self.round_to(sign, significand, exponent, top - fmt.fraction)[1]        # of the result with another exponent
         if rounded >> (fmt.fraction + 1):                      # carried into the next power of two
             rounded, unit = rounded >> 1, unit + 1
         biased = unit + fmt.fraction + fmt.bias if rounded >> fmt.fraction else 0

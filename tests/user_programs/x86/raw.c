@@ -129,7 +129,7 @@ static void threads(void) {
 static void interrupted(void) {
     int ends[2];
     char byte;
-    struct { word is, ius, s, us; } once = {0, 0, 0, 30000};
+    struct { word is, ius, s, us; } once = {0, 0, 0, 200000};
     CALL(PIPE, ends, 0, 0, 0);
     act(14, tick, 0);
     CALL(SETITIMER, 0, &once, 0, 0);
@@ -138,7 +138,7 @@ static void interrupted(void) {
     CALL(SETITIMER, 0, &once, 0, 0);
     long child = CALL(FORK, 0, 0, 0, 0);
     if (!child) {
-        struct { word s, ns; } t = {0, 90000000};
+        struct { word s, ns; } t = {0, 600000000};
         call(NAME(35, 162), (word)&t, 0, 0, 0, 0, 0);
         CALL(WRITE, ends[1], "x", 1, 0);
         CALL(EXIT_GROUP, 7, 0, 0, 0);

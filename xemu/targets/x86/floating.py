@@ -53,10 +53,15 @@ class Floating:
         word = self.ctl if ctl is None else ctl
         if word.op == "const":
             return fp_op(self.cpu, name, fmt, args, word, "x86", lanes, raises=raises)
-        attr = (name, fmt, lanes, "x86")
+        value, flags = self.both(name, fmt, *args, lanes=lanes, ctl=word)
         if raises:
-            self.raises(make("fpflags", 8, (*args, word), attr))
-        return make("fp", result_width(name, fmt, lanes), (*args, word), attr)
+            self.raises(flags)
+        return value
+
+    def both(self, name: str, fmt: Any, *args: Bits, lanes: int, ctl: Bits) -> tuple[Bits, Bits]:
+        """Do an operation whose control word is not constant; return its value and what it would raise."""
+        attr = (name, fmt, lanes, "x86")
+        return make("fp", result_width(name, fmt, lanes), (*args, ctl), attr), make("fpflags", 8, (*args, ctl), attr)
 
     def raises(self, flags: Bits) -> None:
         """Add exceptions."""

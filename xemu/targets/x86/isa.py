@@ -142,6 +142,12 @@ class X86Row(Row):
         self.body(cpu, *operands, **{name: fields[name] for name in self.extra})
 
     body: Callable[..., None] = lambda *_: None
+    original: Callable[..., None] = lambda *_: None
+
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as it stands in the source."""
+        return self.original
 
     def width(self, spec: Spec, f: Fields) -> int:
         """Return the width of an operand in bits."""
@@ -277,6 +283,7 @@ class X86Isa(FixedWidthIsa):
         if bound:
             def body(cpu: X86Cpu, *operands: Operand, **fields: Any) -> None:
                 function(cpu, *operands, **fields, **bound)
+            body.__doc__ = function.__doc__
             row.body = body
         else:
             row.body = function
@@ -285,7 +292,7 @@ class X86Isa(FixedWidthIsa):
             row.axes["rep"] = REPEATS
         row.places = dict(PLACES)
         row.parameters = self._used(row)
-        row.function = row.call
+        row.function, row.original = row.call, function
         self.rows.append(row)
         return row
 

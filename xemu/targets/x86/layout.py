@@ -30,7 +30,7 @@ def declare(layout: StateLayout, registers: str) -> None:
     layout.file("SEG", 8, 64, " ".join(f"{s}_base" for s in SEGMENTS))      # segment bases; all but FS's and GS's are 0
     layout.file("GDT", 4, 64, hidden=True)                # bases of the descriptors that set_thread_area gives (GDT entries 12 to 14)
     layout.word("MXMODE", 32, hidden=True)                # MXCSR but for its exceptions: DAZ, masks, RC, FTZ in their places
-    layout.word("FPFLAGS", 8, hidden=True)                # MXCSR's exceptions in the core's order (fp.py): IE 0, ZE 1, OE 2, UE 3, PE 4, DE 7
+    layout.word("FPFLAGS", 8, hidden=True)                # MXCSR: exceptions in the order of fp.py: IE 0, ZE 1, OE 2, UE 3, PE 4, DE 7
     layout.file("X", 32, 128, " ".join(f"xmm{n} ymm{n}h" for n in range(16)))     # xmm n is X[2n], the upper half of ymm n X[2n+1]
     layout.view("X64", "X", 64, 64)                       # the low double of xmm n is X64[4n]
     layout.view("X32", "X", 32, 128)                      # the low single of xmm n is X32[8n]

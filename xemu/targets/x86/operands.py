@@ -188,9 +188,14 @@ class Vector(Operand):
         return whole[self.width - 1:0] if self.width < 128 else whole
 
     def write(self, value: Bits | int, half: int = 0) -> None:
-        """Change 128 bits. A VEX instruction that does not write the upper half clears it (SDM vol. 1, 14.1.3)."""
-        value = self.coerce_vector(value)
-        self.cpu.X[index((self.reg << 1) + half)] = value
+        """Change 128 bits; a scalar clears the rest. A VEX instruction that leaves the upper half out clears it (vol. 1, 14.1.3)."""
+        if isinstance(value, Bits) and value.width in (32, 64):
+            self.write_low(value)
+            if value.width == 32:
+                self.cpu.X32[index((self.reg << 3) + 1)] = const(0, 32)
+            self.cpu.X64[index((self.reg << 2) + 1)] = const(0, 64)
+        else:
+            self.cpu.X[index((self.reg << 1) + half)] = self.coerce_vector(value)
         if self.vex and self.width < 256 and half == 0:
             self.cpu.X[index((self.reg << 1) + 1)] = const(0, 128)
 

@@ -10,12 +10,15 @@ MODULES = """
     bits
     control
     crypto
+    fma
     integer
     segments
     sse_arithmetic
     sse_compare
     sse_convert
     sse_integer
+    sse_lanes
+    sse_mmx
     sse_move
     sse_shuffle
     sse_state

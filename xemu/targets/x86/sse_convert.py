@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from xemu.core.bits import join, zext
-from xemu.targets.x86.floating import HALF, Floating, halves, write_halves
+from xemu.core.bits import join
+from xemu.targets.x86.floating import Floating, halves, write_halves
 from xemu.targets.x86.isa import x86
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def narrowed(cpu: X86Cpu, dst: Operand, src: Operand, *, how: tuple[str, object]
     """Half as many bits from doubles: CVTPD2PS, CVTPD2DQ, CVTTPD2DQ. The rest of 128 bits is 0."""
     with Floating(cpu) as fp:
         parts = [fp(*how, x, lanes=2) for (x,) in halves(src)]
-        dst.write(join(parts) if len(parts) > 1 else zext(parts[0], HALF))
+        dst.write(join(parts) if len(parts) > 1 else parts[0])
 
 
 TO_DOUBLES = {"ps": ("to_float", ("f32", "f64")), "dq": ("from_sint", (32, "f64", 0))}

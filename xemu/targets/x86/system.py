@@ -111,7 +111,7 @@ for opcode, name in (
     ("F4", "hlt"), ("FA", "cli"), ("FB", "sti"), ("0F 06", "clts"), ("0F 08", "invd"), ("0F 09", "wbinvd"), ("0F 30", "wrmsr"),
     ("0F 32", "rdmsr"), ("0F 33", "rdpmc"), ("0F 35", "sysexit"), ("E4 ib", "in"), ("E5 ib", "in"), ("EC", "in"), ("ED", "in"),
     ("E6 ib", "out"), ("E7 ib", "out"), ("EE", "out"), ("EF", "out"), ("6C", "insb"), ("6D", "insd"), ("6E", "outsb"),
-    ("6F", "outsd"),
+    ("6F", "outsd"), ("NP 0F 01 D1", "xsetbv"),
 ):
     x86.row(privileged, opcode, name, name=f"{name}_privileged")
 for opcode, text in (

@@ -35,5 +35,7 @@ def fp_slow() -> Any:
     return slow
 
 
-X86_64 = Target("x86_64", "x86", LAYOUT64, 64, X86Context.of64, (X64,), lambda _: 0, load_rows, read_register, write_register, capstone64, fp_slow=fp_slow)
-I386 = Target("i386", "x86", LAYOUT32, 32, X86Context.of32, (X32,), lambda _: 0, load_rows, read_register, write_register, capstone32, fp_slow=fp_slow)
+X86_64 = Target("x86_64", "x86", LAYOUT64, 64, X86Context.of64, (X64,), lambda _: 0,
+                load_rows, read_register, write_register, capstone64, fp_slow=fp_slow)
+I386 = Target("i386", "x86", LAYOUT32, 32, X86Context.of32, (X32,), lambda _: 0,
+              load_rows, read_register, write_register, capstone32, fp_slow=fp_slow)

@@ -79,12 +79,21 @@ for _pattern, _name, _exponent, _significand, _nearest, _up in _CONSTANTS:
 # -- stores ------------------------------------------------------------------------------------------------------------------
 
 
+def write(dst: Memory, value: Bits) -> None:
+    """Store; of ten bytes the first eight stay where the last two fault, as they do on processors."""
+    if value.width == 80:
+        dst.cpu.store(dst.address, value[63:0])
+        dst.cpu.store(dst.address + 8, value[79:64])
+    else:
+        dst.write(value)
+
+
 def store(cpu: X86Cpu, dst: Memory, operation: str, *, pops: bool) -> None:
     """FST, FIST, FISTTP, FBSTP: store st(0), converted; perhaps pop."""
     fpu = X87(cpu, dst)
     (value,) = fpu.compute(operation, [fpu.read()], fpu.empty())
     with when(~fpu.blocked):
-        dst.write(value)
+        write(dst, value)
     if pops:
         fpu.pop()
 
@@ -107,7 +116,7 @@ def fstp_extended(cpu: X86Cpu, dst: Memory) -> None:
     empty, value = fpu.empty(), fpu.read()
     fpu.set_status(mux(empty, fpu.fault(), fpu.before & ~C1))
     with when(~fpu.blocked):
-        dst.write(mux(empty, const(INDEFINITE, 80), value))
+        write(dst, mux(empty, const(INDEFINITE, 80), value))
     fpu.pop()
 
 
