@@ -222,7 +222,7 @@ def scan(m: Machine, mode64: int) -> tuple[Any, Any, Any]:
     rest = sel(size > 4, imm, disp & 0xFFFFFFFF | imm << 32)
     odd = sel(toolong | (length > LONGEST), TOO_LONG, undefined)
     values = {"opcode": opcode, "map": opmap, "vex": vex, "op66": op66, "rep": rep, "W": wide, "L": long, "form": form,
-              "reg": sel(has_modrm, reg | r << 3, 0), "base": base, "index": index, "scale": sel(index == NONE, 0, sib_byte >> 6),
+              "reg": sel(has_modrm, reg | r << 3, 0), "base": base, "index": index, "scale": sel(sib & (index != NONE), sib_byte >> 6, 0),
               "vvvv": vvvv, "rex": rex != 0, "lock": lock, "seg": seg, "a67": a67, "length": length & 15, "odd": odd}
     head = m.start(mode64 << WORD["mode64"].shift)[0]
     for name, value in values.items():
