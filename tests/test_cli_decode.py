@@ -161,8 +161,11 @@ def _in_mode(variant: Variant, mode64: int) -> bool:
     return not get(variant.mask, "mode64") or get(variant.value, "mode64") == mode64
 
 
-def test_an_instruction_of_variable_length(capsys: pytest.CaptureFixture[str]) -> None:
-    lines = decode(capsys, "x86_64", "48138c9310000000", "--ir", "none").split("\n")
-    for line in ("opcode    13 /r", "assembly  adc rcx, qword ptr [rbx + rdx*4 + 0x10]", "title     ADD with carry. SDM vol. 2A.",
-                 "fields    size         64     split", "          scale        2      0x2, 2 bits", "  v6:64 = load 8 bytes at v5"):
-        assert line in lines
+def test_x86(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", "x86_64", "48 0f af 44 8b 10", "--ir", "none"]) == 0
+    out = capsys.readouterr().out
+    for words in ("opcode    0F AF /r", "imul rax, qword ptr [rbx + rcx*4 + 0x10]", "size         64     split",
+                  "load 8 bytes at v5", "write R[0]"):
+        assert words in out
+    assert main(["decode", "i386", "40 90 90"]) == 2
+    assert "3 bytes given, the instruction has 1" in capsys.readouterr().err
