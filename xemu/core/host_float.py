@@ -67,8 +67,8 @@ def instruction(name: str, fmt: Any, lanes: int, ctl: int | None) -> Instruction
         return _two(TWO[name] + suffix, "", kind, avx=avx)
     if name in NUMBERED and (avx or NUMBERED[name] < len(ROUNDING) * 2):
         return _two("cmp" + suffix, f"${NUMBERED[name]}, ", kind, avx=avx)
-    if name == "sqrt":
-        return _one("sqrt" + suffix, "", kind, scalar=lanes == 1, avx=avx)
+    if name == "sqrt" or (name in ("rcp", "rsqrt") and host.vendor() == "GenuineIntel"):       # others' estimates differ
+        return _one(name + suffix, "", kind, scalar=lanes == 1, avx=avx)
     if name in ("rint", "round_int") and host.has("sse4_1"):
         how = rounding | (QUIETLY if name == "round_int" else 0)
         return _one("round" + suffix, f"${how}, ", kind, scalar=lanes == 1, avx=avx)

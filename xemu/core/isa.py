@@ -109,7 +109,8 @@ class Row:
     @property
     def written(self) -> Callable[..., None]:
         """Return the function as it stands in the source."""
-        return inspect.unwrap(self.function)
+        function: Callable[..., None] = inspect.unwrap(self.function)
+        return function
 
     def field(self, name: str) -> AnyField:
         """Return the declaration of a field of this row."""

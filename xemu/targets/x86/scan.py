@@ -197,7 +197,6 @@ def scan(m: Machine, mode64: int) -> tuple[Any, Any, Any]:
     no_base = (mod == 0) & (low == sel(short, 6, 5))
     if mode64:
         rip = memory & no_base & (sib ^ 1)
-        undefined = undefined | rip & a67
     else:
         rip = m.start(0)[0]
     number = (sib_byte >> 3 & 7) | x << 3
