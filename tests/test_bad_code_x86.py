@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.compare import assert_same
 from tests.support.programs import EAGER, TIERS, run, xemu_command
 
 if TYPE_CHECKING:
@@ -248,3 +249,11 @@ def test_signals_addresses_and_registers_are_those_of_the_host(bits: int, tier: 
     assert (native.code, len(expected)) == (0, len(chosen)), list(chosen)[len(expected)]
     wrong = {name: (text, got.get(name)) for name, text in expected.items() if got.get(name) != text}
     assert (emulated.code, wrong) == (0, {}), emulated.stderr.decode()[-2000:]
+
+
+def test_looking_ahead_ends_where_pages_end(programs: dict[int, Path], tmp_path: Path) -> None:
+    """Without a cache, the handlers of what follows are asked for too: what follows cdq goes on in a page that is not there."""
+    stdin = across("99 6950a72ea5", 6, NO_PAGE).packed()
+    expected = run([programs[64]], stdin=stdin, cwd=tmp_path)
+    assert b"address 20001000" in expected.stdout
+    assert_same(run(xemu_command(programs[64]), stdin=stdin, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path)}), expected)

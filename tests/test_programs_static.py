@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.compare import assert_same
 from tests.support.programs import EAGER, TIERS, host_command, run, xemu_command
-from tests.support.roots import TRIPLETS, go, musl, tools, unpacked
+from tests.support.roots import GUEST_GCC, go, musl, musl_link, tools, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,14 +54,11 @@ def test_go_compiles_and_links_under_xemu(arch: str, need: Callable[..., str], t
 @pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
 @pytest.mark.parametrize("arch", ["i386", "x86_64"])
 def test_musl_program(arch: str, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
+    need(GUEST_GCC)
+    for find in (musl, tools):
+        unpacked(need, find, arch)
     program = tmp_path / "musl"
-    library = unpacked(need, musl, arch) / "usr/lib" / f"{arch}-linux-musl"
-    gcc = unpacked(need, tools, arch) / "usr/lib/gcc" / TRIPLETS[arch] / "12"
-    include = library.parents[1] / "include" / library.name
-    options = [f"-m{64 if arch == 'x86_64' else 32}", "-O2", "-w", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-nostdinc", "-nostdlib",
-               "-isystem", gcc / "include", "-isystem", include]  # fmt: skip
-    files = [library / "crt1.o", library / "crti.o", SOURCES / "musl.c", library / "libc.a", gcc / "libgcc.a", gcc / "libgcc_eh.a", library / "crtn.o"]
-    subprocess.run([need("x86_64-linux-gnu-gcc"), *options, *files, "-o", program], check=True, capture_output=True)
+    subprocess.run(musl_link(arch, ["-O2"], [SOURCES / "musl.c"], program), check=True, capture_output=True)
     done = run(xemu_command(program, options=TIERS[tier]), cwd=tmp_path)
     assert_same(done, run(host_command(program), cwd=tmp_path))
     assert done.code == 9

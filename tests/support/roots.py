@@ -12,11 +12,12 @@ from tests.packages import PackageError, sysroot
 from tests.support.programs import QEMU_OF
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
 DEBIAN = {"arm": "armhf", "i386": "i386", "x86_64": "amd64"}
 HOSTS = {"x86_64": "amd64", "aarch64": "arm64"}
+GUEST_GCC = "x86_64-linux-gnu-gcc"  # makes programs of both widths, given their libraries
 TRIPLETS = {"arm": "arm-linux-gnueabihf", "i386": "i686-linux-gnu", "x86_64": "x86_64-linux-gnu"}
 TOOLS = (
     "bash", "bc", "binutils", "coreutils", "dash", "diffutils", "findutils", "gawk", "gcc-12", "git", "grep", "gzip", "jq", "libc6-dev",
@@ -55,6 +56,16 @@ def go(arch: str) -> Path:
 def musl(arch: str) -> Path:
     """Return a root with musl's headers and static library."""
     return sysroot(DEBIAN[arch], "musl-dev", closure=False)
+
+
+def musl_link(arch: str, options: Sequence[str], sources: Sequence[Path], program: Path) -> list[str | Path]:
+    """Return the command that makes a static program with musl, and with Debian's parts of GCC for that architecture."""
+    library = musl(arch) / "usr/lib" / f"{arch}-linux-musl"
+    gcc = tools(arch) / "usr/lib/gcc" / TRIPLETS[arch] / "12"
+    include = library.parents[1] / "include" / library.name
+    return [GUEST_GCC, "-m64" if arch == "x86_64" else "-m32", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-w", "-nostdinc", "-nostdlib",
+            "-isystem", gcc / "include", "-isystem", include, *options, library / "crt1.o", library / "crti.o", *sources,
+            library / "libc.a", gcc / "libgcc.a", gcc / "libgcc_eh.a", library / "crtn.o", "-o", program]  # fmt: skip
 
 
 def unpacked(need: Callable[..., str], find: Callable[[str], Path], arch: str) -> Path:
