@@ -33,13 +33,23 @@ NORESERVE = 0x4000
 
 
 @cache
-def features() -> frozenset[str]:
-    """Return the names of the processor's features, as Linux spells them."""
+def vendor() -> str:
+    """Return who made the processor, as x86's CPUID says."""
+    return next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("vendor_id")), "")
+
+
+def _cpuinfo() -> list[str]:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
-            lines = [line for line in f.read(8192).splitlines() if line.startswith(("flags", "Features"))]
+            return f.read(8192).splitlines()
     except OSError:
-        return frozenset()
+        return []
+
+
+@cache
+def features() -> frozenset[str]:
+    """Return the names of the processor's features, as Linux spells them."""
+    lines = [line for line in _cpuinfo() if line.startswith(("flags", "Features"))]
     return frozenset(lines[0].split()) if lines else frozenset()
 
 

@@ -32,7 +32,8 @@ CONVERSIONS: dict[tuple[Any, ...], tuple[str, str, str, bool]] = {
     ("from_sint", (32, "f32", 0), 4): ("cvtdq2ps", "dq", "ps", False), ("from_sint", (32, "f64", 0), 2): ("cvtdq2pd", "dq", "pd", False),
     ("to_float", ("f16", "f32"), 4): ("cvtph2ps", "ph", "ps", False), ("to_float", ("f32", "f16"), 4): ("cvtps2ph", "ps", "ph", False),
     ("from_sint", (32, "f32", 0), 2): ("cvtdq2ps", "dq", "ps", False),
-    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False) for mode in ("zero", "current")},
+    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False)
+       for mode in ("zero", "current")},
     **{("to_sint", (fmt, 32, mode, 0), lanes): (f"cvt{'t' if mode == 'zero' else ''}{suffix}2dq", suffix, "dq", False)
        for fmt, lanes, suffix in (("f32", 4, "ps"), ("f64", 2, "pd")) for mode in ("zero", "current")},
 }  # fmt: skip
@@ -67,8 +68,8 @@ def instruction(name: str, fmt: Any, lanes: int, ctl: int | None) -> Instruction
         return _two(TWO[name] + suffix, "", kind, avx=avx)
     if name in NUMBERED and (avx or NUMBERED[name] < len(ROUNDING) * 2):
         return _two("cmp" + suffix, f"${NUMBERED[name]}, ", kind, avx=avx)
-    if name == "sqrt":
-        return _one("sqrt" + suffix, "", kind, scalar=lanes == 1, avx=avx)
+    if name == "sqrt" or (name in ("rcp", "rsqrt") and host.vendor() == "GenuineIntel"):       # others' estimates differ
+        return _one(name + suffix, "", kind, scalar=lanes == 1, avx=avx)
     if name in ("rint", "round_int") and host.has("sse4_1"):
         how = rounding | (QUIETLY if name == "round_int" else 0)
         return _one("round" + suffix, f"${how}, ", kind, scalar=lanes == 1, avx=avx)

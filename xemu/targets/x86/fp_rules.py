@@ -14,6 +14,7 @@ from xemu.core.fp import Parts, exceptions, host
 from xemu.core.softfloat import EQUAL, FUSED, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.x86.fp_convert import convert, round_to_integral, to_integer
+from xemu.targets.x86.fp_estimate import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
             return relation(fmt, args, ctl, signals=name.endswith("_s"))
         case "rint" | "round_int":
             return round_to_integral(fmt, args[0], ctl, exact=name == "rint")
+        case "rcp" | "rsqrt":
+            return estimate(args[0], root=name == "rsqrt"), const(0, 8)
         case "to_float":
             return convert(fmt, args[0], ctl)
         case "to_sint":

@@ -345,7 +345,7 @@ class X86Isa(FixedWidthIsa):
 
 
 REPEATS = (axis(0, rep=0), axis(2, rep=2), axis(3, rep=3))
-ADDRESS = ("base", "index", "scale", "disp", "seg")
+ADDRESS = ("base", "index", "scale", "disp", "seg", "a67")
 OPERAND_FIELDS = {
     "E": (*ADDRESS, "rex"), "M": ADDRESS, "W": ADDRESS, "Q": ADDRESS, "R": ("base", "rex"), "Z": ("base", "rex"), "G": ("reg", "rex"),
     "B": ("vvvv",), "I": ("imm", "imm64"), "J": ("imm",), "O": ("imm", "imm64", "seg"), "V": ("reg",), "U": ("base",), "H": ("vvvv",),
