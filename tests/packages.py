@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 LISTS_ARE_FRESH = 24 * 3600  # seconds; older package lists are fetched again before a new resolution
 URI_LINE = re.compile(r"^'(?P<uri>[^']+)' (?P<file>\S+) (?P<size>\d+) ")
+MERGED = ("bin", "lib", "lib32", "lib64", "libx32", "sbin")  # links into usr, as on an installed system
 INTERPRETERS = {"bin/sh": "dash", "usr/bin/awk": "gawk", "usr/bin/perl": "perl", "usr/bin/python3": "python3.11"}
 
 
@@ -47,7 +48,7 @@ def sysroot(arch: str, *packages: str, closure: bool = True) -> Path:
     The second call with the same arguments costs one `stat`. Raises PackageError with apt's own words.
     """
     names = sorted(set(packages))
-    digest = hashlib.sha256(repr((arch, names, closure)).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(repr((arch, names, closure, MERGED)).encode()).hexdigest()[:12]
     root = cache_root() / f"{arch}-{digest}"
     if (root / ".complete").exists():
         return root
@@ -186,19 +187,25 @@ def _build(root: Path, apt: Apt, names: list[str], *, closure: bool) -> None:
         files = apt.resolve(names, closure=closure)
     partial = root.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    for name in MERGED:
+        (partial / "usr" / name).mkdir(parents=True)
+        (partial / name).symlink_to(f"usr/{name}")
     for name in files:
-        done = subprocess.run(
-            ["dpkg-deb", "-x", apt.archives / name, partial], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            message = f"{name}: {done.stderr.strip()}"
-            raise PackageError(message)
+        unpack(apt.archives / name, partial)
     make_links_relative(partial)
     name_interpreters(partial)
     (partial / ".complete").write_text("".join(f"{name}\n" for name in files))
     shutil.rmtree(root, ignore_errors=True)
     partial.rename(root)
+
+
+def unpack(package: Path, root: Path) -> None:
+    """Unpack a package into a tree, through the directories there that are links (dpkg-deb -x would replace them)."""
+    with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as archive:
+        tar = ["tar", "-x", "--keep-directory-symlink", "-C", root]
+        done = subprocess.run(tar, stdin=archive.stdout, capture_output=True, text=True, check=False)
+    if archive.returncode or done.returncode:
+        raise PackageError(f"{package.name} cannot be unpacked: {done.stderr.strip()}")
 
 
 def make_links_relative(root: Path) -> None:

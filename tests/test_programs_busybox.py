@@ -1,4 +1,4 @@
-"""Debian's static busybox for armhf: shell scripts with its tools, and vi in a pseudo-terminal."""
+"""Debian's static busybox: shell scripts with its tools, and vi in a pseudo-terminal."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.packages import PackageError
 from tests.support.compare import assert_same, same_as_qemu
-from tests.support.programs import EAGER, TIERS, qemu_command, run, xemu_command
-from tests.support.roots import busybox, native_busybox
+from tests.support.programs import ARCHES, EAGER, TIERS, on_each, qemu_command, run, xemu_command
+from tests.support.roots import busybox, native_busybox, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,31 +45,28 @@ SCRIPTS = {
     "time": "TZ=UTC date -d @1000000000 '+%Y-%m-%d %H:%M:%S'; TZ=EST5EDT date -d @1000000000; cal 9 2001",
 }  # fmt: skip
 EVERY_TIER = ("arithmetic", "words", "files", "bc")
+QUICK = ("arithmetic", "words", "awk-floats", "hashes", "tar-gzip", "processes", "bc")
 
 
-@pytest.fixture(scope="module")
-def program(need: Callable[..., str]) -> Path:
-    need("qemu-arm", "apt-get", "dpkg-deb")
-    try:
-        return busybox()
-    except PackageError as error:
-        pytest.fail(f"Debian's busybox-static for armhf: {error}")
+@pytest.fixture
+def program(arch: str, need: Callable[..., str]) -> Path:
+    return unpacked(need, busybox, arch)
 
 
-@pytest.mark.parametrize("name", SCRIPTS)
+@pytest.mark.parametrize(("arch", "name"), on_each(SCRIPTS, QUICK))
 def test_script(name: str, program: Path, tmp_path: Path) -> None:
     script(name, program, tmp_path, ["default"])
 
 
 @pytest.mark.parametrize("tier", ["interpreter", EAGER])
-@pytest.mark.parametrize("name", EVERY_TIER)
+@pytest.mark.parametrize(("arch", "name"), on_each(EVERY_TIER, ("arithmetic",)))
 def test_script_in_the_other_tiers(name: str, tier: str, program: Path, tmp_path: Path) -> None:
     script(name, program, tmp_path, [tier])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tier", ["interpreter", EAGER])
-@pytest.mark.parametrize("name", [name for name in SCRIPTS if name not in EVERY_TIER])
+@pytest.mark.parametrize(("arch", "name"), on_each([name for name in SCRIPTS if name not in EVERY_TIER], ()))
 def test_every_script_in_the_other_tiers(name: str, tier: str, program: Path, tmp_path: Path) -> None:
     script(name, program, tmp_path, [tier])
 
@@ -84,16 +80,19 @@ def script(name: str, program: Path, directory: Path, tiers: Sequence[str]) -> N
         assert_same(run(xemu_command(program, *words, options=TIERS[tier]), cwd=directory), expected, tier)
 
 
+@pytest.mark.parametrize("arch", ARCHES)
 def test_a_large_pipe_through_gzip_and_back(program: Path) -> None:
     text = b"".join(b"%d %d\n" % (i, i * i % 1009) for i in range(60_000))
     packed = same_as_qemu(program, "gzip", "-c", stdin=text)
     assert same_as_qemu(program, "gunzip", "-c", stdin=packed.stdout).stdout == text
 
 
+@pytest.mark.parametrize("arch", ARCHES)
 def test_exit_code_of_a_fatal_signal(program: Path) -> None:
     assert same_as_qemu(program, "sh", "-c", "kill -TERM $$").code == 128 + signal.SIGTERM
 
 
+@pytest.mark.parametrize("arch", ARCHES)
 @pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
 def test_vi_in_a_pseudo_terminal_edits_a_file(tier: str, program: Path, tmp_path: Path) -> None:
     keys = ["ifirst line\rsecond\x1b", "yyp", ":%s/second/2nd/g\r", "ggdwi<\x1b", "GA end\x1b", ":wq\r"]

@@ -1,4 +1,4 @@
-"""gcc's C torture programs on Cortex-M boards: all that pass under QEMU pass here. Minutes to build, so among the slow tests."""
+"""gcc's C torture programs: all that pass under QEMU, or on the host, pass here. Minutes to build, so among the slow tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.torture import BOARDS, programs, qemu_passes
+from tests.support.programs import TIERS, run, xemu_command
+from tests.support.roots import GUEST_GCC
+from tests.torture import BOARDS, LINUX, passing, programs
 from xemu.hw.harness import start_board
 
 if TYPE_CHECKING:
@@ -33,8 +35,23 @@ def failure(board: str, program: Path, directory: Path, *, jit: bool) -> str | N
 @pytest.mark.parametrize("board", BOARDS)
 def test_what_passes_under_qemu_passes_here(board: str, part: int, jit: bool, need: Callable[..., str], tmp_path: Path) -> None:
     need("arm-none-eabi-gcc", "qemu-system-arm")
-    good = qemu_passes(board)
+    good = passing(board)
     assert len(good) > 1000
     chosen = [p for p in programs(board) if p.stem in good][part::PARTS]
     failed = [text for p in chosen if (text := failure(board, p, tmp_path, jit=jit)) is not None]
     assert failed == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("tier", TIERS)
+@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("kind", LINUX)
+def test_what_passes_on_the_host_passes_here(kind: str, part: int, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
+    need(GUEST_GCC, "apt-get", "dpkg-deb")
+    good = passing(kind)
+    assert len(good) > 1000
+    chosen = [p for p in programs(kind) if p.stem in good][part::PARTS]
+    if tier == "eager":
+        chosen = chosen[::10]                # compiles all of a program
+    results = {p.stem: run(xemu_command(p, options=TIERS[tier]), cwd=tmp_path, timeout=300) for p in chosen}
+    assert {name: (r.code, r.stderr[-300:].decode(errors="replace")) for name, r in results.items() if r.code} == {}

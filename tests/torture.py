@@ -1,9 +1,10 @@
-"""gcc's own torture programs for Cortex-M: built against newlib, and which of them pass under QEMU.
+"""gcc's own torture programs: for Cortex-M built against newlib, for Linux on x86 against musl; which of them pass elsewhere.
 
-Debian's source package of gcc 12 is downloaded when they are first asked for; the programs check themselves and end through
-semihosting, with exit code 0 if all is well. What is built and what QEMU said is kept in the cache directory of tests/packages.py.
+Debian's source package of gcc 12 is downloaded when they are first asked for; the programs check themselves and end with exit
+code 0 if all is well, on boards through semihosting. The oracle is QEMU for boards, the host for its own programs. What is built
+and what the oracle said is kept in the cache directory of tests/packages.py.
 
-    python -m tests.torture mps2-an385         builds, runs under QEMU, says how many pass
+    python -m tests.torture mps2-an385 i386     builds, runs, says how many pass
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.packages import PackageError, _locked, cache_root, source
+from tests.support.programs import host_command
+from tests.support.roots import GUEST_GCC, musl_link
 
 PACKAGE: Final = "gcc-12"
 EXECUTE: Final = "gcc/testsuite/gcc.c-torture/execute/"
@@ -33,7 +36,7 @@ GCC: Final = "arm-none-eabi-gcc"
 QEMU: Final = "qemu-system-arm"
 OPTIONS: Final = ("-mthumb", "-O2", "-w", "-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs", "-nostartfiles",
                   "-Wl,--gc-sections", "-Wl,--strip-debug", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments")  # fmt: skip
-QEMU_PATIENCE: Final = 20  # seconds for one program; most take a tenth of one
+PATIENCE: Final = 20  # seconds for one program; most take a tenth of one
 #: write and remove a file "torture.tmp" in the current directory: they need semihosting with files
 WRITE_FILES: Final = frozenset({"fprintf-2", "printf-2", "user-printf"})
 #: an option that the program asks for on every target; those for some targets only come with a list of them
@@ -59,42 +62,65 @@ BOARDS: Final = {
 }
 
 
-def programs(board: str) -> list[Path]:
-    """Return the ELF files for a board, sorted by name; building them takes minutes at the first call.
+@dataclass(frozen=True)
+class Linux:
+    """How to build for Linux on x86."""
+
+    arch: str
+    options: tuple[str, ...]
+
+
+LINUX: Final = {
+    "x86_64": Linux("x86_64", ("-O2",)),
+    "x86_64-v3": Linux("x86_64", ("-O3", "-march=x86-64-v3")),
+    "i386": Linux("i386", ("-O2", "-march=i686")),
+    "i386-sse": Linux("i386", ("-O3", "-march=pentium4", "-mfpmath=sse")),
+}
+KINDS: Final[dict[str, Board | Linux]] = {**BOARDS, **LINUX}
+
+
+def programs(kind: str) -> list[Path]:
+    """Return the ELF files for a board or a kind of Linux, sorted by name; building them takes minutes at the first call.
 
     A program that does not compile, or does not fit, is left out. Raises PackageError without compiler or source.
     """
-    out = cache_root() / f"torture-{board}-{_build_key(board)}"
+    out = cache_root() / f"torture-{kind}-{_build_key(kind)}"
     if not (out / ".complete").exists():
-        with _locked(f"torture-{board}"):
+        with _locked(f"torture-{kind}"):
             if not (out / ".complete").exists():
-                _build(board, out)
+                _build(kind, out)
     return sorted(out.glob("*.elf"))
 
 
-def qemu_passes(board: str) -> set[str]:
-    """Return the names (file names without .elf) of the programs that end with exit code 0 under QEMU."""
-    found = programs(board)
-    record = found[0].parent / f"qemu-{hashlib.sha256(_version(QEMU).encode()).hexdigest()[:8]}.json"
-    with _locked(f"torture-{board}"):
+def passing(kind: str) -> set[str]:
+    """Return the names (file names without .elf) of the programs that end with exit code 0 under the oracle."""
+    found = programs(kind)
+    record = found[0].parent / f"passing-{hashlib.sha256(_oracle(kind).encode()).hexdigest()[:8]}.json"
+    with _locked(f"torture-{kind}"):
         if not record.exists():
             with ThreadPoolExecutor(_workers()) as pool:
-                codes = list(pool.map(lambda elf: _qemu(board, elf), found))
+                codes = list(pool.map(lambda elf: _run(kind, elf), found))
             passed = [elf.stem for elf, code in zip(found, codes, strict=True) if code == 0]
             record.write_text(json.dumps(passed, indent=0))
     return set(json.loads(record.read_text()))
 
 
-def qemu_command(board: str, elf: Path) -> list[str]:
-    """Return the command that runs a program under QEMU."""
-    return [QEMU, "-M", board, "-display", "none", "-monitor", "none", "-serial", "null",
-            "-semihosting-config", "enable=on,target=native", "-kernel", str(elf)]  # fmt: skip
+def _oracle(kind: str) -> str:
+    return _version(QEMU) if kind in BOARDS else os.uname().release
 
 
-def _qemu(board: str, elf: Path) -> int:
+def oracle_command(kind: str, elf: Path) -> list[str | Path]:
+    """Return the command that runs a program under the oracle."""
+    if kind in LINUX:
+        return host_command(elf)
+    return [QEMU, "-M", kind, "-display", "none", "-monitor", "none", "-serial", "null",
+            "-semihosting-config", "enable=on,target=native", "-kernel", elf]  # fmt: skip
+
+
+def _run(kind: str, elf: Path) -> int:
     with tempfile.TemporaryDirectory() as directory:
         try:
-            done = subprocess.run(qemu_command(board, elf), stdin=subprocess.DEVNULL, capture_output=True, timeout=QEMU_PATIENCE,
+            done = subprocess.run(oracle_command(kind, elf), stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE,
                                   check=False, cwd=directory)  # fmt: skip
         except subprocess.TimeoutExpired:
             return 124
@@ -136,35 +162,38 @@ def _cases(root: Path) -> dict[str, list[Path]]:
     return cases
 
 
-def _build(board: str, out: Path) -> None:
+def _build(kind: str, out: Path) -> None:
     partial = out.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    start = partial / "start.o"
-    facts = BOARDS[board]
-    subprocess.run([GCC, *facts.cpu, *OPTIONS, "-ffreestanding", "-c", str(START), "-o", str(start)], check=True)
+    facts = KINDS[kind]
+    if isinstance(facts, Board):
+        subprocess.run([GCC, *facts.cpu, *OPTIONS, "-ffreestanding", "-c", str(START), "-o", str(partial / "start.o")], check=True)
     with ThreadPoolExecutor(_workers()) as pool:
-        for done in [pool.submit(_compile, facts, start, files, partial / f"{name}.elf") for name, files in _cases(sources()).items()]:
+        for done in [pool.submit(_compile, facts, files, partial / f"{name}.elf") for name, files in _cases(sources()).items()]:
             done.result()
-    start.unlink()
     if not any(partial.glob("*.elf")):
-        raise PackageError(f"no torture program could be built for {board}: is newlib for arm-none-eabi installed?")
+        raise PackageError(f"no torture program could be built for {kind}: is a C library for it installed?")
     (partial / ".complete").touch()
     shutil.rmtree(out, ignore_errors=True)
     partial.rename(out)
 
 
-def _compile(board: Board, start: Path, files: list[Path], elf: Path) -> None:
+def _compile(facts: Board | Linux, files: list[Path], elf: Path) -> None:
     wanted = [option for options in DG_OPTIONS.findall(files[0].read_text(errors="replace")) for option in options.split()]
-    symbols = [f"-Wl,--defsym={name}={getattr(board, name)}" for name in ("rom_size", "ram_start", "ram_size")]
-    command = [GCC, *board.cpu, *OPTIONS, *wanted, *map(str, files), str(start), f"-T{SCRIPT}", *symbols, "-lm", "-o", str(elf)]
+    if isinstance(facts, Board):
+        symbols = [f"-Wl,--defsym={name}={getattr(facts, name)}" for name in ("rom_size", "ram_start", "ram_size")]
+        command = [GCC, *facts.cpu, *OPTIONS, *wanted, *files, elf.parent / "start.o", f"-T{SCRIPT}", *symbols, "-lm", "-o", elf]
+    else:
+        command = musl_link(facts.arch, [*facts.options, "-s", *wanted], files, elf)
     subprocess.run(command, capture_output=True, check=False, cwd=elf.parent)  # what does not build leaves no file
 
 
-def _build_key(board: str) -> str:
-    if not shutil.which(GCC):
-        raise PackageError(f"{GCC} is needed to build the torture programs")
-    facts = (BOARDS[board], OPTIONS, _version(GCC), START.read_text(), SCRIPT.read_text())
+def _build_key(kind: str) -> str:
+    gcc = GCC if kind in BOARDS else GUEST_GCC
+    if not shutil.which(gcc):
+        raise PackageError(f"{gcc} is needed to build the torture programs")
+    facts = (KINDS[kind], OPTIONS, _version(gcc), START.read_text(), SCRIPT.read_text())
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
 
 
@@ -177,10 +206,10 @@ def _workers() -> int:
 
 
 def main() -> int:
-    """Build for the boards named on the command line, run under QEMU, say how many pass."""
-    for board in sys.argv[1:] or BOARDS:
-        built = len(programs(board))
-        print(f"{board}: {built} built, {len(qemu_passes(board))} pass under QEMU", flush=True)
+    """Build for the boards and kinds of Linux named on the command line, run under the oracle, say how many pass."""
+    for kind in sys.argv[1:] or KINDS:
+        built = len(programs(kind))
+        print(f"{kind}: {built} built, {len(passing(kind))} pass under the oracle", flush=True)
     return 0
 
 

@@ -10,18 +10,21 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 SAMPLES: Final = ROOT / "samples" / "arm"
 START: Final = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from xemu.cli.main import entry; entry()"
 XEMU: Final = (sys.executable, "-P", "-c", START)
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
+QEMU_OF: Final = {"arm": QEMU, "i386": ("qemu-i386", "-cpu", "max"), "x86_64": ("qemu-x86_64", "-cpu", "max")}
+ARCHES: Final = tuple(QEMU_OF)
+MACHINES: Final = {3: "i386", 40: "arm", 62: "x86_64"}  # ELF's e_machine
 #: compiling everything at first sight takes minutes for a real program
 EAGER: Final = pytest.param("eager", marks=pytest.mark.slow)
 TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
@@ -41,6 +44,15 @@ class Result:
     def same_as(self, other: Result) -> bool:
         """Compare what a user of the program would see; standard error is the emulator's too."""
         return (self.stdout, self.code) == (other.stdout, other.code)
+
+
+def on_each(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
+    """Return (architecture, name) parameters: all names on every architecture, those on x86 that are not `quick` among the slow tests."""
+    return [
+        pytest.param(arch, name, marks=() if arch == "arm" or name in quick else pytest.mark.slow)
+        for name in names
+        for arch in ARCHES
+    ]
 
 
 def missing_tools(*names: str) -> list[str]:
@@ -85,6 +97,18 @@ def xemu_command(
     return [*XEMU, "run", *options, *(("-L", sysroot) if sysroot else ()), program, *arguments]
 
 
+def arch_of(program: str | Path) -> str:
+    """Return the architecture of an ELF file."""
+    with Path(program).open("rb") as file:
+        return MACHINES[int.from_bytes(file.read(20)[18:], "little")]
+
+
+def host_command(program: str | Path, *arguments: str | Path) -> list[str | Path]:
+    """Return the command line that runs a static program natively if the host can, else under QEMU (less exact in x87 and threads)."""
+    native = os.uname().machine == "x86_64" and arch_of(program) != "arm"
+    return [program, *arguments] if native else qemu_command(program, *arguments)
+
+
 def qemu_command(program: str | Path, *arguments: str | Path, sysroot: Path | None = None) -> list[str | Path]:
     """Return the command line that runs a guest program under QEMU."""
-    return [*QEMU, *(("-L", sysroot) if sysroot else ()), program, *arguments]
+    return [*QEMU_OF[arch_of(program)], *(("-L", sysroot) if sysroot else ()), program, *arguments]

@@ -198,7 +198,10 @@ class Library:
         out, at = [first.variant], pc
         end = (pc | 4095) - 3
         for _ in range(LOOK_AHEAD):
-            d = self.decode_with(at, iset, 0) if at < end else None
+            try:
+                d = self.decode_with(at, iset, 0) if at < end else None
+            except GuestFault:               # an instruction that goes on in a page that is not there
+                break
             if d is None:
                 at += iset.bits[0] // 8
                 continue

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # O_DIRECT, O_LARGEFILE, O_DIRECTORY, O_NOFOLLOW (asm-generic/fcntl.h); the host needs no O_LARGEFILE
 _OPEN_BITS = ((0o40000, os.O_DIRECT, "O_DIRECT"), (0o100000, 0, "O_LARGEFILE"), (0o200000, os.O_DIRECTORY, "O_DIRECTORY"),
               (0o400000, os.O_NOFOLLOW, "O_NOFOLLOW"))
+KERNEL = (1 << 47) - PAGE  # behind the last user address of a 64-bit kernel
 _FAMILY, _MODEL, _STEPPING = SIGNATURE >> 8 & 15, SIGNATURE >> 12 & 0xF0 | SIGNATURE >> 4 & 15, SIGNATURE & 15
 CPUINFO = f"""processor\t: 0
 vendor_id\t: {VENDOR.decode()}
@@ -118,8 +119,10 @@ class X86Abi(Abi):
         if fault.kind == "BUS":
             return Cause(sig.SIGBUS, sig.BUS_ADRERR, address, (PAGE_FAULT, error, address))
         if fault.kind == "ACCERR":
-            return Cause(sig.SIGSEGV, sig.SEGV_ACCERR, address, (PAGE_FAULT, error | PF_PRESENT, address))
-        above = PF_PRESENT if address >= self.task_size else 0  # the kernel hides whether its own memory is there
+            area = process.space.area_at(address)
+            present = PF_PRESENT if area is None or area.prot else 0  # a page without rights is not in the page tables
+            return Cause(sig.SIGSEGV, sig.SEGV_ACCERR, address, (PAGE_FAULT, error | present, address))
+        above = PF_PRESENT if address >= KERNEL else 0  # the kernel hides whether its own memory is there
         return Cause(sig.SIGSEGV, sig.SEGV_MAPERR, address, (PAGE_FAULT, error | above, address))
 
     def _protection(self, task: Task) -> Cause:
