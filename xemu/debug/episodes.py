@@ -65,6 +65,7 @@ class PastProcess(System):
         super().__init__()
         self.name, self.engine, self.arch = name, engine, engine.target.name
         self.counter = ARCHITECTURES[self.arch].pc                    # what this processor's manuals call PC
+        self.call_register = ARCHITECTURES[self.arch].calls
         self.space: AddressSpace = engine.space
         self.running = running
         self.at = 0                                # the episode that is repeated next
@@ -126,6 +127,28 @@ class PastProcess(System):
         """Return the path of the program on the host, as far as it is known."""
         libraries = self.libraries()
         return libraries[0].path if libraries else self.name
+
+    def call_of(self, thread: int) -> int:
+        """Return the number of the system call that a thread is about to make, in, or has just come back from; -1: it is in none."""
+        episodes, place = self.episodes, self.position
+        if thread == self.running and self.told[0] == place.transition < len(episodes):
+            for what, number in episodes[place.transition].notes[:self.told[1]]:
+                if what == ENTERED:
+                    return number
+        until = place.insns                        # where it runs last
+        for at in range(place.transition - 1, -1, -1):
+            episode, before = episodes[at], episodes[at - 1].thread if at else self.running
+            notes = dict(episode.notes)
+            if episode.thread == thread:
+                if until > episode.insns:          # it has executed something since
+                    return -1
+                if LEFT in notes:
+                    return notes[LEFT]
+            if before == thread:
+                if ENTERED in notes:
+                    return notes[ENTERED]
+                until = episode.insns
+        return -1
 
     def pass_event(self) -> None:
         if self.at < len(self.episodes):
@@ -337,6 +360,8 @@ class PastProcess(System):
         return self.shadow.get(thread)
 
     def read_register(self, name: str, thread: int | None = None) -> int | None:
+        if name == self.call_register and (number := self.call_of(self.running if thread is None else thread)) >= 0:
+            return number
         if thread is not None and thread != self.running:
             data = self._registers(thread)
             return None if data is None else _read(SavedState(self.engine, data), self.engine, name)
