@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 24          # instructions that are repeated between two looks
 CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
 ENTERED, SIGNALLED, LEFT, EXECUTED = "call", "signal", "return", "exec"     # what it was …
+PC_END = 8               # where the program counter ends in a saved state
 NOTES = frozenset({ENTERED, SIGNALLED, LEFT, EXECUTED, "fork", "vfork"})
 
 
@@ -112,12 +113,14 @@ class PastProcess(System):
             return Event(StopKind.SIGNAL, number, name, f"signal {name}")
         return None
 
-    def happened(self, notes: tuple[tuple[str, int], ...]) -> None:
+    def happened(self, episode: Episode) -> None:
         """Note what is over as far as somebody waits for it."""
-        for what, number in notes:
+        for what, number in episode.notes:
             if what == LEFT and self.catches("syscall", number, ""):
                 name = self.call_name(number)
                 self.due.append(Event(StopKind.SYSCALL_RETURN, number, name, f"returned from {name}", done=True))
+            elif what == SIGNALLED and episode.state is not None and episode.state[0] < PC_END and self.catches("handler", number, ""):
+                self.due.append(Event(StopKind.SIGNAL, number, done=True))
             elif what in ("fork", "vfork") and self.catches(what, number, ""):
                 self.due.append(Event(StopKind(what), number, what, f"{what}: the child is {number}", done=True))
             elif what == EXECUTED and self.catches("exec", 0, ""):
@@ -203,7 +206,7 @@ class PastProcess(System):
                 if (event := self._begins(episode)) is not None:
                     return event
                 self._apply(episode)
-                self.happened(episode.notes)
+                self.happened(episode)
                 if (number := self.outside()) >= 0:
                     return Event(StopKind.WATCHPOINT, watch=number, done=True)
                 continue
@@ -279,7 +282,7 @@ class PastProcess(System):
             if (event := self._begins(episode := episodes[self.at])) is not None:
                 return event
             self._apply(episode)
-            self.happened(episode.notes)
+            self.happened(episode)
             if (number := self.outside()) >= 0:
                 return Event(StopKind.WATCHPOINT, watch=number, done=True)
         return self.due.pop(0) if self.due else None
