@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
 import pytest
 
+from tests.support.x86 import get, random_word
 from xemu.cli.decode import ARCHITECTURES, Microscope
 from xemu.cli.main import main
 from xemu.targets.registry import get_target
 
+if TYPE_CHECKING:
+    from xemu.core.isa import Variant
+
+X86 = {"x86_64": 1, "i386": 0}   # whether the mode is 64-bit mode
 ADDS = "020091e0"  # adds r0, r1, r2
 
 
@@ -97,7 +106,7 @@ def test_no_row_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) 
     ("words", "message"),
     [
         (["arm"], "an architecture and the bytes of an instruction are needed: xemu decode arm 020091e0"),
-        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m"),
+        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m, x86_64, i386"),
         (["arm", "0200"], "02 00: 2 bytes given, the instruction has 4"),
         (["thumb", "4ff0"], "4f f0: 2 bytes given, the instruction has 4"),
         (["arm", "adds"], "adds: not pairs of hexadecimal digits"),
@@ -111,7 +120,7 @@ def test_errors_are_one_line(capsys: pytest.CaptureFixture[str], words: list[str
     assert capsys.readouterr().err == f"xemu: {message}\n"
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", [name for name in ARCHITECTURES if name not in X86])
 def test_every_row_can_be_shown(arch: str) -> None:
     """Row, effects and diagram of one encoding of each row that the decoder gives back."""
     name, context = ARCHITECTURES[arch]
@@ -128,3 +137,35 @@ def test_every_row_can_be_shown(arch: str) -> None:
             if found is not None:
                 assert scope.summary(found, data)[1].startswith(f"row       {found.variant.row.name}")
                 assert scope.effects(found)[1:]
+
+
+@pytest.mark.parametrize("arch", X86)
+def test_every_row_of_x86_can_be_shown(arch: str) -> None:
+    scope, shown = Microscope(get_target(ARCHITECTURES[arch][0]), 0, 0x10000, 0), 0
+    scope.target.load_rows()
+    for row in scope.iset.narrow.rows:
+        found = None
+        with suppress(ValueError, StopIteration):            # a row of the other mode
+            data = random_word(random.Random(1), next(v for v in row.variants() if _in_mode(v, X86[arch])), X86[arch])
+            found = scope.decode(data)
+        if found is not None:
+            lines = scope.summary(found, data[:found.length])
+            assert lines[1].startswith(f"row       {found.variant.row.name}")
+            assert f"opcode    {found.variant.row.pattern}" in lines
+            assert scope.effects(found)[1:]
+            shown += 1
+    assert shown > 1_000
+
+
+def _in_mode(variant: Variant, mode64: int) -> bool:
+    return not get(variant.mask, "mode64") or get(variant.value, "mode64") == mode64
+
+
+def test_x86(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["decode", "x86_64", "48 0f af 44 8b 10", "--ir", "none"]) == 0
+    out = capsys.readouterr().out
+    for words in ("opcode    0F AF /r", "imul rax, qword ptr [rbx + rcx*4 + 0x10]", "size         64     split",
+                  "load 8 bytes at v5", "write R[0]"):
+        assert words in out
+    assert main(["decode", "i386", "40 90 90"]) == 2
+    assert "3 bytes given, the instruction has 1" in capsys.readouterr().err

@@ -95,6 +95,7 @@ def test_what_is_scanned_can_be_written_again(bits: int) -> None:
     (32, "c4c5", {"vex": 1}),
     (32, "c405", {"vex": 0, "opcode": 0xC4}),                                           # LES
     (32, "678b4203", {"form": 2, "base": 5, "index": 6, "disp": 3}),                    # [bp + si + 3]
+    (32, "678b42ff", {"form": 2, "base": 5, "index": 6, "scale": 0, "disp": 0xFFFFFFFF}),
     (32, "40", {"opcode": 0x40, "length": 1, "rex": 0}),
 ])  # fmt: skip
 def test_fields(bits: int, text: str, fields: dict[str, int]) -> None:

@@ -85,6 +85,9 @@ LONG: Final = """
     67 a0 10 00 00 20          mov al, byte ptr [0x20000010]  [10]=77 -> rax=77
     48 8d 44 58 05             lea rax, [rax + rbx*2 + 5]  rax=ffffffffffffffff rbx=1 fs_base=100 -> rax=6
     67 8d 44 58 05             lea eax, [eax + ebx*2 + 5]  rax=ffffffff rbx=1 -> rax=6
+    67 8d 05 f0 ef ff ff       lea eax, [eip - 0x1010]    rax=ffffffffffffffff -> rax=fffffff7
+    67 48 8d 05 f0 ef ff ff    lea rax, [eip - 0x1010]    -> rax=fffffff8
+    48 8d 05 f0 ef ff ff       lea rax, [rip - 0x1010]    -> rax=fffffffffffffff7
     64 48 8b 04 25 10 00 00 00  mov rax, qword ptr fs:[0x10]  fs_base=20000000 [10]=77 -> rax=77
     48 0f c3 04 24             movnti qword ptr [rsp], rax  rsp=20000010 rax=7 -> [10]=7
     0f 38 f0 04 24             movbe eax, dword ptr [rsp]  rsp=20000010 [10]=1122334455667788 -> rax=88776655
@@ -216,6 +219,7 @@ PROTECTED: Final = """
     67 8d 40 ff                lea eax, [bx + si - 1]     ebx=1ffff esi=5 -> eax=3
     67 8d 02                   lea eax, [bp + si]         ebp=ffff esi=12 -> eax=11
     67 8d 06 34 12             lea eax, [0x1234]          -> eax=1234
+    67 8d 41 50                lea eax, [bx + di + 0x50]  ebx=1 edi=2 -> eax=53
     66 67 8d 86 34 12          lea ax, [bp + 0x1234]      ebp=ffff eax=ffffffff -> eax=ffff1233
     66 e9 fc f0                ~jmp 0x100                 -> pc=100
     66 eb fe                   jmp 0x1001                 -> pc=1001

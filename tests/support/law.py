@@ -29,6 +29,7 @@ SPECIAL = (0, 1, 2, 31, 32, 33, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFF
            0x7F800001, 0x00800000, 0x00000001, 0x3F800000, 0xBF800000)
 STATUS = {"arm": "cpsr", "arm-m": "xpsr", "i386": "eflags", "x86_64": "eflags"}           # the derived register that has the flags
 MODES = (1 << 22, 2 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 26, 7 << 24)     # of FPSCR: RMode, FZ, DN, AHP
+MXCSR_MODES = (0x3F80, 0x5F80, 0x7F80, 0x1FC0, 0x9F80, 0x9FC0, 0xFFC0, 0x1780, 0x9B80, 0x0F80, 0x1F00, 0x0000)
 HALFWORDS = ("t32", "m32")                          # instruction sets whose words stand in memory first halfword first
 
 
@@ -89,7 +90,7 @@ class Law:
                     value = sum((rnd.getrandbits(32) if rnd.random() < 0.5 else rnd.choice(SPECIAL)) << 32 * k for k in range(4))
                 st.set(cell, i, value)
         if self.is_x86:
-            return self._x86_state()
+            return self._x86_state(context)
         for i in range(15):
             if rnd.random() < 0.5:
                 st.write(self.cells["R"].names[i], WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
@@ -103,7 +104,7 @@ class Law:
             st.set(self.cells[name], 0, given[name])
         return bytes(st.buffer[ENGINE_BYTES:])
 
-    def _x86_state(self) -> bytes:
+    def _x86_state(self, context: int) -> bytes:
         """Return the same for x86: what no program can have is put right."""
         st, rnd, r = self.engine.state, self.random, self.cells["R"]
         for i in range(16):
@@ -122,7 +123,7 @@ class Law:
         for name in ("FTOP", "MXMODE", "FPFLAGS", "FCW", "FSW"):
             limit = {"FTOP": 7, "MXMODE": 0, "FPFLAGS": 0x9F, "FCW": 0, "FSW": 0x477F}[name]
             st.set(self.cells[name], 0, rnd.getrandbits(16) & limit)
-        st.set(self.cells["MXMODE"], 0, 0x1F80)
+        st.set(self.cells["MXMODE"], 0, rnd.choice(MXCSR_MODES) if self.target.context(context).FP else 0x1F80)
         st.set(self.cells["FCW"], 0, 0x037F)
         st.set(self.cells["EFL"], 0, 0x202)
         return bytes(st.buffer[ENGINE_BYTES:])

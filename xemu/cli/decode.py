@@ -28,7 +28,7 @@ the word a manual shows (`xemu decode arm 0xe0910002`, `xemu decode thumb 0xf04f
 #: ARCH -> (target, context word)
 ARCHITECTURES = {
     "arm": ("arm", 0), "thumb": ("arm", 1), "v6-m": ("arm-m", MContext(STRICT=1, ARCH=V6M).word), "v7-m": ("arm-m", MContext().word),
-    "v7e-m": ("arm-m", MContext(ARCH=V7EM, FPU=FPV5_DP).word),
+    "v7e-m": ("arm-m", MContext(ARCH=V7EM, FPU=FPV5_DP).word), "x86_64": ("x86_64", 0), "i386": ("i386", 0),
 }
 PAGE = 4096
 SHOWN = {"all": ("handler", "region"), "none": (), "handler": ("handler",), "region": ("region",)}
@@ -58,6 +58,8 @@ def main(arguments: list[str]) -> int:
     scope = Microscope(target, context, values.get("pc", 0x10000), values.get("guard", 0))
     data = scope.bytes_of("".join(words[1:]))
     decoded = scope.decode(data)
+    if decoded is not None and decoded.length != len(data):
+        raise UsageError(f"{data.hex(' ')}: {len(data)} bytes given, the instruction has {decoded.length}")
     if decoded is None:
         sys.stderr.write(f"xemu: {words[0]}: no row has the encoding {data.hex(' ')} ({scope.disassembly(data)})\n")
         return 1
@@ -164,18 +166,16 @@ class Microscope:
     # -- what the row says ---------------------------------------------------------------------------------------------
     def summary(self, d: Decoded, data: bytes) -> list[str]:
         """Return row, diagram, title, fields, assembly and variant."""
-        from inspect import unwrap
-
         row, variant = d.variant.row, d.variant
-        code = unwrap(row.function).__code__
+        code = row.written.__code__
         number = f"{variant.index} of {len(row.isa.variants)} in {row.isa.name}, one of {sum(1 for _ in row.variants())} of this row"
         place = _in_package(code.co_filename)
         rows = [
             ("bytes", f"{data.hex(' ')}  word {d.word & ((1 << row.isa.bits) - 1):0{row.isa.bits // 4}x}  at {self.pc:#x}"),
             ("row", f"{row.name}  {place.rpartition('/')[0]}/{row.source}"),
-            ("body", f"{row.function.__name__}  {place}:{code.co_firstlineno}"),
-            ("title", (row.function.__doc__ or "").strip().split("\n")[0]),
-            *zip(("diagram", ""), diagram(row, d.word), strict=True),
+            ("body", f"{row.written.__name__}  {place}:{code.co_firstlineno}"),
+            ("title", (row.written.__doc__ or "").strip().split("\n")[0]),
+            *([("opcode", row.pattern)] if self.iset.scan else zip(("diagram", ""), diagram(row, d.word), strict=True)),
             ("assembly", self.disassembly(data)),
             ("template", row.template),
             *fields(d),
@@ -268,6 +268,10 @@ def fields(d: Decoded) -> Iterator[tuple[str, str]]:
 
     row, heading = d.variant.row, "fields"
     for name in row.parameters:
+        if name in d.variant.splits and name not in row.places:              # what a row of many sizes is here
+            yield heading, f"{name:12} {d.variant.splits[name]:<6} split"
+            heading = ""
+            continue
         value = width = 0
         parts = row.raw_places(name)
         for _, place in parts:

@@ -34,9 +34,9 @@ SLOW_OPERATIONS: tuple[tuple[str, Any], ...] = (
     *[(name, (32, fmt, 0)) for name in ("from_sint", "from_uint") for fmt in ("f32", "f64")],
     *[("to_sint", (fmt, 64, mode, 0)) for fmt in ("f32", "f64") for mode in ("zero", "current")],
     *[("from_sint", (64, fmt, 0)) for fmt in ("f32", "f64")],
-    *[(name, fmt) for fmt in ("f32", "f64") 
+    *[(name, fmt) for fmt in ("f32", "f64")
       for name in ("lesser", "greater", "rint", "round_int", "relation", "relation_s", "fms", "fnma", "fnms")],
-    ("to_float", ("f16", "f32")), ("to_float", ("f32", "f16")),
+    ("to_float", ("f16", "f32")), ("to_float", ("f32", "f16")), ("rcp", "f32"), ("rsqrt", "f32"),
 )
 #: an operand on which any operation gives an exact result, by format: 1
 BENIGN = {"f16": 0x3C00, "f32": 0x3F800000, "f64": 0x3FF0000000000000}

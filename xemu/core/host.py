@@ -33,13 +33,23 @@ NORESERVE = 0x4000
 
 
 @cache
-def features() -> frozenset[str]:
-    """Return the names of the processor's features, as Linux spells them."""
+def vendor() -> str:
+    """Return who made the processor, as x86's CPUID says."""
+    return next((line.split(":")[1].strip() for line in _cpuinfo() if line.startswith("vendor_id")), "")
+
+
+def _cpuinfo() -> list[str]:
     try:
         with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as f:
-            lines = [line for line in f.read(8192).splitlines() if line.startswith(("flags", "Features"))]
+            return f.read(8192).splitlines()
     except OSError:
-        return frozenset()
+        return []
+
+
+@cache
+def features() -> frozenset[str]:
+    """Return the names of the processor's features, as Linux spells them."""
+    lines = [line for line in _cpuinfo() if line.startswith(("flags", "Features"))]
     return frozenset(lines[0].split()) if lines else frozenset()
 
 
@@ -75,6 +85,13 @@ def enter_float(f: Native) -> None:
         f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
 
 
+def x86_exceptions(f: Any, word: str) -> str:
+    """Return the exceptions in an MXCSR in the order of fp.py."""
+    low, rest = f.let(f"and i32 {word}, 1"), f.let(f"and i32 {f.let(f'lshr i32 {word}, 1')}, 30")
+    denormal = f.let(f"and i32 {f.let(f'shl i32 {word}, 6')}, 128")
+    return str(f.let(f"trunc i32 {f.let(f'or i32 {low}, ' + f.let(f'or i32 {rest}, {denormal}'))} to i8"))
+
+
 def take_flags(f: Any) -> str:
     """Return the host's sticky exceptions as i8 in the order of fp.py; clear them.
 
@@ -84,10 +101,7 @@ def take_flags(f: Any) -> str:
         at, word = _mxcsr(f)
         f.put(f"store i32 {f.let(f'and i32 {word}, -64')}, ptr {at}")
         f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
-        low, rest = f.let(f"and i32 {word}, 1"), f.let(f"and i32 {f.let(f'lshr i32 {word}, 1')}, 30")
-        denormal = f.let(f"and i32 {f.let(f'shl i32 {word}, 6')}, 128")
-        merged: str = f.let(f"trunc i32 {f.let(f'or i32 {low}, ' + f.let(f'or i32 {rest}, {denormal}'))} to i8")
-        return merged
+        return x86_exceptions(f, word)
     word = f.let("call i64 @llvm.aarch64.get.fpsr()")
     f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
     flags: str = f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8")

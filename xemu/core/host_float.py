@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from xemu.core import host
 from xemu.core.softfloat import NUMBERED
+from xemu.core.state import ENGINE_CELLS
 
 #: whose rules the host's instructions follow
 RULES = "x86" if host.X86 else ""
@@ -20,7 +21,9 @@ FUSED = {"fma": "fmadd", "fms": "fmsub", "fnma": "fnmadd", "fnms": "fnmsub"}
 #: rounding modes 0…3 (nearest, up, down, zero) as ROUNDPS numbers them
 ROUNDING = (0, 2, 1, 3)
 TO_HALF = ("f32", "f16")
+CURRENT = 4                      # the mode of the control register
 QUIETLY = 8                      # of ROUNDPS: no exception for a result that is not exact
+MASKED = 0x1F80                  # MXCSR with all exceptions masked
 EFFECT = "memory(inaccessiblemem: readwrite) nounwind"
 #: conversions: (operation, format, lanes) -> (instruction, type of the operand, type of the result, operand given twice)
 CONVERSIONS: dict[tuple[Any, ...], tuple[str, str, str, bool]] = {
@@ -29,7 +32,8 @@ CONVERSIONS: dict[tuple[Any, ...], tuple[str, str, str, bool]] = {
     ("from_sint", (32, "f32", 0), 4): ("cvtdq2ps", "dq", "ps", False), ("from_sint", (32, "f64", 0), 2): ("cvtdq2pd", "dq", "pd", False),
     ("to_float", ("f16", "f32"), 4): ("cvtph2ps", "ph", "ps", False), ("to_float", ("f32", "f16"), 4): ("cvtps2ph", "ps", "ph", False),
     ("from_sint", (32, "f32", 0), 2): ("cvtdq2ps", "dq", "ps", False),
-    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False) for mode in ("zero", "current")},
+    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False)
+       for mode in ("zero", "current")},
     **{("to_sint", (fmt, 32, mode, 0), lanes): (f"cvt{'t' if mode == 'zero' else ''}{suffix}2dq", suffix, "dq", False)
        for fmt, lanes, suffix in (("f32", 4, "ps"), ("f64", 2, "pd")) for mode in ("zero", "current")},
 }  # fmt: skip
@@ -44,13 +48,14 @@ class Instruction(NamedTuple):
     constraints: str
 
 
-def instruction(name: str, fmt: Any, lanes: int, ctl: int) -> Instruction | None:
-    """Return the instruction that does an operation with a constant control word; None: there is none."""
+def instruction(name: str, fmt: Any, lanes: int, ctl: int | None) -> Instruction | None:
+    """Return the instruction that does an operation with a constant control word, or as the host's modes are; None: there is none."""
     if not RULES or (ctl and (ctl >= len(ROUNDING) or (name not in ("rint", "round_int") and fmt != TO_HALF))):
         return None
+    rounding = CURRENT if ctl is None else ROUNDING[ctl]
     avx = host.has("avx")
     if (name, fmt, lanes) in CONVERSIONS:
-        return _conversion(*CONVERSIONS[name, fmt, lanes], avx=avx, rounding=ROUNDING[ctl])
+        return _conversion(*CONVERSIONS[name, fmt, lanes], avx=avx, rounding=rounding)
     if name == "to_sint" and lanes == 1:
         suffix = SUFFIXES[fmt[0], 1]
         text = f"{'v' if avx else ''}cvt{'t' if fmt[2] == 'zero' else ''}{suffix}2si $1, $0"
@@ -63,10 +68,10 @@ def instruction(name: str, fmt: Any, lanes: int, ctl: int) -> Instruction | None
         return _two(TWO[name] + suffix, "", kind, avx=avx)
     if name in NUMBERED and (avx or NUMBERED[name] < len(ROUNDING) * 2):
         return _two("cmp" + suffix, f"${NUMBERED[name]}, ", kind, avx=avx)
-    if name == "sqrt":
-        return _one("sqrt" + suffix, "", kind, scalar=lanes == 1, avx=avx)
+    if name == "sqrt" or (name in ("rcp", "rsqrt") and host.vendor() == "GenuineIntel"):       # others' estimates differ
+        return _one(name + suffix, "", kind, scalar=lanes == 1, avx=avx)
     if name in ("rint", "round_int") and host.has("sse4_1"):
-        how = ROUNDING[ctl] | (QUIETLY if name == "round_int" else 0)
+        how = rounding | (QUIETLY if name == "round_int" else 0)
         return _one("round" + suffix, f"${how}, ", kind, scalar=lanes == 1, avx=avx)
     if name in FUSED and host.has("fma"):                # $1 * $2 + $3, the second in the result's register
         return Instruction(f"v{FUSED[name]}213{suffix} $3, $1, $0", (kind, kind, kind), kind, "=x,x,0,x")
@@ -101,6 +106,33 @@ def emit(f: Any, ins: Instruction, operands: list[str]) -> str:
     """Emit an instruction; return the name of its result."""
     given = ", ".join(f"{kind} {x}" for kind, x in zip(ins.operands, operands, strict=True))
     return str(f.let(f'call {ins.result} asm sideeffect "{ins.text}", "{ins.constraints}"({given}) {EFFECT}'))
+
+
+#: bits of a control word that say what no host does by itself: exceptions that are not masked
+TRAPS = 0x60
+
+
+def begin(f: Any, ctl: str) -> str:
+    """Switch the host to the modes of a control word (i8), with no exception raised; return the scratch memory that `end` needs."""
+    at = str(f.cell(ENGINE_CELLS["host_fp"]))
+    f.declared.update(host.FLOAT_DECLARATIONS)
+    f.put(f"call void @llvm.x86.sse.stmxcsr(ptr {at})")
+    wide, word = f.let(f"zext i8 {ctl} to i32"), str(MASKED)
+    for mask, shift in ((1, 14), (2, 12), (8, 12), (16, 2)):             # rounding (bits change places), FTZ, DAZ
+        part = f.let(f"shl i32 {f.let(f'and i32 {wide}, {mask}')}, {shift}")
+        word = f.let(f"or i32 {word}, {part}")
+    new = f.let(f"getelementptr i8, ptr {at}, i64 4")
+    f.put(f"store i32 {word}, ptr {new}")
+    f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {new})")
+    return at
+
+
+def end(f: Any, at: str) -> str:
+    """Switch back; return the exceptions raised since `begin` as i8."""
+    new = f.let(f"getelementptr i8, ptr {at}, i64 4")
+    f.put(f"call void @llvm.x86.sse.stmxcsr(ptr {new})")
+    f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
+    return host.x86_exceptions(f, f.let(f"load i32, ptr {new}"))
 
 
 def compare(f: Any, fmt: str, x: str, y: str, *, signals: bool) -> None:

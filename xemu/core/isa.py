@@ -106,6 +106,12 @@ class Row:
     parameters: tuple[str, ...] = ()
     unpredicated: bool = False
 
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as it stands in the source."""
+        function: Callable[..., None] = inspect.unwrap(self.function)
+        return function
+
     def field(self, name: str) -> AnyField:
         """Return the declaration of a field of this row."""
         declared = self.isa.fields.get(name)

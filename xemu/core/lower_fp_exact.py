@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from xemu.core.bits import Bits
 
 FLOATS = {32: "float", 64: "double"}
-VECTOR = 128
+VECTOR, PAIR = 128, "<2 x i64>"
+UNLIKELY = ", !prof !10"
 GUARDED = frozenset({"add", "sub", "mul", "div", "sqrt"})
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
 
@@ -44,7 +45,12 @@ class ExactLowering:
         value: Callable[[Bits], str]
         vector: Callable[[Bits, int], str]
         from_vector: Callable[[Bits, int, str], str]
+        block: str
+        label: Callable[[str], None]
+        checkpoint: Callable[[], int]
+        rollback: Callable[[int], None]
         remember: Callable[[Bits, str], None]
+        remember_vector: Callable[[Bits, int, str], None]
         get_cell: Callable[..., str]
         set_cell: Callable[[int, str], None]
         as_float: Callable[[Bits, str], str]
@@ -160,9 +166,55 @@ class ExactLowering:
         return self.value(node)
 
     def _apart(self, node: Bits) -> str:
-        """Do an operation by slow functions; what they raise is a value, apart from what was raised before."""
+        """Do an operation; what it raises is a value, apart from what was raised before.
+
+        The host's instruction does it in modes that the host is switched to, unless an exception is not masked.
+        """
+        name, fmt, lanes, _ = node.attr
+        instruction = host_float.instruction(name, fmt, lanes, None)
         for a in node.args:
             self.value(a)
+        if instruction is None:
+            return self._called(node)
+        given = [self._given(a, kind) for a, kind in zip(node.args, instruction.operands, strict=False)]
+        ctl = self.value(node.args[-1])
+        kind = instruction.result if instruction.result in ("float", "double") else PAIR if node.width == VECTOR else f"i{node.width}"
+        fast, cold, join = self.new("fast"), self.new("cold"), self.new("join")
+        traps = self.let(f"icmp ne i8 {self.let(f'and i8 {ctl}, {host_float.TRAPS}')}, 0")
+        self.put(f"br i1 {traps}, label %{cold}, label %{fast}{UNLIKELY}")
+        self.label(fast)
+        saved = host_float.begin(self, ctl)
+        done = self._cast(host_float.emit(self, instruction, given), instruction.result, kind)
+        flags = host_float.end(self, saved)
+        self.put(f"br label %{join}")
+        self.label(cold)
+        mark = self.checkpoint()
+        other = self._cast(self._called(node), f"i{node.width}", kind)
+        others = self.value(twin(node, "fpflags"))
+        self.rollback(mark)
+        last = self.block
+        self.put(f"br label %{join}")
+        self.label(join)
+        result = self.let(f"phi {kind} [ {done}, %{fast} ], [ {other}, %{last} ]")
+        self.remember(twin(node, "fpflags"), self.let(f"phi i8 [ {flags}, %{fast} ], [ {others}, %{last} ]"))
+        if kind in ("float", "double"):
+            result = self.from_float(node, result)
+        elif kind == PAIR:
+            self.remember_vector(node, 2, result)
+            result = self.let(f"bitcast {PAIR} {result} to i{node.width}")
+        self.remember(node, result)
+        return result
+
+    def _cast(self, name: str, kind: str, wanted: str) -> str:
+        """Return a value as another type: of as many bits, or the low half of a vector."""
+        if kind == wanted:
+            return name
+        if kind[0] == "<" and wanted[0] == "i":
+            return self.let(f"extractelement {PAIR} {self._cast(name, kind, PAIR)}, i32 0")
+        return self.let(f"bitcast {kind} {name} to {wanted}")
+
+    def _called(self, node: Bits) -> str:
+        """Do an operation by slow functions, likewise."""
         cell = ENGINE_CELLS["fp_raised"]
         before = self.get_cell(cell)
         self.set_cell(cell, "i64 0")

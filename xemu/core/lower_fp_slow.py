@@ -61,7 +61,7 @@ class SlowEmitter(Emitter):
 
 def operands_of(name: str, fmt: Any) -> int:
     """Return how many operands an operation has."""
-    return 3 if name in FUSED else 1 if name in ("sqrt", "rint", "round_int") or not isinstance(fmt, str) else 2
+    return 3 if name in FUSED else 1 if name in ("sqrt", "rint", "round_int", "rcp", "rsqrt") or not isinstance(fmt, str) else 2
 
 
 def helper_name(name: str, fmt: Any) -> str:

@@ -273,6 +273,30 @@ def round_int(op: Operation, fmt: Format, x: int, *, exact: bool) -> int:
     return op.round(fmt, a.sign, whole, 0) if whole else op.zero(fmt, a.sign)
 
 
+def estimate(op: Operation, fmt: Format, x: int, *, root: bool) -> int:
+    """Return RCPSS or RSQRTSS as Intel's processors have it: 12 bits of 1/m or 1/sqrt(m), where m is in the middle of its first bits."""
+    a = op.unpack(fmt, x)
+    fraction, biased = x & ((1 << fmt.fraction) - 1), x >> fmt.fraction & fmt.top
+    if a.is_nan:
+        return x | fmt.quiet
+    if biased == 0:
+        return op.infinity(fmt, a.sign)
+    if root and a.sign:
+        return op.rules.default_nan(fmt)
+    if a.kind == INFINITY:
+        return op.zero(fmt, a.sign)
+    if root:
+        odd = biased & 1 ^ 1
+        middle = (2 * (fraction >> 13) + 2049) << odd                     # 2**11 * m
+        digits, exponent = (isqrt((1 << 39) // middle) + 1) // 2, 190 - (biased + 1) // 2
+    else:
+        middle = 2 * (fraction >> 12) + 4097                              # 2**12 * m
+        digits, exponent = ((1 << 26) // middle + 1) // 2, 2 * fmt.bias - 1 - biased
+    if exponent <= 0:
+        return op.zero(fmt, a.sign)
+    return a.sign << (fmt.width - 1) | exponent << fmt.fraction | (digits & 0xFFF) << 11
+
+
 # -- the nodes ---------------------------------------------------------------------------------------------------------
 
 #: fused multiplications: is the product negated, is the addend
@@ -287,12 +311,14 @@ SIMPLE: dict[str, Callable[..., int]] = {
     "round_int": lambda op, f, x: round_int(op, f, x, exact=False),
     "rint": lambda op, f, x: round_int(op, f, x, exact=True),
     **{name: partial(fma, minus=minus, less=less) for name, (minus, less) in FUSED.items()},
+    "rcp": partial(estimate, root=False), "rsqrt": partial(estimate, root=True),
     "lesser": lambda op, f, x, y: second_unless(op, f, x, y, largest=False),
     "greater": lambda op, f, x, y: second_unless(op, f, x, y, largest=True),
 }
 COMPARES = {f"{r}{s}": (r, bool(s)) for r in ("lt", "le", "eq", "unordered") for s in ("", "_s")}
 #: comparisons by number give ones or zeros as wide as their operands
 NUMBERED = {f"cmp{n}": n for n in range(32)}
+ESTIMATES = frozenset({"rcp", "rsqrt"})
 RELATIONS = {"relation": False, "relation_s": True}
 
 
@@ -326,6 +352,8 @@ def _evaluate(width: int, name: str, fmt: Any, lanes: int, op: Operation, widths
     for i in range(lanes):
         op.rounding, op.denormal = rounding, False
         result = lane(op, name, fmt, [v >> (i * w // lanes) & ((1 << (w // lanes)) - 1) for v, w in zip(values, widths, strict=True)])
+        if name in ESTIMATES:
+            op.denormal = False
         if op.denormal and op.rules.separate_flushing:
             op.flags |= INPUT_DENORMAL
         if name in COMPARES:

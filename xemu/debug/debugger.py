@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.memory import GuestFault
 from xemu.debug.history import LIMIT, Branch, History, HistoryError, Saved
 from xemu.debug.points import ACCESSES, CATCHES, Breakpoint, Catchpoint, Point, Points, Watchpoint
 from xemu.debug.source import SourceLevel
@@ -589,8 +590,7 @@ class Debugger(SourceLevel):
             while self.position.insns < here.insns:
                 pc, context = self.pc, self.engine.state.context
                 if pc not in lengths:
-                    decoded = self.engine.library.decode(pc, context)
-                    lengths[pc] = decoded.length if decoded is not None else 0
+                    lengths[pc] = self._length(pc, context)
                 if self.system.run(insns=self.position.insns + 1).kind is not StopKind.REACHED:
                     break
                 if self.pc != pc + lengths[pc]:
@@ -602,6 +602,14 @@ class Debugger(SourceLevel):
         return [(begin, self.pc), *blocks[::-1]][:count]
 
     # -- points ----------------------------------------------------------------------------------------------------------
+    def _length(self, pc: int, context: int) -> int:
+        """Return the length of the instruction at pc in bytes, 0 where there is none."""
+        try:
+            decoded = self.engine.library.decode(pc, context)
+        except GuestFault:
+            return 0
+        return decoded.length if decoded is not None else 0
+
     def break_at(self, where: int | str, *, condition: Expression | str | None = None, ignore: int = 0, once: bool = False,
                  action: Callable[[], None] | None = None, log: str | None = None, thread: int | None = None, owner: str = "user",
                  hardware: bool = False, pending: bool = False) -> Breakpoint:

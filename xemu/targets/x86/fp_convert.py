@@ -79,12 +79,19 @@ def convert(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
             tiny = _tiny_single(a, ctl)
             gone = tiny & ctl[3]
             value = mux(gone, Parts(raw, target).signed_zero, raw)
-            lost = a.bits[28:0] != 0                             # of what a single's precision has no room for
+            lost = _lost(a, "f32")
             inexact = mux(mux(tiny, ctl[5], raised[2] & ctl[6]), lost, raised[4])
             flags = (raised & 0b111) | exceptions(underflow=tiny & (raised[4] | ctl[5] | ctl[3]), inexact=inexact | gone)
-        flags = flags | exceptions(input_denormal=a.is_denormal)
+    flags = flags | exceptions(input_denormal=a.is_denormal)
     value = mux(a.is_nan, _converted_nan(a, target), value)
     return value, mux(a.is_nan, exceptions(invalid=a.is_signalling), flags)
+
+
+def _lost(a: Parts, target: str) -> Bits:
+    """Return whether a number has more bits than fit another format's precision, whatever its exponent."""
+    significand = zext(cat(a.exponent != 0, a.fraction), 64)
+    first = significand << clz(significand)
+    return first[62 - FORMATS[target].fraction:0] != 0
 
 
 def _tiny_single(a: Parts, ctl: Bits) -> Bits:
@@ -139,7 +146,9 @@ def _to_half(a: Parts, ctl: Bits) -> Result:
     finite = (ctl[1:0] != 0) & ~outwards                         # rounded towards zero
     value = mux(over, mux(finite, const(0x7BFF, 16), const(0x7C00, 16)), total[15:0])
     tiny = below & ~_half_grows(a, ctl)
-    flags = mux(over, exceptions(overflow=1, inexact=1), exceptions(inexact=inexact, underflow=tiny & (inexact | ctl[5])))
+    lost = _lost(a, "f16")
+    flags = mux(over, exceptions(overflow=1, inexact=~ctl[6] | lost),
+                exceptions(inexact=mux(tiny & ctl[5], lost, inexact), underflow=tiny & (inexact | ctl[5])))
     plain = mux(a.is_zero | a.is_infinity, const(0, 8), flags)
     return sign | mux(a.is_infinity, const(0x7C00, 16), mux(a.is_zero, const(0, 16), value)), plain
 

@@ -14,6 +14,7 @@ from xemu.core.fp import Parts, exceptions, host
 from xemu.core.softfloat import EQUAL, FUSED, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.x86.fp_convert import convert, round_to_integral, to_integer
+from xemu.targets.x86.fp_estimate import estimate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,8 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
             return relation(fmt, args, ctl, signals=name.endswith("_s"))
         case "rint" | "round_int":
             return round_to_integral(fmt, args[0], ctl, exact=name == "rint")
+        case "rcp" | "rsqrt":
+            return estimate(args[0], root=name == "rsqrt"), const(0, 8)
         case "to_float":
             return convert(fmt, args[0], ctl)
         case "to_sint":
@@ -107,10 +110,21 @@ def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact
     power = 1 << (f.exponent - 2)                            # of two: 64 or 512
     least = const((power + 1) << f.fraction, f.width)        # the smallest normal number, scaled
     large = ult(const(f.bias << f.fraction, f.width), result.magnitude)
-    arguments, lost = _scaled(name, fmt, operands, power, large)
-    scaled, raised = host(name, fmt, arguments, ctl[1:0])
+    near, lost = _scaled(name, fmt, operands, power, large)
+    scaled, raised = host(name, fmt, near, ctl[1:0])
     at_least = (result.magnitude == 1 << f.fraction) & inexact & ult(Parts(scaled, fmt).magnitude, least)
-    return result.is_denormal | (result.is_zero & inexact) | at_least, raised[4] | lost
+    inexact_there = raised[4] | lost
+    if name not in ("add", "sub"):                           # tiny even then
+        _, again = host(name, fmt, _scaled_more(name, fmt, operands, power), ctl[1:0])
+        inexact_there = mux(ult(Parts(scaled, fmt).magnitude, 1 << f.fraction), again[4], inexact_there)
+    return result.is_denormal | (result.is_zero & inexact) | at_least, inexact_there
+
+
+def _times(number: Bits, fmt: str, power: int) -> tuple[Bits, Bits]:
+    """Return a number times 2**power, and whether that is inexact."""
+    f = FORMATS[fmt]
+    value, raised = host("mul", fmt, [number, const((f.bias + power) << f.fraction, f.width)], 0)
+    return value, raised[4]
 
 
 def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int, large: Bits) -> tuple[list[Bits], Bits]:
@@ -119,24 +133,36 @@ def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int, large: B
     It is right where the result is near the smallest normal number or too large: then one of two factors is far from 1 that way.
     """
     f = FORMATS[fmt]
-    up, down = const((f.bias + power) << f.fraction, f.width), const((f.bias - power) << f.fraction, f.width)
-    this, other = mux(large, down, up), mux(large, up, down)
     x, y = operands[:2]
 
-    def times(number: Parts, factor: Bits) -> tuple[Bits, Bits]:
-        value, raised = host("mul", fmt, [number.bits, factor], 0)
-        return value, raised[4]
+    def moved(number: Parts, sign: int) -> tuple[Bits, Bits]:
+        (up, _), (down, lost) = (_times(number.bits, fmt, p) for p in (sign * power, -sign * power))
+        return mux(large, down, up), large & lost
     if name in ("add", "sub"):
-        both = [times(v, this) for v in (x, y)]
+        both = [moved(v, 1) for v in (x, y)]
         return [v for v, _ in both], both[0][1] | both[1][1]
     below = ult(x.magnitude, const(f.bias << f.fraction, f.width) if name == "div" else y.magnitude)
     first = below ^ large
-    (a, _), (b, _) = times(x, this), times(y, other if name == "div" else this)
+    a, b = moved(x, 1)[0], moved(y, -1 if name == "div" else 1)[0]
     factors = [mux(first, a, x.bits), mux(first, y.bits, b)]
     if name != "fma":
         return factors, const(0, 1)
-    addend, lost = times(operands[2], this)
+    addend, lost = moved(operands[2], 1)
     return [*factors, addend], lost
+
+
+def _scaled_more(name: str, fmt: str, operands: Sequence[Parts], power: int) -> list[Bits]:
+    """Return operands that give a result 2**(3 * power) times as large, where that is below 2**-power times the smallest normal number."""
+    def times(number: Bits, steps: int) -> Bits:
+        for _ in range(abs(steps)):
+            number = _times(number, fmt, power if steps > 0 else -power)[0]
+        return number
+    x, y = (v.bits for v in operands[:2])
+    if name == "div":
+        return [times(x, 2), times(y, -1)]
+    below = ult(operands[0].magnitude, operands[1].magnitude)
+    factors = [mux(below, times(x, 2), times(x, 1)), mux(below, times(y, 1), times(y, 2))]
+    return [*factors, times(operands[2].bits, 3)] if name == "fma" else factors
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------

@@ -142,6 +142,12 @@ class X86Row(Row):
         self.body(cpu, *operands, **{name: fields[name] for name in self.extra})
 
     body: Callable[..., None] = lambda *_: None
+    original: Callable[..., None] = lambda *_: None
+
+    @property
+    def written(self) -> Callable[..., None]:
+        """Return the function as it stands in the source."""
+        return self.original
 
     def width(self, spec: Spec, f: Fields) -> int:
         """Return the width of an operand in bits."""
@@ -286,7 +292,7 @@ class X86Isa(FixedWidthIsa):
             row.axes["rep"] = REPEATS
         row.places = dict(PLACES)
         row.parameters = self._used(row)
-        row.function = row.call
+        row.function, row.original = row.call, function
         self.rows.append(row)
         return row
 
@@ -339,7 +345,7 @@ class X86Isa(FixedWidthIsa):
 
 
 REPEATS = (axis(0, rep=0), axis(2, rep=2), axis(3, rep=3))
-ADDRESS = ("base", "index", "scale", "disp", "seg")
+ADDRESS = ("base", "index", "scale", "disp", "seg", "a67")
 OPERAND_FIELDS = {
     "E": (*ADDRESS, "rex"), "M": ADDRESS, "W": ADDRESS, "Q": ADDRESS, "R": ("base", "rex"), "Z": ("base", "rex"), "G": ("reg", "rex"),
     "B": ("vvvv",), "I": ("imm", "imm64"), "J": ("imm",), "O": ("imm", "imm64", "seg"), "V": ("reg",), "U": ("base",), "H": ("vvvv",),

@@ -315,6 +315,7 @@ def effective_address(cpu: X86Cpu, f: Fields) -> Bits:
     disp = sext(f["disp"], bits)
     if form == RIP:
         offset = cpu.next_pc + disp
+        offset = mux(f["a67"], half(cpu, offset), offset)
     else:
         base, scaled = number(f["base"]), number(f["index"])
         offset = cpu.R[index(base)][bits - 1:0] + (cpu.R[index(scaled)][bits - 1:0] << zext(f["scale"], bits)) + disp

@@ -195,11 +195,7 @@ def scan(m: Machine, mode64: int) -> tuple[Any, Any, Any]:
     sib_byte = m.byte(at + 1)
     low = sel(sib, sib_byte & 7, rm)
     no_base = (mod == 0) & (low == sel(short, 6, 5))
-    if mode64:
-        rip = memory & no_base & (sib ^ 1)
-        undefined = undefined | rip & a67
-    else:
-        rip = m.start(0)[0]
+    rip = memory & no_base & (sib ^ 1) if mode64 else m.start(0)[0]
     number = (sib_byte >> 3 & 7) | x << 3
     index = sel(sib, sel((number == 4) & (kind != VSIB), NONE, number), NONE)
     base = sel(no_base, NONE, low | b << 3)
@@ -222,7 +218,7 @@ def scan(m: Machine, mode64: int) -> tuple[Any, Any, Any]:
     rest = sel(size > 4, imm, disp & 0xFFFFFFFF | imm << 32)
     odd = sel(toolong | (length > LONGEST), TOO_LONG, undefined)
     values = {"opcode": opcode, "map": opmap, "vex": vex, "op66": op66, "rep": rep, "W": wide, "L": long, "form": form,
-              "reg": sel(has_modrm, reg | r << 3, 0), "base": base, "index": index, "scale": sel(index == NONE, 0, sib_byte >> 6),
+              "reg": sel(has_modrm, reg | r << 3, 0), "base": base, "index": index, "scale": sel(sib & (index != NONE), sib_byte >> 6, 0),
               "vvvv": vvvv, "rex": rex != 0, "lock": lock, "seg": seg, "a67": a67, "length": length & 15, "odd": odd}
     head = m.start(mode64 << WORD["mode64"].shift)[0]
     for name, value in values.items():

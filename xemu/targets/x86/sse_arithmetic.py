@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xemu.core.bits import const
 from xemu.targets.x86.floating import Floating, halves, lanes_of, write_halves
 from xemu.targets.x86.isa import x86
 
@@ -77,6 +78,17 @@ for opcode, name, operation in ((58, "add", "add"), ("5C", "sub", "sub"), (59, "
         x86.row(scalar_legacy, f"{prefix} 0F {opcode} /r", f"{name}{suffix} V{suffix}, W{suffix}", f=on_scalars(operation), fmt=fmt)
         x86.row(scalar, f"VEX.LIG.{prefix}.0F.WIG {opcode} /r", f"v{name}{suffix} V{suffix}, H{suffix}, W{suffix}",
                 f=on_scalars(operation), fmt=fmt)
+
+def estimated(name: str, lanes: int) -> Function:
+    """Return RCPPS or RSQRTPS, which raise nothing whatever the modes are."""
+    return lambda fp, fmt, x: fp(name, fmt, x, lanes=lanes, ctl=const(0, 8), raises=False)
+
+
+for opcode, name in (53, "rcp"), (52, "rsqrt"):
+    x86.row(packed, f"NP 0F {opcode} /r", f"{name}ps Vps, Wps", f=estimated(name, 4), fmt="f32")
+    x86.row(packed, f"VEX.NP.0F.WIG {opcode} /r", f"v{name}ps Vps, Wps", f=estimated(name, 4), fmt="f32")
+    x86.row(scalar_of_one_legacy, f"F3 0F {opcode} /r", f"{name}ss Vss, Wss", f=estimated(name, 1), fmt="f32")
+    x86.row(scalar_of_one, f"VEX.LIG.F3.0F.WIG {opcode} /r", f"v{name}ss Vss, Hss, Wss", f=estimated(name, 1), fmt="f32")
 
 for prefix, suffix, fmt in PACKED:
     x86.row(packed, f"{prefix} 0F 51 /r", f"sqrt{suffix} V{suffix}, W{suffix}", f=on_lanes("sqrt"), fmt=fmt)

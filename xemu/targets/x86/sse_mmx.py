@@ -29,8 +29,6 @@ def from_words(cpu: X86Cpu, dst: Vector, src: Operand, *, fmt: str) -> None:
 
 def to_words(cpu: X86Cpu, dst: Operand, src: Operand, *, fmt: str, rounding: str) -> None:
     """CVTPS2PI, CVTTPS2PI, CVTPD2PI, CVTTPD2PI."""
-    with cpu.on_fault():
-        enter_mmx(cpu)
     value = src.read()
     enter_mmx(cpu)
     with Floating(cpu) as fp:
