@@ -10,7 +10,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import ExitKind
-from xemu.core.memory import PAGE
+from xemu.core.memory import EXEC, PAGE
 from xemu.core.state import ENGINE_BYTES, StateBlock
 from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.stops import Position, StopKind
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 CHUNK = 1 << 24          # instructions that are repeated between two looks
 CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
 ENTERED, SIGNALLED, LEFT, EXECUTED = "call", "signal", "return", "exec"     # what it was …
+SIGSEGV = 11
 PC_END = 8               # where the program counter ends in a saved state
 NOTES = frozenset({ENTERED, SIGNALLED, LEFT, EXECUTED, "fork", "vfork"})
 
@@ -106,6 +107,10 @@ class PastProcess(System):
         if what == ENTERED and self.catches("syscall", number, ""):
             name = self.call_name(number)
             return Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}")
+        if what == SIGNALLED and number == SIGSEGV and self.pc in self.engine.points:
+            area = self.space.area_at(self.pc)
+            if area is None or not area.prot & EXEC:   # no code, as on the stack, to which debuggers let functions return
+                return Event(StopKind.BREAKPOINT)
         if what == SIGNALLED and not self.engine.is_quiet and self.signals(number):
             from xemu.user.strace_names import SIGNALS
 
