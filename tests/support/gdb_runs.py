@@ -53,7 +53,7 @@ ALL_BOARDS: Final = {
     "gdbserver": Board("gdbserver-native", "gdbserver", HOST, ("/usr/bin/gdbserver",)),
     "qemu": Board("qemu-armhf", "QEMU", ARM, (sys.executable, str(ROOT / "tests" / "support" / "qemu_gdbserver.py"), SYSROOT)),
     "xemu": Board("xemu-armhf", "xemu", ARM, (*XEMU, "gdbserver", "-L", SYSROOT)),
-    "native": Board("xemu-native", "xemu on the host's builds", HOST, (*XEMU, "gdbserver")),
+    "native": Board("xemu-native", "xemu", HOST, (*XEMU, "gdbserver")),
 }
 #: architecture of the builds -> the boards that are compared, xemu's last
 ARCHES: Final = {"armhf": ("gdbserver", "qemu", "xemu"), "x86_64": ("gdbserver", "native")}
