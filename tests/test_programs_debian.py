@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.compare import assert_same, same_as_qemu
-from tests.support.programs import ARCHES, EAGER, TIERS, on_each, qemu_command, run, xemu_command
+from tests.support.programs import ARCHES, ARM_FIRST, EAGER, TIERS, on_each, qemu_command, run, xemu_command
 from tests.support.roots import TRIPLETS, tools, unpacked
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ PROGRAMS: dict[str, tuple[list[str], bytes]] = {
     "openssl-cipher": (["usr/bin/openssl", "enc", "-aes-256-cbc", "-K", "00" * 32, "-iv", "11" * 16, "-e", "-a"], TEXT[:2000]),
     "openssl-prime": (["usr/bin/openssl", "prime", "170141183460469231731687303715884105727", "1000000016000000063"], b""),
 }  # fmt: skip
-QUICK = ("bash", "sort", "gawk", "xz", "perl", "python", "sqlite", "openssl-cipher")
+QUICK = ("bash", "perl", "python", "sqlite", "openssl-cipher")
 IN_ALL_TIERS = ("factor", "grep")
 SOURCE = b"""
 static int table[64];
@@ -120,7 +120,7 @@ def program(name: str, root: Path, directory: Path, tier: str, timeout: float = 
     same_as_qemu(root / path, *arguments, sysroot=root, stdin=stdin, cwd=directory, tiers=[tier], timeout=timeout)
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", ARM_FIRST)
 def test_compiler_proper_compiles_a_file(arch: str, root: Path, tmp_path: Path) -> None:
     compiler = root / "usr/lib/gcc" / TRIPLETS[arch] / "12/cc1"
     arguments = ["-quiet", "-O2", *CC1_OPTIONS[arch], "-fno-ident", "-", "-o", "-"]
@@ -139,7 +139,7 @@ def test_compiler_driver_builds_a_program(options: list[str], root: Path, tmp_pa
     assert made.stdout == b"29 1350851717672992090 5.000 0.909297\n"
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", ARM_FIRST)
 def test_tar_packs_and_unpacks(root: Path, tmp_path: Path) -> None:
     for number in range(20):
         (tmp_path / "in").mkdir(exist_ok=True)
@@ -151,7 +151,7 @@ def test_tar_packs_and_unpacks(root: Path, tmp_path: Path) -> None:
     assert (tmp_path / "out/in/19.txt").read_bytes() == TEXT[: 19 * 500]
 
 
-@pytest.mark.parametrize("arch", ARCHES)
+@pytest.mark.parametrize("arch", ARM_FIRST)
 def test_openssl_signs_and_verifies(root: Path, tmp_path: Path) -> None:
     openssl = root / "usr/bin/openssl"
     (tmp_path / "text").write_bytes(TEXT)
@@ -194,7 +194,7 @@ def test_git_commits_and_shows_a_history(root: Path, tmp_path: Path) -> None:
     assert outputs["qemu"][4].stdout.strip()
 
 
-@pytest.mark.parametrize(("arch", "name"), on_each(["float", "struct"], ["struct"]))
+@pytest.mark.parametrize(("arch", "name"), on_each(["float", "struct"], ()))
 def test_pythons_own_tests(name: str, root: Path, tmp_path: Path) -> None:
     python_module(name, root, tmp_path, "default", 300)
 

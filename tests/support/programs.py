@@ -24,6 +24,8 @@ XEMU: Final = (sys.executable, "-P", "-c", START)
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
 QEMU_OF: Final = {"arm": QEMU, "i386": ("qemu-i386", "-cpu", "max"), "x86_64": ("qemu-x86_64", "-cpu", "max")}
 ARCHES: Final = tuple(QEMU_OF)
+#: the same, those of x86 among the slow tests
+ARM_FIRST: Final = tuple(pytest.param(arch, marks=() if arch == "arm" else pytest.mark.slow) for arch in ARCHES)
 MACHINES: Final = {3: "i386", 40: "arm", 62: "x86_64"}  # ELF's e_machine
 #: compiling everything at first sight takes minutes for a real program
 EAGER: Final = pytest.param("eager", marks=pytest.mark.slow)
