@@ -53,7 +53,7 @@ BUILDS: Final = {b.name: b for b in (
     Build("x86-64-v3", "x86_64", X86, ("-O3", "-march=x86-64-v3", "-ffp-contract=fast"), 4,
           (("floating point", "floating point, AVX2 and FMA"),)),
     Build("i386", "i386", [*X86_32, "-msse2", "-mfpmath=sse"], ("-lgcc",), 4, cold="i386"),
-    Build("x87", "i386", [*X86_32, "-mfpmath=387"], ("-lgcc",), 4, (("floating point", "x87"),)),
+    Build("x87", "i386", [*X86_32, "-mfpmath=387"], ("-lgcc",), 1, (("floating point", "x87"),)),    # QEMU takes seconds as it is
 )}  # fmt: skip
 ONCE: Final = {"cold", "chase", "syscalls"}  # kernels that a second run would change, or that take long enough
 VECTORS: Final = {"neon"}  # kernels in vector intrinsics: there is nothing of them in a build for the x87

@@ -63,7 +63,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             prepare(ALL_BOARDS[board], suite)
         if not Runner(options.jobs, options.limit).run(tasks):
             return 130
-    return report(files, ARCHES[options.arch], docs=options.docs and options.arch == "armhf")
+    return report(files, options.arch, docs=options.docs)
 
 
 def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -76,7 +76,7 @@ def read_options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--again", action="store_true", help="run files that have a result, too")
     parser.add_argument("--below", action="store_true", help="run those again in which xemu passes less than gdbserver")
     parser.add_argument("--report", action="store_true", help="run nothing, compare what is there")
-    parser.add_argument("--docs", action="store_true", help="write docs/gdb-testsuite.md")
+    parser.add_argument("--docs", action="store_true", help="write the page in docs")
     parser.add_argument("--jobs", type=int, default=2, metavar="N", help="files at a time (2)")
     parser.add_argument("--limit", type=float, default=LIMIT, metavar="SECONDS", help=f"time for a file ({LIMIT})")
     return parser.parse_args(arguments)
@@ -90,15 +90,17 @@ def board_names(text: str) -> list[str]:
     return names
 
 
-def report(files: list[str], boards: Sequence[str], *, docs: bool) -> int:
+def report(files: list[str], arch: str, *, docs: bool) -> int:
     """Print the comparison, write the page if asked; return 1 if a difference has no reason."""
+    boards, page = ARCHES[arch], gdb_report.PAGES[arch]
     results = gdb_report.results(files, boards)
-    reasons = gdb_report.read_reasons()
+    reasons = gdb_report.read_reasons(arch)
     print(gdb_report.summary(results), end="")
     print(f"logs: {work() / 'run'}")
     if docs:
-        gdb_report.PAGE.write_text(gdb_report.page(results, reasons), encoding="utf-8")
-        print(f"written: {gdb_report.PAGE.name}")
+        measured = {file: outcomes for file, outcomes in results.items() if boards[-1] in outcomes or arch == "armhf"}
+        page.write_text(gdb_report.page(measured, reasons, arch), encoding="utf-8")
+        print(f"written: {page.name}")
     unexplained = gdb_report.unexplained(results, reasons, boards[-1])
     for file in unexplained:
         print(f"{file}: xemu passes less than gdbserver, and tests/gdb_testsuite.toml does not say why")

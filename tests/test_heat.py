@@ -29,7 +29,7 @@ def test_touches_are_those_of_single_steps() -> None:
         d.step()
     d.seek(20_000)
     before = d.system.engine.state.save()
-    found, seen = touched(d, low, high - low)
+    found, seen = touched(d, low, high - low, seconds=60)
     assert seen >= 300
     assert {at: touch.kind for at, touch in found.items() if touch.ago <= 300} == wanted
     assert wanted

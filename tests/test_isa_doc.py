@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-import pytest
-
 from xemu.targets.arm import m_target, target
 from xemu.targets.arm.isa import a32, t16, t32
 from xemu.targets.arm.m_isa import FEATURES, m16, m32
@@ -37,7 +35,6 @@ def test_every_row_of_the_m_profile_cites_a_manual_and_says_what_it_needs() -> N
     assert {r.features for r in rows} == set(FEATURES)
 
 
-@pytest.mark.xfail(reason="rows of SSE and FMA are being written: docs/isa-x86.md says which are not there yet", strict=False)
 def test_every_instruction_that_cpuid_announces_has_a_row_or_a_reason() -> None:
     assert isa_x86.missing(X86_ROWS) == []
     assert isa_x86.narrow(X86_ROWS) == []                # AVX2: integers of 256 bits

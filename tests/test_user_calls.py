@@ -219,6 +219,17 @@ def test_smaps_tells_private_and_shared_memory_apart(g: Guest) -> None:
     assert found[shared] == "Size: 12 kB Rss: 12 kB Anonymous: 0 kB VmFlags: rd mr mw me sh"
 
 
+def test_smaps_counts_pages_of_files_that_were_written(g: Guest, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(bytes(0x3000))
+    fd = g.call("openat", -100, g.put(bytes(path)), 0)
+    address = g.call("mmap2", 0, 0x3000, 3, 2, fd, 0)
+    g.space.write(address + 0x1000, b"x")
+    assert g.call("mprotect", address, 0x3000, 1) == 0
+    text = (g.process.proc.contents(b"/proc/self/smaps") or b"").decode()
+    assert re.search(rf"^{address:08x}-.*\nSize: +12 kB\nRss: +12 kB\nAnonymous: +4 kB$", text, re.MULTILINE)
+
+
 def test_directory_listing_of_made_up_descriptors(g: Guest) -> None:
     fd = g.call("openat", -100, g.put(b"/proc/self/fd"), 0o40000)
     used = g.call("getdents64", fd, DATA + 0x1000, 0x1000)

@@ -127,7 +127,8 @@ def test_state_comes_back(save: str, restore: str) -> None:
     before = bytes(m.state.buffer[ENGINE_BYTES:]), m.state.context
     assert m.run(save) is None
     image = m.space.read(AREA, 832)
-    assert image[:4] == bytes.fromhex("7f020138") and image[24:32] == bytes.fromhex("a13f0000ffff0000")
+    assert image[:4] == bytes.fromhex("7f020138")
+    assert image[24:32] == bytes.fromhex("a13f0000ffff0000")
     assert image[416:512] == b"\xAA" * 96                             # not written
     compacted = 7 | 1 << 63 if save == "480fc723" else 0
     assert struct.unpack_from("<QQ", image, 512) == (7 if extended else 0, compacted)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
+from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.points import Breakpoint, Catchpoint, Watchpoint
 from xemu.debug.session import Session
 from xemu.debug.stops import Position, Stop, StopKind
@@ -100,7 +101,7 @@ class FakeDebugger:
         self.on_slice: Any = lambda: None
         self.stop = Stop(StopKind.STEP, self.position, 0x8000)
         self.symbols: dict[str, int] = {}
-        self.source = SimpleNamespace(modules=SimpleNamespace(address_of=self.symbols.get))
+        self.source = SimpleNamespace(modules=SimpleNamespace(address_of=self.symbols.get), architecture=ARCHITECTURES["arm"])
 
     def read_register(self, name: str, thread: int | None = None) -> int | None:
         if name == "tpidrurw":

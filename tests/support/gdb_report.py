@@ -17,17 +17,26 @@ if TYPE_CHECKING:
 
     Results = Mapping[str, Mapping[str, Outcome]]  # file -> board -> outcome
 
-PAGE: Final = ROOT / "docs" / "gdb-testsuite.md"
+PAGES: Final = {"armhf": ROOT / "docs" / "gdb-testsuite.md", "x86_64": ROOT / "docs" / "gdb-testsuite-x86_64.md"}
 REASONS: Final = ROOT / "tests" / "gdb_testsuite.toml"
-HEAD: Final = """\
+ARM_HEAD: Final = """\
 # GDB's own testsuite
 
 Written by `make test-gdb`: the tests of Debian's source package of GDB, which is downloaded for it. *xemu* is `xemu gdbserver` on
 armhf builds; the yardstick is *gdbserver* on builds of the same files for the host; *QEMU* is the stub of `qemu-arm` on the armhf
 builds. The GDB is the same. How the boards are set up stands in [tests/gdb_boards](../tests/gdb_boards), the reasons come from
-[gdb_testsuite.toml](../tests/gdb_testsuite.toml).
+[gdb_testsuite.toml](../tests/gdb_testsuite.toml). The same for x86-64: [gdb-testsuite-x86_64.md](gdb-testsuite-x86_64.md).
 
 """
+X86_HEAD: Final = """\
+# GDB's own testsuite on x86-64
+
+Written by `make test-gdb ARCH=x86_64 GDB_OPTIONS=--docs`: the tests of [gdb-testsuite.md](gdb-testsuite.md), built for x86-64 Linux.
+*xemu* is `xemu gdbserver`, the yardstick is GDB's own *gdbserver* on the same programs, with the same GDB. How the boards are set up
+stands in [tests/gdb_boards](../tests/gdb_boards), the reasons come from [gdb_testsuite.toml](../tests/gdb_testsuite.toml).
+
+"""
+HEADS: Final = {"armhf": ARM_HEAD, "x86_64": X86_HEAD}
 VERSIONED: Final = {"GDB": GDB, "gdbserver": "gdbserver", "QEMU": "qemu-arm"}
 
 
@@ -49,9 +58,9 @@ def below(outcomes: Mapping[str, Outcome], subject: str = "xemu") -> bool:
 # --- reasons ---------------------------------------------------------------------------------------
 
 
-def read_reasons(path: Path = REASONS) -> dict[str, str]:
+def read_reasons(arch: str = "armhf", path: Path = REASONS) -> dict[str, str]:
     """Return {file or pattern: why xemu passes less there}."""
-    reasons: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))["reasons"]
+    reasons: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))[arch]
     return reasons
 
 
@@ -119,11 +128,11 @@ def cell(outcome: Outcome | None) -> str:
     return text if outcome.end == "done" else f"{text}, {outcome.end}"
 
 
-def file_table(results: Results, reasons: Mapping[str, str]) -> str:
-    """Return the files in which xemu passes less than gdbserver."""
-    rows = [[file.removesuffix(".exp"), *(cell(outcomes.get(board)) for board in ("gdbserver", "xemu", "qemu")),
-             reason_for(file, reasons) or "**none yet**"] for file, outcomes in results.items() if below(outcomes)]  # fmt: skip
-    return table(["file", "gdbserver", "xemu", "QEMU", "reason"], rows, numbers=3)
+def file_table(results: Results, reasons: Mapping[str, str], boards: Mapping[str, str], subject: str) -> str:
+    """Return the files in which xemu passes less than gdbserver. `boards`: which are shown, and what they are called."""
+    rows = [[file.removesuffix(".exp"), *(cell(outcomes.get(board)) for board in boards),
+             reason_for(file, reasons) or "**none yet**"] for file, outcomes in results.items() if below(outcomes, subject)]  # fmt: skip
+    return table(["file", *boards.values(), "reason"], rows, numbers=len(boards))
 
 
 def versions() -> str:
@@ -139,17 +148,19 @@ def versions() -> str:
     return ", ".join(found)
 
 
-def page(results: Results, reasons: Mapping[str, str]) -> str:
-    """Return the text of docs/gdb-testsuite.md."""
+def page(results: Results, reasons: Mapping[str, str], arch: str = "armhf") -> str:
+    """Return the text of an architecture's page."""
+    subject = ARCHES[arch][-1]
     measured = {board for outcomes in results.values() for board in outcomes}
-    text = f"{HEAD}Measured with {versions()}.\n\n"
+    text = f"{HEADS[arch]}Measured with {versions()}.\n\n"
     text += "## By directory\n\nFiles that all have run. *Fail* counts what was not expected or could not be judged.\n\n"
     text += directory_table(results)
-    if "xemu" not in measured:
+    if subject not in measured:
         return text.rstrip("\n") + "\n\nxemu has not been measured yet.\n"
-    less = sum(below(outcomes) for outcomes in results.values())
+    less = sum(below(outcomes, subject) for outcomes in results.values())
     text += f"## Where xemu passes less than gdbserver\n\n{less} of {len(results)} files.\n\n"
-    text += file_table(results, reasons)
+    shown = {"gdbserver": "gdbserver", subject: "xemu", "qemu": "QEMU"}
+    text += file_table(results, reasons, {board: name for board, name in shown.items() if board in ARCHES[arch]}, subject)
     behind = [file for file, o in results.items() if "qemu" in o and "xemu" in o and o["xemu"].passes < o["qemu"].passes]
     if behind:
         text += "QEMU's stub passes more in: " + ", ".join(behind) + ".\n"

@@ -63,8 +63,8 @@ def musl_link(arch: str, options: Sequence[str], sources: Sequence[Path], progra
     library = musl(arch) / "usr/lib" / f"{arch}-linux-musl"
     gcc = tools(arch) / "usr/lib/gcc" / TRIPLETS[arch] / "12"
     include = library.parents[1] / "include" / library.name
-    width = "-m64" if arch == "x86_64" else "-m32"
-    return [GUEST_GCC, width, "-static", "-fno-pie", "-no-pie", "-fno-stack-protector", "-w", "-nostdinc", "-nostdlib",
+    return [GUEST_GCC, "-m64" if arch == "x86_64" else "-m32", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector",
+            "-w", "-nostdinc", "-nostdlib",
             "-isystem", gcc / "include", "-isystem", include, *options, library / "crt1.o", library / "crti.o", *sources,
             library / "libc.a", gcc / "libgcc.a", gcc / "libgcc_eh.a", library / "crtn.o", "-o", program]  # fmt: skip
 

@@ -72,11 +72,10 @@ class Aside:
         engine.set_position(engine.pc, engine.state.context)
         known = {page.address for page in self._pages.values()}
         for page in engine.pages.values():
-            ctypes.memset(page.block, 0, page.geometry.block)
+            engine.release_block(page)
             if page.address not in known:
                 ctypes.memset(engine.granules + (page.address >> 12) * 8, 0, 8)
                 engine.space.mark_code(page.address, code=False)
-            engine._blocks.setdefault(page.geometry.block, []).append(page.block)  # noqa: SLF001
         engine.pages, engine._by_block, engine.points = self._pages, self._by_block, self._old_points  # noqa: SLF001
         library.regions, library.options, library.aside = self._regions, self._options, False
         engine.space.code_changed = self._space_changed

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import struct
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core import host
+from xemu.core import host, hostmem
 from xemu.core.library import Library
 from xemu.core.memory import EXEC, READ, SLOW, WRITE, GuestFault
 from xemu.core.objects import CodeMemory
@@ -37,6 +38,7 @@ from xemu.core.records import (
     PINNED,
     POINT,
     POSTED,
+    RECORD,
     RING,
     STATE_BYTES,
     STOP,
@@ -66,6 +68,7 @@ CTX_KEY, INSN_END, BUDGET, DEFERRED = CELL["ctx_key"], CELL["insn_end"], CELL["b
 SKIPPED = CELL["skipped"]
 EXIT_REASON, EXIT_RECORD, EXIT_PC, CODE_WRITE = CELL["exit_reason"], CELL["exit_record"], CELL["exit_pc"], CELL["code_write"]
 BLOCK_CHUNK = 16 << 20
+MOST_COPIED = 64 << 10  # bytes of records that are copied into each new block; more are mapped
 POSTED_ROOM = 1 << 16   # writes that devices may have waiting
 KEPT_ROOM = 1024        # pages whose old contents may wait
 EAGER_HEAT = 8           # the same with --eager-jit
@@ -299,7 +302,8 @@ class Engine:
         self.pages: dict[tuple[int, int], CodePage] = {}
         self.rewritten: dict[int, int] = {}        # how often the guest stored to decoded code of a page
         self._by_block: dict[tuple[int, int], CodePage] = {}
-        self._blocks: dict[int, list[int]] = {}
+        self._blocks: dict[str, list[int]] = {}            # by instruction set: blocks that are free
+        self._template_files: dict[str, int] = {}
         self._block_next: dict[int, tuple[int, int]] = {}
         self._templates: dict[str, bytes] = {}
         self._table_size = 0
@@ -405,16 +409,37 @@ class Engine:
         self._record = record
 
     # -- pages ---------------------------------------------------------------------------------------------------
-    def _allocate_block(self, g: Geometry) -> int:
-        free = self._blocks.setdefault(g.block, [])
-        if free:
+    def _allocate_block(self, iset: IsaSet) -> int:
+        """Return a block for the records of a page, nothing of which is decoded."""
+        g, free, mapped = iset.geometry, self._blocks.setdefault(iset.name, []), iset.geometry.count * RECORD > MOST_COPIED
+        if free and mapped:
             return free.pop()
-        at, end = self._block_next.get(g.block, (0, 0))
-        if at == end:
-            at = host.reserve(BLOCK_CHUNK, align=g.block)
-            end = at + BLOCK_CHUNK
-        self._block_next[g.block] = (at + g.block, end)
-        return at
+        if free:
+            block = free.pop()
+        else:
+            block, end = self._block_next.get(g.block, (0, 0))
+            if block == end:
+                block = host.reserve(BLOCK_CHUNK, align=g.block)
+                end = block + BLOCK_CHUNK
+            self._block_next[g.block] = (block + g.block, end)
+        if mapped:
+            hostmem.mmap(block, len(self._template(iset)), hostmem.PROT_READ | hostmem.PROT_WRITE,
+                         hostmem.MAP_PRIVATE | hostmem.MAP_FIXED | hostmem.MAP_NORESERVE, self._template_file(iset))
+        else:
+            ctypes.memmove(block, self._template(iset), len(self._template(iset)))
+        return block
+
+    def release_block(self, page: CodePage) -> None:
+        """Take back the block of a page that has been forgotten: its memory goes back to the host."""
+        hostmem.advise(page.block, page.geometry.block, hostmem.MADV_DONTNEED)
+        self._blocks.setdefault(self.target.iset(page.context).name, []).append(page.block)
+
+    def _template_file(self, iset: IsaSet) -> int:
+        """Return a descriptor of the template: pages that nobody changes are shared, and go back to it when they are given up."""
+        if iset.name not in self._template_files:
+            fd = self._template_files[iset.name] = os.memfd_create("records")
+            os.write(fd, self._template(iset))
+        return self._template_files[iset.name]
 
     def _template(self, iset: IsaSet) -> bytes:
         """Return the hot part of a page nothing of which is decoded."""
@@ -434,8 +459,7 @@ class Engine:
             self.space.view(where, 1, EXEC)  # raises GuestFault
             iset = self.target.iset(context)
             self.library.prepare(context)
-            page = CodePage(address, context, self._allocate_block(iset.geometry), iset.geometry)
-            ctypes.memmove(page.block, self._template(iset), len(self._template(iset)))
+            page = CodePage(address, context, self._allocate_block(iset), iset.geometry)
             self.pages[address, context] = page
             self._by_block[page.geometry.block, page.block] = page
             if len(self.pages) * 2 > self._table_size:
@@ -477,8 +501,7 @@ class Engine:
             del self.pages[page.address, page.context]
             del self._by_block[page.geometry.block, page.block]
             page.generation += 1
-            ctypes.memset(page.block, 0, page.geometry.block)
-            self._blocks.setdefault(page.geometry.block, []).append(page.block)
+            self.release_block(page)
             ctypes.memset(self.granules + (page.address >> 12) * 8, 0, 8)
             self.space.mark_code(page.address, code=False)
         ctypes.memset(self._table, 0, self._table_size * PAGE_ENTRY)

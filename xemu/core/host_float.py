@@ -32,7 +32,8 @@ CONVERSIONS: dict[tuple[Any, ...], tuple[str, str, str, bool]] = {
     ("from_sint", (32, "f32", 0), 4): ("cvtdq2ps", "dq", "ps", False), ("from_sint", (32, "f64", 0), 2): ("cvtdq2pd", "dq", "pd", False),
     ("to_float", ("f16", "f32"), 4): ("cvtph2ps", "ph", "ps", False), ("to_float", ("f32", "f16"), 4): ("cvtps2ph", "ps", "ph", False),
     ("from_sint", (32, "f32", 0), 2): ("cvtdq2ps", "dq", "ps", False),
-    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False) for mode in ("zero", "current")},
+    **{("to_sint", ("f32", 32, mode, 0), 2): (f"cvt{'t' if mode == 'zero' else ''}ps2dq", "ps", "dq", False)
+       for mode in ("zero", "current")},
     **{("to_sint", (fmt, 32, mode, 0), lanes): (f"cvt{'t' if mode == 'zero' else ''}{suffix}2dq", suffix, "dq", False)
        for fmt, lanes, suffix in (("f32", 4, "ps"), ("f64", 2, "pd")) for mode in ("zero", "current")},
 }  # fmt: skip

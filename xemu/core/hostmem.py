@@ -145,6 +145,14 @@ def resident(address: int, length: int) -> list[int]:
     return out
 
 
+def copied(address: int, length: int) -> int:
+    """Return how many pages of a private mapping of a file are this process's own by now: they have been written."""
+    with open("/proc/self/pagemap", "rb", buffering=0) as file:
+        file.seek(address // HOST_PAGE * 8)
+        entries = memoryview(file.read(length // HOST_PAGE * 8)).cast("Q")
+    return sum(entry >> 61 in (2, 4) for entry in entries)            # swapped out or present, and none of a file's
+
+
 def _scan(pagemap: int, address: int, count: int) -> list[int] | None:
     """Do the same for many pages in a time that depends on those found; None where the host cannot (before Linux 6.7)."""
     out: list[int] = []

@@ -46,6 +46,7 @@ class Architecture:
     aliases: Mapping[str, str] = field(default_factory=dict)     # other names of registers
     pops: int = 0                       # bytes of arguments that functions may take off the stack when they return, at most
     thread: str = ""                    # the register through which thread-local variables are found
+    calls: str = ""                     # what is shown as a register and tells which system call a thread is in
 
     @property
     def address_bytes(self) -> int:
@@ -156,7 +157,7 @@ _ROWS = (
                                       for letter, size in (("d", 4), ("w", 2), ("b", 1))}
         | {f"e{name}": (f"r{name}", 0, 4) for name in _INDEXES} | {name: (f"r{name}", 0, 2) for name in _INDEXES[:3]}
         | {f"{name}l": (f"r{name}", 0, 1) for name in _INDEXES},
-        status=("eflags", *_X86_STATUS), thread="fs_base",
+        status=("eflags", *_X86_STATUS), thread="fs_base", calls="orig_rax",
     ),
     Architecture(
         "i386", 32, _numbered(0, "eax ecx edx ebx esp ebp esi edi eip eflags") | _numbered(11, _row("st", 8))
@@ -164,7 +165,7 @@ _ROWS = (
         pc="eip", sp="esp", frame="ebp", wide={"xmm": 16, "st": 10},
         saved=frozenset(["ebx", "ebp", "esi", "edi"]), modes={"": ("CS_ARCH_X86", ("CS_MODE_32",))},
         parts=_halves("abcd", "e") | {name: (f"e{name}", 0, 2) for name in _INDEXES[:3]},
-        status=_X86_STATUS, pops=252, thread="gs_base",
+        status=_X86_STATUS, pops=252, thread="gs_base", calls="orig_eax",
     ),
     _ppc("ppc", 32, "big", "CS_MODE_32"),
     _ppc("ppc64", 64, "big", "CS_MODE_64"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.memory import GuestFault
 from xemu.debug.history import LIMIT, Branch, History, HistoryError, Saved
 from xemu.debug.points import ACCESSES, CATCHES, Breakpoint, Catchpoint, Point, Points, Watchpoint
 from xemu.debug.source import SourceLevel
@@ -46,6 +47,7 @@ class Debugger(SourceLevel):
         self.checkpoints: dict[str, Position] = {}
         self.step_into_irq = False               # steps stop in handlers of interrupts and signals that come meanwhile
         self.bound: int | None = None            # the beat at which motions pause that go on until something stops the guest
+        self.into_handlers = False               # steps of a thread end where signals' handlers begin, which run through otherwise
         self.before_access = False               # watchpoints stop before the access (as GDB wants it on some processors)
         self.on_slice: Callable[[], None] = lambda: None
         self.log: Callable[[str], None] = lambda _text: None
@@ -57,6 +59,7 @@ class Debugger(SourceLevel):
         self._left: tuple[Branch, dict[str, int], int] | None = None
         self._about_to_access: Position | None = None        # where a watchpoint has stopped the guest before its access
         self.stepping = False
+        self.entered = False                     # the last step has ended in front of the first instruction of a signal's handler
         self.searching = False                   # looking for the last stop before a place: hits on the way are not final
         self.events: Events | None = None        # what has happened, where somebody wants to know
         self.ended: Stop | None = None          # how the guest ended, at the end of its history
@@ -196,6 +199,8 @@ class Debugger(SourceLevel):
         """Turn an event into a stop; None: nothing that anybody wants to see."""
         kind = event.kind
         assert kind is not None
+        if kind is StopKind.SIGNAL and event.done:   # steps only end where handlers begin
+            return None
         if kind is StopKind.BREAKPOINT:
             hits = self._met(self.points.breakpoints(self.pc))
             if hits is None:
@@ -348,12 +353,13 @@ class Debugger(SourceLevel):
         goal = self.position.insns + 1
         self._pass_point()
         while True:
-            self.stepping = not self.step_into_irq
+            self.stepping = True
             try:
                 event = self._advance(insns=goal)
             finally:
                 self.stepping = False
-            if event.kind is StopKind.REACHED:
+            self.entered = event.kind is StopKind.SIGNAL and event.done
+            if event.kind is StopKind.REACHED or self.entered:
                 return self._stop(StopKind.STEP)
             if event.kind is StopKind.IRQ and not self.step_into_irq and not self._wanted(event):
                 stop = self._run_until_return(pc, level)
@@ -394,7 +400,7 @@ class Debugger(SourceLevel):
             return False
         if self.engine.is_quiet:                     # on the way to a place
             return False
-        if self.stepping and kind == "irq":
+        if self.stepping and ((kind == "irq" and not self.step_into_irq) or kind == "handler"):
             return True
         return any(p.detail is None or number in p.detail for p in self.points.catches(kind))
 
@@ -584,8 +590,7 @@ class Debugger(SourceLevel):
             while self.position.insns < here.insns:
                 pc, context = self.pc, self.engine.state.context
                 if pc not in lengths:
-                    decoded = self.engine.library.decode(pc, context)
-                    lengths[pc] = decoded.length if decoded is not None else 0
+                    lengths[pc] = self._length(pc, context)
                 if self.system.run(insns=self.position.insns + 1).kind is not StopKind.REACHED:
                     break
                 if self.pc != pc + lengths[pc]:
@@ -597,6 +602,14 @@ class Debugger(SourceLevel):
         return [(begin, self.pc), *blocks[::-1]][:count]
 
     # -- points ----------------------------------------------------------------------------------------------------------
+    def _length(self, pc: int, context: int) -> int:
+        """Return the length of the instruction at pc in bytes, 0 where there is none."""
+        try:
+            decoded = self.engine.library.decode(pc, context)
+        except GuestFault:
+            return 0
+        return decoded.length if decoded is not None else 0
+
     def break_at(self, where: int | str, *, condition: Expression | str | None = None, ignore: int = 0, once: bool = False,
                  action: Callable[[], None] | None = None, log: str | None = None, thread: int | None = None, owner: str = "user",
                  hardware: bool = False, pending: bool = False) -> Breakpoint:

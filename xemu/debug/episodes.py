@@ -10,7 +10,7 @@ from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core.engine import ExitKind
-from xemu.core.memory import PAGE
+from xemu.core.memory import EXEC, PAGE
 from xemu.core.state import ENGINE_BYTES, StateBlock
 from xemu.debug.architectures import ARCHITECTURES
 from xemu.debug.stops import Position, StopKind
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CHUNK = 1 << 24          # instructions that are repeated between two looks
 CALL, TRAP, OTHER = "call", "trap", ""                                  # what an episode came from
 ENTERED, SIGNALLED, LEFT, EXECUTED = "call", "signal", "return", "exec"     # what it was …
+SIGSEGV = 11
+PC_END = 8               # where the program counter ends in a saved state
 NOTES = frozenset({ENTERED, SIGNALLED, LEFT, EXECUTED, "fork", "vfork"})
 
 
@@ -65,6 +67,7 @@ class PastProcess(System):
         super().__init__()
         self.name, self.engine, self.arch = name, engine, engine.target.name
         self.counter = ARCHITECTURES[self.arch].pc                    # what this processor's manuals call PC
+        self.call_register = ARCHITECTURES[self.arch].calls
         self.space: AddressSpace = engine.space
         self.running = running
         self.at = 0                                # the episode that is repeated next
@@ -104,6 +107,10 @@ class PastProcess(System):
         if what == ENTERED and self.catches("syscall", number, ""):
             name = self.call_name(number)
             return Event(StopKind.SYSCALL_ENTRY, number, name, f"about to make system call {name}")
+        if what == SIGNALLED and number == SIGSEGV and self.pc in self.engine.points:
+            area = self.space.area_at(self.pc)
+            if area is None or not area.prot & EXEC:   # no code, as on the stack, to which debuggers let functions return
+                return Event(StopKind.BREAKPOINT)
         if what == SIGNALLED and not self.engine.is_quiet and self.signals(number):
             from xemu.user.strace_names import SIGNALS
 
@@ -111,12 +118,14 @@ class PastProcess(System):
             return Event(StopKind.SIGNAL, number, name, f"signal {name}")
         return None
 
-    def happened(self, notes: tuple[tuple[str, int], ...]) -> None:
+    def happened(self, episode: Episode) -> None:
         """Note what is over as far as somebody waits for it."""
-        for what, number in notes:
+        for what, number in episode.notes:
             if what == LEFT and self.catches("syscall", number, ""):
                 name = self.call_name(number)
                 self.due.append(Event(StopKind.SYSCALL_RETURN, number, name, f"returned from {name}", done=True))
+            elif what == SIGNALLED and episode.state is not None and episode.state[0] < PC_END and self.catches("handler", number, ""):
+                self.due.append(Event(StopKind.SIGNAL, number, done=True))
             elif what in ("fork", "vfork") and self.catches(what, number, ""):
                 self.due.append(Event(StopKind(what), number, what, f"{what}: the child is {number}", done=True))
             elif what == EXECUTED and self.catches("exec", 0, ""):
@@ -126,6 +135,28 @@ class PastProcess(System):
         """Return the path of the program on the host, as far as it is known."""
         libraries = self.libraries()
         return libraries[0].path if libraries else self.name
+
+    def call_of(self, thread: int) -> int:
+        """Return the number of the system call that a thread is about to make, in, or has just come back from; -1: it is in none."""
+        episodes, place = self.episodes, self.position
+        if thread == self.running and self.told[0] == place.transition < len(episodes):
+            for what, number in episodes[place.transition].notes[:self.told[1]]:
+                if what == ENTERED:
+                    return number
+        until = place.insns                        # where it runs last
+        for at in range(place.transition - 1, -1, -1):
+            episode, before = episodes[at], episodes[at - 1].thread if at else self.running
+            notes = dict(episode.notes)
+            if episode.thread == thread:
+                if until > episode.insns:          # it has executed something since
+                    return -1
+                if LEFT in notes:
+                    return notes[LEFT]
+            if before == thread:
+                if ENTERED in notes:
+                    return notes[ENTERED]
+                until = episode.insns
+        return -1
 
     def pass_event(self) -> None:
         if self.at < len(self.episodes):
@@ -180,7 +211,7 @@ class PastProcess(System):
                 if (event := self._begins(episode)) is not None:
                     return event
                 self._apply(episode)
-                self.happened(episode.notes)
+                self.happened(episode)
                 if (number := self.outside()) >= 0:
                     return Event(StopKind.WATCHPOINT, watch=number, done=True)
                 continue
@@ -256,7 +287,7 @@ class PastProcess(System):
             if (event := self._begins(episode := episodes[self.at])) is not None:
                 return event
             self._apply(episode)
-            self.happened(episode.notes)
+            self.happened(episode)
             if (number := self.outside()) >= 0:
                 return Event(StopKind.WATCHPOINT, watch=number, done=True)
         return self.due.pop(0) if self.due else None
@@ -337,6 +368,8 @@ class PastProcess(System):
         return self.shadow.get(thread)
 
     def read_register(self, name: str, thread: int | None = None) -> int | None:
+        if name == self.call_register and (number := self.call_of(self.running if thread is None else thread)) >= 0:
+            return number
         if thread is not None and thread != self.running:
             data = self._registers(thread)
             return None if data is None else _read(SavedState(self.engine, data), self.engine, name)

@@ -25,7 +25,7 @@ class Touch(NamedTuple):
     ago: int                                         # instructions
 
 
-def touched(debugger: Debugger, start: int, length: int) -> tuple[dict[int, Touch], int]:
+def touched(debugger: Debugger, start: int, length: int, seconds: float = MOST) -> tuple[dict[int, Touch], int]:
     """Return the bytes that the last instructions have touched, by address, and how many instructions were looked at.
 
     The guest stands as before.
@@ -33,7 +33,7 @@ def touched(debugger: Debugger, start: int, length: int) -> tuple[dict[int, Touc
     here, history = debugger.position, debugger.history
     if not debugger.recording or history.first.insns >= here.insns:
         return {}, 0
-    until = monotonic() + MOST
+    until = monotonic() + seconds
     found: dict[int, Touch] = {}
     seen = 0
     with excursion(debugger):

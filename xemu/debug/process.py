@@ -269,6 +269,10 @@ class ProcessSystem(PastProcess):
         task = self.process.tasks.get(thread)
         return None if task is None else task.registers
 
+    def call_of(self, thread: int) -> int:
+        calls = self.recorder.calls if self.live else {}
+        return calls[thread] if thread in calls else super().call_of(thread)
+
     def write_register(self, name: str, value: int, thread: int | None = None) -> bool:
         if name in ("pc", self.counter):
             value = self._leave_call(self.running if thread is None else thread, value)

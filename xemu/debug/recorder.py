@@ -132,13 +132,14 @@ class Recorder:
         if current is not None and current.tid != self.system.running:
             self.system.running = current.tid
             change = max(change, STATE)
-        self.episodes.append(Episode(self.engine.insns, self.cause, self.system.running, threads if threads != self.threads else None,
-                                     delta, writes, areas, emptied, notes))
+        episode = Episode(self.engine.insns, self.cause, self.system.running, threads if threads != self.threads else None,
+                          delta, writes, areas, emptied, notes)
+        self.episodes.append(episode)
         if self.journal is not None:
             change = change if self.cause is CALL else max(change, STATE)
             self.journal.note(len(self.episodes), change, self.argument, self.held)
         if notes:
-            self.system.happened(notes)
+            self.system.happened(episode)
         self.threads, self.exit, self.cause = threads, now, OTHER
 
     def _what(self) -> tuple[int, tuple[tuple[str, int], ...]]:

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from xemu.debug.debugger import Debugger
     from xemu.debug.expressions import Expression
-    from xemu.debug.stops import Position
     from xemu.debug.system import Event
     from xemu.debug.unwind import Frame
 
@@ -94,24 +93,21 @@ class Stepping:
         if system.thread != self.thread and (stop := self._until_turn()) is not None:
             return stop
         while True:
-            before, pc, sp = debugger.position, debugger.pc, self.sp
+            before, pc, sp, mode = debugger.position, debugger.pc, self.sp, self.mode()
             found: Stop | None = debugger._step()  # noqa: SLF001
             if found is not None and found.kind is not StopKind.STEP:
                 return self.source.described(found)
             if system.thread != self.thread:
                 found = self._until_turn()                               # another one has executed an instruction
-            elif self._in_signal(before):
-                found = self.run_out(pc, sp)
+            elif debugger.entered and not debugger.into_handlers:
+                made = debugger.position.insns > before.insns            # a system call that the signal has ended
+                found = self.run_out(self.following(pc, mode) if made else pc, sp)
+                if made:
+                    return found
             else:
                 return None
             if found is not None:
                 return found
-
-    def _in_signal(self, before: Position) -> bool:
-        """Whether the last instruction was the first one of a signal's handler, and not the one that stood at `before`."""
-        if self.debugger.position.transition == before.transition or self.system.kind != "process":
-            return False
-        return self.source.rules.trampoline(self.source.read_memory, self.returns()) is not None
 
     def _until_turn(self) -> Stop | None:
         """Run until it is the thread's turn, where it is."""

@@ -162,10 +162,11 @@ class NonStop:
             if moving:
                 system.restrict(frozenset(moving), follow=True)
                 debugger.before_access = self.client.description.before_access
+                debugger.into_handlers = self.client.description.into_handlers
                 try:
                     stop = running[steppers[0]].move(debugger, steppers[0]) if moving & set(steppers) else debugger.cont()
                 finally:
-                    debugger.before_access = False
+                    debugger.before_access = debugger.into_handlers = False
             found.append(Moved(stop if moving else None, frozenset(info.id for info in system.threads()),
                                stops.stop_reply(self.client, debugger, stop)))
             return stop

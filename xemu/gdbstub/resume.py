@@ -51,6 +51,7 @@ class Resume:
     actions: list[Action]
     back: bool = False
     before_access: bool = False                  # watchpoints stop before the access
+    into_handlers: bool = False                  # steps end where signals' handlers begin
     shows_signals: bool = True                   # steps stop at every signal: GDB decides how its handler is passed, LLDB does not
 
     def motion(self, debugger: Any) -> Any:
@@ -64,12 +65,13 @@ class Resume:
         fact_or(None, debugger.system, "resume_with", {thread: action.signal for thread, action in moving.items()})
         action, thread = self._leading(debugger, moving)
         debugger.before_access, passed = self.before_access, debugger.pass_signals
+        debugger.into_handlers = self.into_handlers and self.shows_signals
         if action.how in "rs" and self.shows_signals:
             debugger.pass_signals = frozenset()
         try:
             return action.move(debugger, thread)
         finally:
-            debugger.before_access, debugger.pass_signals = False, passed
+            debugger.before_access, debugger.into_handlers, debugger.pass_signals = False, False, passed
 
     def chosen(self, threads: Iterable[int]) -> dict[int, Action]:
         """Return what is for each of some threads; those that are held have no entry."""
@@ -135,7 +137,8 @@ async def go(client: Client, resume: Resume) -> str | None:
         return final_reply(client, before)
     client.vfork_done = False
     await catch_events(client)
-    resume.before_access, resume.shows_signals = client.description.before_access, not client.thread_suffix
+    resume.before_access, resume.into_handlers = client.description.before_access, client.description.into_handlers
+    resume.shows_signals = not client.thread_suffix
     stop = await client.move(resume.motion)
     client.last_stop, client.general = stop, ANY_THREAD      # `g` is about the thread that stopped until GDB chooses another
     if stop.text and stop.kind.name in TOLD:

@@ -51,8 +51,12 @@ def _fork(word: str) -> Reason:
 
 
 def _exec(client: Client, stop: Any) -> str:
-    path = stop.name or fact_or("", client.session.debugger.system, "exe_path")
-    return f"exec:{hexed(path)};" if "exec-events+" in client.offered else ""
+    if "exec-events+" not in client.offered:
+        return ""
+    debugger = client.session.debugger
+    while client.points:                             # they were the old program's; GDB takes none of them away
+        debugger.delete(client.points.popitem()[1])
+    return f"exec:{hexed(stop.name or fact_or('', debugger.system, 'exe_path'))};"
 
 
 def _call(client: Client, stop: Any) -> str:

@@ -43,7 +43,8 @@ def x86_64() -> Description:
         numbers.feature("org.gnu.gdb.i386.linux", numbers.registers("orig_rax", 64)),
         numbers.feature("org.gnu.gdb.i386.segments", numbers.registers("fs_base gs_base", 64)),
         _avx(numbers, 16))
-    return Description("i386:x86-64", features, "x86_64--linux-gnu", ("rbp", "rsp", "rip"), before_access=False)
+    return Description("i386:x86-64", features, "x86_64--linux-gnu", ("rbp", "rsp", "rip"), before_access=False,
+                       into_handlers=True)
 
 
 def i386() -> Description:
@@ -52,4 +53,5 @@ def i386() -> Description:
     general = "eax ecx edx ebx esp:data_ptr=sp ebp:data_ptr=fp esi edi eip:code_ptr=pc"
     features = (_core(numbers, general, 32), _sse(numbers, 8),
                 numbers.feature("org.gnu.gdb.i386.linux", numbers.registers("orig_eax", 32)), _avx(numbers, 8))
-    return Description("i386", features, "i386--linux-gnu", ("ebp", "esp", "eip"), before_access=False)
+    return Description("i386", features, "i386--linux-gnu", ("ebp", "esp", "eip"), before_access=False,
+                       into_handlers=True)

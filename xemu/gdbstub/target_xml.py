@@ -99,6 +99,7 @@ class Description:
     expedited: tuple[str, ...]                      # what stop replies carry
     big: bool = False
     before_access: bool = True                      # GDB expects watchpoints before the access and makes it itself
+    into_handlers: bool = False                     # steps end where signals' handlers begin, as the kernel's do on this processor
     registers: tuple[Register, ...] = field(init=False)
 
     def __post_init__(self) -> None:

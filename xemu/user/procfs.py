@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from xemu.core import hostmem
+from xemu.core.memory import PAGE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -114,7 +117,9 @@ class Proc:
         text = b""
         for area in self.process.space.areas():
             size = (area.end - area.start) >> 10
-            anonymous = 0 if area.shared or (area.path.startswith("/") and not area.prot & 2) else size
+            anonymous = 0 if area.shared else size
+            if anonymous and area.path.startswith("/") and not area.prot & 2:
+                anonymous = hostmem.copied(self.process.space.base + area.start, area.end - area.start) * PAGE >> 10
             flags = [name for bit, name in ((1, "rd"), (2, "wr"), (4, "ex")) if area.prot & bit] + ["mr", "mw", "me"] + ["sh"] * area.shared
             text += self._mapping(area) + (f"Size: {size:>18} kB\nRss: {size:>19} kB\nAnonymous: {anonymous:>13} kB\n"
                                            f"VmFlags: {' '.join(flags)}\n").encode()  # fmt: skip

@@ -195,10 +195,7 @@ def scan(m: Machine, mode64: int) -> tuple[Any, Any, Any]:
     sib_byte = m.byte(at + 1)
     low = sel(sib, sib_byte & 7, rm)
     no_base = (mod == 0) & (low == sel(short, 6, 5))
-    if mode64:
-        rip = memory & no_base & (sib ^ 1)
-    else:
-        rip = m.start(0)[0]
+    rip = memory & no_base & (sib ^ 1) if mode64 else m.start(0)[0]
     number = (sib_byte >> 3 & 7) | x << 3
     index = sel(sib, sel((number == 4) & (kind != VSIB), NONE, number), NONE)
     base = sel(no_base, NONE, low | b << 3)

@@ -226,10 +226,12 @@ def verify(cpu: X86Cpu, src: Operand, *, allowed: tuple[int, ...]) -> None:
 
 @x86("63 /r", "arpl Ew, Gw", mode=32)
 def arpl(cpu: X86Cpu, dst: Operand, src: Operand) -> None:
-    """Adjust the RPL of a selector. SDM vol. 2A."""
-    level = src.read()[1:0]
-    old, _ = dst.update(lambda x: mux(ult(x[1:0], level), cat(x[15:2], level), x))
-    cpu.set_flags(ZF=ult(old[1:0], level))
+    """Adjust the RPL of a selector, which is written only if it changes. SDM vol. 2A."""
+    level, selector = src.read()[1:0], dst.read()
+    lower = ult(selector[1:0], level)
+    with when(lower):
+        dst.write(cat(selector[15:2], level))
+    cpu.set_flags(ZF=lower)
 
 
 # -- bases -----------------------------------------------------------------------------------------------------------------

@@ -55,7 +55,8 @@ def horizontal(name: str) -> object:
     return combine
 
 
-for opcode, mnemonic, function in (("D0", "addsub", add_and_subtract), ("7C", "hadd", horizontal("add")), ("7D", "hsub", horizontal("sub"))):
+for opcode, mnemonic, function in (("D0", "addsub", add_and_subtract), ("7C", "hadd", horizontal("add")),
+                                   ("7D", "hsub", horizontal("sub"))):
     for prefix, suffix, fmt in SSE3:
         x86.row(packed_legacy, f"{prefix} 0F {opcode} /r", f"{mnemonic}{suffix} V{suffix}, W{suffix}", f=function, fmt=fmt)
         x86.row(packed, f"VEX.{prefix}.0F.WIG {opcode} /r", f"v{mnemonic}{suffix} V{suffix}, H{suffix}, W{suffix}", f=function, fmt=fmt)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from xemu.user.task import Task
 
-RLIMIT_NOFILE, RLIMIT_AS, RLIMIT_STACK = 7, 9, 3
+RLIMIT_DATA, RLIMIT_NOFILE, RLIMIT_AS = 2, 7, 9
 INFINITY64 = 0xFFFFFFFFFFFFFFFF
 
 
@@ -208,8 +208,8 @@ def _set_limits(task: Task, which: int, soft: int, hard: int) -> None:
     def signed(value: int) -> int:
         return -1 if value >= INFINITY64 >> 1 else value
 
-    if which == RLIMIT_AS:
-        return  # our window is larger than any limit a guest would set
+    if which in (RLIMIT_AS, RLIMIT_DATA):
+        return  # it would be this process's: the guest's window and its compiled code are larger than any limit that a guest sets
     if soft > hard:
         raise OSError(EINVAL, "limits")
     try:
