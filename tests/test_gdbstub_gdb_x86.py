@@ -157,4 +157,6 @@ def test_steps_end_where_handlers_begin(need: Callable[..., str], tmp_path: Path
                     for server in ("gdbserver -", XEMU))
     assert ours == theirs
     text = "\n".join(ours)
-    assert "= 8\n" in text and re.search(r"=> 0x[0-9a-f]+ <handler>:", text) and "is executing new program" in text
+    assert "= 8\n" in text
+    assert re.search(r"=> 0x[0-9a-f]+ <handler>:", text)
+    assert "is executing new program" in text
