@@ -31,8 +31,8 @@ builds. The GDB is the same. How the boards are set up stands in [tests/gdb_boar
 X86_HEAD: Final = """\
 # GDB's own testsuite on x86-64
 
-Written by `make test-gdb ARCH=x86_64 GDB_OPTIONS=--docs`: the tests of [gdb-testsuite.md](gdb-testsuite.md), built for x86-64 Linux.
-*xemu* is `xemu gdbserver`, the yardstick is GDB's own *gdbserver* on the same programs, with the same GDB. How the boards are set up
+Written by `make test-gdb ARCH=x86_64 GDB_OPTIONS=--docs`: the tests of [gdb-testsuite.md](gdb-testsuite.md), built for x86-64
+Linux. *xemu* is `xemu gdbserver`, the yardstick is GDB's own *gdbserver* on the same programs, with the same GDB. How the boards are set up
 stands in [tests/gdb_boards](../tests/gdb_boards), the reasons come from [gdb_testsuite.toml](../tests/gdb_testsuite.toml).
 
 """
