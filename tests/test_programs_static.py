@@ -34,7 +34,8 @@ def compile_go(root: Path, arch: str, directory: Path, command: Callable[..., Se
     return directory / "main"
 
 
-@pytest.mark.parametrize("tier", ["default", pytest.param("interpreter", marks=pytest.mark.slow), EAGER])
+@pytest.mark.slow
+@pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
 @pytest.mark.parametrize("arch", GO_NAMES)
 def test_go_program(arch: str, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
     program = compile_go(unpacked(need, go, arch), arch, tmp_path / "made", host_command)
@@ -51,6 +52,7 @@ def test_go_compiles_and_links_under_xemu(arch: str, need: Callable[..., str], t
     assert compile_go(root, arch, tmp_path / "xemu", xemu_command).read_bytes() == expected.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
 @pytest.mark.parametrize("arch", ["i386", "x86_64"])
 def test_musl_program(arch: str, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
