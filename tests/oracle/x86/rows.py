@@ -39,7 +39,7 @@ def forms(pattern: str = "") -> dict[str, Form]:
     for row in x86.rows:
         mnemonic = row.template.partition(" ")[0] or row.function.__name__
         wanted = re.fullmatch(pattern, mnemonic) or pattern in (row.name, row.pattern) if pattern else True
-        if wanted and mnemonic not in LEFT_OUT:
+        if wanted and mnemonic.removesuffix("64") not in LEFT_OUT:
             found[row.name] = form_of(row)  # type: ignore[arg-type]
     return found
 
