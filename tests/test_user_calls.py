@@ -242,6 +242,23 @@ def test_directory_listing_of_made_up_descriptors(g: Guest) -> None:
     assert len(names) == 2 + len(g.process.fds.table)
 
 
+def test_descriptors_may_be_closed_while_they_are_listed(g: Guest) -> None:
+    opened = [g.process.fds.add_host(os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)) for _ in range(30)]
+    listing = g.call("openat", -100, g.put(b"/proc/self/fd"), 0o40000)
+    seen = []
+    while used := g.call("getdents64", listing, DATA + 0x1000, 100):
+        at = 0
+        while at < used:
+            length = g.space.read_u32(DATA + 0x1000 + at + 16) & 0xFFFF
+            name = g.space.read(DATA + 0x1000 + at + 19, length - 19).split(b"\0")[0]
+            at += length
+            if name.isdigit():
+                seen.append(int(name))
+                if int(name) in opened:
+                    assert g.call("close", int(name)) == 0
+    assert set(opened) <= set(seen)
+
+
 # --- memory calls -------------------------------------------------------------------------------
 
 

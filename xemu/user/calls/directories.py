@@ -35,19 +35,21 @@ def _host_entries(task: Task, entry: Descriptor, size: int) -> bytearray:
 
 
 def _made_up(task: Task, listing: Listing, size: int) -> bytes:
-    names = [b".", b"..", *(task.process.proc.listing(listing.path) or [])]
+    """Return records of a directory of numbers; the place of each is its own, so a program may close what it reads of."""
+    numbers = task.process.proc.listing(listing.path) or []
+    kind_of_numbers = DT_DIR if listing.path.rstrip(b"/").endswith(b"task") else DT_LNK
+    entries = [(0, b".", DT_DIR), (1, b"..", DT_DIR), *((int(name) + 2, name, kind_of_numbers) for name in numbers)]
     records = b""
-    while listing.position < len(names):
-        name = names[listing.position]
-        kind = DT_DIR if name.startswith(b".") or listing.path.rstrip(b"/").endswith(b"task") else DT_LNK
+    for place, name, kind in entries:
+        if place < listing.position:
+            continue
         length = (_HEAD64.size + len(name) + 8) & -8
         if len(records) + length > size:
+            if not records:
+                raise OSError(EINVAL, "buffer")
             break
-        listing.position += 1
-        head = _HEAD64.pack(listing.position + 1, listing.position, length, kind)
-        records += (head + name).ljust(length, b"\0")
-    if not records and listing.position < len(names):
-        raise OSError(EINVAL, "buffer")
+        listing.position = place + 1
+        records += (_HEAD64.pack(place + 2, place + 1, length, kind) + name).ljust(length, b"\0")
     return records
 
 
