@@ -11,13 +11,17 @@ BIN     := $(VENV)/bin
 JOBS    ?= 2
 PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc libc6-dev \
             qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi llvm \
-            g++-arm-linux-gnueabihf gdb-multiarch
-TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc arm-linux-gnueabihf-g++ gdb-multiarch
-GDB_PACKAGES := $(PACKAGES) dejagnu expect gdbserver g++
-GDB_TOOLS := qemu-arm runtest expect gdb-multiarch gdbserver gcc g++ arm-linux-gnueabihf-gcc arm-linux-gnueabihf-g++
-# For 32-bit kernels. Never gcc-multilib itself: it conflicts with the cross compilers, and apt would remove them.
-BENCH_PACKAGES := $(PACKAGES) gcc-12-multilib libc6-dev-i386
-BENCH_TOOLS := $(TOOLS) /usr/lib/gcc/x86_64-linux-gnu/12/32/libgcc.a
+            g++-arm-linux-gnueabihf gdb-multiarch gdbserver tmux procps
+TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc arm-linux-gnueabihf-g++ \
+           gdb-multiarch gdbserver tmux pgrep
+# On an x86-64 host: 32-bit programs. Never gcc-multilib itself: it conflicts with the cross compilers, and apt would remove them.
+ifeq ($(shell uname -m),x86_64)
+GCC     := $(or $(shell gcc -dumpversion 2>/dev/null | cut -d. -f1),12)
+PACKAGES += gcc-$(GCC)-multilib libc6-dev-i386
+TOOLS   += /usr/lib/gcc/x86_64-linux-gnu/$(GCC)/32/libgcc.a /usr/lib32/libc.a
+endif
+GDB_PACKAGES := $(PACKAGES) dejagnu expect g++
+GDB_TOOLS := $(TOOLS) runtest expect g++
 TESTS   ?= tests
 
 .PHONY: demo test test-all test-gdb bench lint samples clean
@@ -35,7 +39,7 @@ test-all: $(VENV)/installed $(VENV)/tools
 test-gdb: $(VENV)/installed $(VENV)/gdb-tools
 	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(ARCH),--arch $(ARCH)) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)
 
-bench: $(VENV)/installed $(VENV)/tools $(VENV)/bench-tools
+bench: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m bench $(if $(ARCH),--arch $(ARCH)) $(KERNELS)
 	@test -n "$(KERNELS)$(ARCH)" || { $(BIN)/python -m bench.debugging && $(BIN)/python -m bench.screen; }
 
@@ -74,9 +78,6 @@ endef
 
 $(VENV)/tools: | $(VENV)/installed
 	$(call install,$(TOOLS),$(PACKAGES))
-
-$(VENV)/bench-tools: | $(VENV)/installed
-	$(call install,$(BENCH_TOOLS),$(BENCH_PACKAGES))
 
 $(VENV)/gdb-tools: | $(VENV)/installed
 	$(call install,$(GDB_TOOLS),$(GDB_PACKAGES))

@@ -232,8 +232,9 @@ ERROR_CODE: Final = re.compile(r"(?<= trap d) error \w+")
 def programs(need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     directory = tmp_path_factory.mktemp("bad")
     made = {bits: directory / f"bad{bits}" for bits in BOTH}
+    need("gcc", "gcc -m32")
     for bits, program in made.items():
-        subprocess.run([need("gcc"), f"-m{bits}", *FLAGS, str(SOURCE), "-o", str(program)], check=True, capture_output=True)
+        subprocess.run(["gcc", f"-m{bits}", *FLAGS, str(SOURCE), "-o", str(program)], check=True, capture_output=True)
     return made
 
 

@@ -27,9 +27,12 @@ WINDOW, WINDOW_SIZE = 0x5000_0000, 0x3000
 CASE_BYTES = 64
 SPECIAL = (0, 1, 2, 31, 32, 33, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF, 0x7F800000, 0x7FC00000,
            0x7F800001, 0x00800000, 0x00000001, 0x3F800000, 0xBF800000)
-STATUS = {"arm": "cpsr", "arm-m": "xpsr", "i386": "eflags", "x86_64": "eflags"}           # the derived register that has the flags
+#: the derived register that has the flags
+STATUS = {"arm": "cpsr", "arm-m": "xpsr", "i386": "eflags", "x86_64": "eflags", "ppc": "cr", "ppc64le": "cr"}
 MODES = (1 << 22, 2 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 26, 7 << 24)     # of FPSCR: RMode, FZ, DN, AHP
 MXCSR_MODES = (0x3F80, 0x5F80, 0x7F80, 0x1FC0, 0x9F80, 0x9FC0, 0xFFC0, 0x1780, 0x9B80, 0x0F80, 0x1F00, 0x0000)
+FPSCR_MODES = (1, 2, 3, 0x80, 0x40, 0x20, 0x10, 0x08, 0xF9)
+FPSCR_KINDS = 1                                     # of FPOP
 HALFWORDS = ("t32", "m32")                          # instruction sets whose words stand in memory first halfword first
 
 
@@ -76,7 +79,7 @@ class Law:
                 break
         if isa.name in HALFWORDS:
             return (w >> 16).to_bytes(2, "little") + (w & 0xFFFF).to_bytes(2, "little")
-        return w.to_bytes(isa.bits // 8, "little")
+        return w.to_bytes(isa.bits // 8, "big" if self.target.sets[0].big else "little")
 
     def state(self, context: int) -> bytes:
         """Return random registers that go with a context: bytes of the state block behind the engine's cells."""
@@ -89,8 +92,8 @@ class Law:
                 if cell.width == 128:
                     value = sum((rnd.getrandbits(32) if rnd.random() < 0.5 else rnd.choice(SPECIAL)) << 32 * k for k in range(4))
                 st.set(cell, i, value)
-        if self.is_x86:
-            return self._x86_state(context)
+        if self.target.package in ("x86", "ppc"):
+            return self._x86_state(context) if self.is_x86 else self._ppc_state(context)
         for i in range(15):
             if rnd.random() < 0.5:
                 st.write(self.cells["R"].names[i], WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
@@ -126,6 +129,24 @@ class Law:
         st.set(self.cells["MXMODE"], 0, rnd.choice(MXCSR_MODES) if self.target.context(context).FP else 0x1F80)
         st.set(self.cells["FCW"], 0, 0x037F)
         st.set(self.cells["EFL"], 0, 0x202)
+        return bytes(st.buffer[ENGINE_BYTES:])
+
+    def _ppc_state(self, context: int) -> bytes:
+        """Return the same for PowerPC: what no program can have is put right."""
+        st, rnd, r = self.engine.state, self.random, self.cells["GPR"]
+        for i in range(32):
+            if rnd.random() < 0.5:
+                st.set(r, i, WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
+            elif rnd.random() < 0.3:
+                st.set(r, i, rnd.randrange(64))
+        modes = self.target.context(context)
+        given = {"FPCTL": rnd.choice(FPSCR_MODES) if modes.FP else 0, "NJ": 1 - modes.JAVA, "FPOP": rnd.randrange(FPSCR_KINDS),
+                 "FPSTICKY": rnd.getrandbits(32) & 0x9FF80700, "FPCC": rnd.choice((0, 16 | rnd.getrandbits(4))),
+                 "FPLAST": rnd.getrandbits(7), "EXSIZE": rnd.choice((0, 1, 2, 4, 8, 16))}
+        if rnd.random() < 0.3:
+            given["EXADDR"] = st.get(r, rnd.randrange(32)) & -16
+        for name, value in given.items():
+            st.set(self.cells[name], 0, value)
         return bytes(st.buffer[ENGINE_BYTES:])
 
     def case(self, variants: Sequence[Variant], context: int, prefix: bytes = b"") -> LawCase:

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -58,8 +59,15 @@ def on_each(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
 
 
 def missing_tools(*names: str) -> list[str]:
-    """Return those of the named tools that are not installed."""
-    return [name for name in names if not shutil.which(name)]
+    """Return those of the named tools that are not installed; `gcc -m32` is one that makes programs of 32 bits."""
+    return [name for name in names if not (_makes_32_bits() if name == "gcc -m32" else shutil.which(name))]
+
+
+@cache
+def _makes_32_bits() -> bool:
+    parts = [["gcc", "-m32", "-print-libgcc-file-name"], ["gcc", "-m32", "-print-file-name=libc.a"]]
+    return bool(shutil.which("gcc")) and all(
+        Path(subprocess.run(part, capture_output=True, text=True, check=False).stdout.strip()).exists() for part in parts)
 
 
 def run(

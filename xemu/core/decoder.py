@@ -47,6 +47,8 @@ def decode(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int | None], 
     word = fetch(pc, unit)
     if word is None:
         return None
+    if iset.big:
+        word = int.from_bytes(word.to_bytes(unit, "little"), "big")
     isa, wide = iset.narrow, iset.wide
     if wide is not None and word >= iset.wide_from:
         second = fetch(pc + unit, unit)

@@ -43,15 +43,28 @@ class Split:
 
 @dataclass(frozen=True)
 class Reg:
-    """A register number. `pc`: being 15 makes it another variant. `prefix`: 15 reads as the program counter."""
+    """A register number. `pc`: being `number` makes it another variant. `prefix`: 15 reads as the program counter."""
 
     width: int = 4
     of: str = ""
     pc: bool = False
     prefix: bool = True
+    number: int = PC_NUMBER
 
 
 AnyField = Field | Split | Reg
+
+
+def apart(field: AnyField) -> int:
+    """Return the number of a register field that is another variant."""
+    return field.number if isinstance(field, Reg) else PC_NUMBER
+
+
+def _other(field: AnyField) -> str:
+    """Return how a variant's name says that its register is not that number."""
+    return "lt15" if apart(field) == PC_NUMBER else f"not{apart(field)}"
+
+
 TOKEN = re.compile(
     r"(?P<bits>[01]+)$|(?P<any>-+)$|\((?P<should>[01])\)$|(?P<opcode>\d+):(?P<opwidth>\d+)$|"
     r"(?P<name>[A-Za-z]\w*)(:(?P<width>\d+))?$")
@@ -73,14 +86,15 @@ class Variant:
     mask: int
     value: int
     splits: dict[str, int]
-    never: frozenset[str]                     # register fields that are not 15 here
+    never: frozenset[str]                     # register fields that are not 15 (Reg.number) here
     excludes: tuple[tuple[int, int], ...]     # (mask, value) of encodings that are not this row
     index: int = 0
 
     @cached_property
     def name(self) -> str:
         """Return the id: ISA, row, splits."""
-        return ".".join([self.row.name, *(f"{k}{v}" for k, v in self.splits.items()), *(f"{n}lt15" for n in sorted(self.never))])
+        registers = (f"{n}{_other(self.row.field(n))}" for n in sorted(self.never))
+        return ".".join([self.row.name, *(f"{k}{v}" for k, v in self.splits.items()), *registers])
 
     def matches(self, word: int) -> bool:
         """Return whether `word` is an encoding of this variant."""
@@ -147,7 +161,7 @@ class Row:
                 (_, place), = self.raw_places(name)
                 full = ((1 << place.width) - 1) << place.shift
                 if self.mask & full == 0 and not any(m == full for m, _ in self.excludes):
-                    axes.append([(name, None, 0, 0), (name, None, full, PC_NUMBER << place.shift)])
+                    axes.append([(name, None, 0, 0), (name, None, full, spec.number << place.shift)])
         for combo in itertools.product(*axes):
             mask, value, splits, excludes, never = self.mask, self.value, {}, self.excludes, set()
             for name, number, m, v in combo:
@@ -155,7 +169,7 @@ class Row:
                     splits[name] = number
                 elif m == 0:
                     (_, place), = self.raw_places(name)
-                    excludes += ((((1 << place.width) - 1) << place.shift, PC_NUMBER << place.shift),)
+                    excludes += ((((1 << place.width) - 1) << place.shift, apart(self.field(name)) << place.shift),)
                     never.add(name)
                 mask, value = mask | m, value | v
             never |= self._never_pc()
@@ -182,10 +196,11 @@ class Row:
     def _never_pc(self) -> set[str]:
         out = set()
         for name in self.parameters:
-            if isinstance(self.field(name), Reg) and len(parts := self.raw_places(name)) == 1:
+            spec = self.field(name)
+            if isinstance(spec, Reg) and len(parts := self.raw_places(name)) == 1:
                 place = parts[0][1]
                 full = ((1 << place.width) - 1) << place.shift
-                if (full, PC_NUMBER << place.shift) in self.excludes:
+                if (full, spec.number << place.shift) in self.excludes:
                     out.add(name)
         return out
 
@@ -371,7 +386,7 @@ def field_arguments(variant: Variant) -> dict[str, Any]:
         node = cat(*[_field(p, variant) for _, p in row.raw_places(name)])
         spec = row.field(name)
         out[name] = node if not isinstance(spec, Reg) else RegNo(
-            node.attr if node.op == "const" else node, frozenset({PC_NUMBER}) if name in variant.never else frozenset())
+            node.attr if node.op == "const" else node, frozenset({spec.number}) if name in variant.never else frozenset())
     return out
 
 

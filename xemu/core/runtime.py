@@ -530,7 +530,7 @@ def prefixes(iset: IsaSet, layout: StateLayout, address_bits: int) -> tuple[str,
     A prefix tests the condition, stores what R15 reads as, checks and advances the guard, then runs the body.
     """
     text, declared, names = "", set[str](), dict[int, str]()
-    if iset.scan:                                          # no conditions, no guards
+    if not iset.prefixed:
         return text, declared, names
     lengths = [b // 8 for b in iset.bits]
     for wide, length in enumerate(lengths):
@@ -603,6 +603,8 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
     if iset.scan:
         return _decode_scanned(f, iset, pc, pcoff, tables)
     first = f.let(f"load i{8 * unit}, ptr {f.at('%mem', pc)}, align 1")
+    if iset.big:
+        first = f.let(f"call i{8 * unit} @llvm.bswap.i{8 * unit}(i{8 * unit} {first})")
     word = f.let(f"zext i{8 * unit} {first} to i64")
     if len(iset.bits) > 1:
         is_wide = f.let(f"icmp uge i64 {word}, {iset.wide_from}")
@@ -640,7 +642,7 @@ def decode(iset: IsaSet, layout: StateLayout, name: str) -> str:
         trie, variants, wide = nt, nv, "0"
     entry, body = _find_body(f, trie, variants, word, "0", pc, pcoff)
     f.put_at("%rec", GUARD, f"i8 {guard}")
-    plain = _choose_prefix(f, iset, tables, entry, word, wide, guard, body)
+    plain = _choose_prefix(f, iset, tables, entry, word, wide, guard, body) if iset.prefixed else body
     _mark_branch_target(f, entry, pcoff, g, f"@heat_{iset.name}")
     f.label("install")
     # bytes of this instruction are code now: stores to their granules must be seen
@@ -853,5 +855,5 @@ def native_text(sets: list[IsaSet], layout: StateLayout, address_bits: int,
         body, extra = extended_functions()
         text, declared = text + body, declared | extra
     declared |= {"declare i64 @llvm.cttz.i64(i64, i1)", "declare i64 @llvm.usub.sat.i64(i64, i64)",
-                 "declare i64 @llvm.umax.i64(i64, i64)", "declare i64 @llvm.umin.i64(i64, i64)"}
+                 "declare i64 @llvm.umax.i64(i64, i64)", "declare i32 @llvm.bswap.i32(i32)", "declare i64 @llvm.umin.i64(i64, i64)"}
     return text + "\n".join(sorted(declared)) + "\n", names

@@ -26,14 +26,20 @@ class IsaSet(NamedTuple):
 
     name: str
     module: str                    # where the ISA objects are
-    staging: str                   # where condition(cpu, number) and advance(cpu, guard) are
+    staging: str                   # where condition(cpu, number) and advance(cpu, guard) are, if it is `prefixed`
     names: tuple[str, ...]         # the ISA objects: narrow, or narrow and wide
     bits: tuple[int, ...]          # their widths
     wide_from: int = 0             # first unit >= this: a wide instruction
     pc_offset: int = 0             # what R15 reads as, from the instruction
     guard: str = ""                # cell that holds the guard ("ITSTATE"), or none
     condition_shift: int = 28      # place of the condition field of predicated rows
+    big: bool = False              # units stand in memory with the most significant byte first
     scan: str = ""                 # for instructions of variable length: "module:function" that makes words of them (scanner.py)
+
+    @property
+    def prefixed(self) -> bool:
+        """Return whether there are conditions, guards, or a register that is the program counter: work before an instruction's own."""
+        return bool(self.pc_offset)
 
     @property
     def scanner(self) -> Callable[[Any], tuple[Any, Any, Any]]:

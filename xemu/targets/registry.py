@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xemu.core.target import Target
 
 TARGETS = {"arm": "xemu.targets.arm.target:TARGET", "arm-m": "xemu.targets.arm.m_target:TARGET",
+           "ppc": "xemu.targets.ppc.target:PPC32", "ppc64le": "xemu.targets.ppc.target:PPC64LE",
            "x86_64": "xemu.targets.x86.target:X86_64", "i386": "xemu.targets.x86.target:I386"}
 
 

@@ -1,0 +1,97 @@
+"""PowerPC's registers as manuals and debuggers name them, worked out of the state's cells: CR, XER, VSCR, parts of registers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xemu.targets.ppc.layout import PpcContext
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.core.state import StateBlock
+
+    Read = Callable[[StateBlock], int]
+    Write = Callable[[StateBlock, int], None]
+
+#: places of XER's bits (Book I, 3.2.2)
+XER = {"SO": 31, "OV": 30, "CA": 29, "OV32": 19, "CA32": 18}
+M64 = (1 << 64) - 1
+
+
+def _get(state: StateBlock, name: str, index: int = 0) -> int:
+    return state.get(state.layout.cells[name], index)
+
+
+def _set(state: StateBlock, name: str, value: int, index: int = 0) -> None:
+    state.set(state.layout.cells[name], index, value)
+
+
+def cr_of(state: StateBlock) -> int:
+    """Return CR."""
+    return sum(_get(state, "CRB", n) << 31 - n for n in range(32))
+
+
+def set_cr(state: StateBlock, value: int) -> None:
+    """Set CR."""
+    for n in range(32):
+        _set(state, "CRB", value >> 31 - n & 1, n)
+
+
+def xer_of(state: StateBlock) -> int:
+    """Return XER."""
+    return sum(_get(state, name) << place for name, place in XER.items()) | _get(state, "LEN")
+
+
+def set_xer(state: StateBlock, value: int) -> None:
+    """Set XER."""
+    for name, place in XER.items():
+        _set(state, name, value >> place & 1)
+    _set(state, "LEN", value & 0x7F)
+
+
+def vscr_of(state: StateBlock) -> int:
+    """Return VSCR's word (Book I, 6.3.2)."""
+    return _get(state, "NJ") << 16 | _get(state, "SAT")
+
+
+def set_vscr(state: StateBlock, value: int) -> None:
+    """Set VSCR, and what decoding depends on it for."""
+    _set(state, "NJ", value >> 16 & 1)
+    _set(state, "SAT", value & 1)
+    context = PpcContext.of64(state.context)
+    state.context = context._replace(JAVA=value >> 16 & 1 ^ 1).word
+
+
+DERIVED: dict[str, tuple[Read, Write]] = {"cr": (cr_of, set_cr), "xer": (xer_of, set_xer), "vscr": (vscr_of, set_vscr)}
+
+
+def _part(name: str) -> tuple[str, int] | None:
+    """Return the cell and index of a register that is part of a vector-scalar one: f3, vr3, vs3h (doubleword 1 of vs3)."""
+    letters = name.rstrip("0123456789h")
+    number = name[len(letters):].removesuffix("h")
+    if not number.isdecimal() or int(number) > 31:          # each file has 32
+        return None
+    n, half = int(number), name.endswith("h")
+    return {("f", False): ("D", 2 * n + 1), ("vr", False): ("VSR", 32 + n), ("v", False): ("VSR", 32 + n),
+            ("vs", True): ("D", 2 * n)}.get((letters, half))
+
+
+def read_register(state: StateBlock, name: str) -> int | None:
+    """Return a register that is no cell by itself; None: there is none of this name."""
+    if name in DERIVED:
+        return DERIVED[name][0](state)
+    part = _part(name)
+    return None if part is None else _get(state, *part)
+
+
+def write_register(state: StateBlock, name: str, value: int) -> bool:
+    """Set such a register."""
+    if name in DERIVED:
+        DERIVED[name][1](state, value)
+        return True
+    part = _part(name)
+    if part is None:
+        return False
+    _set(state, part[0], value, part[1])
+    return True
