@@ -8,6 +8,7 @@ MODULES = """
     branch
     fixed_point
     load_store
+    fp_arithmetic
 """
 
 for name in MODULES.split():
