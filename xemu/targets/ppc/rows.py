@@ -5,18 +5,19 @@ from __future__ import annotations
 from importlib import import_module
 
 MODULES = """
+    atomic
+    bcd
     branch
     fixed_point
-    multiply
-    logical
-    rotate
-    load_store
+    fp_arithmetic
     load_multiple
-    atomic
+    load_store
+    logical
+    multiply
+    privileged
+    rotate
     special
     storage
-    bcd
-    privileged
 """
 
 for name in MODULES.split():
