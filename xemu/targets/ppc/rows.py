@@ -8,6 +8,13 @@ MODULES = """
     branch
     fixed_point
     load_store
+    vmx_arithmetic
+    vmx_crypto
+    vmx_decimal
+    vmx_load
+    vmx_logic
+    vmx_multiply
+    vmx_permute
 """
 
 for name in MODULES.split():
