@@ -18,6 +18,13 @@ MODULES = """
     rotate
     special
     storage
+    vmx_arithmetic
+    vmx_crypto
+    vmx_decimal
+    vmx_load
+    vmx_logic
+    vmx_multiply
+    vmx_permute
 """
 
 for name in MODULES.split():
