@@ -8,6 +8,9 @@ MODULES = """
     branch
     fixed_point
     load_store
+    vsx_memory
+    vsx_moves
+    vsx_parts
 """
 
 for name in MODULES.split():
