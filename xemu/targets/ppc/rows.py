@@ -11,6 +11,10 @@ MODULES = """
     vsx_memory
     vsx_moves
     vsx_parts
+    vsx_arithmetic
+    vsx_compare
+    vsx_convert
+    vmx_float
 """
 
 for name in MODULES.split():
