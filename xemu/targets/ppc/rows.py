@@ -15,6 +15,7 @@ MODULES = """
     vsx_compare
     vsx_convert
     vmx_float
+    fp_arithmetic
 """
 
 for name in MODULES.split():
