@@ -21,10 +21,17 @@ MODULES = """
     vmx_arithmetic
     vmx_crypto
     vmx_decimal
+    vmx_float
     vmx_load
     vmx_logic
     vmx_multiply
     vmx_permute
+    vsx_arithmetic
+    vsx_compare
+    vsx_convert
+    vsx_memory
+    vsx_moves
+    vsx_parts
 """
 
 for name in MODULES.split():
