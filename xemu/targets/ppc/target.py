@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xemu.core.target import IsaSet, Target
 from xemu.targets.ppc.layout import LAYOUT32, LAYOUT64, PpcContext
 from xemu.targets.ppc.registers import read_register, write_register
+
+if TYPE_CHECKING:
+    from xemu.core.isa import Row
 
 _MODULES = ("xemu.targets.ppc.isa", "xemu.targets.ppc.state")
 BE32 = IsaSet("ppc32", *_MODULES, ("p32",), (32,), big=True)
@@ -15,6 +20,13 @@ PPC, LITTLE, BIG, B64, B32 = 4, 0, 1 << 31, 1 << 3, 1 << 2          # capstone's
 def load_rows() -> None:
     """Import the rows."""
     import xemu.targets.ppc.rows  # noqa: F401
+
+
+def assembly(row: Row, word: int, pc: int) -> str:
+    """Return an instruction in the words of its row's template."""
+    from xemu.targets.ppc import assembly as words
+
+    return words.assembly(row, word, pc)
 
 
 def capstone32(_context: int) -> tuple[int, int]:
@@ -28,6 +40,6 @@ def capstone64(_context: int) -> tuple[int, int]:
 
 
 PPC32 = Target("ppc", "ppc", LAYOUT32, 32, PpcContext.of32, (BE32,), lambda _: 0, load_rows, read_register, write_register,
-               capstone32, monitors=("EXSIZE",))
+               capstone32, monitors=("EXSIZE",), assembly=assembly)
 PPC64LE = Target("ppc64le", "ppc", LAYOUT64, 64, PpcContext.of64, (LE64,), lambda _: 0, load_rows, read_register, write_register,
-                 capstone64, monitors=("EXSIZE",))
+                 capstone64, monitors=("EXSIZE",), assembly=assembly)
