@@ -50,7 +50,7 @@ def test_gdb_takes_the_description(need: Any, tmp_path: Path, variant: tuple[str
         if len(words) > 6 and words[1].isdecimal() and words[-2].isdecimal():
             found[words[0] if words[0] != "''" else words[-2]] = int(words[-2])
     # GDB does not name the halves that it makes vs0 to vs31 of
-    numbers = {str(register.number) if HALF.fullmatch(register.name) else register.name: register.number for register in description.registers}
+    numbers = {str(row.number) if HALF.fullmatch(row.name) else row.name: row.number for row in description.registers}
     assert {name: found.get(name) for name in numbers} == numbers
     assert re.search(r"bool (Z @30|ZF @6)", done.stdout) or arch.startswith("ppc")         # GDB has no flags there
 
