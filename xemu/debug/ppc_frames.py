@@ -32,7 +32,10 @@ def _trampoline(pc: int, read_memory: ReadMemory, arch: Architecture) -> tuple[i
         extra, at = FRAME64, at + 4
     word = word_at(read_memory, at, arch)
     if word == SC and not extra:                       # the call itself is the next one
-        word, at = word_at(read_memory, at - 4, arch), at - 4
+        at -= 4
+        word = word_at(read_memory, at, arch)
+    if arch.bits == 64 and word_at(read_memory, at - 4, arch) != POP_FRAME:
+        return None
     numbers = (RT_SIGRETURN,) if arch.bits == 64 else (RT_SIGRETURN, SIGRETURN)
     if word - LI_R0 not in numbers or word_at(read_memory, at + 4, arch) != SC:
         return None

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 MAX_PROLOGUE = 4096        # bytes of a function that are looked at
 MAX_EPILOGUE = 48          # instructions
+MAX_AHEAD = 64             # instructions that are looked through for the end of a frame
 MAX_BACK = 16384           # bytes looked through for the start of a function without a name
 SAVED = 14                 # the first register that functions keep
 STUX = 0x7C21_016A         # stdux r1, r1, RB; stwux has another opcode
@@ -159,25 +160,48 @@ def is_call_before(read_memory: ReadMemory, address: int, arch: Architecture) ->
 
 
 def find_start(read_memory: ReadMemory, pc: int, arch: Architecture) -> int | None:
-    """Return the likely start of a function without a name in front of `pc`: what is behind the last return.
+    """Return the likely start of a function without a name in front of `pc`: what is behind a return.
 
-    Code behind a return may belong to the same function, so the frame must be set up where it is looked for.
+    Code behind a return may belong to the same function. Then it calls somebody, or takes off a frame, that it has not set up.
     """
     low = max(0, pc - MAX_BACK) & -4
     data = read_memory(low, pc - low)
     while data is None and pc - low > 64:              # the beginning may not be mapped
         low = pc - ((pc - low) // 2 & -4)
         data = read_memory(low, pc - low)
-    found: int | None = None
+    starts: list[tuple[int, bool, bool]] = []          # (address, sets up a frame, calls) of each stretch up to a return
     fresh = True
     for address, word in code.words(read_memory, low, pc, arch):
         if fresh and word not in (0, code.NOP):
-            found, fresh = address, False
-        elif code.opcode(word) == (code.STDU if arch.bits == 64 else code.STWU) and word >> 16 & 0x3FF == 0x21 and found is None:
-            found = address
-        if word == code.BLR:
-            fresh = True
-    return pc if fresh else found
+            starts.append((address, False, False))
+            fresh = False
+        if not fresh:
+            at, framed, calls = starts[-1]
+            starts[-1] = (at, framed or _is_push(word, arch), calls or code.is_call(word))
+        fresh = fresh or word == code.BLR
+    if fresh:
+        return None if _takes_off(read_memory, pc, arch) else pc
+    calls = _takes_off(read_memory, pc, arch)
+    for address, framed, calling in reversed(starts):
+        calls = calls or calling
+        if framed or not calls:
+            return address
+    return None
+
+
+def _is_push(word: int, arch: Architecture) -> bool:
+    """Whether it is stdu or stwu of SP, to SP."""
+    return code.opcode(word) == (code.STDU if arch.bits == 64 else code.STWU) and code.fields(word)[:2] == (1, 1)
+
+
+def _takes_off(read_memory: ReadMemory, pc: int, arch: Architecture) -> bool:
+    """Whether the code from a place to the next return takes off a frame that is there."""
+    for _, word in code.words(read_memory, pc, pc + 4 * MAX_AHEAD, arch):
+        if _is_push(word, arch) or word == code.BLR:
+            return False
+        if code.opcode(word) == code.ADDI and code.fields(word)[:2] == (1, 1) and code.displacement(word) > 0:
+            return True
+    return False
 
 
 __all__ = ["epilogue", "find_start", "is_call_before", "prologue"]

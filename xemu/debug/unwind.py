@@ -425,7 +425,9 @@ class Unwinding:
         """Follow what every frame begins with: the caller's stack pointer, in whose frame the return address is."""
         arch, sp = self.architecture, state.registers[self.architecture.sp]
         older = self._load(sp, arch.address_bytes)
-        if not older or not sp < older < sp + MAX_CHAIN or older % arch.address_bytes:
+        if older == 0:
+            return Step(None, None, "the first frame")
+        if older is None or not sp < older < sp + MAX_CHAIN or older % arch.address_bytes:
             return None
         target = self._load(older + arch.back_link, arch.address_bytes)
         if target is None or not self._plausible(target, state.mode):
