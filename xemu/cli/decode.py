@@ -155,17 +155,20 @@ class Microscope:
         return decoder.tries(self.target, Cache(self.target))
 
     def disassembly(self, data: bytes, decoded: Decoded | None = None) -> str:
-        """Return the assembly text in capstone's words; of an instruction that is newer than capstone, in its row's."""
+        """Return the assembly text in capstone's words; of an instruction that capstone does not know, in its row's."""
         try:
             import capstone
         except ImportError:
             return "capstone is not installed"
         engine = capstone.Cs(*self.target.capstone(self.context))
         found = next(engine.disasm_lite(data, self.pc), None)
-        if found is not None:
+        mask, value = self.target.misread
+        if found is not None and (decoded is None or decoded.word & mask != value):
             return f"{found[2]} {found[3]}".strip()
-        own = self.target.assembly(decoded.variant.row, decoded.word, self.pc) if decoded is not None and self.target.assembly else ""
-        return f"{own}  (capstone does not know it)".lstrip() if decoded is not None else "capstone does not know it either"
+        if decoded is None or self.target.assembly is None:
+            return "capstone does not know it either"
+        why = "capstone does not know it" if found is None else f"not {found[2]}, as capstone has it"
+        return f"{self.target.assembly(decoded.variant.row, decoded.word, self.pc)}  ({why})"
 
     # -- what the row says ---------------------------------------------------------------------------------------------
     def summary(self, d: Decoded, data: bytes) -> list[str]:

@@ -94,8 +94,8 @@ def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, ar
     engine = _engine(*arch.modes[actual]) if actual in arch.modes else None
     unit = arch.unit if address % arch.unit == 0 else 1          # no instruction begins in between
     found = next(engine.disasm_lite(code, address, 1), None) if engine is not None and unit == arch.unit else None
-    if found is None and arch.rows and len(code) >= unit == arch.unit:
-        found = _by_rows(arch, code[:unit], address)
+    if arch.rows and len(code) >= unit == arch.unit and (found is None or _misread(arch.rows, arch.number(code[:unit]))):
+        found = _by_rows(arch.rows, code[:unit], address)
     if found is None:
         size = min(unit, len(code))
         words = f"{arch.number(code[:size]):#0{2 + 2 * size}x}"
@@ -105,16 +105,27 @@ def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, ar
     return Line(address, size, code[:size], mnemonic, operands, comment, actual, target, name)
 
 
+@cache
+def _misread_of(name: str) -> tuple[int, int]:
+    from xemu.targets.registry import get_target
+
+    return get_target(name).misread
+
+
+def _misread(name: str, word: int) -> bool:
+    """Whether capstone takes an instruction for another one."""
+    mask, value = _misread_of(name)
+    return word & mask == value
+
+
 @lru_cache(maxsize=4096)
-def _by_rows(arch: Architecture, code: bytes, address: int) -> tuple[int, int, str, str] | None:
-    """Return an instruction that is newer than capstone in the words of its row; None where there is none."""
+def _by_rows(name: str, code: bytes, address: int) -> tuple[int, int, str, str] | None:
+    """Return an instruction that capstone does not know in the words of its row; None where there is none."""
     from xemu.core import decoder
     from xemu.core.cache import Cache
-    from xemu.targets.registry import TARGETS, get_target
+    from xemu.targets.registry import get_target
 
-    if arch.rows not in TARGETS:
-        return None
-    target = get_target(arch.rows)
+    target = get_target(name)
     target.load_rows()
     number = int.from_bytes(code, "little")
     found = decoder.decode(target.sets[0], decoder.tries(target, Cache(target)), lambda _pc, _size: number, address, 0)

@@ -24,7 +24,7 @@ class PpcRules(Rules):
         found = BRANCH.fullmatch(mnemonic)
         if found is None:
             return ""
-        here = mnemonic == "bcl" and operands.replace(" ", "").startswith("20,31")         # to find out where the code is
+        here = mnemonic == "bcl" and operands.startswith("20, 31")         # to find out where the code is
         return "call" if found["link"] and not here else "jump"
 
     def is_return(self, mnemonic: str, operands: str) -> bool:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _MODULES = ("xemu.targets.ppc.isa", "xemu.targets.ppc.state")
 BE32 = IsaSet("ppc32", *_MODULES, ("p32",), (32,), big=True)
 LE64 = IsaSet("ppc64", *_MODULES, ("p64",), (32,))
+ALWAYS = (0xFE80_0000, 0x4280_0000)              # bc with a condition that always holds: `bcl 20, 31, $+4`
 PPC, LITTLE, BIG, B64, B32 = 4, 0, 1 << 31, 1 << 3, 1 << 2          # capstone's CS_ARCH_PPC and modes
 
 
@@ -40,6 +41,6 @@ def capstone64(_context: int) -> tuple[int, int]:
 
 
 PPC32 = Target("ppc", "ppc", LAYOUT32, 32, PpcContext.of32, (BE32,), lambda _: 0, load_rows, read_register, write_register,
-               capstone32, monitors=("EXSIZE",), assembly=assembly)
+               capstone32, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
 PPC64LE = Target("ppc64le", "ppc", LAYOUT64, 64, PpcContext.of64, (LE64,), lambda _: 0, load_rows, read_register, write_register,
-                 capstone64, monitors=("EXSIZE",), assembly=assembly)
+                 capstone64, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
