@@ -133,7 +133,8 @@ def _ppc(name: str, bits: int, order: str, mode: str) -> Architecture:
                          *(f"vr{n}" for n in range(20, 32)), "cr"]),
         modes={"": ("CS_ARCH_PPC", (mode, "CS_MODE_BIG_ENDIAN" if order == "big" else "CS_MODE_LITTLE_ENDIAN"))}, unit=4,
         eh_numbers=_PPC_EH, status=("fpscr", "msr", *(("tar", "dscr") if bits == 64 else ())),
-        thread="r13" if bits == 64 else "r2", thread_bias=0x7000, thread_head=0, rows="" if name == "ppc64" else name, doubles="f", back_link=16 if bits == 64 else 4,
+        thread="r13" if bits == 64 else "r2", thread_bias=0x7000, thread_head=0, rows="" if name == "ppc64" else name, doubles="f",
+        back_link=16 if bits == 64 else 4,
     )  # fmt: skip
 
 

@@ -128,7 +128,7 @@ class Code:
         symbol = module.symbol_at(pc)
         if module.stub_start(pc) is not None or (symbol is not None and symbol.name.endswith(VENEERS)):
             return True
-        return self.source.rules.between(self.source.read_memory, pc)
+        return self.source.rules.between(self.source.read_memory, pc) and module.source_function(pc) is None
 
     def begins(self, pc: int) -> Row | None:
         """Return the row of an address that begins a statement."""

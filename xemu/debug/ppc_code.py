@@ -81,28 +81,42 @@ def is_unconditional(word: int) -> bool:
     return (word >> 26 == 18 and not word & 1) or (is_branch_register(word) and not word & 1 and word >> 21 & 0x14 == 0x14)
 
 
-#: what stubs of the linkage table consist of: (mask, word); the first ones need not be there
-_STUB = ((0xFFE0_0000, 0x3D80_0000), (0xFFE0_0000, 0x3D60_0000), (0xFFFF_0000, 0xF841_0000), (0xFFE0_0000, 0x8160_0000),
-         (0xFFE0_0003, 0xE980_0000), (0xFFE0_0000, 0x3980_0000), (0xFFE0_0000, 0x3960_0000))
-LONGEST_STUB = 8           # instructions
+BCTR, SAVE_TOC = 0x4E80_0420, 0xF841_0018         # bctr; std r2, 24(r1)
+LONGEST_STUB = 24          # instructions of code that leads to a function, the loader's entry among them
+_SCRATCH = (0, 2, 11, 12)  # registers that it may use
 
 
-def stub_end(read_memory: ReadMemory, address: int, arch: Architecture) -> int | None:
-    """Return the `bctr` of the linkage stub that an address is in or at; None of other code.
+def leads_on(read_memory: ReadMemory, address: int, arch: Architecture) -> bool:
+    """Whether code is of the linkage table: it works out an address in scratch registers and goes there, and does nothing else.
 
-    A stub saves the TOC pointer in its place (std r2, 24(r1)), loads r12 (64-bit) or r11 (32-bit) from the table, and goes there.
+    A stub saves the TOC pointer in its place and loads r12 (64-bit) or r11 (32-bit) from the table. Before a function has been
+    looked up, that leads to a branch to what goes to the loader.
     """
-    load = False
-    for at, word in words(read_memory, address, address + 4 * LONGEST_STUB, arch):
-        if word == 0x4E80_0420:                        # bctr
-            return at
-        if word & 0xFFE0_FFFF == MTCTR:
-            load = True
+    for _ in range(LONGEST_STUB):
+        word = word_at(read_memory, address, arch)
+        if word == BCTR:
+            return True
+        if word >> 26 == 18 and not word & 1:
+            address = branch_target(word, address, arch) or 0
             continue
-        if load or not any(word & mask == value for mask, value in _STUB):
-            return None
-    return None
+        if not _works_out_address(word):
+            return False
+        address += 4
+    return False
 
 
-__all__ = ["branch_target", "displacement", "fields", "is_branch_register", "is_call", "is_return", "is_unconditional", "opcode",
-           "stub_end", "word_at", "words"]
+def _works_out_address(word: int) -> bool:
+    kind, (rt, ra, _) = opcode(word), fields(word)
+    if word in (HERE, NOP, SAVE_TOC) or word & 0xFC1F_FFFF in (MFLR, MTLR, MTCTR):
+        return True
+    if kind in (ADDI, ADDIS) and rt == 2:              # a function that sets up its TOC pointer
+        return False
+    if kind in (ADDI, ADDIS, LWZ, LD):
+        return rt in _SCRATCH
+    if kind == 30:                                     # srdi
+        return ra in _SCRATCH
+    return kind == 31 and word >> 1 & 0x1FF in (40, 266) and rt in _SCRATCH            # subf, add
+
+
+__all__ = ["branch_target", "displacement", "fields", "is_branch_register", "is_call", "is_return", "is_unconditional", "leads_on",
+           "opcode", "word_at", "words"]

@@ -54,8 +54,8 @@ class PpcRules(Rules):
         return ppc_frames.signal_trampoline(address, read_memory, self.architecture)
 
     def between(self, read_memory: ReadMemory, address: int) -> bool:
-        """Whether code is a stub of the linkage table."""
-        return ppc_code.stub_end(read_memory, address, self.architecture) is not None
+        """Whether code is of the linkage table."""
+        return ppc_code.leads_on(read_memory, address, self.architecture)
 
     def linked(self, source: Source) -> str:
         """Return the name of the function that is looked up.
