@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from xemu.core.layout import LITTLE
 from xemu.errors import ImageError
+from xemu.user.layouts import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 
+HOST_ORDER = LITTLE if sys.byteorder == "little" else ">"
+
+
 class Cause(NamedTuple):
     """The signal of a fault or an exception. `words`: trap number, error code and address, as signal frames show them."""
 
@@ -28,19 +34,23 @@ class Cause(NamedTuple):
 
 
 class Abi:
-    """One architecture's Linux ABI. Subclasses fill in the attributes; nothing here depends on an instance."""
+    """One architecture's Linux ABI. Subclasses fill in the attributes; nothing here depends on an instance.
+
+    What is in the guest's memory has the byte order of `order`. All of it goes through `layouts`, `word`, `bitmap` and the words of
+    AddressSpace; what passes between the host and the guest without being looked at goes through `swapped`.
+    """
 
     name = ""
     machine = ""  # uname -m
     machine32 = ""  # … with a personality of 32 bits
     platform = b""  # AT_PLATFORM
     bits = 32
-    order = "<"
+    order = LITTLE  # of what is in memory, as `struct` has it; registers have their own (see process.py)
     address_bits = 32  # of addresses
     pairs_aligned = False  # 64-bit arguments start in an even register
     short_ids = False  # calls without 32 in their names take user ids of 16 bits
     numbers: Mapping[str, int]
-    layouts: Mapping[str, Layout]
+    layouts: Mapping[str, Layout]  # what the architecture has; instances have what is common, too
     hwcap = 0
     hwcap2 = 0
     frame_size = 0  # AT_MINSIGSTKSZ; 0: there is none
@@ -55,7 +65,8 @@ class Abi:
     result_register = ""
     stack_register = "sp"
     arguments: tuple[str, ...] = ()  # the registers of arguments
-    argument_order: Mapping[str, tuple[int, ...]] = {}  # calls whose arguments come in another order than their rows say
+    # calls whose arguments come in another order than their rows say: which register has each argument, or which two
+    argument_order: Mapping[str, tuple[int | tuple[int, int], ...]] = {}
     doors: Mapping[int, str] = {}  # other ways into the kernel: number of the trap -> ABI whose calls it makes
     crash_registers: tuple[tuple[str, ...], ...] = ()  # what a report shows, line by line
     open_bits: tuple[tuple[int, int, str], ...] = ()  # (guest bit, host bit, name) of open(2) flags that differ
@@ -63,11 +74,46 @@ class Abi:
     def __init__(self) -> None:
         """Start with no calls outside the ordinary numbers."""
         self.private_calls: dict[int, Any] = {}
+        self.byteorder: Literal["little", "big"] = "little" if self.order == LITTLE else "big"
+        self.foreign = self.byteorder != sys.byteorder  # the host has another one
         self.word = struct.Struct(self.order + ("I" if self.bits == 32 else "Q"))
+        self.layouts = common(self.order) | dict(self.layouts)
         self._guest_open = self._host_open = 0
         for guest, host, _ in self.open_bits:
             self._guest_open |= guest
             self._host_open |= host
+
+    # --- byte order -----------------------------------------------------------------------------
+
+    def bitmap(self, data: bytes | memoryview) -> int:
+        """Read a set of bits, whose words are unsigned longs, the one of bit 0 first: sigset_t, fd_set, cpu_set_t."""
+        return int.from_bytes(self._little_words(data), "little")
+
+    def bitmap_bytes(self, bits: int, size: int = 8) -> bytes:
+        """Return such a set as so many bytes."""
+        return self._little_words(bits.to_bytes(size, "little"))
+
+    def _little_words(self, data: bytes | memoryview) -> bytes:
+        """Swap each unsigned long between the guest's order and the little-endian one."""
+        if self.order == LITTLE:
+            return bytes(data)
+        codes = f"{len(data) // self.word.size}{self.word.format[1:]}"
+        return struct.pack(LITTLE + codes, *struct.unpack(self.order + codes, data))
+
+    def swapped(self, codes: str, data: bytes) -> bytes:
+        """Return a struct of the host as the guest has it, or the other way round: both have these fields, without gaps.
+
+        What follows them, and a struct that is cut short, stays as it is.
+        """
+        if not self.foreign or len(data) < (size := struct.calcsize(LITTLE + codes)):
+            return data
+        return struct.pack(self.order + codes, *struct.unpack(HOST_ORDER + codes, data[:size])) + data[size:]
+
+    def host_word(self, value: int) -> int:
+        """Return what the host reads where the guest has an int with this value, without sign."""
+        return int.from_bytes((value & 0xFFFFFFFF).to_bytes(4, self.byteorder), sys.byteorder)
+
+    # --- flags ----------------------------------------------------------------------------------
 
     def open_flags(self, flags: int) -> int:
         """Translate open(2) flags to the host's."""

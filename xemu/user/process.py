@@ -7,6 +7,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.layout import LITTLE
 from xemu.core.memory import GuestFault, make_space
 from xemu.user import host
 from xemu.user import program as programs
@@ -131,8 +132,10 @@ class Process:
     def set_architecture(self, abi: Abi) -> None:
         """Make memory and CPU."""
         self.abi = abi
-        self.space = make_space(abi.address_bits)
+        self.space = make_space(abi.address_bits, abi.byteorder)
         abi.fit(self.space.bits)
+        if abi.foreign:
+            self.fds.translate_records(abi.order)
         self.space.page_lost = self.scheduler.look
         self.engine = self.make_engine(abi.name, self.space, self.options)
         self._connect_engine()
@@ -194,7 +197,7 @@ class Process:
         self.foreign_calls = {number: self._foreign(get_door(name)) for number, name in abi.doors.items()}
         self.exit_kinds = self.engine.exit_kinds
         where, buffer, mask = register_offset(state, abi.result_register), state.buffer, (1 << abi.bits) - 1
-        pack = abi.word.pack_into
+        pack = struct.Struct(LITTLE + abi.word.format[1:]).pack_into
         self.set_result = lambda value: pack(buffer, where, value & mask)
         if self.options.strace:
             from xemu.user.strace import Strace
@@ -221,7 +224,7 @@ class Process:
     def call_access(self) -> tuple[Callable[[], int], Any, int]:
         """Return how to read a call's number, and where its arguments lie: (function, buffer, place of the first)."""
         state, abi = self.engine.state, self.abi
-        unpack, buffer, where = struct.Struct(abi.order + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
+        unpack, buffer, where = struct.Struct(LITTLE + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
         return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.arguments[0])
 
     def argument(self, index: int) -> int:
