@@ -6,7 +6,7 @@ import struct
 import sys
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from xemu.core.layout import LITTLE
+from xemu.core.layout import BIG, LITTLE
 from xemu.errors import ImageError
 from xemu.user.layouts import common
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 
-HOST_ORDER = LITTLE if sys.byteorder == "little" else ">"
+HOST_ORDER = LITTLE if sys.byteorder == "little" else BIG
 
 
 class Cause(NamedTuple):

@@ -10,6 +10,8 @@ import struct
 import sys
 from typing import NamedTuple
 
+from xemu.core.layout import BIG, LITTLE
+
 _HEAD, _ATTRIBUTE = "IHHII", "HH"
 ERROR, DONE = 2, 3
 HEAD_SIZE = 16
@@ -44,7 +46,7 @@ class Netlink:
 
     def __init__(self, order: str) -> None:
         """Take the guest's byte order, as `struct` has it."""
-        self.guest, self.host = order, "<" if sys.byteorder == "little" else ">"
+        self.guest, self.host = order, LITTLE if sys.byteorder == "little" else BIG
 
     def to_guest(self, data: bytes) -> bytes:
         """Translate what was read."""
@@ -81,7 +83,7 @@ class _Swap:
         found = _KINDS.get(kind & ~3)
         if found is None:
             return
-        size = struct.calcsize("<" + found.codes)
+        size = struct.calcsize(LITTLE + found.codes)
         if at + size > end:
             return  # a request with less: the family alone
         self._swap(found.codes, at, end)
@@ -103,11 +105,11 @@ class _Swap:
         """Swap the fields of an attribute; of an array as many as there are."""
         if codes[:1].isdigit():
             unit = codes[-1]
-            codes = f"{(end - at) // struct.calcsize('<' + unit)}{unit}"
+            codes = f"{(end - at) // struct.calcsize(LITTLE + unit)}{unit}"
         self._swap(codes, at, end)
 
     def _swap(self, codes: str, at: int, end: int) -> tuple[int, ...]:
-        if at + struct.calcsize("<" + codes) > end:
+        if at + struct.calcsize(LITTLE + codes) > end:
             return (0, 0)
         values = struct.unpack_from(self.here + codes, self.data, at)
         struct.pack_into(self.there + codes, self.result, at, *values)
