@@ -65,8 +65,7 @@ class Abi:
     result_register = ""
     stack_register = "sp"
     arguments: tuple[str, ...] = ()  # the registers of arguments
-    # calls whose arguments come in another order than their rows say: which register has each argument, or which two
-    argument_order: Mapping[str, tuple[int | tuple[int, int], ...]] = {}
+    argument_order: Mapping[str, tuple[int, ...]] = {}  # calls whose arguments come in another order than their rows say
     doors: Mapping[int, str] = {}  # other ways into the kernel: number of the trap -> ABI whose calls it makes
     crash_registers: tuple[tuple[str, ...], ...] = ()  # what a report shows, line by line
     open_bits: tuple[tuple[int, int, str], ...] = ()  # (guest bit, host bit, name) of open(2) flags that differ

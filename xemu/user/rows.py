@@ -90,7 +90,7 @@ def argument_registers(types: tuple[str, ...], *, bits: int, pairs_aligned: bool
 
 def argument_reader(
     types: tuple[str, ...], places: list[int], *, bits: int, order: str, pairs: str = "", pairs_aligned: bool = False,
-    registers: tuple[int | tuple[int, int], ...] = (), start: int = 0,
+    registers: tuple[int, ...] = (), start: int = 0,
 ) -> Callable[[Any, int], tuple[int, ...]]:
     """Return what reads a call's arguments from a buffer, given the place of the first register of arguments.
 
@@ -101,9 +101,7 @@ def argument_reader(
     """
     fields: list[tuple[int, str]] = []  # place and code of each part of an argument
     parts: list[list[int]] = []  # of each argument, numbers of fields: one, or the low and the high part
-    held = argument_registers(types, bits=bits, pairs_aligned=pairs_aligned)
-    if registers:
-        held = [n if isinstance(n, tuple) else (n,) for n in registers]
+    held = [(n,) for n in registers] if registers else argument_registers(types, bits=bits, pairs_aligned=pairs_aligned)
     for name, numbers in zip(types, held, strict=True):
         kind = TYPES[name]
         narrow = kind in "iu" or (bits == 32 and kind in "lp")

@@ -360,9 +360,10 @@ def fadvise64_64(task: Task, fd: int, offset: int, length: int, advice: int) -> 
     return 0
 
 
+@call("ppc_fadvise64_64 fd enum:fadvise off64 off64")
 @call("arm_fadvise64_64 fd enum:fadvise off64 off64")
 def fadvise(task: Task, fd: int, advice: int, offset: int, length: int) -> int:
-    """posix_fadvise(2): ARM's argument order."""
+    """posix_fadvise(2): the argument order of machines whose 64-bit arguments start in an even register."""
     os.posix_fadvise(task.fds.host(fd), offset, length, advice)
     return 0
 

@@ -35,7 +35,6 @@ class PpcAbi(PowerAbi):
     platform = base_platform = b"ppc7400"
     order = BIG
     pairs_aligned = True
-    argument_order = {"fadvise64_64": (0, (2, 3), (4, 5), 1)}  # noqa: RUF012 - the base class says that nothing changes it
     numbers = NUMBERS32
     layouts = LAYOUTS32
     hwcap = sum(HWCAP[name] for name in ("32", "ALTIVEC", "FPU", "MMU"))
