@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE, AddressSpace, GuestFault
 from xemu.core.state import StateBlock
+from xemu.targets.registry import get_target
 from xemu.targets.x86.layout import LAYOUT32, LAYOUT64
 from xemu.user.abi import get_abi
 from xemu.user.process import Options, Process
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from xemu.core.state import StateLayout
+    from xemu.core.target import Target
 
 NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", "fpscr", "tpidruro"]
 DATA = 0x100000
@@ -91,11 +93,33 @@ class FakeX86State(StateBlock):
         self.buffer[:] = data[16:]
 
 
+class FakePpcState(FakeX86State):
+    """The same, with what the target works out of its cells."""
+
+    def __init__(self, target: Target) -> None:
+        super().__init__(target.layout)
+        self.target, self.others = target, {"pc": 0, "msr": 0}
+
+    def read(self, name: str) -> int:
+        special = None if name in self.others else self.target.read(self, name)
+        return super().read(name) if special is None else special
+
+    def write(self, name: str, value: int) -> None:
+        if name in self.others or not self.target.write(self, name, value):
+            super().write(name, value)
+
+
+def _state(arch: str) -> Any:
+    if arch == "arm":
+        return FakeState()
+    return FakePpcState(get_target(arch)) if arch.startswith("ppc") else FakeX86State(LAYOUT64 if arch == "x86_64" else LAYOUT32)
+
+
 class FakeEngine:
     """An engine that never runs anything."""
 
     def __init__(self, arch: str) -> None:
-        self.state: Any = FakeState() if arch == "arm" else FakeX86State(LAYOUT64 if arch == "x86_64" else LAYOUT32)
+        self.state: Any = _state(arch)
         self.insns = 0
         self.exit_kinds = ExitKind
         self.kicks = 0

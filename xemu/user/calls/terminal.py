@@ -37,6 +37,7 @@ _PLAIN = {
     0x80086601: (4, "r"), 0x40086602: (4, "w"),  # FS_IOC_GETFLAGS FS_IOC_SETFLAGS (64-bit numbers)
     0x8901: (4, "w"), 0x8902: (4, "w"), 0x8903: (4, "r"), 0x8904: (4, "r"),  # FIOSETOWN SIOCSPGRP FIOGETOWN SIOCGPGRP
 }  # fmt: skip
+_TERMIOS = frozenset((0x5401, 0x5402, 0x5403, 0x5404, 0x802C542A, 0x402C542B, 0x402C542C, 0x402C542D))
 _NUMBER = frozenset((TCSBRK, TCXONC, TCFLSH, TIOCSCTTY, TIOCNOTTY, TIOCSBRK, TIOCCBRK, TCSBRKP, TIOCEXCL, TIOCNXCL))
 _PIDS = {TIOCGPGRP: "r", TIOCSPGRP: "w", TIOCGSID: "r"}
 _OTHER_NUMBERS = {0x80046601: 0x80086601, 0x40046602: 0x40086602, 0x80041272: 0x80081272}  # numbers that hold sizeof(long)
@@ -52,17 +53,18 @@ FICLONE = 0x40049409
 @call("ioctl fd enum:ioctl ptr")
 def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
     """ioctl(2): one branch per kind of argument."""
-    entry = task.fds.get(fd)
-    request &= 0xFFFFFFFF
+    entry, abi = task.fds.get(fd), task.process.abi
     host_fd = entry.host
+    request = abi.requests.get(request & 0xFFFFFFFF, request & 0xFFFFFFFF)
     request = _OTHER_NUMBERS.get(request, request)
     if request in _PLAIN:
         size, direction = _PLAIN[request]
         view = task.space.view(argument, size, WRITE if direction == "r" else READ)
-        data = ctypes.create_string_buffer(bytes(view), 64)
+        given = abi.termios_to_host(bytes(view)) if request in _TERMIOS else bytes(view)
+        data = ctypes.create_string_buffer(given, 64)
         result = host.ioctl(host_fd, request, data)
         if direction == "r":
-            view[:] = data.raw[:size]
+            view[:] = abi.termios_to_guest(data.raw[:size]) if request in _TERMIOS else data.raw[:size]
         return result
     if request in (FIOCLEX, FIONCLEX):
         entry.cloexec = request == FIOCLEX
@@ -78,7 +80,7 @@ def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
     if request in _NUMBER:
         return host.ioctl(host_fd, request, argument)
     if request == TIOCGPTPEER:
-        flags = task.process.abi.open_flags(argument)
+        flags = abi.open_flags(argument)
         new = host.ioctl(host_fd, request, flags | os.O_CLOEXEC)
         return task.fds.add_host(new, cloexec=bool(flags & os.O_CLOEXEC))
     if request == FIOQSIZE:
