@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 CODES = {
     (sig.SIGSEGV, 1): "nothing is mapped at", (sig.SIGSEGV, 2): "no right to access", (sig.SIGBUS, 1): "misaligned access to",
     (sig.SIGBUS, 2): "past the end of the file mapped at", (sig.SIGILL, 1): "undefined instruction at",
-    (sig.SIGILL, 2): "undefined instruction at", (sig.SIGTRAP, 1): "breakpoint at", (sig.SIGFPE, sig.FPE_INTDIV): "division by zero at",
+    (sig.SIGILL, 2): "undefined instruction at", (sig.SIGILL, 5): "privileged instruction at", (sig.SIGTRAP, 1): "breakpoint at",
+    (sig.SIGFPE, sig.FPE_INTDIV): "division by zero at",
     (sig.SIGFPE, sig.FPE_FLTINV): "invalid operation at", (sig.SIGFPE, sig.FPE_FLTDIV): "floating-point division by zero at",
     (sig.SIGFPE, sig.FPE_FLTOVF): "overflow at", (sig.SIGFPE, sig.FPE_FLTUND): "underflow at",
     (sig.SIGFPE, sig.FPE_FLTRES): "inexact result at",
@@ -118,7 +119,7 @@ def instruction_text(process: Process, address: int) -> str:
 def registers(process: Process) -> list[str]:
     """Return the registers, four to a line."""
     read, abi = process.engine.state.read, process.abi
-    flags = ("cpsr", "fpscr", "eflags")
+    flags = ("cpsr", "fpscr", "eflags", "cr", "xer")
     return ["  ".join(f"{name:>3} {read(name):0{8 if name in flags else abi.bits // 4}x}" for name in line) for line in abi.crash_registers]
 
 

@@ -12,7 +12,7 @@ from xemu.core.memory import GuestFault, make_space
 from xemu.user import host
 from xemu.user import program as programs
 from xemu.user import signals as sig
-from xemu.user.abi import get_door
+from xemu.user.abi import get_door, register_offset
 from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
 from xemu.user.descriptors import Descriptors, LostDescriptor
 from xemu.user.paths import Paths
@@ -196,9 +196,7 @@ class Process:
         self.private_calls = abi.private_calls
         self.foreign_calls = {number: self._foreign(get_door(name)) for number, name in abi.doors.items()}
         self.exit_kinds = self.engine.exit_kinds
-        where, buffer, mask = register_offset(state, abi.result_register), state.buffer, (1 << abi.bits) - 1
-        pack = struct.Struct(LITTLE + abi.word.format[1:]).pack_into
-        self.set_result = lambda value: pack(buffer, where, value & mask)
+        self.set_result = abi.result_setter(state)
         if self.options.strace:
             from xemu.user.strace import Strace
 
@@ -405,12 +403,6 @@ class Process:
         """Say something that is wanted only with -v."""
         if self.options.verbose:
             self.say(text)
-
-
-def register_offset(state: Any, name: str) -> int:
-    """Return where a register lies in the engine's state block."""
-    cell, index = state._names[name]  # noqa: SLF001 - the one place that reaches in, for speed
-    return int(cell.at(index))
 
 
 def _open_descriptors() -> list[int]:

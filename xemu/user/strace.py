@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import GuestFault
 from xemu.user import signals as sig
-from xemu.user.strace_names import ERRNO, FLAGS, FUTEX, SIGNALS, SOCKTYPES, VALUES
+from xemu.user.strace_names import ERRNO, FLAGS, FUTEX, OWN, SIGNALS, SOCKTYPES, VALUES
 from xemu.user.task import KEEP, ProcessExit
 
 if TYPE_CHECKING:
@@ -178,11 +178,12 @@ class Strace:
         return "[" + ", ".join(items) + "]"
 
     def _flags(self, task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
-        names = FLAGS.get(detail)
+        abi = task.process.abi
+        names = OWN.get(abi.name, FLAGS).get(detail, FLAGS.get(detail))
         if names is None:
             return f"{value:#x}"
         if detail == "open":
-            names = names | {bit: name for bit, _, name in task.process.abi.open_bits}
+            names = names | {bit: name for bit, _, name in abi.open_bits}
         text = ["O_RDONLY"] if detail == "open" and not value & 3 else []
         rest = value
         for bit, name in names.items():
@@ -193,14 +194,14 @@ class Strace:
             text.append(f"{rest:#x}")
         return "|".join(text) or names.get(0, "0")
 
-    def _enum(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
+    def _enum(self, task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if detail == "futex":
             private = "_PRIVATE" if value & 128 else ""
             clock = "|FUTEX_CLOCK_REALTIME" if value & 256 else ""
             return FUTEX.get(value & 127, str(value)) + private + clock
         if detail == "socktype":
             return "|".join([SOCKTYPES.get(value & 15, str(value & 15)), *(n for b, n in FLAGS[detail].items() if value & b)])
-        names = VALUES.get(detail, {})
+        names = OWN.get(task.process.abi.name, VALUES).get(detail) or VALUES.get(detail, {})
         return names.get(value & 0xFFFFFFFF, names.get(value, f"{value:#x}" if detail == "ioctl" else str(value)))
 
     def _dirfd(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:

@@ -327,9 +327,9 @@ def syncfs(task: Task, fd: int) -> int:
     return host.syncfs(task.fds.host(fd))
 
 
-@call("arm_sync_file_range fd flags:hex off64 off64")
+@call("sync_file_range2 fd flags:hex off64 off64")
 def sync_file_range2(task: Task, fd: int, flags: int, offset: int, length: int) -> int:
-    """sync_file_range2(2): ARM's argument order."""
+    """sync_file_range2(2): the argument order where 64-bit arguments start in an even register."""
     return host.sync_file_range(task.fds.host(fd), offset, length, flags)
 
 
@@ -359,9 +359,10 @@ def fadvise64_64(task: Task, fd: int, offset: int, length: int, advice: int) -> 
     return 0
 
 
+@call("ppc_fadvise64_64 fd enum:fadvise off64 off64")
 @call("arm_fadvise64_64 fd enum:fadvise off64 off64")
 def fadvise(task: Task, fd: int, advice: int, offset: int, length: int) -> int:
-    """posix_fadvise(2): ARM's argument order."""
+    """posix_fadvise(2) in the same order."""
     os.posix_fadvise(task.fds.host(fd), offset, length, advice)
     return 0
 

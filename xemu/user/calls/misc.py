@@ -107,7 +107,8 @@ def prctl(task: Task, option: int, a: int, b: int, c: int, d: int) -> int:
         return 0
     if option in _TO_HOST:
         return host.prctl(option, a, b, c, d)
-    return -EINVAL
+    own = process.abi.prctl(task, option, a)
+    return -EINVAL if own is None else own
 
 
 # --- scheduling ---------------------------------------------------------------------------------

@@ -529,10 +529,16 @@ def socketcall(task: Task, number: int, address: int) -> Any:
 # --- options ------------------------------------------------------------------------------------
 
 
+def _generic_option(task: Task, level: int, option: int) -> int:
+    """Return the number that most architectures give an option."""
+    return task.process.abi.socket_options.get(option, option) if level == SOL_SOCKET else option
+
+
 @call("setsockopt fd enum:sol enum:so in:4 int")
 def setsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:
     """setsockopt(2)."""
     sock = task.fds.host(fd)
+    option = _generic_option(task, level, option)
     if not 0 <= length <= 1 << 16:
         return -EINVAL
     data = task.space.read(address, length) if address else b""
@@ -558,6 +564,7 @@ def setsockopt(task: Task, fd: int, level: int, option: int, address: int, lengt
 def getsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:
     """getsockopt(2)."""
     sock = task.fds.host(fd)
+    option = _generic_option(task, level, option)
     room = task.space.read_i32(length)
     if room < 0:
         return -EINVAL

@@ -50,7 +50,7 @@ class PpcAbi(PowerAbi):
 
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
-        frames32.push(task, state, info, action, mask, top)
+        frames32.push(task, state, info, action, mask, top, self.trampolines)
 
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
         """Leave one."""
