@@ -106,12 +106,15 @@ def mcrf(cpu, BF, BFA):
 @ppc("17:6 ----- ----- ---- ------- --- 1 -", "sc")
 def sc(cpu):
     """System Call. Book I, 2.6."""
+    if cpu.context.SF:
+        cpu.SCV = const(0, 1)
     cpu.trap("syscall", SC)
 
 
 @ppc64("17:6 ----- ----- ---- ------- --- 0 1", "scv")
 def scv(cpu):
     """System Call Vectored. Book I, 2.6."""
+    cpu.SCV = const(1, 1)
     cpu.trap("syscall", SCV)
 
 
