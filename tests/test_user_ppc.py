@@ -314,7 +314,7 @@ def compiled(need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
         program = directory / f"{Path(name).name}-{arch}"
         if not program.exists():
             source = SOURCES / f"{name}.c"
-            subprocess.run([need(COMPILERS[arch]), *STATIC, str(source), "-o", str(program)], check=True, capture_output=True)
+            subprocess.run([need(COMPILERS[arch]), *STATIC, str(source), "-lm", "-o", str(program)], check=True, capture_output=True)
         return program
 
     return build
