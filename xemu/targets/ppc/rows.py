@@ -7,7 +7,16 @@ from importlib import import_module
 MODULES = """
     branch
     fixed_point
+    multiply
+    logical
+    rotate
     load_store
+    load_multiple
+    atomic
+    special
+    storage
+    bcd
+    privileged
 """
 
 for name in MODULES.split():
