@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from xemu.core.target import IsaSet, Target
 from xemu.targets.ppc.layout import LAYOUT32, LAYOUT64, PpcContext
 from xemu.targets.ppc.registers import read_register, write_register
@@ -17,6 +19,13 @@ def load_rows() -> None:
     import xemu.targets.ppc.rows  # noqa: F401
 
 
+def fp_slow() -> Any:
+    """Import and return what slow floating-point operations do."""
+    from xemu.targets.ppc.fp_rules import slow
+
+    return slow
+
+
 def capstone32(_context: int) -> tuple[int, int]:
     """Return capstone's (architecture, mode)."""
     return PPC, B32 | BIG
@@ -28,6 +37,6 @@ def capstone64(_context: int) -> tuple[int, int]:
 
 
 PPC32 = Target("ppc", "ppc", LAYOUT32, 32, PpcContext.of32, (BE32,), lambda _: 0, load_rows, read_register, write_register,
-               capstone32, monitors=("EXSIZE",))
+               capstone32, fp_slow=fp_slow, monitors=("EXSIZE",))
 PPC64LE = Target("ppc64le", "ppc", LAYOUT64, 64, PpcContext.of64, (LE64,), lambda _: 0, load_rows, read_register, write_register,
-                 capstone64, monitors=("EXSIZE",))
+                 capstone64, fp_slow=fp_slow, monitors=("EXSIZE",))
