@@ -17,6 +17,13 @@ MODULES = """
     storage
     bcd
     privileged
+    vmx_arithmetic
+    vmx_crypto
+    vmx_decimal
+    vmx_load
+    vmx_logic
+    vmx_multiply
+    vmx_permute
 """
 
 for name in MODULES.split():
