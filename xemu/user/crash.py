@@ -67,7 +67,8 @@ def disassembly(process: Process, address: int) -> list[str]:
     except ImportError:
         return []
     cpu = process.engine
-    unit = cpu.target.iset(cpu.state.context).geometry.unit
+    iset = cpu.target.iset(cpu.state.context)
+    unit = iset.geometry.unit
     decoder = capstone.Cs(*cpu.target.capstone(cpu.state.context))
     before = b""
     if unit == 1:
@@ -86,7 +87,7 @@ def disassembly(process: Process, address: int) -> list[str]:
     lines, after = [], 0
     for at, size, mnemonic, operands in decoder.disasm_lite(data, start):
         mark = "=>" if at == address else "  "
-        code = _code_text(data[at - start : at - start + size], unit)
+        code = _code_text(data[at - start : at - start + size], unit, big=iset.big)
         lines.append(f"{mark} {at:08x}  {code:{8 if unit > 1 else 20}}  {mnemonic} {operands}".rstrip())
         after += at > address
         if after > AROUND or (unit > 1 and at > address + AROUND * unit):
@@ -104,9 +105,9 @@ def _before(decoder: Any, space: Any, address: int) -> bytes:
     return b""
 
 
-def _code_text(data: bytes, unit: int) -> str:
+def _code_text(data: bytes, unit: int, *, big: bool) -> str:
     """Return code as the words, halfwords or bytes a manual shows."""
-    return "".join(data[at : at + unit][::-1].hex() for at in range(0, len(data), unit))
+    return data.hex() if big else "".join(data[at : at + unit][::-1].hex() for at in range(0, len(data), unit))
 
 
 def instruction_text(process: Process, address: int) -> str:

@@ -7,6 +7,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.layout import LITTLE
 from xemu.core.memory import GuestFault, make_space
 from xemu.user import host
 from xemu.user import program as programs
@@ -131,8 +132,10 @@ class Process:
     def set_architecture(self, abi: Abi) -> None:
         """Make memory and CPU."""
         self.abi = abi
-        self.space = make_space(abi.address_bits)
+        self.space = make_space(abi.address_bits, abi.byteorder)
         abi.fit(self.space.bits)
+        if abi.foreign:
+            self.fds.translate_records(abi.order)
         self.space.page_lost = self.scheduler.look
         self.engine = self.make_engine(abi.name, self.space, self.options)
         self._connect_engine()
@@ -219,7 +222,7 @@ class Process:
     def call_access(self) -> tuple[Callable[[], int], Any, int]:
         """Return how to read a call's number, and where its arguments lie: (function, buffer, place of the first)."""
         state, abi = self.engine.state, self.abi
-        unpack, buffer, where = struct.Struct(abi.order + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
+        unpack, buffer, where = struct.Struct(LITTLE + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
         return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.arguments[0])
 
     def argument(self, index: int) -> int:

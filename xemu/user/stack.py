@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import struct
 
+from xemu.core.layout import LITTLE
+
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
 AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK = 11, 12, 13, 14, 15, 16, 17
 AT_SECURE, AT_BASE_PLATFORM, AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_MINSIGSTKSZ = 23, 24, 25, 26, 31, 51
@@ -24,7 +26,7 @@ class InitialStack:
         platform: bytes,
         random: bytes,
         bits: int = 32,
-        order: str = "<",
+        order: str = LITTLE,
         align: int = 16,
         base_platform: bytes = b"",
     ) -> None:

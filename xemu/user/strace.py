@@ -140,7 +140,7 @@ class Strace:
         if detail.isdigit():
             if result is None or result < 0:
                 return f"{value:#x}"
-            words = struct.unpack(f"<{int(detail) // 4}i", task.space.read(value, int(detail)))
+            words = struct.unpack(f"{task.process.abi.order}{int(detail) // 4}i", task.space.read(value, int(detail)))
             return "[" + ", ".join(map(str, words)) + "]"
         return self._bytes(task, detail, value, arguments, result)
 
@@ -151,8 +151,10 @@ class Strace:
         if layout is None or (result is not None and result < 0):
             return f"{value:#x}"
         record = layout.unpack(task.space.read(value, layout.size))
-        names = ("mode", "size", "ino") if detail in ("stat", "stat64") else layout.names
-        return "{" + ", ".join(f"{n}={_field(n, getattr(record, n))}" for n in names) + "}"
+        names = ("mode", "size", "ino") if detail in ("stat", "stat64", "statx") else layout.names
+        values = {name: getattr(record, name) for name in names}
+        sets = {name: self.process.abi.bitmap(data) for name, data in values.items() if isinstance(data, bytes)}
+        return "{" + ", ".join(f"{name}={_field(name, field)}" for name, field in (values | sets).items()) + "}"
 
     def _vector(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:
         count = arguments[int(detail)]
@@ -214,7 +216,7 @@ class Strace:
     def _sigset(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if not value:
             return "NULL"
-        mask = task.space.read_u64(value)
+        mask = task.process.abi.bitmap(task.space.read(value, 8))
         if mask.bit_count() > 40:
             return "~[" + " ".join(_short(n) for n in range(1, 65) if not mask >> (n - 1) & 1) + "]"
         return "[" + " ".join(_short(n) for n in range(1, 65) if mask >> (n - 1) & 1) + "]"
@@ -224,7 +226,7 @@ class Strace:
             return "NULL"
         length = arguments[int(detail)]
         data = task.space.read(value, min(length, 128))
-        family = int.from_bytes(data[:2], "little")
+        family = int.from_bytes(data[:2], task.space.byteorder)
         if family == 1:
             return f"{{AF_UNIX, {_quote(data[2:].split(bytes(1))[0] or data[2:], 108)}}}"
         if family == 2 and len(data) >= 8:
