@@ -128,7 +128,8 @@ def operands(rng: random.Random, name: str, fmt: object) -> tuple[list[int], int
     """Return operands and their width; often the result lies at the edge of the normal numbers, or of singles."""
     source = fmt if isinstance(fmt, str) else fmt[0]  # type: ignore[index]
     if isinstance(source, int):
-        return [rng.choice((rng.getrandbits(source), rng.getrandbits(20), (1 << source) - 1 - rng.getrandbits(4), 1 << (source - 1)))], source
+        top = 1 << (source - 1)
+        return [rng.choice((rng.getrandbits(source), rng.getrandbits(20), 2 * top - 1 - rng.getrandbits(4), top))], source
     f = FORMATS[source]
     values = [number(rng, source) for _ in range(operands_of(name, fmt))]
     op, edge = Operation(softnumber.RULES["host"], 0), (1 << f.fraction) - rng.randrange(-3, 4)

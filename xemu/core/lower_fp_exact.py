@@ -7,7 +7,7 @@ number; everything else is a call for each lane. If the control word is not cons
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xemu.core import host_float
 from xemu.core.bits import make

@@ -34,7 +34,8 @@ FLUSH = 8
 LOWEST, HALF, SMALLEST_SINGLE = (1 << 29) - 1, 1 << 28, 0x3810000000000000
 SMALLEST = {"f32": "0x3810000000000000", "f64": "0x0010000000000000"}
 #: the largest number whose integer surely fits, by format and bits
-MOST = {("f32", 32): "2147483520.0", ("f64", 32): "2147483647.0", ("f32", 64): "9223371487098961920.0", ("f64", 64): "9223372036854774784.0"}
+MOST = {("f32", 32): "2147483520.0", ("f64", 32): "2147483647.0",
+        ("f32", 64): "9223371487098961920.0", ("f64", 64): "9223372036854774784.0"}
 FLOATS = {32: "float", 64: "double"}
 
 
@@ -73,17 +74,17 @@ class PlainLowering:
         return result
 
     def _emitted(self, node: Bits, name: str, fmt: Any, source: Any, ints: list[str], slow: Slow) -> str:
-        lanes, ctl = node.attr[2], node.args[-1].attr
+        lanes, ctl = node.attr[2], node.args[-1].attr & ~FLUSH
         if name.startswith(("to_sint", "to_uint", "from_")):
             return self._each(node, name, fmt, ints, slow)
         xs = [self._floating(a, i, source, lanes) for a, i in zip(node.args, ints, strict=False)]
         if name in COMPARES:
             return self._compared(node, name, source, lanes, xs)
         kind = shaped(TYPES[source], lanes)
-        if (ctl & ~FLUSH and name != "round_int") or (name == "round_int" and ctl not in INTEGRAL):
-            return self._result(node, source, slow.floats(), lanes)
+        if ctl and (name != "round_int" or ctl not in INTEGRAL):
+            return self._plain_result(node, source, slow.floats(), lanes)
         if name.endswith("_f32"):
-            return self._result(node, "f64", self._narrowed(node, name.removesuffix("_f32"), xs, slow), lanes)
+            return self._plain_result(node, "f64", self._narrowed(name.removesuffix("_f32"), xs, slow), lanes)
         target, result = source, ""
         match name:
             case name if name in EXTREMES:
@@ -105,7 +106,7 @@ class PlainLowering:
         else:
             size = self.call(kind, f"llvm.fabs.{mangled(target, lanes)}", f"{kind} {result}")
             bad = self.let(f"fcmp ueq {kind} {size}, {splat(TYPES[target], SMALLEST[target], lanes)}")
-        return self._result(node, target, self._joined(self._any(bad, lanes), result, kind, slow.floats), lanes)
+        return self._plain_result(node, target, self._joined(self._any(bad, lanes), result, kind, slow.floats), lanes)
 
     # -- operands and results --------------------------------------------------------------------------------------
     def _ints(self, node: Bits, lanes: int) -> str:
@@ -120,11 +121,12 @@ class PlainLowering:
         name = self.let(f"bitcast {shaped(f'i{FORMATS[fmt].width}', lanes)} {ints} to {kind}")
         return host.opaque(self, kind, name) if node.op == "const" else name
 
-    def _result(self, node: Bits, fmt: str, name: str, lanes: int) -> str:
+    def _plain_result(self, node: Bits, fmt: str, name: str, lanes: int) -> str:
         """Return a floating-point number or vector as the node's value."""
         if lanes == 1:
             return self.from_float(node, name)
-        return self.from_vector(node, lanes, self.let(f"bitcast {shaped(TYPES[fmt], lanes)} {name} to {shaped(f'i{FORMATS[fmt].width}', lanes)}"))
+        whole = shaped(f"i{FORMATS[fmt].width}", lanes)
+        return self.from_vector(node, lanes, self.let(f"bitcast {shaped(TYPES[fmt], lanes)} {name} to {whole}"))
 
     def _any(self, mask: str, lanes: int) -> str:
         if lanes == 1:
@@ -137,7 +139,7 @@ class PlainLowering:
             xs = [*xs[:2], self.let(f"fneg {kind} {xs[2]}")]
         return self.constrained(ARITHMETIC[name], kind, [f"{kind} {x}" for x in xs])
 
-    def _narrowed(self, node: Bits, name: str, xs: list[str], slow: Slow) -> str:
+    def _narrowed(self, name: str, xs: list[str], slow: Slow) -> str:
         """Emit an operation on doubles whose result is a single: rounded twice, which is once unless the first result is a tie."""
         double = xs[0] if name == "round" else self._arithmetic(name, "double", xs)
         bits = self.let(f"bitcast double {double} to i64")

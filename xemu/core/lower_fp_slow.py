@@ -11,7 +11,7 @@ from xemu.core import host
 from xemu.core.bits import make, new_graph
 from xemu.core.extended import operand_widths
 from xemu.core.extended_slow import NAMES, slow
-from xemu.core.fp import AGAIN, NEVER_STICKY, SLOW_OPERATIONS, operands_of, result_width, source_width
+from xemu.core.fp import AGAIN, SLOW_OPERATIONS, operands_of, result_width, source_width
 from xemu.core.lower import Emitter
 from xemu.core.lower_extended import FIRST_SLOW
 from xemu.core.lower_fp import SLOW_CALL, TYPES

@@ -14,8 +14,8 @@ from functools import cached_property
 INVALID, DIVIDE_BY_ZERO, OVERFLOW, UNDERFLOW, INEXACT, INPUT_DENORMAL = 1, 2, 4, 8, 16, 128
 #: where rules tell kinds of invalid operations apart, the magnitude was increased by rounding (no exception), and which kind it was
 ROUNDED_UP = 32
-SIGNALLING_NAN, INFINITY_LESS_INFINITY, INFINITY_BY_INFINITY, ZERO_BY_ZERO, INFINITY_TIMES_ZERO, NAN_COMPARED, ROOT_OF_NEGATIVE, NO_INTEGER = (
-    1 << n for n in range(8, 16))
+(SIGNALLING_NAN, INFINITY_LESS_INFINITY, INFINITY_BY_INFINITY, ZERO_BY_ZERO, INFINITY_TIMES_ZERO, NAN_COMPARED, ROOT_OF_NEGATIVE,
+ NO_INTEGER) = (1 << n for n in range(8, 16))
 #: rounding modes, as in bits 2:0 of the control word
 NEAREST, UP, DOWN, ZERO, AWAY = range(5)
 #: kinds of numbers

@@ -9,7 +9,7 @@ from xemu.core.fp import NEVER_STICKY, LaneParts, Parts, fp_apart, fp_op, pick
 from xemu.core.record import when
 from xemu.targets.ppc.fp_word import any_of
 from xemu.targets.ppc.layout import FLOATING_POINT
-from xemu.targets.ppc.status import EXACT, OE, ROUNDING, SINGLE, UE, VE, XE, ZE, classified, operation, result_flags
+from xemu.targets.ppc.status import EXACT, INTEGER, OE, SINGLE, UE, VE, XE, ZE, classified, operation, result_flags
 
 if TYPE_CHECKING:
     from xemu.targets.ppc.state import PpcCpu
@@ -89,11 +89,8 @@ class Floating:
             cpu.FPRES = zext(value, 64)
             return const(1, 1)
         total = self._total()
-        kept = (total[0] & cpu.FPCTL[VE]) | (total[1] & cpu.FPCTL[ZE])
-        if op >> ROUNDING + 3:
-            flags = const(0, 5)
-        else:
-            flags = classified(value, const(op >> SINGLE & 1, 1))
+        kept: Bits = (total[0] & cpu.FPCTL[VE]) | (total[1] & cpu.FPCTL[ZE])
+        flags = const(0, 5) if op >> INTEGER else classified(value, const(op >> SINGLE & 1, 1))
         flags = mux(kept, result_flags(cpu), flags)
         rounding = cat(total[5], total[4]) if op & 0xFF != EXACT else const(0, 2)
         cpu.FPLAST = zext(cat(mux(kept, const(0, 2), rounding), flags), 8)

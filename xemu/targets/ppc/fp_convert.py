@@ -48,8 +48,8 @@ def at_unit(a: Parts, drop: Bits, least: Bits, mode: Bits) -> tuple[Bits, Bits, 
 # -- narrower formats ---------------------------------------------------------------------------------------------------
 
 
-def narrowed(a: Parts, target: Format, ctl: Bits) -> Result:
-    """Return a double (no NaN, no infinity) rounded to a narrower format's precision and range, as a double."""
+def narrowed(a: Parts, target: Format, ctl: Bits) -> tuple[Bits, Bits, Bits]:
+    """Return a double (no NaN, no infinity) rounded to a narrower format's precision and range, as a double; exceptions; is it adjusted?"""
     drop, least = DOUBLE.fraction - target.fraction, DOUBLE.bias - target.bias + 1        # … exponent of the smallest normal number
     exponent = zext(a.exponent, 16)
     tiny = slt(exponent, least) & ~a.is_zero
@@ -64,7 +64,7 @@ def narrowed(a: Parts, target: Format, ctl: Bits) -> Result:
     trapped = (tiny & ctl[UNDERFLOW_ENABLED]) | (over & ctl[OVERFLOW_ENABLED])
     adjusted, more_flags = _adjusted(a, target, drop, tiny, ctl)
     result = mux(trapped, adjusted, mux(over, limit, number))
-    return result | a.signed_zero, mux(trapped, more_flags, flags)
+    return result | a.signed_zero, mux(trapped, more_flags, flags), trapped
 
 
 def _adjusted(a: Parts, target: Format, drop: int, tiny: Bits, ctl: Bits) -> Result:
@@ -84,16 +84,19 @@ def _adjusted(a: Parts, target: Format, drop: int, tiny: Bits, ctl: Bits) -> Res
 
 def single(a: Parts, ctl: Bits) -> Result:
     """Return a double (no NaN, no infinity) rounded to a single, as a double."""
-    return narrowed(a, SINGLE, ctl)
+    return narrowed(a, SINGLE, ctl)[:2]
 
 
-def packed(a: Parts, target: Format) -> Bits:
-    """Return a double that has a value of a narrower format, as that format; a NaN keeps the top of its payload."""
+def packed(a: Parts, target: Format, adjusted: Bits) -> Bits:
+    """Return a double that has a value of a narrower format, as that format; a NaN keeps the top of its payload.
+
+    The exponent of an `adjusted` one is cut to its field.
+    """
     drop, least = DOUBLE.fraction - target.fraction, DOUBLE.bias - target.bias + 1
     exponent = zext(a.exponent, 16)
     normal = (a.magnitude >> drop) - ((least - 1) << target.fraction)
     small = (const(1 << DOUBLE.fraction, 64) | zext(a.fraction, 64)) >> zext(const(drop + least, 16) - exponent, 64)
-    number = mux(slt(exponent, least), mux(a.is_zero, const(0, 64), small), normal)
+    number = mux(slt(exponent, least) & ~adjusted, mux(a.is_zero, const(0, 64), small), normal)
     special = const(target.infinity, 64) | zext(a.fraction[DOUBLE.fraction - 1:drop], 64)
     return cat(a.sign, mux(a.exponent == DOUBLE.top, special, number)[target.width - 2:0])
 
@@ -104,7 +107,7 @@ def widened(a: Parts) -> Parts:
     up, bias = DOUBLE.fraction - f.fraction, DOUBLE.bias - f.bias
     magnitude = zext(a.magnitude, 64)
     lead = clz(magnitude) - (63 - f.fraction)                          # of a denormal
-    small = cat((1 + bias - lead)[10:0], (magnitude << lead)[f.fraction - 1:0], const(0, up))
+    small = cat(const(0, 1), (1 + bias - lead)[10:0], (magnitude << lead)[f.fraction - 1:0], const(0, up))
     number = (magnitude << up) + (bias << DOUBLE.fraction)
     special = const(DOUBLE.infinity, 64) | zext(a.fraction, 64) << up
     number = mux(a.exponent == f.top, special, mux(a.exponent == 0, mux(a.is_zero, const(0, 64), small), number))
@@ -120,9 +123,9 @@ def convert(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
     quiet = double.bits | mux(given.is_nan, const(DOUBLE.quiet, 64), const(0, 64))
     if target == "f64":
         return quiet, flags
-    number, what = narrowed(double, FORMATS[target], ctl)
+    number, what, adjusted = narrowed(double, FORMATS[target], ctl)
     special = double.exponent == DOUBLE.top
-    return packed(Parts(mux(special, quiet, number), "f64"), FORMATS[target]), mux(special, flags, what)
+    return packed(Parts(mux(special, quiet, number), "f64"), FORMATS[target], adjusted & ~special), mux(special, flags, what)
 
 
 # -- integers -----------------------------------------------------------------------------------------------------------
@@ -180,4 +183,4 @@ def from_integer(name: str, fmt: Any, x: Bits, ctl: Bits) -> Result:
     double = zext(half, FORMATS[target].width) << FORMATS[target].fraction
     if narrow:
         return single(Parts((cut + double) | zext(lost[4], 64), "f64"), ctl)
-    return raw + double, raised(inexact=lost[4], up=raw != cut)
+    return raw + double, raised(inexact=lost[4], up=lost[4] & (raw != cut))

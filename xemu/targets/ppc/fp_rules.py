@@ -90,6 +90,8 @@ def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits, *, narrow: 
     if narrow:
         odd = Parts(cut | zext(lost[4], 64), fmt)
         result, flags = single(odd, ctl)
+        if name in ("add", "sub", "fma"):                    # the sign of a sum that is zero depends on the rounding mode
+            result = mux(odd.is_zero, host(name, fmt, values, ctl[1:0])[0], result)
         flags = flags | raised(divide_by_zero=lost[1])
         result, flags = mux(odd.is_infinity, odd.bits, result), mux(odd.is_infinity, raised(divide_by_zero=lost[1]), flags)
         chosen = chosen & ~((1 << 29) - 1)
@@ -127,7 +129,7 @@ def _rounded(name: str, fmt: str, operands: Sequence[Parts], cut: Parts, lost: B
     """Return the rounded result of an operation of which the result rounded towards zero is known, and its exceptions."""
     f = FORMATS[fmt]
     raw, what = host(name, fmt, [x.bits for x in operands], ctl[1:0])
-    up = raw != cut.bits
+    up = lost & (raw != cut.bits)
     if name == "sqrt":                                       # never tiny or too large
         return raw, raised(inexact=lost, up=up)
     tiny = (cut.is_zero & lost) | cut.is_denormal
@@ -175,7 +177,7 @@ def _unbounded(name: str, fmt: str, operands: Sequence[Parts], ctl: Bits) -> tup
         given = [mx, at(my, product - base), at(mz, ez - base)]
     result, what = host(name, fmt, given, ctl[1:0])
     cut, _ = host(name, fmt, given, TOWARDS_ZERO)
-    return result, base, what[4], result != cut
+    return result, base, what[4], what[4] & (result != cut)
 
 
 #: an exponent below all others: of zero
