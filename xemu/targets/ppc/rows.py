@@ -9,6 +9,8 @@ MODULES = """
     fixed_point
     load_store
     fp_arithmetic
+    fp_control
+    fp_load_store
 """
 
 for name in MODULES.split():
