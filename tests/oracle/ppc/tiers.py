@@ -96,6 +96,7 @@ class Tiers(Law):
                 self.space.write(low, data[low - address:high - address])
         self.before = bytes(self.space.read(WRITABLE, WRITABLE_SIZE))
         self.load(case.state)
+        self.engine.state.set(self.cells["FPEXC"], 0, 3)           # in QEMU enabled exceptions always interrupt
         self.engine.set_position(case.at, context_of(case.state))
 
     def _evaluated(self, case: Case) -> tuple[Outcome, int]:

@@ -13,7 +13,6 @@ from xemu.targets.ppc.status import (
     CONTROLS,
     STICKY,
     context,
-    exceptions,
     read,
     record,
     result_flags,
