@@ -11,6 +11,8 @@ MODULES = """
     decimal
     fixed_point
     fp_arithmetic
+    fp_control
+    fp_load_store
     load_multiple
     load_store
     logical
