@@ -34,7 +34,7 @@ test: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
 test-all: $(VENV)/installed $(VENV)/tools
-	@$(BIN)/python -m pytest -n $(JOBS) -m "" $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) -m "" --timeout 3600 $(TESTS)
 
 test-gdb: $(VENV)/installed $(VENV)/gdb-tools
 	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(ARCH),--arch $(ARCH)) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)
