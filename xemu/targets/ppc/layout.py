@@ -43,6 +43,7 @@ def declare(layout: StateLayout, width: int) -> None:
     layout.word("DSCR", width)
     layout.word("PPR", 64, hidden=True)
     layout.word("SPRG3", width, hidden=True)  # Linux: number of the processor, for getcpu
+    layout.word("FE", 2, hidden=True)        # MSR.FE0 and FE1 (user mode: prctl): 0: enabled floating-point exceptions interrupt nothing
     # the reservation (Book II, 1.7.2): address, size in bytes (0: there is none), value read
     layout.word("EXADDR", width, hidden=True)
     layout.word("EXSIZE", 8, hidden=True)
@@ -55,6 +56,7 @@ LAYOUT32 = StateLayout("ppc")
 declare(LAYOUT32, 32)
 LAYOUT64 = StateLayout("ppc64le")
 declare(LAYOUT64, 64)
+LAYOUT64.word("SCV", 1, hidden=True)         # 1: the last system call was made with SCV, whose errors are negative numbers
 
 #: FPCTL where nothing unusual is asked for: bits that decoding depends on
 FPSCR_MODES = 0xFB        # VE OE UE ZE XE RN; NI changes nothing
@@ -89,4 +91,4 @@ SC, SCV = 0, 1
 #: numbers of `abort("exception", n)`: the instruction did not happen
 TRAP, ALIGNMENT, PRIVILEGED, FACILITY = 1, 2, 3, 4
 #: numbers of `trap("event", n)`: it did, but for what the exception says
-FLOATING_POINT = 1
+FLOATING_POINT = 5
