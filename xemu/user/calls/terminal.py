@@ -38,7 +38,6 @@ _PLAIN = {
     0x80086601: ("i", "r"), 0x40086602: ("i", "w"),  # FS_IOC_GETFLAGS FS_IOC_SETFLAGS (64-bit numbers)
     0x8901: ("i", "w"), 0x8902: ("i", "w"), 0x8903: ("i", "r"), 0x8904: ("i", "r"),  # FIOSETOWN SIOCSPGRP FIOGETOWN SIOCGPGRP
 }  # fmt: skip
-_TERMIOS = (_TERMIOS1, _TERMIOS2)
 _SIZES = {codes: struct.calcsize("=" + codes) for codes, _ in _PLAIN.values()}
 _NUMBER = frozenset((TCSBRK, TCXONC, TCFLSH, TIOCSCTTY, TIOCNOTTY, TIOCSBRK, TIOCCBRK, TCSBRKP, TIOCEXCL, TIOCNXCL))
 _PIDS = {TIOCGPGRP: "r", TIOCSPGRP: "w", TIOCGSID: "r"}
@@ -63,12 +62,13 @@ def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
         codes, direction = _PLAIN[request]
         size = _SIZES[codes]
         view = task.space.view(argument, size, WRITE if direction == "r" else READ)
-        given = bytes(view)
-        data = ctypes.create_string_buffer(abi.termios_to_host(given) if codes in _TERMIOS else abi.swapped(codes, given), 64)
+        convert = codes in (_TERMIOS1, _TERMIOS2)
+        given = abi.termios_to_host(codes, bytes(view)) if convert else abi.swapped(codes, bytes(view))
+        data = ctypes.create_string_buffer(given, 64)
         result = host.ioctl(host_fd, request, data)
         if direction == "r":
-            taken = data.raw[:size]
-            view[:] = abi.termios_to_guest(taken) if codes in _TERMIOS else abi.swapped(codes, taken)
+            found = data.raw[:size]
+            view[:] = abi.termios_to_guest(codes, found) if convert else abi.swapped(codes, found)
         return result
     if request in (FIOCLEX, FIONCLEX):
         entry.cloexec = request == FIOCLEX
