@@ -13,6 +13,7 @@ from tests.oracle.ppc.values import FI, FR
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+FX, ZX, CLASS, FPRF, NI = 1 << 31, 1 << 26, 1 << 16, 0x1F000, 4
 #: bits of FPSCR that are not compared after instructions whose names match, and why
 FPSCR_MASKS: Final = (
     (r".*", FI | FR, "QEMU never sets FR, and FI not after every operation"),
