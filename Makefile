@@ -11,9 +11,10 @@ BIN     := $(VENV)/bin
 JOBS    ?= 2
 PACKAGES := qemu-user gcc-arm-linux-gnueabihf libc6-dev-armhf-cross binutils gcc libc6-dev \
             qemu-system-arm gcc-arm-none-eabi libnewlib-arm-none-eabi binutils-arm-none-eabi llvm \
-            g++-arm-linux-gnueabihf gdb-multiarch gdbserver tmux procps
+            g++-arm-linux-gnueabihf gcc-powerpc64le-linux-gnu libc6-dev-ppc64el-cross gcc-powerpc-linux-gnu libc6-dev-powerpc-cross \
+            gdb-multiarch gdbserver tmux procps
 TOOLS   := qemu-arm arm-linux-gnueabihf-gcc gcc qemu-system-arm arm-none-eabi-gcc llvm-mc arm-linux-gnueabihf-g++ \
-           gdb-multiarch gdbserver tmux pgrep
+           powerpc64le-linux-gnu-gcc powerpc-linux-gnu-gcc gdb-multiarch gdbserver tmux pgrep
 # On an x86-64 host: 32-bit programs. Never gcc-multilib itself: it conflicts with the cross compilers, and apt would remove them.
 ifeq ($(shell uname -m),x86_64)
 GCC     := $(or $(shell gcc -dumpversion 2>/dev/null | cut -d. -f1),12)
@@ -34,7 +35,7 @@ test: $(VENV)/installed $(VENV)/tools
 	@$(BIN)/python -m pytest -n $(JOBS) $(TESTS)
 
 test-all: $(VENV)/installed $(VENV)/tools
-	@$(BIN)/python -m pytest -n $(JOBS) -m "" $(TESTS)
+	@$(BIN)/python -m pytest -n $(JOBS) -m "" --timeout 3600 $(TESTS)
 
 test-gdb: $(VENV)/installed $(VENV)/gdb-tools
 	@$(BIN)/python -m tests.gdb_testsuite --jobs $(JOBS) $(if $(ARCH),--arch $(ARCH)) $(if $(FILES),,--docs) $(GDB_OPTIONS) $(FILES)

@@ -80,6 +80,8 @@ LIMITS: Final = {
     "x86_64": {"integer": (1.3, 2), "floating point": (3, 8), "floating point, AVX2 and FMA": (3, 8), "indirect calls": (1, 2),
                "cold": (1, 0.5)},
     "i386": {"integer": (1.3, 2), "floating point": (3, 8), "x87": (1, 2), "indirect calls": (1, 2), "cold": (1, 0.5)},
+    "ppc64le": {"integer": (1.5, 2), "floating point": (5, 8), "indirect calls": (1, 2), "cold": (1, 0.5)},
+    "ppc": {"integer": (1.5, 2), "floating point": (5, 8), "indirect calls": (1, 2), "cold": (1, 0.5)},
 }
 TITLES: Final = {
     "integer": "hot integer code", "floating point": "hot floating-point and SIMD code",

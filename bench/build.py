@@ -24,6 +24,8 @@ COMMON: Final = [
 ]  # fmt: skip
 CROSS: Final = ["arm-linux-gnueabihf-gcc", "-mcpu=cortex-a15", "-mfpu=neon-vfpv4"]
 X86: Final = ["x86_64-linux-gnu-gcc"]
+PPC64LE: Final = ["powerpc64le-linux-gnu-gcc", "-mcpu=power9"]
+PPC: Final = ["powerpc-linux-gnu-gcc", "-mcpu=7400"]
 X86_32: Final = [*X86, "-m32", "-march=i686"]
 
 
@@ -54,6 +56,8 @@ BUILDS: Final = {b.name: b for b in (
           (("floating point", "floating point, AVX2 and FMA"),)),
     Build("i386", "i386", [*X86_32, "-msse2", "-mfpmath=sse"], ("-lgcc",), 4, cold="i386"),
     Build("x87", "i386", [*X86_32, "-mfpmath=387"], ("-lgcc",), 1, (("floating point", "x87"),)),    # QEMU takes seconds as it is
+    Build("ppc64le", "ppc64le", PPC64LE, ("-lgcc",), cold="ppc64le"),
+    Build("ppc", "ppc", PPC, ("-lgcc",), cold="ppc"),
 )}  # fmt: skip
 ONCE: Final = {"cold", "chase", "syscalls"}  # kernels that a second run would change, or that take long enough
 VECTORS: Final = {"neon"}  # kernels in vector intrinsics: there is nothing of them in a build for the x87
@@ -88,7 +92,8 @@ def repeat(name: str, how: Build) -> int:
 
 def check(build: Build) -> None:
     """Raise NotFoundError with what to install if a build's compiler is not there or cannot do it."""
-    packages = {"arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf", "gcc": "gcc", "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu"}
+    packages = {"arm-linux-gnueabihf-gcc": "gcc-arm-linux-gnueabihf", "gcc": "gcc", "x86_64-linux-gnu-gcc": "gcc-x86-64-linux-gnu",
+                PPC64LE[0]: "gcc-powerpc64le-linux-gnu", PPC[0]: "gcc-powerpc-linux-gnu"}
     compiler = build.compiler[0]
     if not shutil.which(compiler):
         raise NotFoundError(f"builds for {build.name} need {compiler}: apt-get install {packages[compiler]}")

@@ -15,8 +15,9 @@ from tests.support import programs
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 XEMU: Final = list(programs.XEMU)
-QEMU: Final = {"arm": list(programs.QEMU), "x86_64": ["qemu-x86_64", "-cpu", "max"], "i386": ["qemu-i386", "-cpu", "max"]}
-DEBIAN: Final = {"arm": "armhf", "x86_64": "amd64", "i386": "i386"}
+QEMU: Final = {arch: list(command) for arch, command in programs.QEMU_OF.items()}
+DEBIAN: Final = {"arm": "armhf", "x86_64": "amd64", "i386": "i386", "ppc64le": "ppc64el"}  # there is no 32-bit PowerPC in Debian
+X86: Final = ("x86_64", "i386")
 ON_X86: Final = platform.machine() == "x86_64"  # what runs natively here
 GROUPS: Final = {
     "integer": ["sieve", "crc", "sort", "hash", "imatrix", "bytecode", "strings", "fib"],
@@ -93,7 +94,7 @@ class Candidate:
     make: Callable[[], Job]
 
 
-ARCHS: Final = ("arm", "x86_64", "i386")
+ARCHS: Final = ("arm", "x86_64", "i386", "ppc64le", "ppc")
 KERNELS: Final = [name for members in GROUPS.values() for name in members]
 NAMES: Final = (*KERNELS, "hello", "shell", "python3", "gzip", "firmware")
 
@@ -109,7 +110,8 @@ def candidates() -> list[Candidate]:
             for how in (h for h in builds if h.groups):
                 own = how.group(group)
                 found += [_kernel(name, own, how) for name in members if own and name not in build.VECTORS]
-        found += [Candidate(name, group, "", arch, partial(make, arch)) for name, (group, make) in _PROGRAMS.items()]
+        found += [Candidate(name, group, "", arch, partial(make, arch)) for name, (group, make) in _PROGRAMS.items()
+                  if arch in DEBIAN or name == "hello"]
     for group, runs in FIRMWARE.items():
         found += [Candidate("firmware", group, board, "arm", partial(_firmware, name, group, board)) for name, board in runs]
     return found
@@ -121,7 +123,7 @@ def _kernel(name: str, group: str, how: build.Build) -> Candidate:
 
 def _kernel_job(name: str, group: str, how: build.Build) -> Job:
     """Compile a kernel. x86 programs are their own native builds where the host is one."""
-    native = how.name if how.arch != "arm" else "native"
+    native = how.name if how.arch in X86 else "native"
     wanted = [how.name, native] if ON_X86 or native == "native" else [how.name]
     build.build((name, b) for b in dict.fromkeys(wanted))
     path = build.program(name, how.name)
@@ -145,7 +147,7 @@ def _root(arch: str, *packages: str) -> Path:
 
 def _natively(arch: str, root: Path, program: Path) -> list[str | Path] | None:
     """Return the command that runs a program of an unpacked Debian tree on this machine, with the tree's own libraries."""
-    if arch == "arm" or not ON_X86:
+    if arch not in X86 or not ON_X86:
         return None
     triplet, loader = {"x86_64": ("x86_64-linux-gnu", "ld-linux-x86-64.so.2"), "i386": ("i386-linux-gnu", "ld-linux.so.2")}[arch]
     libraries = ":".join(str(root / at / triplet) for at in ("lib", "usr/lib"))
@@ -155,7 +157,7 @@ def _natively(arch: str, root: Path, program: Path) -> list[str | Path] | None:
 def hello(arch: str) -> Job:
     """Return the job of the smallest program: what remains is the start."""
     program = ROOT / "samples" / "arm" / "hello" if arch == "arm" else build.sample("hello", _plain(arch))
-    return Job("hello", "start-up", "", arch, [program], [*QEMU[arch], program], [program] if arch != "arm" and ON_X86 else None)
+    return Job("hello", "start-up", "", arch, [program], [*QEMU[arch], program], [program] if arch in X86 and ON_X86 else None)
 
 
 def _plain(arch: str) -> str:

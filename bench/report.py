@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from bench.measure import Result
 
 DOCS: Final = Path(__file__).resolve().parents[1] / "docs"
-TITLES: Final = {"arm": "ARM: A32, T32 and Cortex-M", "x86_64": "x86-64", "i386": "i386"}
+TITLES: Final = {"arm": "ARM: A32, T32 and Cortex-M",
+                 "x86_64": "x86-64", "i386": "i386", "ppc64le": "ppc64le", "ppc": "PowerPC, 32-bit big-endian"}
 INTRODUCTION: Final = """\
 # Performance
 

@@ -13,13 +13,26 @@ import pytest
 from tests.support.programs import missing_tools
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 # Who is started in the background, or by nohup, has these ignored, and so would the processes that tests send them to.
 for _number, _action in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
     if signal.getsignal(_number) == signal.SIG_IGN:
         signal.signal(_number, _action)
+SIGNALS = sorted(signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP})
 UNDER_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
+
+
+@pytest.fixture(autouse=True)
+def _host_signals() -> Iterator[None]:
+    """Give back the host's signals: a guest that ran in this process has taken them over, and programs that tests start inherit them."""
+    mask, actions = signal.pthread_sigmask(signal.SIG_BLOCK, ()), [signal.getsignal(n) for n in SIGNALS]
+    yield
+    for number, action in zip(SIGNALS, actions, strict=True):
+        if action is not None and signal.getsignal(number) != action:
+            signal.signal(number, action)
+    signal.set_wakeup_fd(-1)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 @pytest.fixture(scope="session")

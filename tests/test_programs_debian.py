@@ -84,7 +84,7 @@ int main(int count, char **words)
     return 0;
 }
 """
-CC1_OPTIONS = {"arm": ["-march=armv7-a+fp", "-mfloat-abi=hard"], "i386": [], "x86_64": ["-march=x86-64-v3"]}
+CC1_OPTIONS = {"arm": ["-march=armv7-a+fp", "-mfloat-abi=hard"], "i386": [], "x86_64": ["-march=x86-64-v3"], "ppc64le": ["-mcpu=power9"]}
 PYTHON_MODULES = ("int", "float", "struct", "json", "re", "hashlib", "threading", "subprocess", "socket")
 #: what changes the machine is refused (docs/limits.md); these pass under QEMU where the user is root
 REFUSED = {"test.test_socket.GeneralModuleTests.test_sethostname.test_sethostname"}

@@ -1,4 +1,4 @@
-"""The kernels of `make bench`: A32 and T32 builds print what the native build prints, x86 builds what they print natively."""
+"""The kernels of `make bench`: ARM's and PowerPC's builds print what the native build prints, x86 builds what they print natively."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from bench import build
-from bench.jobs import KERNELS, ON_X86, QEMU, candidates
+from bench.jobs import KERNELS, ON_X86, QEMU, X86, candidates
 from tests.support.compare import assert_same
 from tests.support.programs import run, xemu_command
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SHORT = [*itertools.product(("bytecode", "fft", "hash", "neon"), ("arm", "thumb")),
-         ("bytecode", "x86-64"), ("bytecode", "i386"), ("mandel", "x87"), ("nbody", "x86-64")]
+         ("bytecode", "x86-64"), ("bytecode", "i386"), ("mandel", "x87"), ("nbody", "x86-64"),
+         *itertools.product(("bytecode", "hash", "neon"), ("ppc64le", "ppc"))]
 ALL = [(c.name, c.build) for c in candidates() if c.name in KERNELS]
 TIERS: list[tuple[str, ...]] = [(), ("--no-jit",), ("--eager-jit",)]
 
@@ -31,10 +32,10 @@ def _directory(tmp_path_factory: pytest.TempPathFactory) -> None:
 def check(need: Callable[..., str], name: str, kind: str, options: tuple[str, ...] = ()) -> None:
     how = build.BUILDS[kind]
     need(how.compiler[0], "gcc", *(["gcc -m32"] if "-m32" in how.compiler else []))
-    reference = "native" if how.arch == "arm" else kind
+    reference = kind if how.arch in X86 else "native"
     build.build([(name, kind), (name, reference)])
     command: list[str | Path] = [build.program(name, reference)]
-    if how.arch != "arm" and not ON_X86:
+    if how.arch in X86 and not ON_X86:
         command = [*QEMU[how.arch], *command]
     assert_same(run(xemu_command(build.program(name, kind), options=options)), run(command))
 

@@ -99,7 +99,7 @@ def test_the_real_program_by_keys(tmux: Tmux) -> None:
     tmux.start(KERNEL)
     tmux.until(r"▶[0-9a-f]{8}|▶. +[0-9a-f]{8}")
     tmux.keys("n", "n", "n")
-    tmux.until(r"start \(\) at runtime.c:1[56]")
+    tmux.until(r"start \(\) at runtime.c:21")
     tmux.keys("N")
     tmux.until("in the past")
     tmux.run("resize-window", "-x", "20", "-y", "5")

@@ -1,4 +1,4 @@
-/* Four single-precision lanes at a time (Advanced SIMD): a filter, a dot product, an integer blend of bytes. */
+/* Four single-precision lanes at a time (Advanced SIMD, SSE, AltiVec): a filter, a dot product, an integer blend of bytes. */
 #include "start.h"
 #define SIZE 4096
 #define ROUNDS 10000
@@ -9,6 +9,13 @@ typedef uint8x16_t b16;
 #define ADD(a, b) vaddq_f32(a, b)
 #define MUL(a, b) vmulq_f32(a, b)
 #define AVERAGE(a, b) vrhaddq_u8(a, b)
+#elif defined(__ALTIVEC__)
+#include <altivec.h>
+typedef __vector float f4;
+typedef __vector unsigned char b16;
+#define ADD(a, b) vec_add(a, b)
+#define MUL(a, b) ((a) * (b))
+#define AVERAGE(a, b) vec_avg(a, b)
 #else
 #include <emmintrin.h>
 typedef __m128 f4;

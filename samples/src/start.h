@@ -1,5 +1,5 @@
 /* A start without a C library: entry point, the few system calls and prints the samples and kernels need.
- * Works for ARM (A32, T32; Cortex-M with semihosting), x86-64 and i386, so that a kernel's native build is the same code. Include it once. */
+ * Works for ARM (A32, T32; Cortex-M with semihosting), x86-64, i386 and PowerPC, so that a kernel's native build is the same code. Include it once. */
 
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -61,6 +61,20 @@ static inline long system_call(long number, long a, long b, long c)
     long result;
     __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
     return result;
+}
+#elif defined(__powerpc__)
+#define SYS_EXIT 234
+#define SYS_WRITE 4
+#define SYS_GETPID 20
+static inline long system_call(long number, long a, long b, long c)
+{
+    register long r0 __asm__("r0") = number;
+    register long r3 __asm__("r3") = a;
+    register long r4 __asm__("r4") = b;
+    register long r5 __asm__("r5") = c;
+    __asm__ volatile("sc; bns+ 1f; neg 3, 3; 1:" : "+r"(r0), "+r"(r3), "+r"(r4), "+r"(r5)
+                     : : "memory", "cr0", "ctr", "xer", "r6", "r7", "r8", "r9", "r10", "r11", "r12");
+    return r3;
 }
 #else
 #error "no system calls for this architecture"
@@ -188,6 +202,10 @@ __attribute__((used, section(".vectors"))) static void (*const vectors[16])(void
 __asm__(".global _start\n_start: xor %ebp, %ebp\n and $-16, %rsp\n call begin\n");
 #elif defined(__i386__)
 __asm__(".global _start\n_start: xor %ebp, %ebp\n and $-16, %esp\n call begin\n");
+#elif defined(__powerpc64__)
+__asm__(".global _start\n_start: addis 2, 12, .TOC.-_start@ha\n addi 2, 2, .TOC.-_start@l\n li 0, 0\n stdu 0, -64(1)\n bl begin\n nop\n");
+#elif defined(__powerpc__)
+__asm__(".global _start\n_start: li 0, 0\n stwu 0, -16(1)\n bl begin\n");
 #elif defined(__thumb__)
 __asm__(".thumb\n.thumb_func\n.global _start\n_start: mov r0, sp\n bl begin\n");
 #else

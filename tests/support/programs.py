@@ -23,11 +23,14 @@ SAMPLES: Final = ROOT / "samples" / "arm"
 START: Final = f"import sys; sys.path.insert(0, {str(ROOT)!r}); from xemu.cli.main import entry; entry()"
 XEMU: Final = (sys.executable, "-P", "-c", START)
 QEMU: Final = ("qemu-arm", "-cpu", "cortex-a15")
-QEMU_OF: Final = {"arm": QEMU, "i386": ("qemu-i386", "-cpu", "max"), "x86_64": ("qemu-x86_64", "-cpu", "max")}
-ARCHES: Final = tuple(QEMU_OF)
-#: the same, those of x86 among the slow tests
+QEMU_OF: Final = {"arm": QEMU, "i386": ("qemu-i386", "-cpu", "max"), "x86_64": ("qemu-x86_64", "-cpu", "max"),
+                  "ppc64le": ("qemu-ppc64le", "-cpu", "power9"), "ppc": ("qemu-ppc", "-cpu", "7400")}
+X86: Final = ("i386", "x86_64")
+#: those that Debian has programs for
+ARCHES: Final = ("arm", "i386", "x86_64", "ppc64le")
+#: the same, all but ARM among the slow tests
 ARM_FIRST: Final = tuple(pytest.param(arch, marks=() if arch == "arm" else pytest.mark.slow) for arch in ARCHES)
-MACHINES: Final = {3: "i386", 40: "arm", 62: "x86_64"}  # ELF's e_machine
+MACHINES: Final = {3: "i386", 20: "ppc", 21: "ppc64le", 40: "arm", 62: "x86_64"}  # ELF's e_machine
 #: compiling everything at first sight takes minutes for a real program
 EAGER: Final = pytest.param("eager", marks=pytest.mark.slow)
 TIERS: Final[dict[str, tuple[str, ...]]] = {"default": (), "interpreter": ("--no-jit",), "eager": ("--eager-jit",)}
@@ -50,7 +53,7 @@ class Result:
 
 
 def on_each(names: Iterable[str], quick: Sequence[str]) -> list[Any]:
-    """Return (architecture, name) parameters: all names on every architecture, those on x86 that are not `quick` among the slow tests."""
+    """Return (architecture, name) parameters: all names on every one, slow where neither on ARM nor `quick`."""
     return [
         pytest.param(arch, name, marks=() if arch == "arm" or name in quick else pytest.mark.slow)
         for name in names
@@ -110,12 +113,13 @@ def xemu_command(
 def arch_of(program: str | Path) -> str:
     """Return the architecture of an ELF file."""
     with Path(program).open("rb") as file:
-        return MACHINES[int.from_bytes(file.read(20)[18:], "little")]
+        head = file.read(20)
+    return MACHINES[int.from_bytes(head[18:], "little" if head[5] == 1 else "big")]
 
 
 def host_command(program: str | Path, *arguments: str | Path) -> list[str | Path]:
     """Return the command line that runs a static program natively if the host can, else under QEMU (less exact in x87 and threads)."""
-    native = os.uname().machine == "x86_64" and arch_of(program) != "arm"
+    native = os.uname().machine == "x86_64" and arch_of(program) in X86
     return [program, *arguments] if native else qemu_command(program, *arguments)
 
 

@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-DEBIAN = {"arm": "armhf", "i386": "i386", "x86_64": "amd64"}
+DEBIAN = {"arm": "armhf", "i386": "i386", "x86_64": "amd64", "ppc64le": "ppc64el"}
 HOSTS = {"x86_64": "amd64", "aarch64": "arm64"}
 GUEST_GCC = "x86_64-linux-gnu-gcc"  # makes programs of both widths, given their libraries
-TRIPLETS = {"arm": "arm-linux-gnueabihf", "i386": "i686-linux-gnu", "x86_64": "x86_64-linux-gnu"}
+TRIPLETS = {"arm": "arm-linux-gnueabihf", "i386": "i686-linux-gnu", "x86_64": "x86_64-linux-gnu",
+            "ppc64le": "powerpc64le-linux-gnu"}
 TOOLS = (
     "bash", "bc", "binutils", "coreutils", "dash", "diffutils", "findutils", "gawk", "gcc-12", "git", "grep", "gzip", "jq", "libc6-dev",
     "libpython3.11-testsuite", "lua5.4", "openssl", "perl", "perl-modules-5.36", "python3.11", "sed", "sqlite3", "tar",

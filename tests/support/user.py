@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE, AddressSpace, GuestFault
 from xemu.core.state import StateBlock
-from xemu.targets.x86.layout import LAYOUT32, LAYOUT64
+from xemu.targets.registry import get_target
 from xemu.user.abi import get_abi
 from xemu.user.process import Options, Process
 from xemu.user.task import Task
@@ -17,7 +17,7 @@ from xemu.user.task import Task
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from xemu.core.state import StateLayout
+    from xemu.core.target import Target
 
 NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", "fpscr", "tpidruro"]
 DATA = 0x100000
@@ -66,21 +66,25 @@ class FakeState:
         self.buffer[:] = data
 
 
-class FakeX86State(StateBlock):
-    """The CPU's cells by name, with a program counter and flags beside them."""
+class FakeBlock(StateBlock):
+    """The CPU's cells by name and what the target derives of them, with a program counter and x86's flags beside them."""
 
-    def __init__(self, layout: StateLayout) -> None:
-        super().__init__(layout)
+    def __init__(self, target: Target) -> None:
+        super().__init__(target.layout)
+        self.target = target
         self.others = {"pc": 0, "eflags": 2}
-        self._names = {name: (cell, n) for cell in layout.cells.values() for n, name in enumerate(cell.names)}
+        self._names = {name: (cell, n) for cell in target.layout.cells.values() for n, name in enumerate(cell.names)}
 
     def read(self, name: str) -> int:
-        return self.others[name] if name in self.others else self.get(*self._names[name])
+        if name in self.others:
+            return self.others[name]
+        derived = self.target.read(self, name)
+        return self.get(*self._names[name]) if derived is None else derived
 
     def write(self, name: str, value: int) -> None:
         if name in self.others:
             self.others[name] = value
-        else:
+        elif not self.target.write(self, name, value):
             self.set(*self._names[name], value)
 
     def save(self) -> bytes:
@@ -95,7 +99,7 @@ class FakeEngine:
     """An engine that never runs anything."""
 
     def __init__(self, arch: str) -> None:
-        self.state: Any = FakeState() if arch == "arm" else FakeX86State(LAYOUT64 if arch == "x86_64" else LAYOUT32)
+        self.state: Any = FakeState() if arch == "arm" else FakeBlock(get_target(arch))
         self.insns = 0
         self.exit_kinds = ExitKind
         self.kicks = 0

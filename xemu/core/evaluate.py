@@ -197,6 +197,7 @@ EVALUATE: dict[str, Callable[..., int]] = {
     "overflow": _overflow,
     "fp": softfloat.evaluate_value,        # attr: (operation, format, lanes, rules)
     "fpflags": softfloat.evaluate_flags,   # the exceptions that the same operation raises
+    "fpagain": softfloat.evaluate_again,   # attr: rules; arguments: number of an operation, three operands, control word
     "hostfp": softfloat.evaluate_host,     # attr: (operation, format); last argument the rounding mode 0…3
     "hostfpflags": softfloat.evaluate_host_flags,
     "extended": extended.evaluate,         # attr: operation; last arguments the x87's control word and status word

@@ -3,8 +3,10 @@
 The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away),
 3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. With x86's rules bit 3 is for results alone, 4 flushes
 denormal operands, 5 and 6 say that underflow and overflow are not masked: an exact tiny result is one, and what is inexact is the
-result with as much exponent as it needs. Exceptions (8 bits): 0 invalid, 1 division
-by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. What the operations mean: softfloat.py.
+result with as much exponent as it needs. With PowerPC's, bits 5 and 6 say that underflow and overflow are enabled: the exponents of such
+results are adjusted. Exceptions (8 bits): 0 invalid, 1 division by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. PowerPC's
+have 16: 15:8 say which kind of invalid, and bit 5, which is never gathered, that rounding made the magnitude larger.
+What the operations mean: softfloat.py.
 """
 
 from __future__ import annotations
@@ -14,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, Lanes, cat, const, extract, make, mux, ult, zext
 from xemu.core.extended import result_widths
-from xemu.core.softfloat import COMPARES, RELATIONS
-from xemu.core.softnumber import FORMATS
+from xemu.core.softfloat import COMPARES, FUSED, NARROWED, RELATIONS
+from xemu.core.softnumber import FORMATS, QUIETLY, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +39,16 @@ SLOW_OPERATIONS: tuple[tuple[str, Any], ...] = (
     *[(name, fmt) for fmt in ("f32", "f64")
       for name in ("lesser", "greater", "rint", "round_int", "relation", "relation_s", "fms", "fnma", "fnms")],
     ("to_float", ("f16", "f32")), ("to_float", ("f32", "f16")), ("rcp", "f32"), ("rsqrt", "f32"),
+    ("to_float", ("f16", "f64")), ("to_float", ("f64", "f16")), ("widen", ("f32", "f64")),
+    *[(name, fmt) for fmt in ("f32", "f64") for name in ("le", "le_s", "min", "max", "minnum", "maxnum")],
+    *[(f"{name}_f32", (64, "f64", 0) if name.startswith("from") else "f64") for name in sorted(NARROWED)],
+    *[("to_uint", (fmt, 64, mode, 0)) for fmt in ("f32", "f64") for mode in ("zero", "current")],
+    *[("from_uint", (64, fmt, 0)) for fmt in ("f32", "f64")],
 )
+#: the place in that table of the function behind "fpagain": the exceptions of an operation given by its number
+AGAIN = 511
+#: bits that are never gathered among the exceptions
+NEVER_STICKY = 0x60
 #: an operand on which any operation gives an exact result, by format: 1
 BENIGN = {"f16": 0x3C00, "f32": 0x3F800000, "f64": 0x3FF0000000000000}
 
@@ -47,16 +58,23 @@ def fp_op(cpu: Recorder, name: str, fmt: Any, args: Sequence[Bits], ctl: Bits | 
     """Build a floating-point operation and gather its exceptions. Names and formats: softfloat.lane.
 
     A scalar comparison gives one bit, one on lanes gives lanes of ones or zeros. `raises` False leaves the exceptions
-    to another operation on the same operands.
+    to another operation on the same operands. PowerPC's rules take a constant control word here, else `fp_apart`.
     """
     width = result_width(name, fmt, lanes)
     if cpu.predicate is not None:          # inside `when`: the operation happens always, but on numbers that raise nothing
         args = [mux(cpu.predicate, a, _benign(name, fmt, a.width)) for a in args]
     control = ctl if isinstance(ctl, Bits) else const(ctl, 8)
     node = make("fp", width, (*args, control), (name, fmt, lanes, rules))
-    if raises:
+    if raises and rules not in QUIETLY:
         cpu.raise_flags(node, harmless=True)
     return node
+
+
+def fp_apart(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits, rules: str, lanes: int = 1) -> tuple[Bits, Bits]:
+    """Build an operation that gathers nothing; return its value and its exceptions."""
+    attr = (name, fmt, lanes, rules)
+    return (make("fp", result_width(name, fmt, lanes), (*args, ctl), attr),
+            make("fpflags", RULES[rules].width, (*args, ctl), attr))
 
 
 def _benign(name: str, fmt: Any, width: int) -> Bits:
@@ -66,6 +84,20 @@ def _benign(name: str, fmt: Any, width: int) -> Bits:
     source = fmt if isinstance(fmt, str) else fmt[0]
     size = FORMATS[source].width
     return const(sum(BENIGN[source] << i for i in range(0, width, size)), width)
+
+
+def operands_of(name: str, fmt: Any) -> int:
+    """Return how many operands an operation has."""
+    name = name.removesuffix("_f32")
+    if name in FUSED:
+        return 3
+    return 1 if name in ("sqrt", "rint", "round_int", "rcp", "rsqrt", "round") or not isinstance(fmt, str) else 2
+
+
+def source_width(fmt: Any) -> int:
+    """Return the width of (a lane of) an operand."""
+    source = fmt if isinstance(fmt, str) else fmt[0]
+    return source if isinstance(source, int) else FORMATS[source].width
 
 
 def result_width(name: str, fmt: Any, lanes: int = 1) -> int:

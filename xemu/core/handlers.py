@@ -37,7 +37,7 @@ from xemu.errors import IsaError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-IMPURE = frozenset({"read", "load", "page", "hostflags", "insns", "fp", "fpflags", "hostfp"})
+IMPURE = frozenset({"read", "load", "page", "hostflags", "insns", "fp", "fpflags", "fpagain", "hostfp"})
 
 
 class OutOfOperands(Exception):  # noqa: N818  not an error: the handler is staged again with fields as they are

@@ -9,11 +9,13 @@ import struct
 from types import SimpleNamespace
 from typing import Any
 
+LITTLE, BIG = "<", ">"
+
 
 class Layout:
     """A packed struct with named fields."""
 
-    def __init__(self, text: str, order: str = "<") -> None:
+    def __init__(self, text: str, order: str = LITTLE) -> None:
         """Read `name:code` words; `order` is '<' (little-endian) or '>'."""
         words = [word.rpartition(":") for word in text.split()]
         self.struct = struct.Struct(order + "".join(code for _, _, code in words))

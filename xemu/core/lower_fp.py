@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
 from xemu.core.evaluate import split
-from xemu.core.fp import SLOW_OPERATIONS, result_width
+from xemu.core.fp import AGAIN, NEVER_STICKY, SLOW_OPERATIONS, result_width
 from xemu.core.lower_fp_check import Check
 from xemu.core.lower_fp_exact import ExactLowering
+from xemu.core.lower_fp_plain import PlainLowering
 from xemu.core.softfloat import COMPARES
-from xemu.core.softnumber import FORMATS, RULES
+from xemu.core.softnumber import FORMATS, QUIETLY, RULES
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ WIDE = 4                                 # vectors are padded to this many lanes
 ONE = 0x3F800000
 
 
-class FloatLowering(ExactLowering):
+class FloatLowering(ExactLowering, PlainLowering):
     """The floating-point operations of an Emitter."""
 
     if TYPE_CHECKING:
@@ -99,6 +100,8 @@ class FloatLowering(ExactLowering):
         if RULES[rules].separate_flushing:
             return self.exact(node)
         ctl = node.args[-1]
+        if RULES[rules].adjusts:
+            return self.plain(node, quiet=rules in QUIETLY) if ctl.op == "const" else self.called(node)
         plain = ctl.op == "const" and ctl.attr == 0
         if name in COMPARES:
             return self._compare_value(node, plain=plain)
@@ -122,12 +125,15 @@ class FloatLowering(ExactLowering):
         """
         if node.op != "fp":
             cell = ENGINE_CELLS["fp_raised"]
-            raised = self.let(f"zext i8 {self.value(node)} to i64")
+            raised = self.let(f"zext i{node.width} {self.value(node)} to i64")
             self.set_cell(cell, f"i64 {self.let(f'or i64 {self.get_cell(cell)}, {raised}')}")
             return
         name, fmt, lanes, rules = node.attr
         if RULES[rules].separate_flushing:
             self.exact_flags(node)
+            return
+        if RULES[rules].adjusts:
+            self.plain_flags(node)
             return
         ctl = node.args[-1]
         self.value(node)
@@ -150,6 +156,13 @@ class FloatLowering(ExactLowering):
         table = self.get_cell(ENGINE_CELLS["fp_slow"], "ptr")
         function = self.let(f"load ptr, ptr {self.let(f'getelementptr i8, ptr {table}, i64 {index * 8}')}")
         return self.let(f"call {SLOW_CALL} i{width} {function}(ptr %st, {', '.join(given)}, i8 {self.value(node.args[-1])})")
+
+    def op_fpagain(self, node: Bits) -> str:
+        """Return the exceptions of an operation given by its number."""
+        table = self.get_cell(ENGINE_CELLS["fp_slow"], "ptr")
+        function = self.let(f"load ptr, ptr {self.let(f'getelementptr i8, ptr {table}, i64 {AGAIN * 8}')}")
+        given = ", ".join(f"i{a.width} {self.value(a)}" for a in node.args)
+        return self.let(f"call {SLOW_CALL} i16 {function}(ptr %st, {given})")
 
     def _late(self, node: Bits) -> str:
         """Return a scalar operand as iN, made here from the float: the common path is to know the float alone."""
@@ -389,13 +402,15 @@ class FloatLowering(ExactLowering):
         return self.let(f"fcmp {PREDICATES[COMPARES[name][0]]} {TYPES[fmt]} {x}, {y}")
 
     # -- exceptions of the host ----------------------------------------------------------------------------------
-    def op_hostflags(self, node: Bits) -> str:  # noqa: ARG002  one signature for all operations
+    def op_hostflags(self, node: Bits) -> str:
         """Return what the guest has raised since it was last asked; forget it."""
         raised = self.get_cell(ENGINE_CELLS["fp_raised"])
         self.set_cell(ENGINE_CELLS["fp_raised"], "i64 0")
         self.declared.update(host.FLOAT_DECLARATIONS)
         gathered = self.let(f"and i8 {host.take_flags(self)}, {self.layout.host_exceptions}")
-        return self.let(f"or i8 {gathered}, {self.let(f'trunc i64 {raised} to i8')}")
+        wide = self.let(f"and i64 {raised}, {~NEVER_STICKY}")
+        total = self.let(f"or i64 {self.let(f'zext i8 {gathered} to i64')}, {wide}")
+        return self.let(f"trunc i64 {total} to i{node.width}")
 
 
 def _smallest(fmt: str) -> str:

@@ -7,13 +7,13 @@ number; everything else is a call for each lane. If the control word is not cons
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xemu.core import host_float
 from xemu.core.bits import make
-from xemu.core.fp import result_width
+from xemu.core.fp import result_width, source_width
 from xemu.core.softfloat import COMPARES, NUMBERED, holds, is_signalling
-from xemu.core.softnumber import FORMATS
+from xemu.core.softnumber import FORMATS, RULES
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
@@ -26,12 +26,6 @@ VECTOR, PAIR = 128, "<2 x i64>"
 UNLIKELY = ", !prof !10"
 GUARDED = frozenset({"add", "sub", "mul", "div", "sqrt"})
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
-
-
-def source_width(fmt: Any) -> int:
-    """Return the width of a lane of an operand."""
-    source = fmt if isinstance(fmt, str) else fmt[0]
-    return source if isinstance(source, int) else FORMATS[source].width
 
 
 class ExactLowering:
@@ -153,6 +147,8 @@ class ExactLowering:
     def _slow_lane(self, node: Bits, given: list[str]) -> str:
         """Do one lane; a numbered comparison is read off the relation of its operands."""
         name, fmt, lanes, _ = node.attr
+        if name in COMPARES and lanes > 1:
+            return self.let(f"sext i1 {self.slow_call(node, given)} to i{node.width // lanes}")
         if name not in NUMBERED:
             return self.slow_call(node, given)
         number, width = NUMBERED[name], node.width // lanes
@@ -162,7 +158,11 @@ class ExactLowering:
 
     def op_fpflags(self, node: Bits) -> str:
         """Return the exceptions of an operation whose control word is not constant."""
-        self._apart(twin(node, "fp"))
+        other = twin(node, "fp")
+        if RULES[node.attr[3]].adjusts:
+            self.remember(other, self.called(other))
+        else:
+            self._apart(other)
         return self.value(node)
 
     def _apart(self, node: Bits) -> str:
@@ -175,7 +175,7 @@ class ExactLowering:
         for a in node.args:
             self.value(a)
         if instruction is None:
-            return self._called(node)
+            return self.called(node)
         given = [self._given(a, kind) for a, kind in zip(node.args, instruction.operands, strict=False)]
         ctl = self.value(node.args[-1])
         kind = instruction.result if instruction.result in ("float", "double") else PAIR if node.width == VECTOR else f"i{node.width}"
@@ -189,7 +189,7 @@ class ExactLowering:
         self.put(f"br label %{join}")
         self.label(cold)
         mark = self.checkpoint()
-        other = self._cast(self._called(node), f"i{node.width}", kind)
+        other = self._cast(self.called(node), f"i{node.width}", kind)
         others = self.value(twin(node, "fpflags"))
         self.rollback(mark)
         last = self.block
@@ -213,13 +213,14 @@ class ExactLowering:
             return self.let(f"extractelement {PAIR} {self._cast(name, kind, PAIR)}, i32 0")
         return self.let(f"bitcast {kind} {name} to {wanted}")
 
-    def _called(self, node: Bits) -> str:
+    def called(self, node: Bits) -> str:
         """Do an operation by slow functions, likewise."""
         cell = ENGINE_CELLS["fp_raised"]
         before = self.get_cell(cell)
         self.set_cell(cell, "i64 0")
         result = self._lanes(node)
-        flags = self.let(f"trunc i64 {self.get_cell(cell)} to i8")
+        kind = f"i{RULES[node.attr[3]].width}"
+        flags = self.let(f"trunc i64 {self.get_cell(cell)} to {kind}")
         self.set_cell(cell, f"i64 {before}")
         self.remember(node, result)
         self.remember(twin(node, "fpflags"), flags)
@@ -229,4 +230,4 @@ class ExactLowering:
 def twin(node: Bits, op: str) -> Bits:
     """Return the value ("fp") or the exceptions ("fpflags") of the same operation."""
     name, fmt, lanes, _ = node.attr
-    return make(op, 8 if op == "fpflags" else result_width(name, fmt, lanes), node.args, node.attr)
+    return make(op, RULES[node.attr[3]].width if op == "fpflags" else result_width(name, fmt, lanes), node.args, node.attr)

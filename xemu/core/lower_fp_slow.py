@@ -11,11 +11,10 @@ from xemu.core import host
 from xemu.core.bits import make, new_graph
 from xemu.core.extended import operand_widths
 from xemu.core.extended_slow import NAMES, slow
-from xemu.core.fp import SLOW_OPERATIONS, result_width
+from xemu.core.fp import AGAIN, SLOW_OPERATIONS, operands_of, result_width, source_width
 from xemu.core.lower import Emitter
 from xemu.core.lower_extended import FIRST_SLOW
 from xemu.core.lower_fp import SLOW_CALL, TYPES
-from xemu.core.softfloat import FUSED
 from xemu.core.softnumber import FORMATS
 from xemu.core.state import ENGINE_CELLS
 
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
 
 HOST_WORD = 64
+NARROW = 8                       # bits of exceptions where there are no kinds of invalid operations
 
 
 class SlowEmitter(Emitter):
@@ -59,11 +59,6 @@ class SlowEmitter(Emitter):
         return self.let(f"extractvalue {self._host(node)}, 1")
 
 
-def operands_of(name: str, fmt: Any) -> int:
-    """Return how many operands an operation has."""
-    return 3 if name in FUSED else 1 if name in ("sqrt", "rint", "round_int", "rcp", "rsqrt") or not isinstance(fmt, str) else 2
-
-
 def helper_name(name: str, fmt: Any) -> str:
     """Return the name of the helper for a host operation."""
     return "host_" + "_".join([name, *([fmt] if isinstance(fmt, str) else map(str, fmt))])
@@ -71,30 +66,53 @@ def helper_name(name: str, fmt: Any) -> str:
 
 def slow_functions(rules: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str]]:
     """Return the text of a target's slow functions (fp_0, fp_1 … as in SLOW_OPERATIONS) and their declarations."""
-    text, declared, helpers = "", set(host.FLOAT_DECLARATIONS), {}
+    text, declared, helpers, known, kinds = "", set(host.FLOAT_DECLARATIONS), {}, [], False
     for index, (name, fmt) in enumerate(SLOW_OPERATIONS):
         new_graph()
-        source = fmt if isinstance(fmt, str) else fmt[0]
-        width = source if isinstance(source, int) else FORMATS[source].width
-        count = operands_of(name, fmt)
+        width, count = source_width(fmt), operands_of(name, fmt)
         params = [make("param", width, (), f"p{i}") for i in range(count)]
         try:
             value, flags = rules(name, fmt, params, make("param", 8, (), "ctl"))
         except KeyError:
             continue
+        known.append((index, width, count, value.width))
         em = SlowEmitter()
         result, raised = em.value(value), em.value(flags)
         cell = ENGINE_CELLS["fp_raised"]
-        em.set_cell(cell, f"i64 {em.let(f'or i64 {em.get_cell(cell)}, ' + em.let(f'zext i8 {raised} to i64'))}")
+        em.set_cell(cell, f"i64 {em.let(f'or i64 {em.get_cell(cell)}, ' + em.let(f'zext i{flags.width} {raised} to i64'))}")
         em.put(f"ret i{value.width} {result}")
         head = ", ".join(["ptr %st", *[f"i{width} %p{i}" for i in range(count)], "i8 %ctl"])
         text += "\n".join([f"define dso_local {SLOW_CALL} i{value.width} @fp_{index}({head}) #0 {{", "entry:", *em.lines, "}", ""])
         declared |= em.declared
         helpers.update(em.helpers)
+        kinds = flags.width > NARROW
+    if kinds:
+        text += _again(known)
     for helper, (name, fmt) in helpers.items():
         body, more = _helper(helper, name, fmt)
         text, declared = text + body, declared | more
     return text, declared
+
+
+def _again(known: list[tuple[int, int, int, int]]) -> str:
+    """Return a function that gives the exceptions of operation number n (a place in SLOW_OPERATIONS, from 1) on operands of 64 bits."""
+    cell = ENGINE_CELLS["fp_raised"]
+    em = SlowEmitter()
+    before = em.get_cell(cell)
+    em.set_cell(cell, "i64 0")
+    cases = " ".join(f"i8 {index + 1}, label %o{index}" for index, *_ in known)
+    em.put(f"switch i8 %op, label %done [ {cases} ]")
+    for index, width, count, result in known:
+        em.label(f"o{index}")
+        given = [f"i{width} {em.let(f'trunc i64 %p{i} to i{width}') if width < HOST_WORD else f'%p{i}'}" for i in range(count)]
+        em.put(f"call {SLOW_CALL} i{result} @fp_{index}(ptr %st, {', '.join(given)}, i8 %ctl)")
+        em.put("br label %done")
+    em.label("done")
+    raised = em.let(f"trunc i64 {em.get_cell(cell)} to i16")
+    em.set_cell(cell, f"i64 {before}")
+    em.put(f"ret i16 {raised}")
+    head = "ptr %st, i8 %op, i64 %p0, i64 %p1, i64 %p2, i8 %ctl"
+    return "\n".join([f"define dso_local {SLOW_CALL} i16 @fp_{AGAIN}({head}) #0 {{", "entry:", *em.lines, "}", ""])
 
 
 def extended_functions() -> tuple[str, set[str]]:

@@ -15,7 +15,7 @@ import gc
 import os
 from bisect import bisect_left, bisect_right
 from errno import EACCES, EINVAL, ENOMEM
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from xemu.core import hostmem
 from xemu.errors import XemuError
@@ -134,11 +134,15 @@ def _nothing(_address: int, _length: int) -> None:
 class AddressSpace:
     """A guest's memory; see the module text."""
 
-    def __init__(self, bits: int = 32) -> None:
-        """Reserve a window of 2**bits bytes with a guard page on either side, and the flag table below it."""
+    def __init__(self, bits: int = 32, byteorder: Literal["little", "big"] = "little") -> None:
+        """Reserve a window of 2**bits bytes with a guard page on either side, and the flag table below it.
+
+        `byteorder`: the guest's, of the words that are read and written here.
+        """
         if hostmem.HOST_PAGE > PAGE:
             raise XemuError(f"this host has pages of {hostmem.HOST_PAGE} bytes; xemu needs 4096")
         self.bits = bits
+        self.byteorder = byteorder
         self.limit = 1 << bits
         self.pages = self.limit >> PAGE_SHIFT
         below = FLAGS_BELOW if bits <= 32 else (1 << WINDOW_BITS - PAGE_SHIFT) + PAGE
@@ -629,20 +633,24 @@ class AddressSpace:
             self.view(addr, len(data), WRITE)[:] = data
 
     def read_u32(self, addr: int) -> int:
-        """Read a little-endian word; GuestFault."""
-        return int.from_bytes(self.view(addr, 4, READ), "little")
+        """Read a word of the guest; GuestFault."""
+        return int.from_bytes(self.view(addr, 4, READ), self.byteorder)
+
+    def read_i32(self, addr: int) -> int:
+        """Read a signed word; GuestFault."""
+        return int.from_bytes(self.view(addr, 4, READ), self.byteorder, signed=True)
 
     def write_u32(self, addr: int, value: int) -> None:
-        """Write a little-endian word; GuestFault."""
-        self.view(addr, 4, WRITE)[:] = (value & 0xFFFFFFFF).to_bytes(4, "little")
+        """Write a word, cut to 32 bits; GuestFault."""
+        self.view(addr, 4, WRITE)[:] = (value & 0xFFFFFFFF).to_bytes(4, self.byteorder)
 
     def read_u64(self, addr: int) -> int:
-        """Read a little-endian doubleword; GuestFault."""
-        return int.from_bytes(self.view(addr, 8, READ), "little")
+        """Read a doubleword; GuestFault."""
+        return int.from_bytes(self.view(addr, 8, READ), self.byteorder)
 
     def write_u64(self, addr: int, value: int) -> None:
-        """Write a little-endian doubleword; GuestFault."""
-        self.view(addr, 8, WRITE)[:] = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, "little")
+        """Write a doubleword; GuestFault."""
+        self.view(addr, 8, WRITE)[:] = (value & 0xFFFFFFFFFFFFFFFF).to_bytes(8, self.byteorder)
 
     def unpack(self, layout: struct.Struct, addr: int) -> tuple[int, ...]:
         """Read one struct; GuestFault."""
@@ -692,18 +700,18 @@ class AddressSpace:
         return True
 
 
-def make_space(address_bits: int) -> AddressSpace:
+def make_space(address_bits: int, byteorder: Literal["little", "big"] = "little") -> AddressSpace:
     """Make the memory of a guest whose addresses have so many bits, with as large a window as the host gives."""
     if address_bits <= 32:
-        return AddressSpace(address_bits)
+        return AddressSpace(address_bits, byteorder)
     try:
-        return AddressSpace(WINDOW_BITS)
+        return AddressSpace(WINDOW_BITS, byteorder)
     except XemuError:
         gc.collect()                          # a host has room for one: that of an earlier guest may be garbage
     try:
-        return AddressSpace(WINDOW_BITS)
+        return AddressSpace(WINDOW_BITS, byteorder)
     except XemuError:
-        return AddressSpace(SMALL_WINDOW_BITS)
+        return AddressSpace(SMALL_WINDOW_BITS, byteorder)
 
 
 def _round(length: int) -> int:

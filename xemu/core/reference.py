@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from xemu.core.evaluate import EVALUATE
+from xemu.core.fp import NEVER_STICKY
 from xemu.core.record import Abort, CompareStore, Load, OnFault, Probe, Raise, Recorder, Store
 
 if TYPE_CHECKING:
@@ -123,10 +124,11 @@ def _exceptions(node: Bits, ev: Evaluation) -> int:
     """Return what a floating-point operation raises, or the value of a node that says it."""
     if node.op != "fp":
         return ev.value(node)
-    return EVALUATE["fpflags"](8, node.attr, [a.width for a in node.args], *[ev.value(a) for a in node.args])
+    return EVALUATE["fpflags"](0, node.attr, [a.width for a in node.args], *[ev.value(a) for a in node.args])
 
 
 def _gather(exceptions: int, state: StateBlock) -> None:
+    exceptions &= ~NEVER_STICKY
     if exceptions:
         cell = state.layout.cells[state.layout.sticky]
         state.set(cell, 0, state.get(cell) | exceptions)

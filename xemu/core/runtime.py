@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from xemu.core import extended_host, host
 from xemu.core.bits import const, new_graph
+from xemu.core.fp import NEVER_STICKY
 from xemu.core.handlers import CodeEmitter, HandlerEmitter
 from xemu.core.lower import CONVENTION, SIGNATURE
 from xemu.core.lower_fp_slow import extended_functions, slow_functions
@@ -126,11 +127,12 @@ def enter(layout: StateLayout) -> str:
     f.put(f"call {CONVENTION} void {handler}(ptr %st, ptr %rec, ptr {mem}, ptr {perm}, i64 %budget)")
     raised = f.state("fp_raised")
     gathered = f.op2("and", host.leave_float(f), layout.host_exceptions, "i8")
-    flags = f.op2("or", gathered, f.let(f"trunc i64 {raised} to i8"), "i8")
+    flags = f.op2("or", f.let(f"zext i8 {gathered} to i64"), f.op2("and", raised, ~NEVER_STICKY))
     f.set_state("fp_raised", "i64 0")
     if layout.sticky:
-        at = layout.cells[layout.sticky].offset
-        f.put_at("%st", at, f"i8 {f.op2('or', f.get('%st', at, 'i8'), flags, 'i8')}")
+        cell = layout.cells[layout.sticky]
+        kind = f"i{cell.width}"
+        f.put_at("%st", cell.offset, f"{kind} {f.op2('or', f.get('%st', cell.offset, kind), f.let(f'trunc i64 {flags} to {kind}'), kind)}")
     f.put("ret void")
     return f.text()
 

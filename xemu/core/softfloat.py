@@ -13,15 +13,21 @@ from xemu.core.softnumber import (
     DIVIDE_BY_ZERO,
     DOWN,
     FORMATS,
-    INEXACT,
     INFINITY,
+    INFINITY_BY_INFINITY,
+    INFINITY_LESS_INFINITY,
+    INFINITY_TIMES_ZERO,
     INPUT_DENORMAL,
     INVALID,
+    NAN_COMPARED,
+    NO_INTEGER,
     NUMBER,
     QUIET,
+    ROOT_OF_NEGATIVE,
     RULES,
     SIGNALLING,
     ZERO,
+    ZERO_BY_ZERO,
     Format,
     Operation,
     Value,
@@ -52,7 +58,7 @@ def _sum(op: Operation, fmt: Format, a: Value, b: Value) -> int:
         return op.nan(fmt, a, b)
     if INFINITY in (a.kind, b.kind):
         if a.kind == b.kind and a.sign != b.sign:
-            return op.invalid(fmt)
+            return op.invalid(fmt, INFINITY_LESS_INFINITY)
         return op.infinity(fmt, a.sign if a.kind == INFINITY else b.sign)
     exponent = min(a.exponent, b.exponent)
     total = _integer(a, exponent) + _integer(b, exponent)
@@ -72,7 +78,7 @@ def mul(op: Operation, fmt: Format, x: int, y: int) -> int:
     if a.is_nan or b.is_nan:
         return op.nan(fmt, a, b)
     if is_zero_times_infinity(a, b):
-        return op.invalid(fmt)
+        return op.invalid(fmt, INFINITY_TIMES_ZERO)
     sign = a.sign ^ b.sign
     if INFINITY in (a.kind, b.kind):
         return op.infinity(fmt, sign)
@@ -87,7 +93,7 @@ def div(op: Operation, fmt: Format, x: int, y: int) -> int:
     if a.is_nan or b.is_nan:
         return op.nan(fmt, a, b)
     if (a.kind == INFINITY and b.kind == INFINITY) or (a.is_zero and b.is_zero):
-        return op.invalid(fmt)
+        return op.invalid(fmt, ZERO_BY_ZERO if a.is_zero else INFINITY_BY_INFINITY)
     sign = a.sign ^ b.sign
     if a.kind == INFINITY:
         return op.infinity(fmt, sign)
@@ -110,7 +116,7 @@ def sqrt(op: Operation, fmt: Format, x: int) -> int:
     if a.is_zero:
         return op.zero(fmt, a.sign)
     if a.sign:
-        return op.invalid(fmt)
+        return op.invalid(fmt, ROOT_OF_NEGATIVE)
     if a.kind == INFINITY:
         return op.infinity(fmt, 0)
     shift = 2 * fmt.fraction + 8
@@ -127,7 +133,7 @@ def fma(op: Operation, fmt: Format, x: int, y: int, z: int, *, minus: int = 0, l
         op.signal(a, b, c)
         return op.rules.fma_nan(op, fmt, a, b, c)
     if is_zero_times_infinity(a, b):
-        return op.invalid(fmt)
+        return op.invalid(fmt, INFINITY_TIMES_ZERO)
     infinite = INFINITY in (a.kind, b.kind)
     return _sum(op, fmt, Value(INFINITY if infinite else NUMBER, a.sign ^ b.sign ^ minus, a.significand * b.significand,
                                a.exponent + b.exponent), Value(c.kind, c.sign ^ less, c.significand, c.exponent))
@@ -142,7 +148,7 @@ def compare(op: Operation, fmt: Format, x: int, y: int, *, relation: str, signal
     if a.is_nan or b.is_nan:
         op.signal(a, b)
         if signals:
-            op.flags |= INVALID
+            op.raises(INVALID | NAN_COMPARED)
         return int(relation == "unordered")
     p, q = _rank(fmt, a), _rank(fmt, b)
     return int({"lt": p < q, "le": p <= q, "eq": p == q, "unordered": False}[relation])
@@ -245,9 +251,10 @@ def to_integer(op: Operation, fmt: Format, x: int, *, width: int, rounding: str,
         whole, inexact = op.round_to(a.sign, a.significand, a.exponent + fbits, 0)
         whole = -whole if a.sign else whole
         if low <= whole <= high:
-            op.flags |= INEXACT if inexact else 0
+            op.note(inexact=inexact, up=inexact and abs(whole) << -(a.exponent + fbits) > a.significand)
             return whole
-    op.flags |= INVALID
+    op.signal(a)
+    op.raises(INVALID | NO_INTEGER)
     return op.rules.integer(a, width, signed=signed, sign=a.sign)
 
 
@@ -268,9 +275,33 @@ def round_int(op: Operation, fmt: Format, x: int, *, exact: bool) -> int:
     if a.kind == INFINITY or a.is_zero:
         return op.infinity(fmt, a.sign) if a.kind == INFINITY else op.zero(fmt, a.sign)
     whole, inexact = op.round_to(a.sign, a.significand, a.exponent, 0)
-    if inexact and exact:
-        op.flags |= INEXACT
+    if exact:
+        op.note(inexact=inexact, up=inexact and whole << -a.exponent > a.significand)
     return op.round(fmt, a.sign, whole, 0) if whole else op.zero(fmt, a.sign)
+
+
+def widen(op: Operation, source: Format, target: Format, x: int) -> int:
+    """Return x in a wider format as loads do: nothing is an exception, and a signalling NaN stays one."""
+    a, kept = op.unpack(source, x), op.flags
+    number = convert(op, source, target, x)
+    op.flags = kept
+    return number ^ target.quiet if a.kind == SIGNALLING else number
+
+
+def narrowed(op: Operation, name: str, fmt: Any, values: list[int]) -> int:
+    """Do an operation on doubles; return its result, rounded once to a single, as a double."""
+    op.narrow = True
+    if name == "round":
+        a = op.unpack(FORMATS[fmt], *values)
+        if a.is_nan:
+            number = op.nan(FORMATS[fmt], a)
+        else:
+            number = a.bits if a.kind == INFINITY or a.is_zero else op.round(FORMATS[fmt], a.sign, a.significand, a.exponent)
+    else:
+        number = lane(op, name, fmt, values)
+    op.narrow = False
+    f = FORMATS["f64"]
+    return number & -1 << 29 if number & (f.sign - 1) > f.infinity else number
 
 
 def estimate(op: Operation, fmt: Format, x: int, *, root: bool) -> int:
@@ -319,6 +350,8 @@ COMPARES = {f"{r}{s}": (r, bool(s)) for r in ("lt", "le", "eq", "unordered") for
 #: comparisons by number give ones or zeros as wide as their operands
 NUMBERED = {f"cmp{n}": n for n in range(32)}
 ESTIMATES = frozenset({"rcp", "rsqrt"})
+#: operations on doubles whose result is a single in the format of doubles: these names and "_f32"
+NARROWED = frozenset({"add", "sub", "mul", "div", "sqrt", "fma", "fms", "round", "from_sint", "from_uint"})
 RELATIONS = {"relation": False, "relation_s": True}
 
 
@@ -334,8 +367,10 @@ def lane(op: Operation, name: str, fmt: Any, values: list[int]) -> int:
         return -(holds(n) >> relate(op, FORMATS[fmt], *values, signals=is_signalling(n)) & 1)
     if name in RELATIONS:
         return relate(op, FORMATS[fmt], *values, signals=RELATIONS[name])
-    if name == "to_float":
-        return convert(op, FORMATS[fmt[0]], FORMATS[fmt[1]], *values)
+    if name.endswith("_f32"):
+        return narrowed(op, name.removesuffix("_f32"), fmt, values)
+    if name in ("to_float", "widen"):
+        return (convert if name == "to_float" else widen)(op, FORMATS[fmt[0]], FORMATS[fmt[1]], *values)
     if name in ("to_sint", "to_uint"):
         source, width, rounding, fbits = fmt
         return to_integer(op, FORMATS[source], *values, width=width, rounding=rounding, fbits=fbits, signed=name == "to_sint")
@@ -373,7 +408,7 @@ def evaluate_flags(width: int, attr: Any, widths: list[int], *values: int) -> in
     name, fmt, lanes, rules = attr
     op = Operation(RULES[rules], values[-1])
     _evaluate(widths[0], name, fmt, lanes, op, widths[:-1], values[:-1])
-    return op.flags
+    return op.flags & op.rules.exceptions
 
 
 def evaluate_host(width: int, attr: Any, widths: list[int], *values: int) -> int:
@@ -387,4 +422,20 @@ def evaluate_host_flags(width: int, attr: Any, widths: list[int], *values: int) 
     name, fmt = attr
     op = Operation(RULES["host"], values[-1] & 3)
     _evaluate(widths[0], name, fmt, 1, op, widths[:-1], values[:-1])
-    return op.flags
+    return op.flags & op.rules.exceptions
+
+
+def evaluate_again(width: int, attr: str, widths: list[int], number: int, *values: int) -> int:  # noqa: ARG001  as all evaluators
+    """Evaluate an "fpagain" node: the exceptions of an operation of rules `attr` by its number, 64-bit operands, control word."""
+    from xemu.core.fp import SLOW_OPERATIONS, operands_of, source_width
+
+    if not 1 <= number <= len(SLOW_OPERATIONS):
+        return 0
+    name, fmt = SLOW_OPERATIONS[number - 1]
+    *operands, ctl = values
+    size, op = source_width(fmt), Operation(RULES[attr], ctl)
+    try:
+        lane(op, name, fmt, [v & ((1 << size) - 1) for v in operands[:operands_of(name, fmt)]])
+    except KeyError:
+        return 0
+    return op.flags & op.rules.exceptions

@@ -10,7 +10,7 @@ import struct
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.layout import Layout
+from xemu.core.layout import BIG, LITTLE, Layout
 from xemu.errors import ImageError
 from xemu.loaders.image import Image, Segment
 
@@ -43,6 +43,11 @@ MACHINES = {
     40: ("arm", "32-bit ARM"), 43: ("sparc64", "SPARC V9"), 50: ("ia64", "Itanium"), 62: ("x86_64", "x86-64"),
     183: ("aarch64", "AArch64"), 243: ("riscv", "RISC-V"), 258: ("loongarch", "LoongArch"),
 }  # fmt: skip
+# … where the byte order makes another one of it
+ORDERS = {
+    ("ppc64", LITTLE): ("ppc64le", "64-bit little-endian PowerPC"), ("ppc64", BIG): ("ppc64", "64-bit big-endian PowerPC"),
+    ("ppc", LITTLE): ("ppcle", "32-bit little-endian PowerPC"), ("arm", BIG): ("armeb", "big-endian 32-bit ARM"),
+}  # fmt: skip
 _RIGHTS = {4: 1, 2: 2, 1: 4}  # PF_R, PF_W, PF_X -> READ, WRITE, EXEC
 
 
@@ -70,7 +75,7 @@ class ElfHeader:
         if ident.bits not in (1, 2) or ident.data not in (1, 2):
             raise ImageError(f"{name}: ELF header with class {ident.bits} and byte order {ident.data}; is the file damaged?")
         self.bits = 32 * ident.bits
-        self.order = "<" if ident.data == 1 else ">"
+        self.order = LITTLE if ident.data == 1 else BIG
         self.layouts = ElfLayouts(self.bits, self.order)
         if len(start) < IDENT.size + self.layouts.header.size:
             raise ImageError(f"{name}: the file ends inside its ELF header")
@@ -82,11 +87,7 @@ class ElfHeader:
         """The architecture: xemu's name and the usual one."""
         number = self.fields.machine
         arch, title = MACHINES.get(number, (f"elf{number}", f"ELF machine {number}"))
-        if arch == "ppc64" and self.order == "<":
-            arch, title = "ppc64le", "64-bit little-endian PowerPC"
-        if arch == "arm" and self.order == ">":
-            arch, title = "armeb", "big-endian 32-bit ARM"
-        return arch, title
+        return ORDERS.get((arch, self.order), (arch, title))
 
 
 def read_elf(read: Reader, size: int, name: str) -> Image:

@@ -50,7 +50,7 @@ class Pane(ScrollView, can_focus=True):
         super().__init__(id=self.pane)
         self.data: Any = None
         self.before: Any = None                      # what the stop before this one showed
-        self.newest: Any = None                      # what was shown last of the newest frame, not of one that was selected
+        self.newest: Any = None                      # what the last stop showed of the newest frame, not of one that was selected
         self.stop = 0                                # whose data it is
         self.lines: list[Line] = []
         self._subtitle = ""
@@ -141,9 +141,9 @@ class Pane(ScrollView, can_focus=True):
 
     def put(self, data: Any, stop: int) -> None:
         """Take new data; `stop` 0: the guest runs."""
-        if stop and stop != self.stop:
+        if stop != self.stop:
             self.before, self.stop = self.newest, stop
-        if not getattr(data, "frame", 0):
+        if stop and not getattr(data, "frame", 0):
             self.newest = data
         self.data = data
         self.redraw()

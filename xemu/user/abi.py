@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING, Any, NamedTuple
+import sys
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from xemu.core.layout import BIG, LITTLE
 from xemu.errors import ImageError
+from xemu.user.layouts import common
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -18,6 +21,9 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 
+HOST_ORDER = LITTLE if sys.byteorder == "little" else BIG
+
+
 class Cause(NamedTuple):
     """The signal of a fault or an exception. `words`: trap number, error code and address, as signal frames show them."""
 
@@ -28,19 +34,25 @@ class Cause(NamedTuple):
 
 
 class Abi:
-    """One architecture's Linux ABI. Subclasses fill in the attributes; nothing here depends on an instance."""
+    """One architecture's Linux ABI. Subclasses fill in the attributes; nothing here depends on an instance.
+
+    What is in the guest's memory has the byte order of `order`. All of it goes through `layouts`, `word`, `bitmap` and the words of
+    AddressSpace; what passes between the host and the guest without being looked at goes through `swapped`.
+    """
 
     name = ""
     machine = ""  # uname -m
     machine32 = ""  # … with a personality of 32 bits
     platform = b""  # AT_PLATFORM
+    base_platform = b""  # AT_BASE_PLATFORM; empty: there is none
+    auxv: Mapping[int, int] = {}  # entries of the auxiliary vector that only this architecture has
     bits = 32
-    order = "<"
+    order = LITTLE  # of what is in memory, as `struct` has it; registers have their own (see process.py)
     address_bits = 32  # of addresses
     pairs_aligned = False  # 64-bit arguments start in an even register
     short_ids = False  # calls without 32 in their names take user ids of 16 bits
     numbers: Mapping[str, int]
-    layouts: Mapping[str, Layout]
+    layouts: Mapping[str, Layout]  # what the architecture has; instances have what is common, too
     hwcap = 0
     hwcap2 = 0
     frame_size = 0  # AT_MINSIGSTKSZ; 0: there is none
@@ -51,6 +63,7 @@ class Abi:
     red_zone = 0  # bytes below the stack pointer that belong to the program
     program_base = 0  # where movable programs go
     low_map_flag = 0  # flag of mmap that asks for an address below 2 GiB
+    lock_flags = 7  # of mlockall
     number_register = ""
     result_register = ""
     stack_register = "sp"
@@ -59,15 +72,52 @@ class Abi:
     doors: Mapping[int, str] = {}  # other ways into the kernel: number of the trap -> ABI whose calls it makes
     crash_registers: tuple[tuple[str, ...], ...] = ()  # what a report shows, line by line
     open_bits: tuple[tuple[int, int, str], ...] = ()  # (guest bit, host bit, name) of open(2) flags that differ
+    requests: Mapping[int, int] = {}  # numbers of ioctl requests that differ -> those that most architectures have
+    socket_options: Mapping[int, int] = {}  # options of SOL_SOCKET that differ -> those that most architectures have
 
     def __init__(self) -> None:
         """Start with no calls outside the ordinary numbers."""
         self.private_calls: dict[int, Any] = {}
+        self.byteorder: Literal["little", "big"] = "little" if self.order == LITTLE else "big"
+        self.foreign = self.byteorder != sys.byteorder  # the host has another one
         self.word = struct.Struct(self.order + ("I" if self.bits == 32 else "Q"))
+        self.layouts = common(self.order) | dict(self.layouts)
         self._guest_open = self._host_open = 0
         for guest, host, _ in self.open_bits:
             self._guest_open |= guest
             self._host_open |= host
+
+    # --- byte order -----------------------------------------------------------------------------
+
+    def bitmap(self, data: bytes | memoryview) -> int:
+        """Read a set of bits, whose words are unsigned longs, the one of bit 0 first: sigset_t, fd_set, cpu_set_t."""
+        return int.from_bytes(self._little_words(data), "little")
+
+    def bitmap_bytes(self, bits: int, size: int = 8) -> bytes:
+        """Return such a set as so many bytes."""
+        return self._little_words(bits.to_bytes(size, "little"))
+
+    def _little_words(self, data: bytes | memoryview) -> bytes:
+        """Swap each unsigned long between the guest's order and the little-endian one."""
+        if self.order == LITTLE:
+            return bytes(data)
+        codes = f"{len(data) // self.word.size}{self.word.format[1:]}"
+        return struct.pack(LITTLE + codes, *struct.unpack(self.order + codes, data))
+
+    def swapped(self, codes: str, data: bytes) -> bytes:
+        """Return a struct of the host as the guest has it, or the other way round: both have these fields, without gaps.
+
+        What follows them, and a struct that is cut short, stays as it is.
+        """
+        if not self.foreign or len(data) < (size := struct.calcsize(LITTLE + codes)):
+            return data
+        return struct.pack(self.order + codes, *struct.unpack(HOST_ORDER + codes, data[:size])) + data[size:]
+
+    def host_word(self, value: int) -> int:
+        """Return what the host reads where the guest has an int with this value, without sign."""
+        return int.from_bytes((value & 0xFFFFFFFF).to_bytes(4, self.byteorder), sys.byteorder)
+
+    # --- flags ----------------------------------------------------------------------------------
 
     def open_flags(self, flags: int) -> int:
         """Translate open(2) flags to the host's."""
@@ -105,6 +155,24 @@ class Abi:
         """Set the thread pointer of the registers in the engine as clone(2) with CLONE_SETTLS does; OSError, GuestFault."""
         raise NotImplementedError
 
+    def result_setter(self, state: Any) -> Callable[[int], None]:
+        """Return what gives a call's result, or its error as a negative number, to the program."""
+        where, buffer, mask = register_offset(state, self.result_register), state.buffer, (1 << self.bits) - 1
+        pack = struct.Struct(LITTLE + self.word.format[1:]).pack_into
+        return lambda value: pack(buffer, where, value & mask)
+
+    def termios_to_host(self, codes: str, data: bytes) -> bytes:
+        """Return the host's struct termios, whose fields are `codes`, for the program's."""
+        return self.swapped(codes, data)
+
+    def termios_to_guest(self, codes: str, data: bytes) -> bytes:
+        """Return the program's for the host's."""
+        return self.swapped(codes, data)
+
+    def prctl(self, task: Task, option: int, value: int) -> int | None:  # noqa: ARG002
+        """Do an option of prctl(2) that only this architecture has; None: there is no such option."""
+        return None
+
     def syscall_size(self, state: Any) -> int:
         """Return the length of the system call instruction that was just executed."""
         raise NotImplementedError
@@ -135,12 +203,21 @@ class Abi:
         """Return the signal of a breakpoint instruction."""
         raise NotImplementedError
 
-    def exception(self, state: Any, number: int, address: int) -> Cause:
-        """Return the signal of an exception or event that a row has raised."""
+    def exception(self, state: Any, number: int, address: int) -> Cause | None:
+        """Return the signal of an exception or event that a row has raised; None: the program has switched it off."""
         raise NotImplementedError
 
 
-ABIS: dict[str, str] = {"arm": "xemu.user.arm.abi:ArmAbi", "i386": "xemu.user.x86.abi:I386Abi", "x86_64": "xemu.user.x86.abi:X8664Abi"}
+def register_offset(state: Any, name: str) -> int:
+    """Return where a register lies in the engine's state block."""
+    cell, index = state._names[name]  # noqa: SLF001 - the one place that reaches in, for speed
+    return int(cell.at(index))
+
+
+ABIS: dict[str, str] = {
+    "arm": "xemu.user.arm.abi:ArmAbi", "i386": "xemu.user.x86.abi:I386Abi", "x86_64": "xemu.user.x86.abi:X8664Abi",
+    "ppc64le": "xemu.user.ppc.abi:Ppc64leAbi", "ppc": "xemu.user.ppc.abi32:PpcAbi",
+}  # fmt: skip
 _DOORS = {"i386-int80": "xemu.user.x86.abi:Int80Abi"}  # for the doors of others
 
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 CODES = {
     (sig.SIGSEGV, 1): "nothing is mapped at", (sig.SIGSEGV, 2): "no right to access", (sig.SIGBUS, 1): "misaligned access to",
     (sig.SIGBUS, 2): "past the end of the file mapped at", (sig.SIGILL, 1): "undefined instruction at",
-    (sig.SIGILL, 2): "undefined instruction at", (sig.SIGTRAP, 1): "breakpoint at", (sig.SIGFPE, sig.FPE_INTDIV): "division by zero at",
+    (sig.SIGILL, 2): "undefined instruction at", (sig.SIGILL, 5): "privileged instruction at", (sig.SIGTRAP, 1): "breakpoint at",
+    (sig.SIGFPE, sig.FPE_INTDIV): "division by zero at",
     (sig.SIGFPE, sig.FPE_FLTINV): "invalid operation at", (sig.SIGFPE, sig.FPE_FLTDIV): "floating-point division by zero at",
     (sig.SIGFPE, sig.FPE_FLTOVF): "overflow at", (sig.SIGFPE, sig.FPE_FLTUND): "underflow at",
     (sig.SIGFPE, sig.FPE_FLTRES): "inexact result at",
@@ -66,7 +67,8 @@ def disassembly(process: Process, address: int) -> list[str]:
     except ImportError:
         return []
     cpu = process.engine
-    unit = cpu.target.iset(cpu.state.context).geometry.unit
+    iset = cpu.target.iset(cpu.state.context)
+    unit = iset.geometry.unit
     decoder = capstone.Cs(*cpu.target.capstone(cpu.state.context))
     before = b""
     if unit == 1:
@@ -85,7 +87,7 @@ def disassembly(process: Process, address: int) -> list[str]:
     lines, after = [], 0
     for at, size, mnemonic, operands in decoder.disasm_lite(data, start):
         mark = "=>" if at == address else "  "
-        code = _code_text(data[at - start : at - start + size], unit)
+        code = _code_text(data[at - start : at - start + size], unit, big=iset.big)
         lines.append(f"{mark} {at:08x}  {code:{8 if unit > 1 else 20}}  {mnemonic} {operands}".rstrip())
         after += at > address
         if after > AROUND or (unit > 1 and at > address + AROUND * unit):
@@ -103,9 +105,9 @@ def _before(decoder: Any, space: Any, address: int) -> bytes:
     return b""
 
 
-def _code_text(data: bytes, unit: int) -> str:
+def _code_text(data: bytes, unit: int, *, big: bool) -> str:
     """Return code as the words, halfwords or bytes a manual shows."""
-    return "".join(data[at : at + unit][::-1].hex() for at in range(0, len(data), unit))
+    return data.hex() if big else "".join(data[at : at + unit][::-1].hex() for at in range(0, len(data), unit))
 
 
 def instruction_text(process: Process, address: int) -> str:
@@ -117,7 +119,7 @@ def instruction_text(process: Process, address: int) -> str:
 def registers(process: Process) -> list[str]:
     """Return the registers, four to a line."""
     read, abi = process.engine.state.read, process.abi
-    flags = ("cpsr", "fpscr", "eflags")
+    flags = ("cpsr", "fpscr", "eflags", "cr", "xer")
     return ["  ".join(f"{name:>3} {read(name):0{8 if name in flags else abi.bits // 4}x}" for name in line) for line in abi.crash_registers]
 
 

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from xemu.errors import XemuError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from xemu.user.records import Records
 
 FILE, STREAM, UNKNOWN = 0, 1, 2  # does reading block? never; perhaps; not asked yet
 STANDARD = 3
@@ -65,12 +67,13 @@ FIRST_SHORT = 1 << 30  # offsets of directories from here on are numbers of thos
 class OpenFile:
     """An open file description (open(2)): what duplicates of a descriptor share. `entries`: those that are open."""
 
-    __slots__ = ("_numbers", "_offsets", "entries", "origin")
+    __slots__ = ("_numbers", "_offsets", "entries", "origin", "records")
 
     def __init__(self) -> None:
         """Start with nobody."""
         self.entries: list[Descriptor] = []
         self.origin: Origin | None = None
+        self.records: Records | None = None  # to translate what is read and written: the guest has another byte order
         self._offsets: list[int] = []
         self._numbers: dict[int, int] = {}
 
@@ -170,6 +173,7 @@ class Descriptors:
         self.table: dict[int, Descriptor] = {}
         self.remember = False  # closed files may be opened again, for a debugger
         self.limit = os.sysconf("SC_OPEN_MAX")
+        self._records_of: Callable[[int], Records | None] | None = None  # says what those of a host descriptor are
         self._low = 0
 
     def inherit(self, numbers: Iterable[int]) -> None:
@@ -180,6 +184,14 @@ class Descriptors:
             except OSError:
                 continue
             self.table[number] = Descriptor(number)
+
+    def translate_records(self, order: str) -> None:
+        """Have records that the kernel gives and takes translated for a guest of this byte order, as `struct` has it."""
+        from xemu.user.records import records_of
+
+        self._records_of = lambda host: records_of(host, order)
+        for entry in self.table.values():
+            entry.file.records = self._records_of(entry.host)
 
     def host(self, number: int) -> int:
         """Return the host's descriptor; OSError(EBADF)."""
@@ -205,6 +217,8 @@ class Descriptors:
             entry.close()
             raise OSError(EMFILE, os.strerror(EMFILE))
         table[number] = entry
+        if self._records_of is not None and entry.file.records is None:
+            entry.file.records = self._records_of(entry.host)
         if at_least <= self._low:
             self._low = number + 1
         return number

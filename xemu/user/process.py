@@ -7,11 +7,12 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.layout import LITTLE
 from xemu.core.memory import GuestFault, make_space
 from xemu.user import host
 from xemu.user import program as programs
 from xemu.user import signals as sig
-from xemu.user.abi import get_door
+from xemu.user.abi import get_door, register_offset
 from xemu.user.clock import DEFAULT_EPOCH, HostClock, VirtualClock
 from xemu.user.descriptors import Descriptors, LostDescriptor
 from xemu.user.paths import Paths
@@ -131,8 +132,10 @@ class Process:
     def set_architecture(self, abi: Abi) -> None:
         """Make memory and CPU."""
         self.abi = abi
-        self.space = make_space(abi.address_bits)
+        self.space = make_space(abi.address_bits, abi.byteorder)
         abi.fit(self.space.bits)
+        if abi.foreign:
+            self.fds.translate_records(abi.order)
         self.space.page_lost = self.scheduler.look
         self.engine = self.make_engine(abi.name, self.space, self.options)
         self._connect_engine()
@@ -193,9 +196,7 @@ class Process:
         self.private_calls = abi.private_calls
         self.foreign_calls = {number: self._foreign(get_door(name)) for number, name in abi.doors.items()}
         self.exit_kinds = self.engine.exit_kinds
-        where, buffer, mask = register_offset(state, abi.result_register), state.buffer, (1 << abi.bits) - 1
-        pack = abi.word.pack_into
-        self.set_result = lambda value: pack(buffer, where, value & mask)
+        self.set_result = abi.result_setter(state)
         if self.options.strace:
             from xemu.user.strace import Strace
 
@@ -221,7 +222,7 @@ class Process:
     def call_access(self) -> tuple[Callable[[], int], Any, int]:
         """Return how to read a call's number, and where its arguments lie: (function, buffer, place of the first)."""
         state, abi = self.engine.state, self.abi
-        unpack, buffer, where = struct.Struct(abi.order + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
+        unpack, buffer, where = struct.Struct(LITTLE + "I").unpack_from, state.buffer, register_offset(state, abi.number_register)
         return lambda: unpack(buffer, where)[0], buffer, register_offset(state, abi.arguments[0])
 
     def argument(self, index: int) -> int:
@@ -402,12 +403,6 @@ class Process:
         """Say something that is wanted only with -v."""
         if self.options.verbose:
             self.say(text)
-
-
-def register_offset(state: Any, name: str) -> int:
-    """Return where a register lies in the engine's state block."""
-    cell, index = state._names[name]  # noqa: SLF001 - the one place that reaches in, for speed
-    return int(cell.at(index))
 
 
 def _open_descriptors() -> list[int]:

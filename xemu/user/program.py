@@ -117,7 +117,7 @@ def load(process: Process, program: Program, argv: list[bytes], envp: list[bytes
     auxv = _auxv(program, bias, base)
     first = at.InitialStack(
         stack_top, argv, envp, auxv, program=execfn, platform=abi.platform, random=process.clock.entropy(16),
-        bits=abi.bits, order=abi.order,
+        bits=abi.bits, order=abi.order, base_platform=abi.base_platform,
     )  # fmt: skip
     process.space.poke(first.pointer, first.data)
     process.stack_info = first
@@ -186,7 +186,7 @@ def _auxv(program: Program, bias: int, base: int) -> dict[int, int]:
         at.AT_PHENT: image.header_size, at.AT_PHNUM: image.header_count, at.AT_BASE: base, at.AT_FLAGS: 0,
         at.AT_ENTRY: image.entry + bias, at.AT_UID: os.getuid(), at.AT_EUID: os.geteuid(), at.AT_GID: os.getgid(),
         at.AT_EGID: os.getegid(), at.AT_SECURE: 0, at.AT_RANDOM: 0, at.AT_HWCAP2: abi.hwcap2, at.AT_EXECFN: 0,
-        at.AT_PLATFORM: 0,
+        at.AT_PLATFORM: 0, **abi.auxv,
     }  # fmt: skip
     if abi.frame_size:
         values[at.AT_MINSIGSTKSZ] = abi.frame_size

@@ -14,6 +14,7 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.layout import LITTLE
 from xemu.errors import XemuError
 from xemu.user.task import KEEP, Inner, Interrupted
 
@@ -88,12 +89,14 @@ def argument_registers(types: tuple[str, ...], *, bits: int, pairs_aligned: bool
 
 
 def argument_reader(
-    types: tuple[str, ...], places: list[int], *, bits: int, order: str, pairs_aligned: bool = False,
+    types: tuple[str, ...], places: list[int], *, bits: int, order: str, pairs: str = "", pairs_aligned: bool = False,
     registers: tuple[int, ...] = (), start: int = 0,
 ) -> Callable[[Any, int], tuple[int, ...]]:
     """Return what reads a call's arguments from a buffer, given the place of the first register of arguments.
 
-    `places`: of all of them, from the first; `registers`: those of the arguments where that is not their order; `start`: where the
+    `order`: that of the bytes in the buffer; `pairs`: of the two registers that hold what one cannot ('>': the upper half is
+    first), if it is another.
+    `places`: of all registers, from the first; `registers`: those of the arguments where that is not their order; `start`: where the
     first one really is.
     """
     fields: list[tuple[int, str]] = []  # place and code of each part of an argument
@@ -104,14 +107,14 @@ def argument_reader(
         narrow = kind in "iu" or (bits == 32 and kind in "lp")
         signed = "il" if kind in "il" else "q" if kind == "q" else ""
         if narrow:
-            shift = 4 if bits == 64 and order == ">" else 0
+            shift = 4 if bits == 64 and order != LITTLE else 0
             pieces = [(places[numbers[0]] + shift, "i" if signed else "I")]
         elif len(numbers) == 1:
             pieces = [(places[numbers[0]], "q" if signed else "Q")]
-        elif places[numbers[1]] - places[numbers[0]] == 4:
+        elif places[numbers[1]] - places[numbers[0]] == 4 and pairs in ("", order):
             pieces = [(places[numbers[0]], kind)]
         else:
-            low, high = numbers if order == "<" else numbers[::-1]
+            low, high = numbers if (pairs or order) == LITTLE else numbers[::-1]
             pieces = [(places[low], "I"), (places[high], "i" if signed else "I")]
         parts.append(list(range(len(fields), len(fields) + len(pieces))))
         fields += pieces
@@ -139,11 +142,14 @@ def _reader(fields: list[tuple[int, str]], parts: list[list[int]], order: str, s
 def memory_reader(row: Row, abi: Abi) -> Callable[[Any, int], tuple[int, ...]]:
     """Return what reads a call's arguments from an array of words (socketcall)."""
     word = abi.bits // 8
-    return argument_reader(row.types, [word * n for n in range(8)], bits=abi.bits, order=abi.order)
+    return argument_reader(row.types, [word * n for n in range(8)], bits=abi.bits, order=abi.order, pairs=abi.order)
 
 
 def dispatch_table(abi: Abi, places: list[int], start: int = 0) -> list[Entry | None]:
-    """Return the rows by number for one architecture; holes are None. `places`, `start`: as for `argument_reader`."""
+    """Return the rows by number for one architecture; holes are None. `places`, `start`: as for `argument_reader`.
+
+    Registers lie in the state block, which is little-endian whatever the guest's memory is.
+    """
     numbers = abi.numbers
     table: list[Entry | None] = [None] * (max(n for n in numbers.values() if n < 0x1000) + 1)
     cache: dict[tuple[Any, ...], Callable[[Any, int], tuple[int, ...]]] = {}
@@ -155,7 +161,8 @@ def dispatch_table(abi: Abi, places: list[int], start: int = 0) -> list[Entry | 
         unpack = cache.get((row.types, registers))
         if unpack is None:
             unpack = cache[row.types, registers] = argument_reader(
-                row.types, places, bits=abi.bits, order=abi.order, pairs_aligned=abi.pairs_aligned, registers=registers, start=start)
+                row.types, places, bits=abi.bits, order=LITTLE, pairs=abi.order, pairs_aligned=abi.pairs_aligned, registers=registers,
+                start=start)
         if number < len(table):
             table[number] = (row.function, unpack, row)
         else:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import struct
 
+from xemu.core.layout import LITTLE
+
 AT_NULL, AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_BASE, AT_FLAGS, AT_ENTRY = 0, 3, 4, 5, 6, 7, 8, 9
 AT_UID, AT_EUID, AT_GID, AT_EGID, AT_PLATFORM, AT_HWCAP, AT_CLKTCK = 11, 12, 13, 14, 15, 16, 17
-AT_SECURE, AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_MINSIGSTKSZ = 23, 25, 26, 31, 51
+AT_SECURE, AT_BASE_PLATFORM, AT_RANDOM, AT_HWCAP2, AT_EXECFN, AT_MINSIGSTKSZ = 23, 24, 25, 26, 31, 51
 USER_HZ = 100
 
 
@@ -24,8 +26,9 @@ class InitialStack:
         platform: bytes,
         random: bytes,
         bits: int = 32,
-        order: str = "<",
+        order: str = LITTLE,
         align: int = 16,
+        base_platform: bytes = b"",
     ) -> None:
         """Lay everything out below `top`; `auxv` gains the entries that point into the stack."""
         self.word = order + ("I" if bits == 32 else "Q")
@@ -39,6 +42,8 @@ class InitialStack:
         self.arg_start = args[0] if args else env[0] if env else execfn
         self.env_start = env[0] if env else execfn
         auxv[AT_PLATFORM] = self._push(platform)
+        if base_platform:
+            auxv[AT_BASE_PLATFORM] = self._push(base_platform)
         auxv[AT_RANDOM] = self._push_bytes(random)
         auxv[AT_EXECFN] = execfn
         self.auxv = b"".join(struct.pack(self.word + self.word[1:], *pair) for pair in [*auxv.items(), (AT_NULL, 0)])

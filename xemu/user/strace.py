@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import GuestFault
 from xemu.user import signals as sig
-from xemu.user.strace_names import ERRNO, FLAGS, FUTEX, SIGNALS, SOCKTYPES, VALUES
+from xemu.user.strace_names import ERRNO, FLAGS, FUTEX, OWN, SIGNALS, SOCKTYPES, VALUES
 from xemu.user.task import KEEP, ProcessExit
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ class Strace:
         if detail.isdigit():
             if result is None or result < 0:
                 return f"{value:#x}"
-            words = struct.unpack(f"<{int(detail) // 4}i", task.space.read(value, int(detail)))
+            words = struct.unpack(f"{task.process.abi.order}{int(detail) // 4}i", task.space.read(value, int(detail)))
             return "[" + ", ".join(map(str, words)) + "]"
         return self._bytes(task, detail, value, arguments, result)
 
@@ -151,8 +151,10 @@ class Strace:
         if layout is None or (result is not None and result < 0):
             return f"{value:#x}"
         record = layout.unpack(task.space.read(value, layout.size))
-        names = ("mode", "size", "ino") if detail in ("stat", "stat64") else layout.names
-        return "{" + ", ".join(f"{n}={_field(n, getattr(record, n))}" for n in names) + "}"
+        names = ("mode", "size", "ino") if detail in ("stat", "stat64", "statx") else layout.names
+        values = {name: getattr(record, name) for name in names}
+        sets = {name: self.process.abi.bitmap(data) for name, data in values.items() if isinstance(data, bytes)}
+        return "{" + ", ".join(f"{name}={_field(name, field)}" for name, field in (values | sets).items()) + "}"
 
     def _vector(self, task: Task, detail: str, value: int, arguments: Any, _result: Any) -> str:
         count = arguments[int(detail)]
@@ -176,11 +178,12 @@ class Strace:
         return "[" + ", ".join(items) + "]"
 
     def _flags(self, task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
-        names = FLAGS.get(detail)
+        abi = task.process.abi
+        names = OWN.get(abi.name, FLAGS).get(detail, FLAGS.get(detail))
         if names is None:
             return f"{value:#x}"
         if detail == "open":
-            names = names | {bit: name for bit, _, name in task.process.abi.open_bits}
+            names = names | {bit: name for bit, _, name in abi.open_bits}
         text = ["O_RDONLY"] if detail == "open" and not value & 3 else []
         rest = value
         for bit, name in names.items():
@@ -191,14 +194,14 @@ class Strace:
             text.append(f"{rest:#x}")
         return "|".join(text) or names.get(0, "0")
 
-    def _enum(self, _task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
+    def _enum(self, task: Task, detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if detail == "futex":
             private = "_PRIVATE" if value & 128 else ""
             clock = "|FUTEX_CLOCK_REALTIME" if value & 256 else ""
             return FUTEX.get(value & 127, str(value)) + private + clock
         if detail == "socktype":
             return "|".join([SOCKTYPES.get(value & 15, str(value & 15)), *(n for b, n in FLAGS[detail].items() if value & b)])
-        names = VALUES.get(detail, {})
+        names = OWN.get(task.process.abi.name, VALUES).get(detail) or VALUES.get(detail, {})
         return names.get(value & 0xFFFFFFFF, names.get(value, f"{value:#x}" if detail == "ioctl" else str(value)))
 
     def _dirfd(self, _task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
@@ -213,7 +216,7 @@ class Strace:
     def _sigset(self, task: Task, _detail: str, value: int, _arguments: Any, _result: Any) -> str:
         if not value:
             return "NULL"
-        mask = task.space.read_u64(value)
+        mask = task.process.abi.bitmap(task.space.read(value, 8))
         if mask.bit_count() > 40:
             return "~[" + " ".join(_short(n) for n in range(1, 65) if not mask >> (n - 1) & 1) + "]"
         return "[" + " ".join(_short(n) for n in range(1, 65) if mask >> (n - 1) & 1) + "]"
@@ -223,7 +226,7 @@ class Strace:
             return "NULL"
         length = arguments[int(detail)]
         data = task.space.read(value, min(length, 128))
-        family = int.from_bytes(data[:2], "little")
+        family = int.from_bytes(data[:2], task.space.byteorder)
         if family == 1:
             return f"{{AF_UNIX, {_quote(data[2:].split(bytes(1))[0] or data[2:], 108)}}}"
         if family == 2 and len(data) >= 8:

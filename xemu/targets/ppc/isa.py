@@ -33,6 +33,7 @@ FIELDS: dict[str, AnyField] = {
     "FLM": Field(8), "W": Split(1), "U": Field(4), "RMC": Split(2),
     # vector registers: numbers 0 to 31, see PpcCpu.vr
     "VRT": Reg(5), "VRS": Reg(5), "VRA": Reg(5), "VRB": Reg(5), "VRC": Reg(5), "SIM": Field(5), "UIM": Field(5), "SHB": Field(4),
+    "PS": Field(1), "ST": Split(1), "SIX": Field(4), "STRM": Field(2),
     # vector-scalar registers: numbers 0 to 63, the top bit stands at the end of the word
     "T": Field(5), "A": Field(5), "B": Field(5), "C": Field(5), "S": Field(5),
     "TX": Field(1), "AX": Field(1), "BX": Field(1), "CX": Field(1), "SX": Field(1),

@@ -28,11 +28,12 @@ def declare(layout: StateLayout, width: int) -> None:
     layout.word("DRN", 3, hidden=True)       # rounding mode of decimal arithmetic
     layout.word("FPSTICKY", 32, hidden=True)  # FX and the exceptions (bits 31, 28:19, 10:8) as they were when FPSCR was last written
     layout.word("FPFLAGS", 16, hidden=True)  # exceptions since then: 7:0 as in fp.py, 15:8 which kind of invalid (see fp_rules.py)
-    layout.word("FPOP", 8, hidden=True)      # the last operation (FPKIND in floating.py); 0: FR, FI and FPRF are in FPLAST
+    layout.word("FPOP", 16, hidden=True)     # the last operation (status.py): 9:8 rounding mode, 7:0 which; 0: FR, FI, FPRF are in FPLAST
     layout.word("FPLAST", 8, hidden=True)    # FR 6, FI 5, C 4, FPCC 3:0
     layout.word("FPCC", 5, hidden=True)      # bit 4: bits 3:0 are FPCC (of a comparison that came after the last operation)
     layout.file("FPARG", 3, 64, hidden=True)  # operands of the last operation
     layout.word("FPRES", 64, hidden=True)    # its result
+    layout.word("FPEXC", 2, hidden=True)     # MSR.FE0 and FE1: not 0: enabled exceptions interrupt (Linux: prctl PR_SET_FPEXC)
     # Vectors (Book I, 6.3)
     layout.word("NJ", 1, hidden=True)        # VSCR
     layout.word("SAT", 1, hidden=True)
@@ -42,17 +43,20 @@ def declare(layout: StateLayout, width: int) -> None:
     layout.word("DSCR", width)
     layout.word("PPR", 64, hidden=True)
     layout.word("SPRG3", width, hidden=True)  # Linux: number of the processor, for getcpu
+    layout.word("FE", 2, hidden=True)        # MSR.FE0 and FE1 (user mode: prctl): 0: enabled floating-point exceptions interrupt nothing
     # the reservation (Book II, 1.7.2): address, size in bytes (0: there is none), value read
     layout.word("EXADDR", width, hidden=True)
     layout.word("EXSIZE", 8, hidden=True)
     layout.word("EXVALUE", 128, hidden=True)
     layout.sticky = "FPFLAGS"
+    layout.host_exceptions = 0x1E            # which kind of invalid operation it was, the host does not know
 
 
 LAYOUT32 = StateLayout("ppc")
 declare(LAYOUT32, 32)
 LAYOUT64 = StateLayout("ppc64le")
 declare(LAYOUT64, 64)
+LAYOUT64.word("SCV", 1, hidden=True)         # 1: the last system call was made with SCV, whose errors are negative numbers
 
 #: FPCTL where nothing unusual is asked for: bits that decoding depends on
 FPSCR_MODES = 0xFB        # VE OE UE ZE XE RN; NI changes nothing
@@ -87,4 +91,4 @@ SC, SCV = 0, 1
 #: numbers of `abort("exception", n)`: the instruction did not happen
 TRAP, ALIGNMENT, PRIVILEGED, FACILITY = 1, 2, 3, 4
 #: numbers of `trap("event", n)`: it did, but for what the exception says
-FLOATING_POINT = 1
+FLOATING_POINT = 5

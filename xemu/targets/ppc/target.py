@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.target import IsaSet, Target
 from xemu.targets.ppc.layout import LAYOUT32, LAYOUT64, PpcContext
@@ -23,6 +23,13 @@ def load_rows() -> None:
     import xemu.targets.ppc.rows  # noqa: F401
 
 
+def fp_slow() -> Any:
+    """Import and return what slow floating-point operations do."""
+    from xemu.targets.ppc.fp_rules import slow
+
+    return slow
+
+
 def assembly(row: Row, word: int, pc: int) -> str:
     """Return an instruction in the words of its row's template."""
     from xemu.targets.ppc import assembly as words
@@ -41,6 +48,6 @@ def capstone64(_context: int) -> tuple[int, int]:
 
 
 PPC32 = Target("ppc", "ppc", LAYOUT32, 32, PpcContext.of32, (BE32,), lambda _: 0, load_rows, read_register, write_register,
-               capstone32, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
+               capstone32, fp_slow=fp_slow, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
 PPC64LE = Target("ppc64le", "ppc", LAYOUT64, 64, PpcContext.of64, (LE64,), lambda _: 0, load_rows, read_register, write_register,
-                 capstone64, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
+                 capstone64, fp_slow=fp_slow, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)

@@ -38,7 +38,7 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
             return round_to_integral(fmt, args[0], ctl, exact=name == "rint")
         case "rcp" | "rsqrt":
             return estimate(args[0], root=name == "rsqrt"), const(0, 8)
-        case "to_float":
+        case "to_float" if "f16" not in fmt or "f64" not in fmt:
             return convert(fmt, args[0], ctl)
         case "to_sint":
             source, width, rounding, _ = fmt

@@ -20,7 +20,6 @@ LAYOUTS = {
         "type:I bsize:I blocks:Q bfree:Q bavail:Q files:Q ffree:Q fsid0:I fsid1:I namelen:I frsize:I flags:I _:16x"
     ),
     "timespec": Layout("sec:i nsec:i"),
-    "timespec64": Layout("sec:q nsec:q"),
     "timeval": Layout("sec:i usec:i"),
     "iovec": Layout("base:I length:I"),
     "flock": Layout("type:h whence:h start:i len:i pid:i"),
@@ -35,14 +34,13 @@ LAYOUTS = {
         "oublock:i msgsnd:i msgrcv:i nsignals:i nvcsw:i nivcsw:i"
     ),
     "tms": Layout("utime:i stime:i cutime:i cstime:i"),
-    "sigaction": Layout("handler:I flags:I restorer:I mask:Q"),
+    "sigaction": Layout("handler:I flags:I restorer:I mask:8s"),
     "old_sigaction": Layout("handler:I mask:I flags:I restorer:I"),
     "stack": Layout("sp:I flags:i size:I"),
     "msghdr": Layout("name:I namelen:I iov:I iovlen:I control:I controllen:I flags:i"),
     "cmsghdr": Layout("len:I level:i type:i"),
     "epoll_event": Layout("events:I _:4x data:Q"),
     "itimerspec": Layout("interval_sec:i interval_nsec:i sec:i nsec:i"),
-    "itimerspec64": Layout("interval_sec:q interval_nsec:q sec:q nsec:q"),
     "itimerval": Layout("interval_sec:i interval_usec:i sec:i usec:i"),
     "sigevent": Layout("value:I signo:i notify:i tid:i _:48x"),
     "long": Layout("value:i"),

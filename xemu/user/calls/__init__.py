@@ -15,6 +15,7 @@ def load_rows() -> None:
         messages,
         misc,
         names,
+        old,
         polling,
         processes,
         signals,

@@ -30,7 +30,7 @@ def _offset_pointer(task: Task, address: int, size: int) -> tuple[int | None, me
     if not address:
         return None, None
     view = task.space.view(address, size, READ | WRITE)
-    return file_offset(int.from_bytes(view, "little")), view
+    return file_offset(int.from_bytes(view, task.space.byteorder)), view
 
 
 def _ready(entry: Descriptor, events: int) -> bool:
@@ -74,7 +74,7 @@ def _sendfile(task: Task, out: int, source: int, address: int, count: int, size:
     def copy() -> int:
         sent = os.sendfile(target.host, origin.host, offset, min(count, MAX_COUNT))
         if view is not None and offset is not None:
-            view[:] = (offset + sent).to_bytes(size, "little")
+            view[:] = (offset + sent).to_bytes(size, task.space.byteorder)
         return sent
 
     return _copy_when_ready(origin, target, copy)
@@ -98,7 +98,7 @@ def _two_offsets(task: Task, source: int, target: int, copy: Any) -> int:
     done: int = copy(first, second)
     for view, offset in ((first_view, first), (second_view, second)):
         if view is not None and offset is not None:
-            view[:] = (offset + done).to_bytes(8, "little")
+            view[:] = (offset + done).to_bytes(8, task.space.byteorder)
     return done
 
 

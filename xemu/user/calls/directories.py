@@ -18,12 +18,12 @@ from xemu.user.rows import call
 if TYPE_CHECKING:
     from xemu.user.task import Task
 
-_HEAD64 = struct.Struct("<QqHB")
+_HEAD64 = struct.Struct("=QqHB")  # the host's struct linux_dirent64
 DT_DIR, DT_LNK = 4, 10
 
 
 def _host_entries(task: Task, entry: Descriptor, size: int) -> bytearray:
-    """Return getdents64(2) records of a host directory (the layout is the same everywhere); offsets as a program can have them."""
+    """Return getdents64(2) records of a host directory; offsets as a program can have them."""
     data = ctypes.create_string_buffer(size)
     used = host.syscall("getdents64", entry.host, ctypes.addressof(data), size)
     records, at = bytearray(data.raw[:used]), 0
@@ -76,13 +76,25 @@ def getdents64(task: Task, fd: int, address: int, size: int) -> int:
     entry = task.fds.get(fd)
     size = min(size, 1 << 20)
     if isinstance(entry.data, Listing):
-        data = _made_up(task, entry.data, size)
+        data = _in_guest_order(task, _made_up(task, entry.data, size))
         task.space.write(address, data)
         return len(data)
     view = task.space.view(address, size, WRITE) if size else memoryview(bytearray())
-    records = _host_entries(task, entry, size)
+    records = _in_guest_order(task, _host_entries(task, entry, size))
     view[: len(records)] = records
     return len(records)
+
+
+def _in_guest_order(task: Task, records: bytes | bytearray) -> bytes | bytearray:
+    """Return records of getdents64(2), which have the same layout everywhere."""
+    if not task.process.abi.foreign:
+        return records
+    result, at, codes = bytearray(records), 0, task.process.abi.layouts["dirent64"].struct
+    while at < len(records):
+        head = _HEAD64.unpack_from(records, at)
+        codes.pack_into(result, at, *head)
+        at += head[2]
+    return result
 
 
 @call("getdents fd out:8 size")
@@ -99,7 +111,7 @@ def getdents(task: Task, fd: int, address: int, size: int) -> int:
         inode, offset, length, kind = _HEAD64.unpack_from(records, at)
         name = bytes(records[at + _HEAD64.size : at + length]).split(b"\0", 1)[0]
         total = (2 * word.size + 2 + len(name) + 1 + 1 + word.size - 1) & -word.size
-        head = word.pack(inode & mask) + word.pack(offset & mask) + struct.pack("<H", total)
+        head = word.pack(inode & mask) + word.pack(offset & mask) + struct.pack(task.process.abi.order + "H", total)
         result += (head + name).ljust(total - 1, b"\0") + bytes((kind,))
         at += length
     task.space.write(address, result)

@@ -216,7 +216,7 @@ def openat2(task: Task, dirfd: int, path: int, how: int, size: int) -> Any:
     """openat2(2), without restrictions on resolving."""
     if size < 24:
         return -EINVAL
-    flags, mode, resolve = (int.from_bytes(task.space.read(how + 8 * n, 8), "little") for n in range(3))
+    flags, mode, resolve = task.space.unpack(task.process.abi.layouts["open_how"].struct, how)
     if resolve:
         return -EOPNOTSUPP
     return open_at(task, dirfd, path, flags, mode)
@@ -266,7 +266,7 @@ def _llseek(task: Task, fd: int, high: int, low: int, result: int, whence: int) 
         offset -= 1 << 64
     entry = task.fds.get(fd)
     view = task.space.view(result, 8, WRITE)
-    view[:] = _seek(entry, offset, whence).to_bytes(8, "little")
+    view[:] = _seek(entry, offset, whence).to_bytes(8, task.space.byteorder)
     return 0
 
 
@@ -327,9 +327,9 @@ def syncfs(task: Task, fd: int) -> int:
     return host.syncfs(task.fds.host(fd))
 
 
-@call("arm_sync_file_range fd flags:hex off64 off64")
+@call("sync_file_range2 fd flags:hex off64 off64")
 def sync_file_range2(task: Task, fd: int, flags: int, offset: int, length: int) -> int:
-    """sync_file_range2(2): ARM's argument order."""
+    """sync_file_range2(2): the argument order where 64-bit arguments start in an even register."""
     return host.sync_file_range(task.fds.host(fd), offset, length, flags)
 
 
@@ -359,9 +359,10 @@ def fadvise64_64(task: Task, fd: int, offset: int, length: int, advice: int) -> 
     return 0
 
 
+@call("ppc_fadvise64_64 fd enum:fadvise off64 off64")
 @call("arm_fadvise64_64 fd enum:fadvise off64 off64")
 def fadvise(task: Task, fd: int, advice: int, offset: int, length: int) -> int:
-    """posix_fadvise(2): ARM's argument order."""
+    """posix_fadvise(2) in the same order."""
     os.posix_fadvise(task.fds.host(fd), offset, length, advice)
     return 0
 
@@ -418,7 +419,7 @@ def pipe2(task: Task, address: int, flags: int) -> int:
     ends = os.pipe2(host_flags | os.O_CLOEXEC)
     cloexec = bool(host_flags & os.O_CLOEXEC)
     numbers = [task.fds.add(Descriptor(end, cloexec=cloexec, kind=STREAM)) for end in ends]
-    view[:] = b"".join(n.to_bytes(4, "little") for n in numbers)
+    view[:] = b"".join(n.to_bytes(4, task.space.byteorder) for n in numbers)
     return 0
 
 

@@ -8,7 +8,6 @@ import struct
 from errno import EINVAL, EPERM, ESRCH
 from typing import TYPE_CHECKING
 
-from xemu.core.memory import READ, WRITE
 from xemu.user.rows import call
 
 if TYPE_CHECKING:
@@ -102,8 +101,8 @@ def _get_three(name: str, function: object) -> None:
     @call(f"{name} ptr ptr ptr")
     def run(task: Task, real: int, effective: int, saved: int) -> int:
         for address, value in zip((real, effective, saved), function(), strict=True):  # type: ignore[operator]
-            code = _id_code(task, name)
-            task.space.write(address, struct.pack("<" + code, value & (0xFFFF if code == "H" else 0xFFFFFFFF)))
+            code = task.process.abi.order + _id_code(task, name)
+            task.space.write(address, struct.pack(code, value & (0xFFFF if code[1:] == "H" else 0xFFFFFFFF)))
         return 0
 
 
@@ -135,16 +134,15 @@ def _groups(suffix: str) -> None:
             return -EINVAL
         if size:
             code = _id_code(task, "getgroups" + suffix)
-            task.space.write(address, struct.pack(f"<{len(groups)}{code}", *groups))
+            task.space.write(address, struct.pack(f"{task.process.abi.order}{len(groups)}{code}", *groups))
         return len(groups)
 
     @call(f"setgroups{suffix} int ptr")
     def set_(task: Task, size: int, address: int) -> int:
         if not 0 <= size <= 65536:
             return -EINVAL
-        code = _id_code(task, "setgroups" + suffix)
-        width = struct.calcsize("<" + code)
-        os.setgroups(struct.unpack(f"<{size}{code}", task.space.view(address, size * width, READ)))
+        codes = struct.Struct(f"{task.process.abi.order}{size}{_id_code(task, 'setgroups' + suffix)}")
+        os.setgroups(task.space.unpack(codes, address))
         return 0
 
 
@@ -264,9 +262,11 @@ def prlimit64(task: Task, pid: int, which: int, new: int, old: int) -> int:
         os.kill(task.process.pids.host(pid), 0)
         return -EPERM
     before = _limits(which)
-    wanted = struct.unpack("<QQ", task.space.view(new, 16, READ)) if new else None
+    layout = task.process.abi.layouts["rlimit64"]
+    wanted = task.space.unpack(layout.struct, new) if new else None
     if old:
-        task.space.view(old, 16, WRITE)[:] = struct.pack("<QQ", *before)
+        soft, hard = before
+        task.space.write(old, layout.pack(cur=soft, max=hard))
     if wanted:
         _set_limits(task, which, *wanted)
     return 0
@@ -307,7 +307,7 @@ def capget(task: Task, header: int, data: int) -> int:
         bits = 0xFFFFFFFF if os.geteuid() == 0 else 0
         high = 0x1FF if bits else 0
         words = (bits, bits, 0) if version == 0x19980330 else (bits, bits, 0, high, high, 0)
-        task.space.write(data, struct.pack(f"<{len(words)}I", *words))
+        task.space.write(data, struct.pack(f"{task.process.abi.order}{len(words)}I", *words))
     return 0
 
 

@@ -238,9 +238,9 @@ def munlock(task: Task, address: int, length: int) -> int:
 
 
 @call("mlockall flags:hex")
-def mlockall(_task: Task, flags: int) -> int:
+def mlockall(task: Task, flags: int) -> int:
     """mlockall(2): nothing to do."""
-    return -EINVAL if not flags or flags & ~7 else 0
+    return -EINVAL if not flags or flags & ~task.process.abi.lock_flags else 0
 
 
 @call("munlockall")

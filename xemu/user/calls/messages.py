@@ -154,7 +154,8 @@ def _until_done(task: Task, attempt: Callable[[], int], busy: int, limit: int | 
 def _semop(task: Task, identifier: int, address: int, count: int, limit: int | None) -> Any:
     if not 0 < count <= MAX_OPERATIONS:
         return -EINVAL
-    operations = list(struct.iter_unpack("<Hhh", task.space.read(address, 6 * count)))
+    codes = task.process.abi.layouts["sembuf"].struct
+    operations = list(codes.iter_unpack(task.space.read(address, codes.size * count)))
     wait = not any(flags & IPC_NOWAIT for _, _, flags in operations)
     data = b"".join(struct.pack("=Hhh", number, change, flags | IPC_NOWAIT) for number, change, flags in operations)
 
@@ -202,10 +203,10 @@ def semctl(task: Task, identifier: int, number: int, command: int, argument: int
             return 0
         values = ctypes.create_string_buffer(2 * count)
         if command == SETALL:
-            values.raw = task.space.read(argument, 2 * count)
+            values.raw = task.process.abi.swapped(f"{count}H", task.space.read(argument, 2 * count))
         result = host.semctl(identifier, number, command, ctypes.addressof(values))
         if command == GETALL:
-            task.space.write(argument, values.raw)
+            task.space.write(argument, task.process.abi.swapped(f"{count}H", values.raw))
         return result
     if command == IPC_SET:
         return -EINVAL

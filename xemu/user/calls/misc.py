@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from errno import EINVAL, ENOSYS, EPERM, ESRCH
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +107,8 @@ def prctl(task: Task, option: int, a: int, b: int, c: int, d: int) -> int:
         return 0
     if option in _TO_HOST:
         return host.prctl(option, a, b, c, d)
-    return -EINVAL
+    own = process.abi.prctl(task, option, a)
+    return -EINVAL if own is None else own
 
 
 # --- scheduling ---------------------------------------------------------------------------------
@@ -143,7 +143,9 @@ def sched_getaffinity(task: Task, pid: int, size: int, address: int) -> int:
 def sched_setaffinity(task: Task, pid: int, size: int, address: int) -> int:
     """sched_setaffinity(2)."""
     _known(task, pid)
-    return 0 if size and task.space.read(address, size)[0] & 1 else -EINVAL
+    mask = task.space.read(address, size)
+    word = task.process.abi.word.size
+    return 0 if task.process.abi.bitmap(mask[:word].ljust(word, b"\0")) & 1 else -EINVAL
 
 
 @call("sched_getscheduler pid")
@@ -160,7 +162,7 @@ def sched_setscheduler(task: Task, pid: int, policy: int, address: int) -> int:
 
 def _check_policy(task: Task, pid: int, policy: int, address: int) -> int:
     _known(task, pid)
-    priority = struct.unpack("<i", task.space.view(address, 4, READ))[0]
+    priority = task.space.read_i32(address)
     if policy in (0, 3, 5):
         return 0 if priority == 0 else -EINVAL
     if policy in (1, 2):

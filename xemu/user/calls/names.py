@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import stat as stat_module
-import struct
 from errno import E2BIG, EINVAL, ENOSYS, EOVERFLOW, ERANGE
 from typing import TYPE_CHECKING, Any
 
@@ -124,7 +123,6 @@ def newfstatat(task: Task, dirfd: int, path: int, address: int, flags: int) -> i
     return _write_stat(task, address, status_at(task, dirfd, path, flags), "stat")
 
 
-_STATX = struct.Struct("<IIQIIIHxxQQQQ" + "qIi" * 4 + "IIII" + "QIIQ 88x")
 STATX_BASIC_STATS, STATX_BTIME = 0x7FF, 0x800
 
 
@@ -134,13 +132,15 @@ def statx(task: Task, dirfd: int, path: int, flags: int, mask: int, address: int
     if mask >> 31 or flags & 0x6000 == 0x6000:
         return -EINVAL
     s = status_at(task, dirfd, path, flags)
-    view = task.space.view(address, _STATX.size, WRITE)
-    times = [divmod(t, 1_000_000_000) for t in (s.st_atime_ns, 0, s.st_ctime_ns, s.st_mtime_ns)]
-    flat = [value for seconds, rest in times for value in (seconds, rest, 0)]
-    view[:] = _STATX.pack(
-        STATX_BASIC_STATS, s.st_blksize, 0, s.st_nlink, s.st_uid, s.st_gid, s.st_mode, s.st_ino, s.st_size, s.st_blocks,
-        0, *flat, os.major(s.st_rdev), os.minor(s.st_rdev), os.major(s.st_dev), os.minor(s.st_dev), 0, 0, 0, 0,
-    )  # fmt: skip
+    (atime, atime_ns), (mtime, mtime_ns), (ctime, ctime_ns) = (
+        divmod(t, 1_000_000_000) for t in (s.st_atime_ns, s.st_mtime_ns, s.st_ctime_ns)
+    )
+    task.space.write(address, task.process.abi.layouts["statx"].pack(
+        mask=STATX_BASIC_STATS, blksize=s.st_blksize, nlink=s.st_nlink, uid=s.st_uid, gid=s.st_gid, mode=s.st_mode, ino=s.st_ino,
+        size=s.st_size, blocks=s.st_blocks, atime=atime, atime_ns=atime_ns, mtime=mtime, mtime_ns=mtime_ns, ctime=ctime,
+        ctime_ns=ctime_ns, rdev_major=os.major(s.st_rdev), rdev_minor=os.minor(s.st_rdev), dev_major=os.major(s.st_dev),
+        dev_minor=os.minor(s.st_dev),
+    ))  # fmt: skip
     return 0
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import struct
 from errno import EINVAL
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from xemu.user.task import Task
 
-_POLLFD = struct.Struct("<ihh")
 MAX_POLL = 65536
 MS = 1_000_000
 IN_EVENTS, OUT_EVENTS, EXCEPT_EVENTS = 1 | 16 | 8 | 64 | 128, 4 | 8 | 256 | 512, 2
@@ -39,7 +37,7 @@ def _use_mask(task: Task, address: int, size: int) -> None:
         return
     if size != 8:
         raise OSError(EINVAL, "sigset size")
-    with_mask(task, int.from_bytes(task.space.view(address, 8, READ), "little"))
+    with_mask(task, task.process.abi.bitmap(task.space.view(address, 8, READ)))
 
 
 def _until(task: Task, attempt: Callable[[], int], descriptors: list[tuple[int, int]], limit: int | None,
@@ -84,7 +82,8 @@ def _poll(task: Task, address: int, count: int, limit: int | None, finish: Any =
     if count > MAX_POLL:
         return -EINVAL
     view = task.space.view(address, 8 * count, READ | WRITE) if count else memoryview(bytearray())
-    wanted = list(_POLLFD.iter_unpack(view))
+    codes = task.process.abi.layouts["pollfd"].struct
+    wanted = list(codes.iter_unpack(view))
     table = task.fds.table
     hosts = []
     for fd, events, _ in wanted:
@@ -98,13 +97,13 @@ def _poll(task: Task, address: int, count: int, limit: int | None, finish: Any =
             if fd >= 0 and hosts[index][0] < 0:
                 revents = host.POLLNVAL  # noqa: PLW2901
             ready += bool(revents)
-            _POLLFD.pack_into(view, 8 * index, fd, events, revents)
+            codes.pack_into(view, 8 * index, fd, events, revents)
         return ready
 
     return _until(task, attempt, [pair for pair in hosts if pair[0] >= 0], limit, finish)
 
 
-@call("poll out:pollfd uint int", restart=False)
+@call("poll out:pollfds uint int", restart=False)
 def poll(task: Task, address: int, count: int, timeout: int) -> Any:
     """poll(2)."""
     return _poll(task, address, count, None if timeout < 0 else timeout * MS)
@@ -125,7 +124,7 @@ def _write_left(task: Task, address: int, layout: str, scale: int = 1) -> Callab
 
 
 def _ppoll(name: str, layout: str) -> None:
-    @call(f"{name} out:pollfd uint struct:{layout} sigset size", restart=False)
+    @call(f"{name} out:pollfds uint struct:{layout} sigset size", restart=False)
     def run(task: Task, address: int, count: int, timeout: int, mask: int, size: int) -> Any:
         limit = read_time(task, timeout, layout) if timeout else None
         _use_mask(task, mask, size)
@@ -147,10 +146,10 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | Non
     if count < 0:
         return -EINVAL
     count = min(count, max([*task.fds.table, 1023]) + 1)
-    bits = task.process.abi.bits
-    size = (count + bits - 1) // bits * (bits // 8)
+    abi = task.process.abi
+    size = (count + abi.bits - 1) // abi.bits * abi.word.size
     views = [task.space.view(address, size, READ | WRITE) if address and size else None for address in sets]
-    masks = [int.from_bytes(view, "little") & ((1 << count) - 1) if view is not None else 0 for view in views]
+    masks = [abi.bitmap(view) & ((1 << count) - 1) if view is not None else 0 for view in views]
     wanted: dict[int, int] = {}
     for mask, events in zip(masks, (host.POLLIN, host.POLLOUT, host.POLLPRI), strict=True):
         rest = mask
@@ -169,7 +168,7 @@ def _select(task: Task, count: int, sets: tuple[int, int, int], limit: int | Non
                     found[which] |= 1 << fd
         for view, bits in zip(views, found, strict=True):
             if view is not None:
-                view[:] = bits.to_bytes(size, "little")
+                view[:] = abi.bitmap_bytes(bits, size)
         return sum(bits.bit_count() for bits in found)
 
     return _until(task, attempt, pairs, limit, finish)
@@ -205,10 +204,10 @@ def _pselect(name: str, layout: str) -> None:
 @call("old_select struct:old_select", restart=False)
 def old_select(task: Task, address: int) -> Any:
     """select(2) with its arguments in memory."""
-    return select(task, *task.space.unpack(_OLD_SELECT, address))
+    word = task.process.abi.word.size
+    return select(task, task.space.read_i32(address), *(task.read_word(address + n * word) for n in range(1, 5)))
 
 
-_OLD_SELECT = struct.Struct("<iIIII")
 _pselect("pselect6", "timespec")
 _pselect("pselect6_time64", "timespec64")
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import struct
 from errno import E2BIG, EACCES, ECHILD, EINVAL, ELOOP, ENOENT, ENOEXEC
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.memory import READ, WRITE
+from xemu.core.memory import WRITE
 from xemu.errors import ImageError, NotFoundError
 from xemu.user import host
 from xemu.user.descriptors import LostError
@@ -180,17 +179,15 @@ def clone(task: Task, flags: int, stack: int, parent_tid: int, tls: int, child_t
     return clone_with(task, flags & ~0xFF, stack, parent_tid, tls, child_tid, parent_tid)
 
 
-_CLONE3 = struct.Struct("<8Q")
-
-
 @call("clone3 struct:clone_args size")
 def clone3(task: Task, address: int, size: int) -> Any:
     """clone3(2)."""
-    if size < _CLONE3.size:
+    codes = task.process.abi.layouts["clone_args"].struct
+    if size < codes.size:
         return -EINVAL
-    if any(task.space.read(address + _CLONE3.size, min(size, 4096) - _CLONE3.size)):
+    if any(task.space.read(address + codes.size, min(size, 4096) - codes.size)):
         return -E2BIG
-    flags, pidfd, child_tid, parent_tid, _exit_signal, stack, stack_size, tls = task.space.unpack(_CLONE3, address)
+    flags, pidfd, child_tid, parent_tid, _exit_signal, stack, stack_size, tls = task.space.unpack(codes, address)
     if flags & 0xFF or bool(stack) != bool(stack_size):
         return -EINVAL
     return clone_with(task, flags, stack + stack_size, parent_tid, tls, child_tid, pidfd)
@@ -249,9 +246,9 @@ def _after_clone(task: Task, result: Any, flags: int, parent_tid: int, pidfd: in
 def _strings(task: Task, address: int, left: int) -> tuple[list[bytes], int]:
     """Read an argv-like vector; OSError(E2BIG)."""
     result: list[bytes] = []
-    space, word = task.space, task.process.abi.bits // 8
+    space, word = task.space, task.process.abi.word.size
     while address:
-        pointer = int.from_bytes(space.view(address, word, READ), "little")
+        pointer = task.read_word(address)
         if not pointer:
             break
         text = space.c_string(pointer, 131072)

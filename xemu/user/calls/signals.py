@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SIG_BLOCK, SIG_UNBLOCK, SIG_SETMASK = 0, 1, 2
 SS_ONSTACK, SS_DISABLE, SS_AUTODISARM = 1, 2, 0x80000000
-MASK64 = (1 << 64) - 1
+MASK64, MASK32 = (1 << 64) - 1, (1 << 32) - 1
 
 
 def _valid(number: int) -> bool:
@@ -41,11 +41,11 @@ def rt_sigaction(task: Task, number: int, new: int, old: int, size: int) -> int:
     wanted = layout.unpack(task.space.view(new, layout.size, READ)) if new else None
     before = task.process.signals.actions[number]
     if old:
-        data = layout.pack(handler=before.handler, flags=before.flags, restorer=before.restorer, mask=before.mask)
+        data = layout.pack(handler=before.handler, flags=before.flags, restorer=before.restorer, mask=task.process.abi.bitmap_bytes(before.mask))
         task.space.write(old, data)
     if wanted:
-        action = Action(wanted.handler, wanted.flags, wanted.mask & ~sig.UNBLOCKABLE, wanted.restorer)
-        set_action(task, number, action)
+        mask = task.process.abi.bitmap(wanted.mask) & ~sig.UNBLOCKABLE
+        set_action(task, number, Action(wanted.handler, wanted.flags, mask, wanted.restorer))
     return 0
 
 
@@ -93,7 +93,7 @@ def rt_sigprocmask(task: Task, how: int, new: int, old: int, size: int) -> int:
         return -EINVAL
     before = task.blocked
     if new:
-        mask = int.from_bytes(task.space.view(new, 8, READ), "little")
+        mask = task.process.abi.bitmap(task.space.view(new, 8, READ))
         if how == SIG_BLOCK:
             mask |= before
         elif how == SIG_UNBLOCK:
@@ -103,7 +103,7 @@ def rt_sigprocmask(task: Task, how: int, new: int, old: int, size: int) -> int:
         if mask != before:
             set_blocked(task, mask)
     if old:
-        task.space.view(old, 8, WRITE)[:] = before.to_bytes(8, "little")
+        task.space.view(old, 8, WRITE)[:] = task.process.abi.bitmap_bytes(before)
     return 0
 
 
@@ -128,7 +128,7 @@ def rt_sigpending(task: Task, address: int, size: int) -> int:
     if size > 8:
         return -EINVAL
     task.process.signals.take_from_host()
-    task.space.write(address, task.process.signals.pending_mask(task).to_bytes(8, "little")[:size])
+    task.space.write(address, task.process.abi.bitmap_bytes(task.process.signals.pending_mask(task))[:size])
     return 0
 
 
@@ -154,7 +154,7 @@ def rt_sigsuspend(task: Task, address: int, size: int) -> Any:
     """sigsuspend(2)."""
     if size != 8:
         return -EINVAL
-    with_mask(task, int.from_bytes(task.space.view(address, 8, READ), "little"))
+    with_mask(task, task.process.abi.bitmap(task.space.view(address, 8, READ)))
     return _suspend()
 
 
@@ -211,7 +211,7 @@ def _timed_wait(name: str, layout: str) -> None:
     def run(task: Task, mask: int, info: int, timeout: int, size: int) -> Any:
         if size != 8:
             return -EINVAL
-        wanted = int.from_bytes(task.space.view(mask, 8, READ), "little") & ~sig.UNBLOCKABLE
+        wanted = task.process.abi.bitmap(task.space.view(mask, 8, READ)) & ~sig.UNBLOCKABLE
         limit = None
         if timeout:
             limit = read_time(task, timeout, layout)
@@ -289,7 +289,7 @@ def tgkill(task: Task, group: int, tid: int, number: int) -> int:
 
 def _info_from(task: Task, number: int, address: int) -> SigInfo:
     raw = bytearray(task.space.read(address, 128))
-    struct.pack_into("<i", raw, 0, number)
+    struct.pack_into(task.process.abi.order + "i", raw, 0, number)
     code, pid, uid, value = task.process.abi.layouts["siginfo_rt"].struct.unpack_from(raw)
     info = SigInfo(number, code, "rt", pid, uid, value)
     info.raw = bytes(raw)
@@ -391,7 +391,6 @@ def restart_syscall(_task: Task) -> int:
 
 # --- signalfd -----------------------------------------------------------------------------------
 
-_SIGNALFD = struct.Struct("<IiiIIiIIIIiiQQQQHxxiQI28x")
 SFD_NONBLOCK, SFD_CLOEXEC = 0o4000, 0o2000000
 
 
@@ -409,7 +408,7 @@ def signalfd4(task: Task, fd: int, address: int, size: int, flags: int) -> int:
     flags = task.process.abi.open_flags(flags)
     if size != 8 or flags & ~(os.O_NONBLOCK | os.O_CLOEXEC):
         return -EINVAL
-    mask = int.from_bytes(task.space.view(address, 8, READ), "little") & ~sig.UNBLOCKABLE
+    mask = task.process.abi.bitmap(task.space.view(address, 8, READ)) & ~sig.UNBLOCKABLE
     if fd != -1:
         data = task.fds.get(fd).data
         if not isinstance(data, SignalFile):
@@ -431,37 +430,33 @@ def signalfd(task: Task, fd: int, address: int, size: int) -> int:
 
 def read_signals(task: Task, file: SignalFile, view: memoryview) -> int | None:
     """Move waiting signals of a set into a reader's buffer; None if there are none."""
-    if len(view) < _SIGNALFD.size:
+    layout = task.process.abi.layouts["signalfd_siginfo"]
+    if len(view) < layout.size:
         raise OSError(EINVAL, os.strerror(EINVAL))
     signals = task.process.signals
     done = 0
-    while done + _SIGNALFD.size <= len(view):
+    while done + layout.size <= len(view):
         info = signals.next_for(task, among=file.mask)
         if info is None:
             break
-        view[done : done + _SIGNALFD.size] = _signalfd_record(info)
-        done += _SIGNALFD.size
+        view[done : done + layout.size] = layout.pack(**_signalfd_fields(info))
+        done += layout.size
     signals.update_files()
     return done or None
 
 
-def _signalfd_record(info: SigInfo) -> bytes:
-    values = [value & 0xFFFFFFFF for value in (*info.values, 0, 0, 0, 0, 0)[:5]]
-    pid = uid = band = overrun = status = utime = stime = address = pointer = 0
-    fd = tid = 0
-    if info.form in ("kill", "rt", "chld"):
-        pid, uid = values[0], values[1]
-    if info.form == "rt":
-        pointer = values[2]
-    elif info.form == "chld":
-        status, utime, stime = values[2:5]
-    elif info.form == "timer":
-        tid, overrun, pointer = values[:3]
-    elif info.form == "fault":
-        address = values[0]
-    signed = pointer - (1 << 32) if pointer >> 31 else pointer
-    code = info.code
-    return _SIGNALFD.pack(info.signo, info.errno, code, pid, uid, fd, tid, band, overrun, 0,
-                          status - (1 << 32) if status >> 31 else status, signed, pointer, utime, stime, address, 0, 0, 0, 0)  # fmt: skip
+_SIGNALFD_FIELDS = {
+    "kill": ("pid", "uid"), "rt": ("pid", "uid", "ptr"), "chld": ("pid", "uid", "status", "utime", "stime"),
+    "timer": ("tid", "overrun", "ptr"), "fault": ("addr",),
+}  # fmt: skip
+
+
+def _signalfd_fields(info: SigInfo) -> dict[str, int]:
+    fields = dict(zip(_SIGNALFD_FIELDS.get(info.form, ()), info.values, strict=False))
+    wide = {name: value & MASK64 for name, value in fields.items() if name in ("ptr", "addr")}
+    signed = {name: (fields.get(source, 0) + (1 << 31) & MASK32) - (1 << 31)
+              for name, source in (("tid", "tid"), ("status", "status"), ("int", "ptr"))}
+    return {"signo": info.signo, "errno": info.errno, "code": info.code,
+            **{name: value & MASK32 for name, value in fields.items()}, **wide, **signed}
 
 

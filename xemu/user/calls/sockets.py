@@ -5,12 +5,23 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+import sys
 from errno import EAGAIN, EINPROGRESS, EINVAL, EMSGSIZE, EPIPE
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.memory import READ, WRITE
 from xemu.user import host
-from xemu.user.calls.streams import buffer, nonblocking, vector
+from xemu.user.calls.socket_data import (
+    MSG_CMSG_CLOEXEC,
+    SOL_SOCKET,
+    address_to_guest,
+    address_to_host,
+    align,
+    control_to_guest,
+    control_to_host,
+    swap_option,
+)
+from xemu.user.calls.streams import buffer, nonblocking, put_back, vector
 from xemu.user.clock import SECOND
 from xemu.user.descriptors import STREAM, Descriptor
 from xemu.user.rows import call, memory_reader
@@ -22,14 +33,13 @@ if TYPE_CHECKING:
     from xemu.user.task import Task
 
 SOCK_NONBLOCK, SOCK_CLOEXEC = 0o4000, 0o2000000
-MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, MSG_CMSG_CLOEXEC, MSG_WAITFORONE = 0x40, 0x4000, 0x100, 0x40000000, 0x10000
+MSG_DONTWAIT, MSG_NOSIGNAL, MSG_WAITALL, MSG_WAITFORONE = 0x40, 0x4000, 0x100, 0x10000
 MSG_PEEK, MSG_ERRQUEUE, MSG_CTRUNC = 2, 0x2000, 8
-SOL_SOCKET, SCM_RIGHTS, SCM_CREDENTIALS, SCM_TIMESTAMP, SCM_TIMESTAMPNS = 1, 1, 2, 29, 35
 SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD, SO_RCVTIMEO_NEW, SO_SNDTIMEO_NEW, SO_PEERCRED = 20, 21, 66, 67, 17
 SO_TYPE, SO_ERROR, SO_ATTACH_FILTER, SO_ACCEPTCONN, SOCK_STREAM = 3, 4, 26, 30, 1
+AF_UNIX = (1).to_bytes(2, sys.byteorder)
 ADDRESS_MAX = 128
 CONTROL_MAX = 65536
-_HOST_CMSG = struct.Struct("=Qii")
 _HOST_MSGHDR = struct.Struct("=QI4xQQQQi4x")
 
 
@@ -107,15 +117,15 @@ def socketpair(task: Task, family: int, kind: int, protocol: int, address: int) 
     view = task.space.view(address, 8, WRITE)
     pair = (ctypes.c_int * 2)()
     host.socketpair(family, kind | SOCK_CLOEXEC, protocol, pair)
-    view[:] = b"".join(task.fds.add(_socket_entry(fd, kind)).to_bytes(4, "little") for fd in pair)
+    view[:] = b"".join(task.fds.add(_socket_entry(fd, kind)).to_bytes(4, task.space.byteorder) for fd in pair)
     return 0
 
 
 def _sockaddr(task: Task, address: int, length: int) -> bytes:
     if length > ADDRESS_MAX or length < 0:
         raise OSError(EINVAL, "address length")
-    data = task.space.read(address, length)
-    if data[:2] == b"\x01\x00" and data[2:3] == b"/" and task.process.paths.sysroot:
+    data = address_to_host(task.process.abi, task.space.read(address, length))
+    if data[:2] == AF_UNIX and data[2:3] == b"/" and task.process.paths.sysroot:
         path = data[2:].split(b"\0")[0]
         found = task.process.paths.under_sysroot(path)
         if found is not None and len(found) < 108:
@@ -127,11 +137,11 @@ def _give_address(task: Task, data: bytes, used: int, address: int, length: int)
     """Write a returned socket address and its true length; the guest's room is at `length`."""
     if not address:
         return
-    room = int.from_bytes(task.space.view(length, 4, READ), "little", signed=True)
+    room = task.space.read_i32(length)
     if room < 0:
         raise OSError(EINVAL, "address length")
-    task.space.write(address, data[: min(room, used)])
-    task.space.view(length, 4, WRITE)[:] = used.to_bytes(4, "little")
+    task.space.write(address, address_to_guest(task.process.abi, data[:used])[:room])
+    task.space.write_u32(length, used)
 
 
 @call("bind fd sockaddr:2 int")
@@ -250,8 +260,11 @@ def shutdown(task: Task, fd: int, how: int) -> int:
 @call("sendto fd in:2 size flags:msg sockaddr:5 int")
 def sendto(task: Task, fd: int, address: int, count: int, flags: int, to: int, length: int) -> Any:
     """sendto(2)."""
-    sock = task.fds.host(fd)
+    entry = task.fds.get(fd)
+    sock = entry.host
     view = buffer(task, address, count, READ)
+    if entry.file.records is not None:
+        view = memoryview(bytearray(entry.file.records.to_host(bytes(view))))
     name = _sockaddr(task, to, length) if to else None
     where = _address_of(view)
 
@@ -293,7 +306,8 @@ def send(task: Task, fd: int, address: int, count: int, flags: int) -> Any:
 @call("recvfrom fd out:ret size flags:msg ptr ptr")
 def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: int, length: int) -> Any:
     """recvfrom(2)."""
-    sock = task.fds.host(fd)
+    entry = task.fds.get(fd)
+    sock = entry.host
     view = buffer(task, address, count, WRITE) if count else memoryview(bytearray())
     where = _address_of(view)
     name, size = ctypes.create_string_buffer(ADDRESS_MAX), ctypes.c_uint()
@@ -306,6 +320,8 @@ def recvfrom(task: Task, fd: int, address: int, count: int, flags: int, source: 
         got = host.recvfrom(sock, at, len(view) - done, host_flags, name, ctypes.byref(size))
         if source:
             _give_address(task, name.raw, size.value, source, length)
+        if entry.file.records is not None:
+            put_back([view[done:]], entry.file.records.to_guest(bytes(view[done : done + got])))
         done += got
         if flags & MSG_WAITALL and got and done < len(view) and not flags & MSG_PEEK and _is_stream(sock):
             raise BlockingIOError(EAGAIN, "more to come")
@@ -342,78 +358,19 @@ def recv(task: Task, fd: int, address: int, count: int, flags: int) -> Any:
 # --- messages -----------------------------------------------------------------------------------
 
 
-def _align(length: int, to: int) -> int:
-    return (length + to - 1) & -to
-
-
-def _control_to_host(task: Task, address: int, length: int) -> bytes:
-    """Translate control messages for sending: header sizes, descriptors."""
-    layout, word = task.process.abi.layouts["cmsghdr"], task.process.abi.bits // 8
-    data = task.space.read(address, length)
-    result, at = b"", 0
-    while at + layout.size <= len(data):
-        head = layout.unpack(data, at)
-        if head.len < layout.size or at + head.len > len(data):
-            raise OSError(EINVAL, "control message")
-        payload = data[at + layout.size : at + head.len]
-        if head.level == SOL_SOCKET and head.type == SCM_RIGHTS:
-            numbers = struct.unpack(f"<{len(payload) // 4}i", payload[: len(payload) & ~3])
-            payload = struct.pack(f"={len(numbers)}i", *(task.fds.host(n) for n in numbers))
-        elif head.level == SOL_SOCKET and head.type == SCM_CREDENTIALS and len(payload) >= 12:
-            pid, uid, gid = struct.unpack("<III", payload[:12])
-            payload = struct.pack("=III", task.process.pids.host(pid), uid, gid)
-        result += (_HOST_CMSG.pack(_HOST_CMSG.size + len(payload), head.level, head.type) + payload).ljust(
-            _align(_HOST_CMSG.size + len(payload), 8), b"\0"
-        )
-        at += _align(head.len, word)
-    return result
-
-
-def _control_to_guest(task: Task, data: bytes, room: int, flags: int) -> tuple[bytes, bool]:
-    """Translate received control messages; (bytes, whether something did not fit)."""
-    layout, word = task.process.abi.layouts["cmsghdr"], task.process.abi.bits // 8
-    result, at, cut = b"", 0, False
-    while at + _HOST_CMSG.size <= len(data):
-        length, level, kind = _HOST_CMSG.unpack_from(data, at)
-        payload = data[at + _HOST_CMSG.size : at + length]
-        if level == SOL_SOCKET and kind == SCM_RIGHTS:
-            payload, part = _receive_descriptors(task, payload, room - len(result) - layout.size, flags)
-            cut |= part
-        elif level == SOL_SOCKET and kind == SCM_CREDENTIALS:
-            pid, uid, gid = struct.unpack("=iII", payload[:12])
-            payload = struct.pack("<iII", task.process.pids.guest(pid), uid, gid)
-        elif level == SOL_SOCKET and kind in (SCM_TIMESTAMP, SCM_TIMESTAMPNS) and word == 4:
-            payload = struct.pack("<ii", *(v & 0x7FFFFFFF for v in struct.unpack("=qq", payload[:16])))
-        head = layout.pack(len=layout.size + len(payload), level=level, type=kind)
-        piece = head + payload
-        if len(result) + len(piece) > room:
-            return result, True
-        result += piece.ljust(min(_align(len(piece), word), room - len(result)), b"\0")
-        at += _align(length, 8)
-    return result, cut
-
-
-def _receive_descriptors(task: Task, payload: bytes, room: int, flags: int) -> tuple[bytes, bool]:
-    """Enter received descriptors into the guest's table; those without room are closed."""
-    hosts = struct.unpack(f"={len(payload) // 4}i", payload)
-    fit = max(room, 0) // 4
-    cloexec = bool(flags & MSG_CMSG_CLOEXEC)
-    numbers = [task.fds.add(Descriptor(fd, cloexec=cloexec)) for fd in hosts[:fit]]
-    for fd in hosts[fit:]:
-        os.close(fd)
-    return struct.pack(f"<{len(numbers)}i", *numbers), len(hosts) > fit
-
-
 class _Message:
     """A guest msghdr translated for the host."""
 
-    def __init__(self, task: Task, address: int, access: int) -> None:
+    def __init__(self, task: Task, fd: int, address: int, access: int) -> None:
         layout = task.process.abi.layouts["msghdr"]
+        self.records = task.fds.get(fd).file.records
         self.task, self.address, self.layout = task, address, layout
         self.head = layout.unpack(task.space.read(address, layout.size))
         if self.head.iovlen > 1024:
             raise OSError(EMSGSIZE, os.strerror(EMSGSIZE))
         self.views = vector(task, self.head.iov, self.head.iovlen, access)
+        if self.records is not None and access == READ:
+            self.views = [memoryview(bytearray(self.records.to_host(b"".join(self.views))))]
         pairs = [value for view in self.views for value in (_address_of(view), len(view))]
         self.iov = ctypes.create_string_buffer(struct.pack(f"={len(pairs)}Q", *pairs), 8 * len(pairs) or 1)
         self.name = ctypes.create_string_buffer(ADDRESS_MAX)
@@ -429,7 +386,7 @@ class _Message:
         if head.control and head.controllen:
             if head.controllen > CONTROL_MAX:
                 raise OSError(EINVAL, "control data")
-            data = _control_to_host(self.task, head.control, head.controllen)
+            data = control_to_host(self.task, self.task.space.read(head.control, head.controllen))
             self.control, self.control_size = ctypes.create_string_buffer(data, len(data) or 1), len(data)
         return self
 
@@ -448,13 +405,15 @@ class _Message:
             len(self.views), ctypes.addressof(self.control) if self.control_size else 0, self.control_size, 0,
         ), _HOST_MSGHDR.size)  # fmt: skip
 
-    def received(self, result: Any, flags: int) -> None:
+    def received(self, result: Any, got: int, flags: int) -> None:
         """Write name, control data, lengths and flags back."""
+        if self.records is not None:
+            put_back(self.views, self.records.to_guest(b"".join(self.views)[:got]))
         _, name_size, _, _, _, control_size, out_flags = _HOST_MSGHDR.unpack(result.raw)
         head, space = self.head, self.task.space
         if head.name:
-            space.write(head.name, self.name.raw[: min(name_size, head.namelen)])
-        control, cut = _control_to_guest(self.task, self.control.raw[:control_size], head.controllen if head.control else 0, flags)
+            space.write(head.name, address_to_guest(self.task.process.abi, self.name.raw[:name_size])[: head.namelen])
+        control, cut = control_to_guest(self.task, self.control.raw[:control_size], head.controllen if head.control else 0, flags)
         if control:
             space.write(head.control, control)
         out_flags = out_flags & ~MSG_CMSG_CLOEXEC | (MSG_CTRUNC if cut else 0)
@@ -468,7 +427,7 @@ class _Message:
 def sendmsg(task: Task, fd: int, address: int, flags: int) -> Any:
     """sendmsg(2)."""
     sock = task.fds.host(fd)
-    message = _Message(task, address, READ).for_sending()
+    message = _Message(task, fd, address, READ).for_sending()
     data = message.host_bytes()
     return _retry(task, sock, host.POLLOUT, lambda: host.sendmsg(sock, data, flags | MSG_DONTWAIT), flags)
 
@@ -479,10 +438,10 @@ def recvmsg(task: Task, fd: int, address: int, flags: int) -> Any:
     sock = task.fds.host(fd)
 
     def attempt() -> int:
-        message = _Message(task, address, WRITE).for_receiving()
+        message = _Message(task, fd, address, WRITE).for_receiving()
         data = message.host_bytes()
         got = host.recvmsg(sock, data, flags & ~MSG_WAITALL | MSG_DONTWAIT | MSG_CMSG_CLOEXEC)
-        message.received(data, flags)
+        message.received(data, got, flags)
         return got
 
     events = host.POLLERR if flags & MSG_ERRQUEUE else host.POLLIN
@@ -510,7 +469,7 @@ def sendmsg_first(task: Task, fd: int, address: int, size: int, flags: int) -> A
 def _many(task: Task, fd: int, address: int, count: int, size: int, flags: int, function: Any) -> int:
     """Send or receive as many messages as go without waiting; 0 if none does."""
     for index in range(count):
-        at = address + index * _align(size + 4, task.process.abi.word.size)
+        at = address + index * align(size + 4, task.process.abi.word.size)
         try:
             got = function(task, fd, at, flags | MSG_DONTWAIT)
         except OSError:
@@ -570,21 +529,34 @@ def socketcall(task: Task, number: int, address: int) -> Any:
 # --- options ------------------------------------------------------------------------------------
 
 
+def _generic_option(task: Task, level: int, option: int) -> int:
+    """Return the number that most architectures give an option."""
+    return task.process.abi.socket_options.get(option, option) if level == SOL_SOCKET else option
+
+
 @call("setsockopt fd enum:sol enum:so in:4 int")
 def setsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:
     """setsockopt(2)."""
     sock = task.fds.host(fd)
+    option = _generic_option(task, level, option)
     if not 0 <= length <= 1 << 16:
         return -EINVAL
     data = task.space.read(address, length) if address else b""
-    if level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32:
-        if len(data) < 8:
+    abi = task.process.abi
+    if level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD):
+        codes = abi.layouts["timeval"].struct
+        if len(data) < codes.size:
             return -EINVAL
-        data = struct.pack("=qq", *struct.unpack("<ii", data[:8]))
+        data = struct.pack("=qq", *codes.unpack_from(data))
     elif level == SOL_SOCKET and option == SO_ATTACH_FILTER:
-        count, pointer = struct.unpack_from("<H2xI" if task.process.abi.bits == 32 else "<H6xQ", data)
-        program = ctypes.create_string_buffer(task.space.read(pointer, 8 * count), 8 * count or 1)
+        if len(data) < 2 * abi.word.size:
+            return -EINVAL
+        count, pointer = int.from_bytes(data[:2], abi.byteorder), abi.word.unpack_from(data, abi.word.size)[0]
+        instructions = abi.swapped("HBBI" * count, task.space.read(pointer, 8 * count))
+        program = ctypes.create_string_buffer(instructions, 8 * count or 1)
         data = struct.pack("=H6xQ", count, ctypes.addressof(program))
+    else:
+        data = swap_option(abi, level, option, data)
     return host.setsockopt(sock, level, option, data, len(data))
 
 
@@ -592,19 +564,22 @@ def setsockopt(task: Task, fd: int, level: int, option: int, address: int, lengt
 def getsockopt(task: Task, fd: int, level: int, option: int, address: int, length: int) -> int:
     """getsockopt(2)."""
     sock = task.fds.host(fd)
-    room = int.from_bytes(task.space.view(length, 4, READ), "little", signed=True)
+    option = _generic_option(task, level, option)
+    room = task.space.read_i32(length)
     if room < 0:
         return -EINVAL
-    timeval = level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD) and task.process.abi.bits == 32
+    abi = task.process.abi
+    timeval = level == SOL_SOCKET and option in (SO_RCVTIMEO_OLD, SO_SNDTIMEO_OLD)
     wanted = 16 if timeval else min(room, 1 << 16)
     data, size = ctypes.create_string_buffer(wanted or 1), ctypes.c_uint(wanted)
     host.getsockopt(sock, level, option, data, ctypes.byref(size))
     result = data.raw[: size.value]
     if timeval:
-        result = struct.pack("<ii", *(v & 0x7FFFFFFF for v in struct.unpack("=qq", result)))[:room]
+        seconds, micros = struct.unpack("=qq", result)
+        result = abi.layouts["timeval"].pack(sec=min(seconds, (1 << abi.bits - 1) - 1), usec=micros)[:room]
     elif level == SOL_SOCKET and option == SO_PEERCRED and len(result) >= 4:
         pid = struct.unpack("=i", result[:4])[0]
-        result = struct.pack("<i", task.process.pids.guest(pid)) + result[4:]
-    task.space.write(address, result)
-    task.space.view(length, 4, WRITE)[:] = len(result).to_bytes(4, "little")
+        result = struct.pack("=i", task.process.pids.guest(pid)) + result[4:]
+    task.space.write(address, result if timeval else swap_option(abi, level, option, result))
+    task.space.write_u32(length, len(result))
     return 0

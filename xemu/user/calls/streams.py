@@ -116,12 +116,24 @@ def _read_signals(task: Task, entry: Descriptor, views: list[memoryview]) -> Any
 
 def try_read(entry: Descriptor, views: list[memoryview]) -> int | None:
     """Read without waiting; None if there is nothing yet."""
-    return _try(entry, views, host.POLLIN, os.preadv, os.readv)
+    got = _try(entry, views, host.POLLIN, os.preadv, os.readv)
+    if got and entry.file.records is not None:
+        put_back(views, entry.file.records.to_guest(b"".join(views)[:got]))
+    return got
 
 
 def try_write(entry: Descriptor, views: list[memoryview]) -> int | None:
     """Write without waiting; None if there is no room."""
+    if entry.file.records is not None:
+        views = [memoryview(entry.file.records.to_host(b"".join(views)))]
     return _try(entry, views, host.POLLOUT, os.pwritev, os.writev)
+
+
+def put_back(views: list[memoryview], data: bytes) -> None:
+    """Replace what has been read into views."""
+    for view in views:
+        view[: len(data)] = data[: len(view)]
+        data = data[len(view) :]
 
 
 def _try(

@@ -23,27 +23,29 @@ TIOCGPTN, TIOCSPTLCK, TIOCGPTPEER, TIOCSBRK, TIOCCBRK, TCSBRKP, TIOCEXCL, TIOCNX
     0x80045430, 0x40045431, 0x5441, 0x5427, 0x5428, 0x5425, 0x540C, 0x540D)  # fmt: skip
 SIOCATMARK, SIOCINQ, SIOCOUTQ = 0x8905, 0x541B, 0x5411
 
-# requests whose argument has the same layout on every 32- and 64-bit Linux with these numbers: (bytes, direction)
+_TERMIO, _TERMIOS, _TERMIOS2 = "4HB8sx", "4IB19s", "4IB19s2I"  # flags, line discipline, control characters, speeds
+# requests whose argument has the same fields on every 32- and 64-bit Linux with these numbers: (codes of `struct`, direction)
 _PLAIN = {
-    0x5401: (36, "r"), 0x5402: (36, "w"), 0x5403: (36, "w"), 0x5404: (36, "w"),  # TCGETS TCSETS TCSETSW TCSETSF
-    0x5405: (18, "r"), 0x5406: (18, "w"), 0x5407: (18, "w"), 0x5408: (18, "w"),  # TCGETA TCSETA…
-    0x802C542A: (44, "r"), 0x402C542B: (44, "w"), 0x402C542C: (44, "w"), 0x402C542D: (44, "w"),  # TCGETS2 …
-    0x5413: (8, "r"), 0x5414: (8, "w"),  # TIOCGWINSZ TIOCSWINSZ
-    FIONREAD: (4, "r"), SIOCOUTQ: (4, "r"), SIOCATMARK: (4, "r"), TIOCGPTN: (4, "r"), TIOCSPTLCK: (4, "w"),
-    0x5415: (4, "r"), 0x5416: (4, "w"), 0x5417: (4, "w"), 0x5418: (4, "w"),  # TIOCMGET TIOCMBIS TIOCMBIC TIOCMSET
-    0x5424: (4, "r"), 0x5423: (4, "w"), 0x5412: (1, "w"), 0x5420: (4, "w"), 0x80045432: (4, "r"),  # TIOCGETD … TIOCGDEV
-    0x80045438: (4, "r"), 0x80045439: (4, "r"), 0x541F: (4, "w"),  # TIOCGPKT TIOCGPTLCK
-    0x125D: (4, "r"), 0x1260: (4, "r"), 0x80081272: (8, "r"), 0x1268: (4, "r"),  # BLKROGET… BLKGETSIZE64 BLKSSZGET
-    0x80086601: (4, "r"), 0x40086602: (4, "w"),  # FS_IOC_GETFLAGS FS_IOC_SETFLAGS (64-bit numbers)
-    0x8901: (4, "w"), 0x8902: (4, "w"), 0x8903: (4, "r"), 0x8904: (4, "r"),  # FIOSETOWN SIOCSPGRP FIOGETOWN SIOCGPGRP
+    0x5401: (_TERMIOS, "r"), 0x5402: (_TERMIOS, "w"), 0x5403: (_TERMIOS, "w"), 0x5404: (_TERMIOS, "w"),  # TCGETS TCSETS TCSETSW TCSETSF
+    0x5405: (_TERMIO, "r"), 0x5406: (_TERMIO, "w"), 0x5407: (_TERMIO, "w"), 0x5408: (_TERMIO, "w"),  # TCGETA TCSETA…
+    0x802C542A: (_TERMIOS2, "r"), 0x402C542B: (_TERMIOS2, "w"), 0x402C542C: (_TERMIOS2, "w"), 0x402C542D: (_TERMIOS2, "w"),  # TCGETS2 …
+    0x5413: ("4H", "r"), 0x5414: ("4H", "w"),  # TIOCGWINSZ TIOCSWINSZ
+    FIONREAD: ("i", "r"), SIOCOUTQ: ("i", "r"), SIOCATMARK: ("i", "r"), TIOCGPTN: ("I", "r"), TIOCSPTLCK: ("i", "w"),
+    0x5415: ("i", "r"), 0x5416: ("i", "w"), 0x5417: ("i", "w"), 0x5418: ("i", "w"),  # TIOCMGET TIOCMBIS TIOCMBIC TIOCMSET
+    0x5424: ("i", "r"), 0x5423: ("i", "w"), 0x5412: ("B", "w"), 0x5420: ("i", "w"), 0x80045432: ("I", "r"),  # TIOCGETD … TIOCGDEV
+    0x80045438: ("i", "r"), 0x80045439: ("i", "r"), 0x541F: ("i", "w"),  # TIOCGPKT TIOCGPTLCK
+    0x125D: ("i", "r"), 0x1260: ("I", "r"), 0x80081272: ("Q", "r"), 0x1268: ("i", "r"),  # BLKROGET… BLKGETSIZE64 BLKSSZGET
+    0x80086601: ("i", "r"), 0x40086602: ("i", "w"),  # FS_IOC_GETFLAGS FS_IOC_SETFLAGS (64-bit numbers)
+    0x8901: ("i", "w"), 0x8902: ("i", "w"), 0x8903: ("i", "r"), 0x8904: ("i", "r"),  # FIOSETOWN SIOCSPGRP FIOGETOWN SIOCGPGRP
 }  # fmt: skip
+_SIZES = {codes: struct.calcsize("=" + codes) for codes, _ in _PLAIN.values()}
 _NUMBER = frozenset((TCSBRK, TCXONC, TCFLSH, TIOCSCTTY, TIOCNOTTY, TIOCSBRK, TIOCCBRK, TCSBRKP, TIOCEXCL, TIOCNXCL))
 _PIDS = {TIOCGPGRP: "r", TIOCSPGRP: "w", TIOCGSID: "r"}
 _OTHER_NUMBERS = {0x80046601: 0x80086601, 0x40046602: 0x40086602, 0x80041272: 0x80081272}  # numbers that hold sizeof(long)
-# network interface requests: ifreq is 32 bytes on 32-bit Linux, 40 on 64-bit
+# network interface requests and what follows the name: ifreq is 32 bytes on 32-bit Linux, 40 on 64-bit
 _IFREQ = {
-    0x8913: "rw", 0x8915: "rw", 0x8917: "rw", 0x8919: "rw", 0x891B: "rw", 0x8921: "rw", 0x8927: "rw", 0x8933: "rw",
-    0x8910: "rw", 0x891D: "rw", 0x8942: "rw",
+    0x8910: "i", 0x8913: "H", 0x8915: "H", 0x8917: "H", 0x8919: "H", 0x891B: "H", 0x891D: "i", 0x8921: "i", 0x8927: "H", 0x8933: "i",
+    0x8942: "i",
 }  # fmt: skip
 SIOCGIFCONF, IFREQ = 0x8912, 40
 FICLONE = 0x40049409
@@ -52,17 +54,21 @@ FICLONE = 0x40049409
 @call("ioctl fd enum:ioctl ptr")
 def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
     """ioctl(2): one branch per kind of argument."""
-    entry = task.fds.get(fd)
-    request &= 0xFFFFFFFF
+    entry, abi = task.fds.get(fd), task.process.abi
     host_fd = entry.host
+    request = abi.requests.get(request & 0xFFFFFFFF, request & 0xFFFFFFFF)
     request = _OTHER_NUMBERS.get(request, request)
     if request in _PLAIN:
-        size, direction = _PLAIN[request]
+        codes, direction = _PLAIN[request]
+        size = _SIZES[codes]
         view = task.space.view(argument, size, WRITE if direction == "r" else READ)
-        data = ctypes.create_string_buffer(bytes(view), 64)
+        convert = codes in (_TERMIOS, _TERMIOS2)
+        given = abi.termios_to_host(codes, bytes(view)) if convert else abi.swapped(codes, bytes(view))
+        data = ctypes.create_string_buffer(given, 64)
         result = host.ioctl(host_fd, request, data)
         if direction == "r":
-            view[:] = data.raw[:size]
+            found = data.raw[:size]
+            view[:] = abi.termios_to_guest(codes, found) if convert else abi.swapped(codes, found)
         return result
     if request in (FIOCLEX, FIONCLEX):
         entry.cloexec = request == FIOCLEX
@@ -78,7 +84,7 @@ def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
     if request in _NUMBER:
         return host.ioctl(host_fd, request, argument)
     if request == TIOCGPTPEER:
-        flags = task.process.abi.open_flags(argument)
+        flags = abi.open_flags(argument)
         new = host.ioctl(host_fd, request, flags | os.O_CLOEXEC)
         return task.fds.add_host(new, cloexec=bool(flags & os.O_CLOEXEC))
     if request == FIOQSIZE:
@@ -98,10 +104,10 @@ def _process_number(task: Task, fd: int, request: int, argument: int) -> int:
     pids = task.process.pids
     value = ctypes.c_int(0)
     if _PIDS[request] == "w":
-        value.value = pids.host(struct.unpack("<i", task.space.view(argument, 4, READ))[0])
+        value.value = pids.host(task.space.read_i32(argument))
     result = host.ioctl(fd, request, ctypes.byref(value))
     if _PIDS[request] == "r":
-        task.space.view(argument, 4, WRITE)[:] = struct.pack("<i", pids.guest(value.value))
+        task.space.write_u32(argument, pids.guest(value.value))
     return result
 
 
@@ -110,17 +116,17 @@ def _ifreq_size(task: Task) -> int:
 
 
 def _interface(task: Task, fd: int, request: int, argument: int) -> int:
-    size = _ifreq_size(task)
+    size, codes = _ifreq_size(task), "16s" + _IFREQ[request]
     view = task.space.view(argument, size, READ | WRITE)
-    data = ctypes.create_string_buffer(bytes(view), IFREQ)
+    data = ctypes.create_string_buffer(task.process.abi.swapped(codes, bytes(view)), IFREQ)
     result = host.ioctl(fd, request, data)
-    view[:] = data.raw[:size]
+    view[:] = task.process.abi.swapped(codes, data.raw[:size])
     return result
 
 
 def _interfaces(task: Task, fd: int, argument: int) -> int:
     size, word = _ifreq_size(task), task.process.abi.word
-    length = struct.unpack("<i", task.space.view(argument, 4, READ))[0]
+    length = task.space.read_i32(argument)
     pointer = task.read_word(argument + word.size)
     if length < 0:
         return -EINVAL
@@ -131,7 +137,7 @@ def _interfaces(task: Task, fd: int, argument: int) -> int:
     used = struct.unpack_from("=i", conf.raw)[0]
     count = used // IFREQ
     if pointer:
-        records = b"".join(data.raw[IFREQ * n : IFREQ * n + size] for n in range(count))
+        records = b"".join(task.process.abi.swapped("16sH", data.raw[IFREQ * n : IFREQ * n + size]) for n in range(count))
         task.space.write(pointer, records)
-    task.space.write(argument, struct.pack("<i", count * size))
+    task.space.write_u32(argument, count * size)
     return 0

@@ -147,10 +147,19 @@ def _owner_died(task: Task, address: int) -> None:
 # --- queues -------------------------------------------------------------------------------------
 
 
-def _word(task: Task, address: int, access: int = READ) -> memoryview:
+def _value(task: Task, address: int) -> int:
+    """Read a futex."""
     if address & 3:
         raise OSError(EINVAL, "futex")
-    return task.space.view(address, 4, access)
+    return task.space.read_u32(address)
+
+
+def _own_value(task: Task, address: int) -> int:
+    """Read a futex that the call may change."""
+    if address & 3:
+        raise OSError(EINVAL, "futex")
+    task.space.view(address, 4, READ | WRITE)
+    return task.space.read_u32(address)
 
 
 def _is_shared(task: Task, address: int) -> bool:
@@ -202,7 +211,7 @@ def _leave(task: Task, waiter: Waiter) -> None:
 def _wait(task: Task, address: int, value: int, deadline: int | None, bits: int) -> Any:
     if not bits:
         return -EINVAL
-    if int.from_bytes(_word(task, address), "little") != value:
+    if _value(task, address) != value:
         return -EAGAIN
     if deadline is not None and deadline <= task.process.clock.monotonic():
         return -ETIMEDOUT
@@ -237,7 +246,7 @@ def _wait_shared(task: Task, address: int, value: int, deadline: int | None, bit
             alone = len(process.tasks) == 1
             if alone:
                 try:
-                    host.futex_wait(task.space.base + address, value, SHARED_LOOK)
+                    host.futex_wait(task.space.base + address, task.process.abi.host_word(value), SHARED_LOOK)
                 except OSError as error:
                     if error.errno == EAGAIN:
                         return 0
@@ -248,7 +257,7 @@ def _wait_shared(task: Task, address: int, value: int, deadline: int | None, bit
                 waiter.wait.deadline = min(waiter.wait.deadline, deadline)
             yield waiter.wait
             step = min(step * 2, SHARED_LOOK)
-            if waiter.wait.woken or int.from_bytes(_word(task, address), "little") != value:
+            if waiter.wait.woken or _value(task, address) != value:
                 return 0
             if deadline is not None and process.clock.monotonic() >= deadline:
                 return -ETIMEDOUT
@@ -260,8 +269,8 @@ def _wait_shared(task: Task, address: int, value: int, deadline: int | None, bit
 
 
 def _wake_op(task: Task, first: int, wake_first: int, wake_second: int, second: int, operation: int) -> int:
-    view = _word(task, second, READ | WRITE)
-    old = int.from_bytes(view, "little", signed=True)
+    _own_value(task, second)
+    old = task.space.read_i32(second)
     kind, compare = operation >> 28 & 7, operation >> 24 & 15
     argument, limit = _signed12(operation >> 12), _signed12(operation)
     if operation >> 31:
@@ -269,7 +278,7 @@ def _wake_op(task: Task, first: int, wake_first: int, wake_second: int, second: 
     new = {0: argument, 1: old + argument, 2: old | argument, 3: old & ~argument, 4: old ^ argument}.get(kind)
     if new is None:
         return -ENOSYS
-    view[:] = (new & 0xFFFFFFFF).to_bytes(4, "little")
+    task.space.write_u32(second, new)
     hit = {0: old == limit, 1: old != limit, 2: old < limit, 3: old <= limit, 4: old > limit, 5: old >= limit}.get(compare)
     if hit is None:
         return -ENOSYS
@@ -284,19 +293,18 @@ def _signed12(value: int) -> int:
 
 def _lock_pi(task: Task, address: int, deadline: int | None, *, only_try: bool) -> Any:
     """Take a PI lock: the word holds the owner's thread id (no priorities to inherit here)."""
-    view = _word(task, address, READ | WRITE)
-    value = int.from_bytes(view, "little")
+    value = _own_value(task, address)
     owner = value & FUTEX_TID_MASK
     if owner == task.tid:
         return -EDEADLK
     if not owner:
-        view[:] = (value & FUTEX_WAITERS | value & FUTEX_OWNER_DIED | task.tid).to_bytes(4, "little")
+        task.space.write_u32(address, value & FUTEX_WAITERS | value & FUTEX_OWNER_DIED | task.tid)
         return 0
     if only_try:
         return -EAGAIN
     if owner not in task.process.tasks and not _is_shared(task, address):
         return -ESRCH
-    view[:] = (value | FUTEX_WAITERS).to_bytes(4, "little")
+    task.space.write_u32(address, value | FUTEX_WAITERS)
     return _wait_pi(task, address, deadline)
 
 
@@ -307,24 +315,22 @@ def _wait_pi(task: Task, address: int, deadline: int | None) -> Generator[Wait, 
 
 
 def _unlock_pi(task: Task, address: int) -> int:
-    view = _word(task, address, READ | WRITE)
-    value = int.from_bytes(view, "little")
+    value = _own_value(task, address)
     if value & FUTEX_TID_MASK != task.tid:
         return -EPERM
     queue: list[Waiter] = task.process.futexes.get(address, [])
     if not queue:
-        view[:] = bytes(4)
+        task.space.write_u32(address, 0)
         return 0
-    heir = queue[0].task.tid
-    view[:] = (heir | (FUTEX_WAITERS if len(queue) > 1 else 0)).to_bytes(4, "little")
+    task.space.write_u32(address, queue[0].task.tid | (FUTEX_WAITERS if len(queue) > 1 else 0))
     wake(task, address, 1)
     return 0
 
 
 def _wait_requeue_pi(task: Task, address: int, value: int, deadline: int | None, target: int) -> Any:
-    if int.from_bytes(_word(task, address), "little") != value:
+    if _value(task, address) != value:
         return -EAGAIN
-    _word(task, target)
+    _value(task, target)
     return _wait_private(task, Waiter(task, address, ALL_BITS), deadline)
 
 
@@ -332,17 +338,15 @@ def _requeue_pi(task: Task, source: int, target: int, wake_count: int, move_coun
     """FUTEX_CMP_REQUEUE_PI: the first waiter gets the lock if it is free, the rest wait for it."""
     if wake_count != 1:
         return -EINVAL
-    view = _word(task, target, READ | WRITE)
-    value = int.from_bytes(view, "little")
+    value = _own_value(task, target)
     queue: list[Waiter] = task.process.futexes.get(source, [])
     done = 0
     if queue and not value & FUTEX_TID_MASK:
-        view[:] = (queue[0].task.tid | (FUTEX_WAITERS if len(queue) > 1 else 0)).to_bytes(4, "little")
+        task.space.write_u32(target, queue[0].task.tid | (FUTEX_WAITERS if len(queue) > 1 else 0))
         done = wake(task, source, 1)
     moved = _requeue(task, source, target, move_count, target)
     if moved:
-        value = int.from_bytes(view, "little")
-        view[:] = (value | FUTEX_WAITERS).to_bytes(4, "little")
+        task.space.write_u32(target, task.space.read_u32(target) | FUTEX_WAITERS)
     return done + moved
 
 
@@ -366,12 +370,12 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
         bits = third if command == FUTEX_WAIT_BITSET else ALL_BITS
         return _wait(task, address, value, _deadline(task, operation, timeout, layout), bits)
     if command in (FUTEX_WAKE, FUTEX_WAKE_BITSET):
-        _word(task, address)
+        _value(task, address)
         bits = third if command == FUTEX_WAKE_BITSET else ALL_BITS
         return wake(task, address, max(value & 0x7FFFFFFF, 1), bits) if bits else -EINVAL
     if command in (FUTEX_REQUEUE, FUTEX_CMP_REQUEUE):
-        now = int.from_bytes(_word(task, address), "little")
-        _word(task, second)
+        now = _value(task, address)
+        _value(task, second)
         if command == FUTEX_CMP_REQUEUE and now != third:
             return -EAGAIN
         timeout &= 0xFFFFFFFF
@@ -381,7 +385,7 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
         moved = _requeue(task, address, second, timeout)
         return woken + (moved if command == FUTEX_CMP_REQUEUE else 0)
     if command == FUTEX_WAKE_OP:
-        _word(task, address)
+        _value(task, address)
         return _wake_op(task, address, value, timeout & 0xFFFFFFFF, second, third)
     if command in (FUTEX_LOCK_PI, FUTEX_LOCK_PI2):
         return _lock_pi(task, address, _deadline(task, operation, timeout, layout), only_try=False)
@@ -392,7 +396,7 @@ def _futex(task: Task, address: int, operation: int, value: int, timeout: int, s
     if command == FUTEX_WAIT_REQUEUE_PI:
         return _wait_requeue_pi(task, address, value, _deadline(task, operation, timeout, layout), second)
     if command == FUTEX_CMP_REQUEUE_PI:
-        if int.from_bytes(_word(task, address), "little") != third:
+        if _value(task, address) != third:
             return -EAGAIN
         return _requeue_pi(task, address, second, value, timeout & 0xFFFFFFFF)
     return -ENOSYS

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import struct
 from errno import EINVAL, EPERM
 from typing import TYPE_CHECKING, Any
 
@@ -77,12 +76,8 @@ def clock_gettime(task: Task, clock: int, address: int) -> int:
 @call("clock_gettime64 enum:clock out:timespec64")
 def clock_gettime64(task: Task, clock: int, address: int) -> int:
     """clock_gettime(2) with 64-bit times."""
-    seconds, rest = divmod(read_clock(task, clock), SECOND)
-    task.space.view(address, 16, WRITE)[:] = _TIMESPEC64.pack(seconds, rest)
+    write_time(task, address, "timespec64", read_clock(task, clock))
     return 0
-
-
-_TIMESPEC64 = struct.Struct("<qq")
 
 
 def _resolution(name: str, layout: str) -> None:

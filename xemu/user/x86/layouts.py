@@ -28,7 +28,6 @@ LAYOUTS32 = {
         "type:I bsize:I blocks:Q bfree:Q bavail:Q files:Q ffree:Q fsid0:I fsid1:I namelen:I frsize:I flags:I _:16x"
     ),
     "timespec": Layout("sec:i nsec:i"),
-    "timespec64": Layout("sec:q nsec:q"),
     "timeval": Layout("sec:i usec:i"),
     "iovec": Layout("base:I length:I"),
     "flock": Layout("type:h whence:h start:i len:i pid:i"),
@@ -43,7 +42,7 @@ LAYOUTS32 = {
         "oublock:i msgsnd:i msgrcv:i nsignals:i nvcsw:i nivcsw:i"
     ),
     "tms": Layout("utime:i stime:i cutime:i cstime:i"),
-    "sigaction": Layout("handler:I flags:I restorer:I mask:Q"),
+    "sigaction": Layout("handler:I flags:I restorer:I mask:8s"),
     "old_sigaction": Layout("handler:I mask:I flags:I restorer:I"),
     "siginfo_rt": Layout("_:8x code:i pid:i uid:i value:I"),
     "stack": Layout("sp:I flags:i size:I"),
@@ -51,7 +50,6 @@ LAYOUTS32 = {
     "cmsghdr": Layout("len:I level:i type:i"),
     "epoll_event": Layout("events:I data:Q"),
     "itimerspec": Layout("interval_sec:i interval_nsec:i sec:i nsec:i"),
-    "itimerspec64": Layout("interval_sec:q interval_nsec:q sec:q nsec:q"),
     "itimerval": Layout("interval_sec:i interval_usec:i sec:i usec:i"),
     "sigevent": Layout("value:I signo:i notify:i tid:i _:48x"),
     "shmid_ds": Layout(_PERM32 + "size:I atime:Q dtime:Q ctime:Q cpid:i lpid:i nattch:I _:8x"),
@@ -70,7 +68,6 @@ LAYOUTS64 = {
         "type:q bsize:q blocks:Q bfree:Q bavail:Q files:Q ffree:Q fsid0:I fsid1:I namelen:q frsize:q flags:q _:32x"
     ),
     "timespec": Layout("sec:q nsec:q"),
-    "timespec64": Layout("sec:q nsec:q"),
     "timeval": Layout("sec:q usec:q"),
     "iovec": Layout("base:Q length:Q"),
     "flock": Layout("type:h whence:h _:4x start:q len:q pid:i _:4x"),
@@ -85,14 +82,13 @@ LAYOUTS64 = {
         "oublock:q msgsnd:q msgrcv:q nsignals:q nvcsw:q nivcsw:q"
     ),
     "tms": Layout("utime:q stime:q cutime:q cstime:q"),
-    "sigaction": Layout("handler:Q flags:Q restorer:Q mask:Q"),
+    "sigaction": Layout("handler:Q flags:Q restorer:Q mask:8s"),
     "siginfo_rt": Layout("_:8x code:i _:4x pid:i uid:i value:Q"),
     "stack": Layout("sp:Q flags:i _:4x size:Q"),
     "msghdr": Layout("name:Q namelen:I _:4x iov:Q iovlen:Q control:Q controllen:Q flags:i _:4x"),
     "cmsghdr": Layout("len:Q level:i type:i"),
     "epoll_event": Layout("events:I data:Q"),
     "itimerspec": Layout("interval_sec:q interval_nsec:q sec:q nsec:q"),
-    "itimerspec64": Layout("interval_sec:q interval_nsec:q sec:q nsec:q"),
     "itimerval": Layout("interval_sec:q interval_usec:q sec:q usec:q"),
     "sigevent": Layout("value:Q signo:i notify:i tid:i _:44x"),
     "shmid_ds": Layout(_PERM64 + "size:Q atime:Q dtime:Q ctime:Q cpid:i lpid:i nattch:Q _:16x"),

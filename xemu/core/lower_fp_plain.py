@@ -1,0 +1,316 @@
+"""Floating point on scalars and vectors alike, for rules whose results are IEEE's but for NaNs: PowerPC's.
+
+With a constant control word the host's operation is done on all lanes and one guard looks at all results; where one may not be kept
+(a NaN; the smallest normal number, where hosts differ in when they call it tiny), slow functions do every lane. Exceptions are the
+host's but for "invalid", whose kinds only slow functions know (StateLayout.host_exceptions leaves it out). A control word that is not
+constant is always the slow functions', and what they raise is a value (`fpflags`).
+Operations that raise nothing leave the host's control register as it was; the host flushes denormals for them if they do.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xemu.core import host
+from xemu.core.softfloat import COMPARES
+from xemu.core.softnumber import FORMATS
+from xemu.core.state import ENGINE_CELLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from xemu.core.bits import Bits
+
+TYPES = {"f32": "float", "f64": "double"}
+ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt": "sqrt", "fma": "fma", "fms": "fma"}
+#: operations whose results are exact where they are as small as the smallest normal number
+EXACT_WHERE_SMALL = frozenset({"add", "sub", "sqrt", "rint", "round_int", "to_float", "widen"})
+EXTREMES = frozenset({"min", "max", "minnum", "maxnum"})
+#: rounding modes of control words -> operations that raise nothing for a result that is not exact
+INTEGRAL = {0: "roundeven", 1: "ceil", 2: "floor", 3: "trunc"}
+PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
+FLUSH = 8
+#: doubles that singles are near: half of a unit in the last place, and the smallest normal number
+LOWEST, HALF, SMALLEST_SINGLE = (1 << 29) - 1, 1 << 28, 0x3810000000000000
+SMALLEST = {"f32": "0x3810000000000000", "f64": "0x0010000000000000"}
+#: the largest number whose integer surely fits, by format and bits
+MOST = {("f32", 32): "2147483520.0", ("f64", 32): "2147483647.0",
+        ("f32", 64): "9223371487098961920.0", ("f64", 64): "9223372036854774784.0"}
+FLOATS = {32: "float", 64: "double"}
+
+
+class PlainLowering:
+    """The part of an Emitter for such rules."""
+
+    if TYPE_CHECKING:
+        floats: dict[int, str]
+        new: Callable[..., str]
+        put: Callable[[str], None]
+        let: Callable[[str], str]
+        call: Callable[..., str]
+        value: Callable[[Bits], str]
+        vector: Callable[[Bits, int], str]
+        from_vector: Callable[[Bits, int, str], str]
+        as_float: Callable[[Bits, str], str]
+        from_float: Callable[[Bits, str], str]
+        get_cell: Callable[..., str]
+        set_cell: Callable[[int, str], None]
+        constrained: Callable[..., str]
+        slow_call: Callable[..., str]
+        _joined: Callable[..., str]
+        _diamond: Callable[..., str]
+
+    def plain(self, node: Bits, *, quiet: bool = False) -> str:
+        """Emit an operation with a constant control word; `quiet`: it raises nothing."""
+        name, fmt, lanes, _ = node.attr
+        source = fmt if isinstance(fmt, str) else fmt[0]
+        ints = [self._ints(a, lanes) for a in node.args[:-1]]
+        slow = Slow(self, node, ints, quiet=quiet)
+        if not quiet:
+            return self._emitted(node, name, fmt, source, ints, slow)
+        saved = host.begin_quietly(self, flush=bool(node.args[-1].attr & FLUSH))
+        result = self._emitted(node, name, fmt, source, ints, slow)
+        host.end_quietly(self, saved)
+        return result
+
+    def _emitted(self, node: Bits, name: str, fmt: Any, source: Any, ints: list[str], slow: Slow) -> str:
+        lanes, ctl = node.attr[2], node.args[-1].attr & ~FLUSH
+        if name.startswith(("to_sint", "to_uint", "from_")):
+            return self._each(node, name, fmt, ints, slow)
+        xs = [self._floating(a, i, source, lanes) for a, i in zip(node.args, ints, strict=False)]
+        if name in COMPARES:
+            return self._compared(node, name, source, lanes, xs)
+        kind = shaped(TYPES[source], lanes)
+        if ctl and (name != "round_int" or ctl not in INTEGRAL):
+            return self._plain_result(node, source, slow.floats(), lanes)
+        if name.endswith("_f32"):
+            return self._plain_result(node, "f64", self._narrowed(name.removesuffix("_f32"), xs, slow), lanes)
+        target, result = source, ""
+        match name:
+            case name if name in EXTREMES:
+                result = self._extreme(name, kind, source, lanes, xs, ints)
+            case "round_int":
+                result = self.constrained(INTEGRAL[ctl], kind, [f"{kind} {xs[0]}"])
+            case "rint":
+                result = self.constrained("rint", kind, [f"{kind} {xs[0]}"])
+            case "to_float" | "widen":
+                target = fmt[1]
+                result = self.constrained("fpext" if target == "f64" else "fptrunc", shaped(TYPES[target], lanes), [f"{kind} {xs[0]}"])
+            case _:
+                result = self._arithmetic(name, kind, xs)
+        kind = shaped(TYPES[target], lanes)
+        if name in EXTREMES:
+            bad = self.let(f"fcmp uno {kind} {xs[0]}, {xs[1]}")
+        elif name in EXACT_WHERE_SMALL and fmt != ("f64", "f32"):
+            bad = self.let(f"fcmp uno {kind} {result}, {result}")
+        else:
+            size = self.call(kind, f"llvm.fabs.{mangled(target, lanes)}", f"{kind} {result}")
+            bad = self.let(f"fcmp ueq {kind} {size}, {splat(TYPES[target], SMALLEST[target], lanes)}")
+        return self._plain_result(node, target, self._joined(self._any(bad, lanes), result, kind, slow.floats), lanes)
+
+    # -- operands and results --------------------------------------------------------------------------------------
+    def _ints(self, node: Bits, lanes: int) -> str:
+        """Return a vector operand's lanes as integers; nothing for a scalar, whose bits may be known as a float alone."""
+        return self.vector(node, lanes) if lanes > 1 else ""
+
+    def _floating(self, node: Bits, ints: str, fmt: str, lanes: int) -> str:
+        """Return an operand as a floating-point number or vector."""
+        if lanes == 1:
+            return self.as_float(node, fmt)
+        kind = shaped(TYPES[fmt], lanes)
+        name = self.let(f"bitcast {shaped(f'i{FORMATS[fmt].width}', lanes)} {ints} to {kind}")
+        return host.opaque(self, kind, name) if node.op == "const" else name
+
+    def _plain_result(self, node: Bits, fmt: str, name: str, lanes: int) -> str:
+        """Return a floating-point number or vector as the node's value."""
+        if lanes == 1:
+            return self.from_float(node, name)
+        whole = shaped(f"i{FORMATS[fmt].width}", lanes)
+        return self.from_vector(node, lanes, self.let(f"bitcast {shaped(TYPES[fmt], lanes)} {name} to {whole}"))
+
+    def _any(self, mask: str, lanes: int) -> str:
+        if lanes == 1:
+            return mask
+        return self.let(f"icmp ne i{lanes} {self.let(f'bitcast <{lanes} x i1> {mask} to i{lanes}')}, 0")
+
+    # -- operations ------------------------------------------------------------------------------------------------
+    def _arithmetic(self, name: str, kind: str, xs: list[str]) -> str:
+        if name == "fms":
+            xs = [*xs[:2], self.let(f"fneg {kind} {xs[2]}")]
+        return self.constrained(ARITHMETIC[name], kind, [f"{kind} {x}" for x in xs])
+
+    def _narrowed(self, name: str, xs: list[str], slow: Slow) -> str:
+        """Emit an operation on doubles whose result is a single: rounded twice, which is once unless the first result is a tie."""
+        double = xs[0] if name == "round" else self._arithmetic(name, "double", xs)
+        bits = self.let(f"bitcast double {double} to i64")
+        size = self.let(f"and i64 {bits}, {(1 << 63) - 1}")
+        tiny = self.let(f"icmp ult i64 {self.let(f'add i64 {size}, -1')}, {SMALLEST_SINGLE}")
+        bad = self.let(f"or i1 {tiny}, {self.let(f'fcmp uno double {double}, {double}')}")
+        if name != "round":
+            tie = self.let(f"icmp eq i64 {self.let(f'and i64 {bits}, {LOWEST}')}, {HALF}")
+            bad = self.let(f"or i1 {bad}, {tie}")
+
+        def fast() -> str:
+            single = self.constrained("fptrunc", "float", [f"double {double}"])
+            return self.constrained("fpext", "double", [f"float {single}"])
+        return self._diamond(bad, fast, slow.floats, "double")
+
+    def _extreme(self, name: str, kind: str, fmt: str, lanes: int, xs: list[str], ints: list[str]) -> str:
+        """Emit the smaller or larger of two numbers; of two zeros the negative or the positive one."""
+        x, y = xs
+        whole = shaped(f"i{FORMATS[fmt].width}", lanes)
+        a, b = ints if lanes > 1 else [self.let(f"bitcast {kind} {v} to {whole}") for v in xs]
+        both = self.let(f"{'and' if name == 'maxnum' else 'or'} {whole} {a}, {b}")
+        flag = shaped("i1", lanes)
+        first = self.let(f"fcmp {'ogt' if name == 'maxnum' else 'olt'} {kind} {x}, {y}")
+        same = self.let(f"fcmp oeq {kind} {x}, {y}")
+        pick = self.let(f"select {flag} {first}, {kind} {x}, {kind} {y}")
+        return self.let(f"select {flag} {same}, {kind} {self.let(f'bitcast {whole} {both} to {kind}')}, {kind} {pick}")
+
+    # -- comparisons -----------------------------------------------------------------------------------------------
+    def _compared(self, node: Bits, name: str, fmt: str, lanes: int, xs: list[str]) -> str:
+        """Compare; what is raised is `plain_flags`' business."""
+        mask = self.let(f"fcmp {PREDICATES[COMPARES[name][0]]} {shaped(TYPES[fmt], lanes)} {xs[0]}, {xs[1]}")
+        if lanes == 1:
+            return mask
+        whole = shaped(f"i{FORMATS[fmt].width}", lanes)
+        return self.from_vector(node, lanes, self.let(f"sext <{lanes} x i1> {mask} to {whole}"))
+
+    def plain_flags(self, node: Bits) -> None:
+        """Raise an operation's exceptions: those of comparisons; others have theirs from computing the value."""
+        name, fmt, lanes, _ = node.attr
+        self.value(node)
+        if name not in COMPARES:
+            return
+        ints = [self._ints(a, lanes) for a in node.args[:2]]
+        x, y = (self._floating(a, i, fmt, lanes) for a, i in zip(node.args[:2], ints, strict=True))
+        bad = self._any(self.let(f"fcmp uno {shaped(TYPES[fmt], lanes)} {x}, {y}"), lanes)
+        slow = Slow(self, node, ints, quiet=False)
+
+        def called() -> str:
+            slow.lanes()
+            return "true"
+        self._joined(bad, "false", "i1", called)
+
+    # -- integers --------------------------------------------------------------------------------------------------
+    def _each(self, node: Bits, name: str, fmt: Any, ints: list[str], slow: Slow) -> str:
+        """Convert from or to integers, lane by lane."""
+        lanes, to = node.attr[2], name.startswith("to_")
+        if node.args[-1].attr & ~FLUSH:
+            return slow.value()
+        convert = self._integer if to else self._number
+        if lanes == 1:
+            x = self.as_float(node.args[0], fmt[0]) if to else self.value(node.args[0])
+            result = convert(name, fmt, x, lambda: slow.lane(0))
+            return result if to else self.from_float(node, result)
+        wide, size = node.args[0].width // lanes, node.width // lanes
+        total = "poison"
+        for i in range(lanes):
+            x = self.let(f"extractelement <{lanes} x i{wide}> {ints[0]}, i32 {i}")
+            given = self.let(f"bitcast i{wide} {x} to {TYPES[fmt[0]]}") if to else x
+            one = convert(name, fmt, given, lambda i=i: slow.lane(i))         # type: ignore[misc]
+            one = one if to else self.let(f"bitcast {TYPES[fmt[1]]} {one} to i{size}")
+            total = self.let(f"insertelement <{lanes} x i{size}> {total}, i{size} {one}, i32 {i}")
+        return self.from_vector(node, lanes, total)
+
+    def _integer(self, name: str, fmt: Any, x: str, slow: Callable[[], str]) -> str:
+        """Convert a number to an integer: the host's conversion where it surely fits."""
+        source, width, rounding, fbits = fmt
+        assert fbits == 0
+        kind, truncate = TYPES[source], rounding == "zero"
+        unsigned = name == "to_uint"
+        bits = 64 if unsigned else width
+        limit = "4294967040.0" if unsigned and width == 32 else MOST[source, bits]
+        if unsigned:
+            low = self.let(f"fcmp ole {kind} {x}, {'-1.0' if truncate else '-0.5'}")
+            bad = self.let(f"or i1 {low}, {self.let(f'fcmp ugt {kind} {x}, {limit}')}")
+        else:
+            size = self.call(kind, f"llvm.fabs.{source}", f"{kind} {x}")
+            bad = self.let(f"fcmp ugt {kind} {size}, {limit}")
+
+        def fast() -> str:
+            result = host.to_int(self, x, source, bits, truncate=truncate)
+            return result if bits == width else self.let(f"trunc i{bits} {result} to i{width}")
+        return self._diamond(bad, fast, slow, f"i{width}")
+
+    def _number(self, name: str, fmt: Any, x: str, slow: Callable[[], str]) -> str:
+        """Convert an integer to a number: the host's result is right as it rounds to nearest."""
+        width, target, fbits = fmt
+        assert fbits == 0
+        kind = "float" if name.endswith("_f32") else TYPES[target]
+
+        def fast() -> str:
+            wide, bits = x, width
+            if name == "from_uint" and width < 64:
+                wide, bits = self.let(f"zext i{width} {x} to i64"), 64
+            number = self.constrained("sitofp", kind, [f"i{bits} {wide}"])
+            return number if kind == TYPES[target] else self.constrained("fpext", TYPES[target], [f"{kind} {number}"])
+        if name.startswith("from_uint") and width == 64:
+            bad = self.let(f"icmp slt i64 {x}, 0")
+            return self._diamond(bad, fast, slow, TYPES[target])
+        return fast()
+
+
+class Slow:
+    """Calls of slow functions for an operation, emitted where they stand in a cold block."""
+
+    def __init__(self, em: Any, node: Bits, ints: list[str], *, quiet: bool) -> None:
+        self.em, self.node, self.ints, self.quiet = em, node, ints, quiet
+        name, fmt, self.count, _ = node.attr
+        self.size = node.width // self.count
+        source = fmt if isinstance(fmt, str) else fmt[0]
+        self.wide = source if isinstance(source, int) else FORMATS[source].width
+        self.number = not name.startswith("to_") or name == "to_float"
+
+    def _call(self, given: list[str] | None) -> str:
+        em, cell = self.em, ENGINE_CELLS["fp_raised"]
+        before = em.get_cell(cell) if self.quiet else ""
+        one = str(em.slow_call(self.node, given))
+        if self.quiet:
+            em.set_cell(cell, f"i64 {before}")
+        if self.count > 1 and self.node.attr[0] in COMPARES:
+            one = str(em.let(f"sext i1 {one} to i{self.size}"))
+        return one
+
+    def _integers(self, i: int) -> str:
+        if self.count == 1:
+            return self._call(None)
+        return self._call([f"i{self.wide} {self.em.let(f'extractelement <{self.count} x i{self.wide}> {x}, i32 {i}')}" for x in self.ints])
+
+    def lane(self, i: int) -> str:
+        """Return one lane: an integer, or a number."""
+        one = self._integers(i)
+        return str(self.em.let(f"bitcast i{self.size} {one} to {FLOATS[self.size]}")) if self.number else one
+
+    def lanes(self) -> str:
+        """Return all lanes as integers."""
+        if self.count == 1:
+            return self._integers(0)
+        result = "poison"
+        for i in range(self.count):
+            result = self.em.let(f"insertelement <{self.count} x i{self.size}> {result}, i{self.size} {self._integers(i)}, i32 {i}")
+        return result
+
+    def floats(self) -> str:
+        """Return all lanes as numbers."""
+        kind = shaped(f"i{self.size}", self.count)
+        return str(self.em.let(f"bitcast {kind} {self.lanes()} to {shaped(FLOATS[self.size], self.count)}"))
+
+    def value(self) -> str:
+        """Return the node's value."""
+        return self.lanes() if self.count == 1 else str(self.em.from_vector(self.node, self.count, self.lanes()))
+
+
+def shaped(kind: str, lanes: int) -> str:
+    """Return the type of so many lanes."""
+    return kind if lanes == 1 else f"<{lanes} x {kind}>"
+
+
+def splat(kind: str, value: str, lanes: int) -> str:
+    """Return a constant in every lane."""
+    return value if lanes == 1 else "<" + ", ".join([f"{kind} {value}"] * lanes) + ">"
+
+
+def mangled(fmt: str, lanes: int) -> str:
+    """Return a type as intrinsic names spell it."""
+    return fmt if lanes == 1 else f"v{lanes}{fmt}"
