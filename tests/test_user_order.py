@@ -1,5 +1,6 @@
-"""System calls of big-endian guests, without a CPU: every family of structs and words is in the guest's order, and what the host
-gives and takes is translated.
+"""System calls of big-endian guests, without a CPU.
+
+Every family of structs and words is in the guest's order, and what the host gives and takes is translated.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ import os
 import socket
 import struct
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -28,7 +30,6 @@ from xemu.user.strace import Strace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 PAST = 0x12345678
 
@@ -255,7 +256,7 @@ def test_messages_with_descriptors(g: Guest) -> None:
     control = word(g, DATA + 20)
     length, level, kind, number = struct.unpack(">Iiii", g.space.read(DATA + 128, 16))
     assert (control, length, level, kind) == (16, 16, socket.SOL_SOCKET, socket.SCM_RIGHTS)
-    assert os.readlink(f"/proc/self/fd/{g.process.fds.host(number)}") == "/dev/null"
+    assert Path(f"/proc/self/fd/{g.process.fds.host(number)}").readlink() == Path("/dev/null")
     ours.close()
     os.close(descriptors[0])
 
@@ -357,7 +358,7 @@ def test_information_of_signals(g: Guest) -> None:
 @pytest.mark.parametrize("rt", [True, False])
 def test_frames_keep_every_register(g: Guest, rt: bool) -> None:
     state, values = g.process.engine.state, {}
-    names = [*(f"r{n}" for n in range(32)), "lr", "ctr", "xer", "cr", "vrsave", *(f"f{n}" for n in range(32)), *(f"vr{n}" for n in range(32))]
+    names = [*(f"{file}{n}" for file in ("r", "f", "vr") for n in range(32)), "lr", "ctr", "xer", "cr", "vrsave"]
     for n, name in enumerate(names):
         width = 128 if name.startswith("vr") and name != "vrsave" else 64 if name.startswith("f") else 32
         values[name] = int.from_bytes(bytes((n + k) & 127 for k in range(width // 8)), "big")

@@ -47,7 +47,7 @@ class Format(NamedTuple):
     def context(self, mode: int) -> decimal.Context:
         """Return Python's context for a rounding mode."""
         lowest = self.digits - 1 - self.bias
-        return decimal.Context(prec=self.digits, rounding=ROUNDING[mode], Emin=lowest, Emax=1 - lowest, capitals=1, clamp=1, flags=[], traps=[])
+        return decimal.Context(prec=self.digits, rounding=ROUNDING[mode], Emin=lowest, Emax=1 - lowest, clamp=1, flags=[], traps=[])
 
 
 FORMATS = {32: Format(32, 6, 7, 101), 64: Format(64, 8, 16, 398), 128: Format(128, 12, 34, 6176)}
@@ -292,9 +292,9 @@ def to_doubleword(form: Format, mode: int, b: int) -> Result:
     else:
         value = decoded(pb, form)
         huge = value.adjusted() > 20
-        exact = (LARGEST + 1) * (-1 if pb.sign else 1) * 2 if huge else value
+        exact = Decimal((LARGEST + 1) * (-2 if pb.sign else 2)) if huge else value
         wide = decimal.Context(prec=60, rounding=ROUNDING[mode], Emin=-9999, Emax=9999, flags=[], traps=[])
-        rounded = wide.to_integral_exact(Decimal(exact))
+        rounded = wide.to_integral_exact(exact)
         whole, inexact = int(rounded), int(rounded != exact)
         incremented = int(abs(rounded) > abs(exact))
     if not SMALLEST <= whole <= LARGEST:

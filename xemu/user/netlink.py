@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import struct
 import sys
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from xemu.core.layout import BIG, LITTLE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _HEAD, _ATTRIBUTE = "IHHII", "HH"
 ERROR, DONE = 2, 3
@@ -22,7 +25,7 @@ class Kind(NamedTuple):
     """A group of four message types (new, delete, get, set): the struct and the attributes that have fields to swap."""
 
     codes: str
-    attributes: dict[int, str | dict[int, str]]
+    attributes: Mapping[int, str | dict[int, str]]
 
 
 def _all(numbers: str, codes: str) -> dict[int, str]:
@@ -89,7 +92,7 @@ class _Swap:
         self._swap(found.codes, at, end)
         self._attributes(found.attributes, at + (size + 3 & ~3), end)
 
-    def _attributes(self, known: dict[int, str | dict[int, str]] | dict[int, str], at: int, end: int) -> None:
+    def _attributes(self, known: Mapping[int, str | dict[int, str]], at: int, end: int) -> None:
         while at + 4 <= end:
             length, kind = self._swap(_ATTRIBUTE, at, end)
             if length < 4:

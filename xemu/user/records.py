@@ -1,5 +1,4 @@
-"""Descriptors that give and take records of the kernel's, for guests whose byte order is not the host's: which they are, and the
-translation of what is read and written.
+"""Descriptors that give and take records of the kernel's, and their translation for guests whose byte order is not the host's.
 
 Counters (eventfd(2), timerfd_create(2)), inotify(7) events and netlink(7) messages; all others carry bytes.
 """

@@ -6,7 +6,7 @@ store happens if memory still holds that value.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, cat, const, mux, slt, ult, zext
 from xemu.core.record import RegNo, when
@@ -31,7 +31,7 @@ def reserve(cpu, at: Bits, size: int) -> Bits:
 def store_conditional(cpu, at: Bits, value: Bits) -> None:
     """Write memory, which must be aligned, if the reservation is for it; CR0 says whether. There is none afterwards."""
     size = value.width // 8
-    ours = (at == cpu.EXADDR) & (cpu.EXSIZE == size)
+    ours = (at == cpu.EXADDR) & (size == cpu.EXSIZE)
     cpu.probe(at, size, write=True, align=size)
     with when(ours):
         done = cpu.compare_store(at, cpu.EXVALUE[value.width - 1:0], value, big=cpu.big and size > 1)
@@ -64,7 +64,7 @@ for _family, _letter, _size, _load, _store in RESERVING:
 def lqarx(cpu, RTp, RA0, RB):
     """Load Quadword And Reserve. Book II, 4.6.2.2."""
     high, low = even_pair(RTp)
-    with when(((RA0 == high) & (RA0 != 0)) | (RB == high)):         # an invalid form
+    with when(((high == RA0) & (RA0 != 0)) | (high == RB)):         # an invalid form
         cpu.undefined()
     value = reserve(cpu, cpu.base(RA0) + cpu.GPR[RB], 16)
     cpu.GPR[high], cpu.GPR[low] = value[127:64], value[63:0]
@@ -79,12 +79,11 @@ def stqcx(cpu, RSp, RA0, RB):
 
 # -- atomic memory operations (4.5) --------------------------------------------------------------------------------------
 
-#: function code: name, what memory becomes of its value and a register's
-OPERATIONS: dict[int, tuple[str, Callable[[Bits, Bits], Bits]]] = {
-    0: ("add", lambda old, x: old + x), 1: ("xor", lambda old, x: old ^ x), 2: ("or", lambda old, x: old | x),
-    3: ("and", lambda old, x: old & x), 4: ("umax", lambda old, x: mux(ult(old, x), x, old)),
-    5: ("smax", lambda old, x: mux(slt(old, x), x, old)), 6: ("umin", lambda old, x: mux(ult(x, old), x, old)),
-    7: ("smin", lambda old, x: mux(slt(x, old), x, old)),
+#: function code: what memory becomes of its value and a register's: add, xor, or, and, umax, smax, umin, smin
+OPERATIONS: dict[int, Callable[[Bits, Bits], Bits]] = {
+    0: lambda old, x: old + x, 1: lambda old, x: old ^ x, 2: lambda old, x: old | x, 3: lambda old, x: old & x,
+    4: lambda old, x: mux(ult(old, x), x, old), 5: lambda old, x: mux(slt(old, x), x, old),
+    6: lambda old, x: mux(ult(x, old), x, old), 7: lambda old, x: mux(slt(x, old), x, old),
 }
 SWAP, SWAP_NOT_EQUAL, INCREMENT_BOUNDED, INCREMENT_EQUAL, DECREMENT_BOUNDED, STORE_TWIN = 8, 16, 24, 25, 28, 24
 
@@ -101,7 +100,8 @@ def exchange(cpu, at: Bits, size: int, new_of: Callable[[Bits], Bits]) -> Bits:
 
 def operand(cpu, number: RegNo, n: int, size: int) -> Bits:
     """Return the n-th register after a register, as wide as the operation."""
-    return cpu.GPR[RegNo(number.as_bits()[4:0] + n)][8 * size - 1:0]
+    value: Bits = cpu.GPR[RegNo(number.as_bits()[4:0] + n)]
+    return value[8 * size - 1:0]
 
 
 def load_atomic(cpu, RT, RA0, operation, size):
@@ -120,13 +120,14 @@ def count_bounded(cpu, RT, RA0, size, step, equal, place):
     """Fetch and Increment Bounded/Equal, Fetch and Decrement Bounded: the bound stands beside the value. Book II, 4.5.1."""
     at = cpu.base(RA0)
     beside = at + place * size
+    cpu.probe(at, size, write=True, align=size)
     cpu.probe(beside, size)
     bound = cpu.mem_read(beside, size, checked=False)
 
-    def counts(old: Bits) -> Bits:
-        return (old == bound) if equal else (old != bound)
-    old = exchange(cpu, at, size, lambda old: mux(counts(old), old + step, old))
-    cpu.GPR[RT] = cpu.extend(mux(counts(old), old, const(1 << (8 * size - 1), 8 * size)))
+    def counted(old: Bits, new: Bits, other: Bits) -> Bits:
+        return mux(old == bound, new, other) if equal else mux(old == bound, other, new)
+    old = exchange(cpu, at, size, lambda old: counted(old, old + step, old))
+    cpu.GPR[RT] = cpu.extend(counted(old, old, const(1 << (8 * size - 1), 8 * size)))
 
 
 def store_atomic(cpu, RS, RA0, operation, size):
@@ -138,6 +139,7 @@ def store_atomic(cpu, RS, RA0, operation, size):
 def store_twin(cpu, RS, RA0, size):
     """Store Twin: both of two neighbours, if they are equal. Book II, 4.5.2."""
     at, x = cpu.base(RA0), operand(cpu, RS, 0, size)
+    cpu.probe(at, size, write=True, align=size)
     cpu.probe(at + size, size, write=True)
     second = cpu.mem_read(at + size, size, checked=False)
     first = exchange(cpu, at, size, lambda old: mux(old == second, x, old))
@@ -145,17 +147,20 @@ def store_twin(cpu, RS, RA0, size):
         cpu.mem_write(at + size, x, checked=False)
 
 
-for _name, _size, _load, _store in (("w", 4, 582, 710), ("d", 8, 614, 742)):
-    def _row(function: Callable[..., None], store: bool, code: int, **bound: object) -> None:
-        r, name, opcode = ("RS", f"st{_name}at", _store) if store else ("RT", f"l{_name}at", _load)
-        ppc64.row(function, f"31:6 {r} RA0 {code}:5 {opcode}:10 -", f"{name} {{{r}}}, {{RA0}}, {code}", size=_size, **bound)
+def _row(function: Callable[..., None], name: str, code: int, size: int, **bound: Any) -> None:
+    """Register a row for a function code."""
+    register, opcode = ("RS", 710) if name == "st" else ("RT", 582)
+    ppc64.row(function, f"31:6 {register} RA0 {code}:5 {opcode + (32 if size == 8 else 0)}:10 -",
+              f"{name}{'d' if size == 8 else 'w'}at {{{register}}}, {{RA0}}, {code}", size=size, **bound)
 
-    for _code, (_, _operation) in OPERATIONS.items():
-        _row(load_atomic, False, _code, operation=_operation)
-        _row(store_atomic, True, _code, operation=_operation)
-    _row(load_atomic, False, SWAP, operation=lambda _old, x: x)
-    _row(swap_not_equal, False, SWAP_NOT_EQUAL)
-    _row(count_bounded, False, INCREMENT_BOUNDED, step=1, equal=False, place=1)
-    _row(count_bounded, False, INCREMENT_EQUAL, step=1, equal=True, place=1)
-    _row(count_bounded, False, DECREMENT_BOUNDED, step=-1, equal=False, place=-1)
-    _row(store_twin, True, STORE_TWIN)
+
+for _size in (4, 8):
+    for _code, _operation in OPERATIONS.items():
+        _row(load_atomic, "l", _code, _size, operation=_operation)
+        _row(store_atomic, "st", _code, _size, operation=_operation)
+    _row(load_atomic, "l", SWAP, _size, operation=lambda _old, x: x)
+    _row(swap_not_equal, "l", SWAP_NOT_EQUAL, _size)
+    _row(count_bounded, "l", INCREMENT_BOUNDED, _size, step=1, equal=False, place=1)
+    _row(count_bounded, "l", INCREMENT_EQUAL, _size, step=1, equal=True, place=1)
+    _row(count_bounded, "l", DECREMENT_BOUNDED, _size, step=-1, equal=False, place=-1)
+    _row(store_twin, "st", STORE_TWIN, _size)

@@ -11,7 +11,6 @@ from xemu.targets.ppc.isa import ppc32, ppc64
 from xemu.targets.ppc.layout import ALIGNMENT
 from xemu.targets.ppc.load_store import displacement
 
-
 # -- multiple (3.3.6): words to or from the low halves of registers RT to 31 --------------------------------------------
 
 

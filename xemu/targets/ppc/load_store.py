@@ -121,7 +121,8 @@ STORES: list[Forms] = [
 
 def _indexed(family: Family, name: str, access: Access, opcode: int, *, stores: bool = False) -> None:
     r = "RS" if stores else "RT"
-    family.row(store_indexed if stores else load_indexed, f"31:6 {r} RA0 RB {opcode}:10 -", f"{name} {{{r}}}, {{RA0}}, {{RB}}", access=access)
+    family.row(store_indexed if stores else load_indexed, f"31:6 {r} RA0 RB {opcode}:10 -",
+               f"{name} {{{r}}}, {{RA0}}, {{RB}}", access=access)
 
 
 def _indexed_update(family: Family, name: str, access: Access, opcode: int, *, stores: bool = False) -> None:
@@ -180,7 +181,7 @@ def read_quadword(cpu, at: Bits) -> Bits:
 def lq(cpu, RTp, RA0, DQ):
     """Load Quadword. Book I, 3.3.4."""
     high, low = even_pair(RTp)
-    with when((RA0 == high) & (RA0 != 0)):               # an invalid form
+    with when((high == RA0) & (RA0 != 0)):               # an invalid form
         cpu.undefined()
     value = read_quadword(cpu, cpu.base(RA0) + displacement(cpu, DQ, 4))
     cpu.GPR[high], cpu.GPR[low] = value[127:64], value[63:0]

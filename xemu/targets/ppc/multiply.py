@@ -6,7 +6,6 @@ What the manual leaves undefined is as QEMU has it: a quotient that does not exi
 from __future__ import annotations
 
 from xemu.core.bits import Bits, cat, clz, const, mux, sdiv, sext, udiv, ult, zext
-from xemu.core.record import RegNo
 from xemu.targets.ppc.fixed_point import finish
 from xemu.targets.ppc.isa import ppc, ppc64
 
@@ -118,7 +117,7 @@ def divweu(cpu, RT, RA, RB, OE, Rc):
 
 @ppc64("31:6 RT RA RB OE 425:9 Rc", "divde{o}{Rc} {RT}, {RA}, {RB}", signed=True)
 @ppc64("31:6 RT RA RB OE 393:9 Rc", "divdeu{o}{Rc} {RT}, {RA}, {RB}", signed=False)
-def divide_extended(cpu, RT: RegNo, RA, RB, OE, Rc, signed):
+def divide_extended(cpu, RT, RA, RB, OE, Rc, signed):
     """Divide Doubleword Extended: the dividend has 64 zeros behind it. Book I, 3.3.9.1."""
     x, y = cpu.GPR[RA], cpu.GPR[RB]
     if not signed:

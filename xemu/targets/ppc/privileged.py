@@ -13,7 +13,8 @@ def privileged(cpu):
 
 #: sets, primary opcode, extended opcodes
 TABLE = (
-    (ppc, 31, {"mfmsr": 83, "mtmsr": 146, "tlbie": 306, "tlbsync": 566, "dcbi": 470, "mtsr": 210, "mtsrin": 242, "mfsr": 595, "mfsrin": 659}),
+    (ppc, 31, {"mfmsr": 83, "mtmsr": 146, "tlbie": 306, "tlbsync": 566, "dcbi": 470,
+               "mtsr": 210, "mtsrin": 242, "mfsr": 595, "mfsrin": 659}),
     (ppc, 19, {"rfi": 50}),
     (ppc64, 31, {"mtmsrd": 178, "tlbiel": 274, "slbie": 434, "slbia": 498, "slbmte": 402, "slbmfee": 915, "slbmfev": 851, "slbfee.": 979,
                  "slbieg": 466, "slbsync": 338, "msgsnd": 206, "msgclr": 238, "msgsndp": 142, "msgclrp": 174, "msgsync": 886,

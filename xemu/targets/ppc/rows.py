@@ -5,25 +5,35 @@ from __future__ import annotations
 from importlib import import_module
 
 MODULES = """
+    atomic
+    bcd
     branch
     fixed_point
-    multiply
-    logical
-    rotate
-    load_store
+    fp_arithmetic
+    fp_control
+    fp_load_store
     load_multiple
-    atomic
+    load_store
+    logical
+    multiply
+    privileged
+    rotate
     special
     storage
-    bcd
-    privileged
     vmx_arithmetic
     vmx_crypto
     vmx_decimal
+    vmx_float
     vmx_load
     vmx_logic
     vmx_multiply
     vmx_permute
+    vsx_arithmetic
+    vsx_compare
+    vsx_convert
+    vsx_memory
+    vsx_moves
+    vsx_parts
 """
 
 for name in MODULES.split():

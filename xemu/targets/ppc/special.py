@@ -1,6 +1,6 @@
 """Moves to and from CR and the special-purpose registers. Power ISA Book I, 3.3.17; Book II, 6.1.
 
-What Linux emulates for programs is there: PVR, `mcrxr`. Other registers are privileged or do not exist.
+What Linux emulates for programs is there: PVR, DSCR by its privileged number, `mcrxr`. Other registers are privileged or do not exist.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xemu.core.record import RegNo
     from xemu.targets.ppc.state import PpcCpu
 
-PVR32, PVR64 = 0x000C0209, 0x004E1202          # 7400 version 2.9, POWER9 version 2.2
+PVR32, PVR64 = 0x000C0209, 0x004E1200          # 7400 version 2.9, POWER9 version 2.0
 PPR_PRIORITY = 0x7 << 50                       # the bits of PPR that are there
 
 # -- condition register (3.3.17) -----------------------------------------------------------------------------------------
@@ -102,6 +102,11 @@ def set_register(name: str, width: int = 0) -> Callable[[PpcCpu, Bits], None]:
     return lambda cpu, value: setattr(cpu, name, value[width - 1:0] if width else value)
 
 
+def set_dscr(cpu: PpcCpu, value: Bits) -> None:
+    """Set DSCR: it has 25 bits."""
+    cpu.DSCR = zext(value[24:0], 64)
+
+
 def set_ppr(cpu: PpcCpu, value: Bits) -> None:
     """Set PPR."""
     cpu.PPR = value & PPR_PRIORITY
@@ -140,7 +145,8 @@ def mtspr(cpu, RS: RegNo, put):
 #: sets, number, mnemonic if it has one, how it is read and written
 REGISTERS: list[tuple[Family, int, str, Callable[[PpcCpu], Bits] | None, Callable[[PpcCpu, Bits], None] | None]] = [
     (ppc, 1, "xer", get_xer, set_xer), (ppc, 8, "lr", get_register("LR"), set_register("LR")),
-    (ppc, 9, "ctr", get_register("CTR"), set_register("CTR")), (ppc64, 3, "", get_register("DSCR"), set_register("DSCR")),
+    (ppc, 9, "ctr", get_register("CTR"), set_register("CTR")),
+    (ppc64, 3, "", get_register("DSCR"), set_dscr), (ppc64, 17, "", get_register("DSCR"), set_dscr),
     (ppc, 256, "", get_register("VRSAVE"), set_register("VRSAVE", 32)), (ppc, 259, "", get_register("SPRG3"), None),
     (ppc, 268, "", time_base, None), (ppc, 269, "", time_base_upper, None), (ppc, 287, "", version, None),
     (ppc64, 815, "", get_register("TAR"), set_register("TAR")), (ppc64, 896, "", get_register("PPR"), set_ppr),

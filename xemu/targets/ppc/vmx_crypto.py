@@ -119,7 +119,7 @@ vx("vpmsumd", 1224, multiply_sum_doublewords, isa=ppc64)
 def permute_xor(a: Bits, b: Bits, c: Bits) -> Bits:
     """Vector Permute and Exclusive-OR: a byte of a by the upper four bits, one of b by the lower. Book I, 6.11.4."""
     numbers = ~Lanes(c, B)
-    return (whole(pick(numbers >> 4, a)) ^ whole(pick(numbers & 15, b))).bits
+    return (whole(pick(numbers >> 4 & 15, a)) ^ whole(pick(numbers & 15, b))).bits
 
 
 va("vpermxor", 45, permute_xor, isa=ppc64)

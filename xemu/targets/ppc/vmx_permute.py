@@ -120,14 +120,19 @@ for letter, opcode in ("b", 780), ("h", 844), ("w", 908):
 # -- permute and select ------------------------------------------------------------------------------------------------------
 
 
+def picked(places: Lanes, a: Bits, b: Bits) -> Bits:
+    """Return bytes of a and b by the lower bits of their places, which count from the right; one register is often both."""
+    return pick(places & 15, a) if a is b else pick(places & 31, b, a)
+
+
 def permute(a: Bits, b: Bits, c: Bits) -> Bits:
     """Vector Permute: bytes of a and b by numbers from the left. Book I, 6.8.4."""
-    return pick(~Lanes(c, B) & 31, b, a)
+    return picked(~Lanes(c, B), a, b)
 
 
 def permute_right(a: Bits, b: Bits, c: Bits) -> Bits:
     """Vector Permute Right-indexed. Book I, 6.8.4."""
-    return pick(Lanes(c, B) & 31, b, a)
+    return picked(Lanes(c, B), a, b)
 
 
 def select(a: Bits, b: Bits, c: Bits) -> Bits:
@@ -155,8 +160,11 @@ def shift_octets(a: Bits, b: Bits, *, left: bool) -> Bits:
 
 def shift_bits(a: Bits, b: Bits, *, left: bool) -> Bits:
     """Vector Shift Left/Right: by 0 to 7 bits. Book I, 6.8.6."""
-    count = zext(b[2:0], Q)
-    return a << count if left else a >> count
+    x, by = whole(a), zext(b[2:0], D)
+    count, rest = Lanes.splat(by, 2), Lanes.splat(D - by, 2)
+    if left:
+        return (x << count | zeros(D).shuffle(x, (0, 2)) >> rest).bits
+    return (x >> count | x.shuffle(zeros(D), (1, 2)) << rest).bits
 
 
 def shift_bytes_variable(a: Bits, b: Bits, *, left: bool) -> Bits:

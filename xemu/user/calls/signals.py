@@ -41,11 +41,11 @@ def rt_sigaction(task: Task, number: int, new: int, old: int, size: int) -> int:
     wanted = layout.unpack(task.space.view(new, layout.size, READ)) if new else None
     before = task.process.signals.actions[number]
     if old:
-        data = layout.pack(handler=before.handler, flags=before.flags, restorer=before.restorer, mask=task.process.abi.bitmap_bytes(before.mask))
-        task.space.write(old, data)
+        mask = task.process.abi.bitmap_bytes(before.mask)
+        task.space.write(old, layout.pack(handler=before.handler, flags=before.flags, restorer=before.restorer, mask=mask))
     if wanted:
-        mask = task.process.abi.bitmap(wanted.mask) & ~sig.UNBLOCKABLE
-        set_action(task, number, Action(wanted.handler, wanted.flags, mask, wanted.restorer))
+        blocked = task.process.abi.bitmap(wanted.mask) & ~sig.UNBLOCKABLE
+        set_action(task, number, Action(wanted.handler, wanted.flags, blocked, wanted.restorer))
     return 0
 
 
