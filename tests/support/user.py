@@ -67,12 +67,12 @@ class FakeState:
 
 
 class FakeBlock(StateBlock):
-    """The CPU's cells by name and what the target derives of them, with a program counter and x86's flags beside them."""
+    """The CPU's cells by name and what the target derives of them, with what else debuggers know beside them."""
 
     def __init__(self, target: Target) -> None:
         super().__init__(target.layout)
         self.target = target
-        self.others = {"pc": 0, "eflags": 2}
+        self.others = {"pc": 0, "eflags": 2, "msr": 0}
         self._names = {name: (cell, n) for cell in target.layout.cells.values() for n, name in enumerate(cell.names)}
 
     def read(self, name: str) -> int:
@@ -88,11 +88,11 @@ class FakeBlock(StateBlock):
             self.set(*self._names[name], value)
 
     def save(self) -> bytes:
-        return struct.pack("<QQ", *self.others.values()) + bytes(self.buffer)
+        return struct.pack("<QQQ", *self.others.values()) + bytes(self.buffer)
 
     def load(self, data: bytes) -> None:
-        self.others = dict(zip(self.others, struct.unpack_from("<QQ", data), strict=True))
-        self.buffer[:] = data[16:]
+        self.others = dict(zip(self.others, struct.unpack_from("<QQQ", data), strict=True))
+        self.buffer[:] = data[24:]
 
 
 class FakeEngine:

@@ -81,6 +81,7 @@ class Abi:
         self.byteorder: Literal["little", "big"] = "little" if self.order == LITTLE else "big"
         self.foreign = self.byteorder != sys.byteorder  # the host has another one
         self.word = struct.Struct(self.order + ("I" if self.bits == 32 else "Q"))
+        self.register = struct.Struct(LITTLE + self.word.format[1:])  # in the state block
         self.layouts = common(self.order) | dict(self.layouts)
         self._guest_open = self._host_open = 0
         for guest, host, _ in self.open_bits:
@@ -158,7 +159,7 @@ class Abi:
     def result_setter(self, state: Any) -> Callable[[int], None]:
         """Return what gives a call's result, or its error as a negative number, to the program."""
         where, buffer, mask = register_offset(state, self.result_register), state.buffer, (1 << self.bits) - 1
-        pack = struct.Struct(LITTLE + self.word.format[1:]).pack_into
+        pack = self.register.pack_into
         return lambda value: pack(buffer, where, value & mask)
 
     def termios_to_host(self, codes: str, data: bytes) -> bytes:
@@ -216,7 +217,7 @@ def register_offset(state: Any, name: str) -> int:
 
 ABIS: dict[str, str] = {
     "arm": "xemu.user.arm.abi:ArmAbi", "i386": "xemu.user.x86.abi:I386Abi", "x86_64": "xemu.user.x86.abi:X8664Abi",
-    "ppc64le": "xemu.user.ppc.abi:Ppc64leAbi", "ppc": "xemu.user.ppc.abi32:PpcAbi",
+    "ppc": "xemu.user.ppc.abi32:PpcAbi", "ppc64le": "xemu.user.ppc.abi:Ppc64leAbi",
 }  # fmt: skip
 _DOORS = {"i386-int80": "xemu.user.x86.abi:Int80Abi"}  # for the doors of others
 

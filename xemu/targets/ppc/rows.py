@@ -10,8 +10,6 @@ MODULES = """
     branch
     fixed_point
     fp_arithmetic
-    fp_control
-    fp_load_store
     load_multiple
     load_store
     logical

@@ -144,7 +144,7 @@ class PowerAbi(Abi):
             state.set(cell, 0, value)
             return 0
         if option == PR_GET_FPEXC:
-            task.space.write(value, state.get(cell, 0).to_bytes(4, self.byteorder))
+            task.space.write_u32(value, state.get(cell, 0))
             return 0
         return None
 

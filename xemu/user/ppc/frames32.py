@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import BIG, Layout
 from xemu.core.memory import READ, WRITE, GuestFault
-from xemu.user.ppc.frames64 import exception_bits
+from xemu.user.ppc.frames64 import SYSTEM_CALL, exception_bits
 
 if TYPE_CHECKING:
     from xemu.user.signals import Action, SigInfo
@@ -35,7 +35,6 @@ FRAME = RT_HEAD + SIGINFO + UCONTEXT.size + CONTEXT.size + GAP + 16  # the most 
 SA_SIGINFO = 4
 #: external interrupts, problem state, floating point, machine checks, translation
 MSR, MSR_VEC = 0xF032, 1 << 25
-SYSTEM_CALL = 0xC00  # the vector that frames of signals show that no fault has raised
 
 #: where handlers return to: li r0, sigreturn; sc and li r0, rt_sigreturn; sc
 _OLD_CODE, _RT_CODE = struct.pack(">II", 0x38000077, 0x44000002), struct.pack(">II", 0x380000AC, 0x44000002)
@@ -44,7 +43,7 @@ RETCODE = _OLD_CODE + _RT_CODE
 RT_AT = len(_OLD_CODE)
 
 
-def _registers(task: Task, state: Any, retcode: bytes, fault: tuple[int, int, int]) -> bytes:
+def _registers(state: Any, retcode: bytes, fault: tuple[int, int, int]) -> bytes:
     """Return the present registers."""
     read = state.read
     trap, dsisr, dar = fault
@@ -63,11 +62,11 @@ def context(task: Task, state: Any, mask: int, at: int, *, fault: tuple[int, int
         ss_sp=task.stack_sp, ss_flags=task.stack_flags_now(state.read("r1")), ss_size=task.stack_size, regs=at + UCONTEXT.size,
         sigmask=task.process.abi.bitmap_bytes(mask),
     )  # fmt: skip
-    return head + _registers(task, state, retcode, fault)
+    return head + _registers(state, retcode, fault)
 
 
 def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int, back: int) -> None:
-    """Build the frame below `top` and enter the handler, which returns to code at `back`; GuestFault if the stack cannot take it."""
+    """Build the frame below `top` and enter the handler, which returns to `back`; GuestFault if the stack cannot take it."""
     rt = bool(action.flags & SA_SIGINFO)
     fault = task.fault if info.form == "fault" else (SYSTEM_CALL, 0, 0)
     if rt:
@@ -80,13 +79,12 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
         sp = at - OLD_HEAD
         frame = SIGCONTEXT.pack(
             mask_high=mask >> 32, signal=info.signo, handler=action.handler, oldmask=mask & 0xFFFFFFFF, regs=at + SIGCONTEXT.size
-        ) + _registers(task, state, _OLD_CODE, fault)
+        ) + _registers(state, _OLD_CODE, fault)
         registers = {"r4": at}
     _check_stack(task, state.read("r1"), top, sp)
     task.space.write(at, frame)
     task.write_word(sp, state.read("r1"))
-    registers |= {"r1": sp, "r3": info.signo, "pc": action.handler & -4, "lr": back + (RT_AT if rt else 0),
-                  "fpscr": 0}  # fmt: skip
+    registers |= {"r1": sp, "r3": info.signo, "pc": action.handler & -4, "lr": back + (RT_AT if rt else 0), "fpscr": 0}
     for name, value in registers.items():
         state.write(name, value)
 
