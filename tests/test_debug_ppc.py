@@ -137,12 +137,6 @@ while True:
 answers["watch"] = [stop.kind.value, list(stop.watch.old), list(stop.watch.new)]
 back = d.cont(back=True)
 answers["back"] = [back.kind.value, d.evaluate("counter").number()]
-d.delete(watch)
-d.seek("start")
-d.break_at("leaf", condition="n == 2 && counter == 1 && $r1 != 0 && table[1].y == 1")
-d.cont()
-answers["condition"] = [d.evaluate("n").number(), d.evaluate("counter").number(), d.evaluate("table[1].y").number()]
-answers["again"] = d.cont().kind.value
 """)
     order = "big" if arch == "ppc" else "little"
     assert [int.from_bytes(bytes(data), order) for data in answers["watch"][1:]] == [0, 1]
@@ -150,7 +144,26 @@ answers["again"] = d.cont().kind.value
     assert [pc for pc, _ in answers["ahead"]] == answers["pcs"]
     assert [accesses for _, accesses in answers["ahead"]] == answers["accesses"]
     assert any(answers["accesses"])
+
+
+def test_conditions_are_decided_where_the_guest_runs(program: Path) -> None:
+    answers = run(program, """
+from xemu.debug.conditions import lowered
+text = "n == 2 && counter == 1 && $r1 != 0 && table[1].y == 1 && table[2].name[0] == 'c' && table[2].name[1] == 98"
+point = d.break_at("leaf", condition=text)
+pc = point.addresses[0]
+tree = lowered(d.source, text, pc)
+answers["tree"] = tree is not None and tree.native(d.system.engine.state.place) is not None
+stop = d.cont()
+answers["stop"] = [stop.kind.value, d.position.insns]
+answers["condition"] = [d.evaluate("n").number(), d.evaluate("counter").number(), d.evaluate("table[1].y").number()]
+answers["same"] = tree.evaluate(d.read_register, d.read_memory) if tree is not None else None
+answers["again"] = d.cont().kind.value
+""")
+    assert answers["stop"][0] == "breakpoint"
     assert answers["condition"] == [2, 1, 1]
+    assert answers["tree"]
+    assert answers["same"] == 1
     assert answers["again"] == "exited"
 
 
