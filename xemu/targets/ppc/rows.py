@@ -21,6 +21,8 @@ MODULES = """
     vmx_arithmetic
     vmx_crypto
     vmx_decimal
+    vsx_quad
+    vsx_quad_parts
     vmx_float
     vmx_load
     vmx_logic
