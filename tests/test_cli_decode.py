@@ -64,6 +64,31 @@ def test_bytes_and_words_are_the_same(capsys: pytest.CaptureFixture[str], arch: 
     assert decode(capsys, "--ir", "none", arch, memory) == decode(capsys, "--ir", "none", arch, word)
 
 
+@pytest.mark.parametrize(("arch", "memory"), [("ppc", "7c642a14"), ("ppc64le", "142a647c")])
+def test_powerpc_in_both_byte_orders(capsys: pytest.CaptureFixture[str], arch: str, memory: str) -> None:
+    lines = decode(capsys, arch, memory, "--ir", "none").split("\n")
+    assert lines == decode(capsys, "--ir", "none", arch, "0x7c642a14").split("\n")
+    assert lines[0].endswith("word 7c642a14  at 0x10000")
+    assert "assembly  add r3, r4, r5" in lines
+    at = lines.index("template  add{o}{Rc} {RT}, {RA}, {RB}")
+    assert lines[at + 1] == "          add r3, r4, r5"
+    assert "  write GPR[3] = v3" in lines
+
+
+@pytest.mark.parametrize(("arch", "word", "text"), [
+    ("ppc", "0x7c642a15", "add. r3, r4, r5"), ("ppc", "0x7c642e15", "addo. r3, r4, r5"), ("ppc", "0x48000101", "bl 0x10100"),
+    ("ppc64le", "0x4bfffffe", "ba 0xfffffffffffffffc"), ("ppc", "0x4082fff1", "bcl 4, 2, 0xfff0"), ("ppc64le", "0x4c820020", "bclr 4, 2"),
+    ("ppc64le", "0x3860ffff", "addi r3, 0, -1"), ("ppc", "0x2f830005", "cmpwi cr7, r3, 5"), ("ppc", "0x9061fff8", "stw r3, -8(r1)")])
+def test_powerpc_templates_are_filled_in(capsys: pytest.CaptureFixture[str], arch: str, word: str, text: str) -> None:
+    lines = decode(capsys, arch, word, "--ir", "none").split("\n")
+    at = next(number for number, line in enumerate(lines) if line.startswith("template"))
+    assert lines[at + 1] == f"          {text}"
+
+
+def test_an_instruction_that_capstone_does_not_know_is_named_by_its_row(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "assembly  scv  (capstone does not know it)" in decode(capsys, "ppc64le", "0x44000001", "--ir", "none").split("\n")
+
+
 def test_both_stages_are_printed_on_request(capsys: pytest.CaptureFixture[str]) -> None:
     both = decode(capsys, "arm", ADDS)
     handler = decode(capsys, "arm", ADDS, "--ir", "handler")
@@ -106,7 +131,7 @@ def test_no_row_is_one_line_and_exit_code_1(capsys: pytest.CaptureFixture[str]) 
     ("words", "message"),
     [
         (["arm"], "an architecture and the bytes of an instruction are needed: xemu decode arm 020091e0"),
-        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m, x86_64, i386"),
+        (["mips", ADDS], "no architecture 'mips'; there are: arm, thumb, v6-m, v7-m, v7e-m, x86_64, i386, ppc, ppc64le"),
         (["arm", "0200"], "02 00: 2 bytes given, the instruction has 4"),
         (["thumb", "4ff0"], "4f f0: 2 bytes given, the instruction has 4"),
         (["arm", "adds"], "adds: not pairs of hexadecimal digits"),
@@ -132,7 +157,7 @@ def test_every_row_can_be_shown(arch: str) -> None:
             word = variant.value | (14 << 28 if "cond" in row.places and isa.name == "a32" else 0)
             unit = scope.unit
             units = [word >> 8 * at & ((1 << 8 * unit) - 1) for at in range(isa.bits // 8 - unit, -1, -unit)]
-            data = b"".join(u.to_bytes(unit, "little") for u in units)
+            data = b"".join(u.to_bytes(unit, "big" if scope.iset.big else "little") for u in units)
             found = scope.decode(data)
             if found is not None:
                 assert scope.summary(found, data)[1].startswith(f"row       {found.variant.row.name}")

@@ -1,8 +1,10 @@
-"""docs/isa-arm.md, isa-arm-m.md, isa-x86.md: up to date; the first is complete by the manual's index, the last by what CPUID says."""
+"""docs/isa-*.md: up to date; ARM and PowerPC are complete by the manual's index, x86 by what CPUID says."""
 
 from __future__ import annotations
 
 import re
+
+import pytest
 
 from xemu.targets.arm import m_target, target
 from xemu.targets.arm.isa import a32, t16, t32
@@ -10,7 +12,7 @@ from xemu.targets.arm.m_isa import FEATURES, m16, m32
 from xemu.targets.x86.cpuid import flag_names
 from xemu.targets.x86.isa import X86Row, x86
 from xemu.targets.x86.target import X86_64
-from xemu.tools import isa_x86
+from xemu.tools import isa_ppc, isa_x86
 from xemu.tools.isa_doc import LAST_SECTION, WITHOUT_ROW, main, sections, title
 
 target.load_rows()
@@ -46,6 +48,25 @@ def test_the_lists_of_x86_are_those_of_the_features_and_no_reason_is_old() -> No
     names = {isa_x86.mnemonic(row) for row in X86_ROWS}
     assert names & set(isa_x86.WITHOUT_ROW) == set()
     assert [row.name for row in X86_ROWS if isa_x86.group_of(row) is None] == []
+
+
+@pytest.mark.parametrize("name", isa_ppc.BOTH)
+def test_every_instruction_of_power_has_a_row_or_a_reason(name: str) -> None:
+    assert isa_ppc.missing(name) == []
+
+
+@pytest.mark.parametrize("name", isa_ppc.BOTH)
+def test_every_row_of_power_is_in_the_manuals_lists_and_cites_it(name: str) -> None:
+    assert isa_ppc.unknown(name) == []
+    assert [row.name for row in isa_ppc.rows_of(name) if not re.search(r"Book I+, \d+\.\d|AltiVec", title(row))] == []
+
+
+def test_the_lists_of_power_name_nothing_twice_and_no_reason_is_old() -> None:
+    listed = [(target, name) for group in isa_ppc.GROUPS for target in group.targets for name in group.mnemonics]
+    assert len(listed) == len(set(listed))
+    assert {name for _, name in listed} >= set(isa_ppc.WITHOUT_ROW)
+    rows = {isa_ppc.mnemonic(row) for name in isa_ppc.BOTH for row in isa_ppc.rows_of(name)}
+    assert rows & set(isa_ppc.WITHOUT_ROW) == set()
 
 
 def test_the_files_are_up_to_date() -> None:

@@ -1,4 +1,4 @@
-"""What gdb-multiarch says about a program that runs under qemu-arm, and the state it says it about.
+"""What gdb-multiarch says about a program that runs under QEMU, and the state it says it about.
 
 One GDB session stops at breakpoints and writes registers, memory and its own view of every frame as JSON.
 """
@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,23 @@ if TYPE_CHECKING:
 NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", *(f"d{n}" for n in range(16))]
 X86_64 = [*"rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()]      # noqa: SIM905
 I386 = [*"eax ebx ecx edx esi edi ebp esp eip".split()]                                                            # noqa: SIM905
-WIDE = {"sp": [f"d{n}" for n in range(16)], "rsp": X86_64, "esp": []}      # stack pointer -> registers of 64 bits
+PPC = [*(f"r{n}" for n in range(32)), "pc", "lr", "ctr", "cr"]
+
+
+class Machine(NamedTuple):
+    """A processor: what runs its programs, its registers, the stack pointer, and which registers have 64 bits."""
+
+    emulator: tuple[str, ...]
+    names: list[str]
+    sp: str
+    wide: list[str]
+
+
+MACHINES = {
+    "arm": Machine(("qemu-arm",), NAMES, "sp", [f"d{n}" for n in range(16)]),
+    "x86_64": Machine((), X86_64, "rsp", X86_64), "i386": Machine((), I386, "esp", []),
+    "ppc": Machine(("qemu-ppc",), PPC, "r1", []), "ppc64le": Machine(("qemu-ppc64le", "-cpu", "power9"), PPC, "r1", PPC),
+}
 SCRIPT = r"""
 import gdb, json
 stops = []
@@ -110,15 +126,16 @@ class Stop:
 
 
 def capture(program: Path, places: Sequence[str], *, count: int = 1, steps: int = 0, areas: Sequence[tuple[int, int]] = (),
-            expressions: Sequence[str] = (), timeout: float = 60) -> list[Stop]:  # fmt: skip
-    """Run a program for ARM to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack."""
+            expressions: Sequence[str] = (), timeout: float = 60, machine: str = "arm") -> list[Stop]:  # fmt: skip
+    """Run a program under QEMU to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack."""
     with tempfile.TemporaryDirectory() as directory:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
-        script.write_text(_script(NAMES, "sp", f"target remote 127.0.0.1:{port}", places, count, steps, areas, expressions, result))
-        guest = subprocess.Popen(["qemu-arm", "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
+        kind = MACHINES[machine]
+        script.write_text(_script(kind, f"target remote 127.0.0.1:{port}", places, count, steps, areas, expressions, result))
+        guest = subprocess.Popen([*kind.emulator, "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
                                  stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
         try:
             done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", str(program), "-x", str(script)], capture_output=True, text=True,
@@ -136,8 +153,8 @@ def capture_native(program: Path, places: Sequence[str], *, count: int = 1, step
     """Do the same with a program for this host, which is x86."""
     with tempfile.TemporaryDirectory() as directory:
         result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
-        names, sp = (X86_64, "rsp") if bits == 64 else (I386, "esp")
-        script.write_text(_script(names, sp, "starti", places, count, steps, areas, expressions, result))
+        machine = MACHINES["x86_64" if bits == 64 else "i386"]
+        script.write_text(_script(machine, "starti", places, count, steps, areas, expressions, result))
         done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", str(program), "-x", str(script)], capture_output=True, text=True,
                               timeout=timeout, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
         if not result.exists():
@@ -145,9 +162,10 @@ def capture_native(program: Path, places: Sequence[str], *, count: int = 1, step
         return _stops(result)
 
 
-def _script(names: list[str], sp: str, start: str, places: Sequence[str], count: int, steps: int, areas: Sequence[tuple[int, int]],
+def _script(machine: Machine, start: str, places: Sequence[str], count: int, steps: int, areas: Sequence[tuple[int, int]],
             expressions: Sequence[str], result: Path) -> str:  # fmt: skip
-    return SCRIPT % {"names": names, "sp": sp, "start": start, "wide": WIDE[sp], "areas": list(areas), "places": list(places),
+    return SCRIPT % {"names": machine.names, "sp": machine.sp, "start": start, "wide": machine.wide,
+                     "areas": list(areas), "places": list(places),
                      "count": count, "expressions": list(expressions), "steps": steps, "result": str(result)}  # fmt: skip
 
 

@@ -32,7 +32,10 @@ STATUS = {"arm": "cpsr", "arm-m": "xpsr", "i386": "eflags", "x86_64": "eflags", 
 MODES = (1 << 22, 2 << 22, 3 << 22, 1 << 24, 1 << 25, 1 << 26, 7 << 24)     # of FPSCR: RMode, FZ, DN, AHP
 MXCSR_MODES = (0x3F80, 0x5F80, 0x7F80, 0x1FC0, 0x9F80, 0x9FC0, 0xFFC0, 0x1780, 0x9B80, 0x0F80, 0x1F00, 0x0000)
 FPSCR_MODES = (1, 2, 3, 0x80, 0x40, 0x20, 0x10, 0x08, 0xF9)
-FPSCR_KINDS = 1                                     # of FPOP
+#: doublewords that are special doubles, or singles in the format of doubles
+DOUBLES = (0, 1 << 63, 1, (1 << 52) - 1, 1 << 52, 0x3FF << 52, 0xBFF << 52, 0x7FF << 52, 0xFFF << 52, 0x7FF8 << 48, (0x7FF << 52) | 5,
+           0x7FEFFFFFFFFFFFFF, 0x381 << 52, 0x380FFFFFE0000000, 0x36A << 52, 0x47EFFFFFE0000000, 0x3FF0000010000000, 0x41E << 52,
+           0x41DFFFFFFFC00000, 0x43E << 52, 0x3FE << 52, 0x4004 << 48)
 HALFWORDS = ("t32", "m32")                          # instruction sets whose words stand in memory first halfword first
 
 
@@ -139,8 +142,11 @@ class Law:
                 st.set(r, i, WINDOW + 0x1800 + rnd.randrange(-0x200, 0x200))
             elif rnd.random() < 0.3:
                 st.set(r, i, rnd.randrange(64))
+        for i in range(128):
+            if rnd.random() < 0.5:
+                st.set(self.cells["D"], i, rnd.choice(DOUBLES) if rnd.random() < 0.7 else rnd.getrandbits(64) & 0x807FFFFFFFFFFFFF | 0x3FC << 52)
         modes = self.target.context(context)
-        given = {"FPCTL": rnd.choice(FPSCR_MODES) if modes.FP else 0, "NJ": 1 - modes.JAVA, "FPOP": rnd.randrange(FPSCR_KINDS),
+        given = {"FPCTL": rnd.choice(FPSCR_MODES) if modes.FP else 0, "NJ": 1 - modes.JAVA, "FPOP": rnd.choice((0, 0, 0xFF, 1, 0x108)),
                  "FPSTICKY": rnd.getrandbits(32) & 0x9FF80700, "FPCC": rnd.choice((0, 16 | rnd.getrandbits(4))),
                  "FPLAST": rnd.getrandbits(7), "EXSIZE": rnd.choice((0, 1, 2, 4, 8, 16))}
         if rnd.random() < 0.3:

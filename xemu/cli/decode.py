@@ -29,6 +29,7 @@ the word a manual shows (`xemu decode arm 0xe0910002`, `xemu decode thumb 0xf04f
 ARCHITECTURES = {
     "arm": ("arm", 0), "thumb": ("arm", 1), "v6-m": ("arm-m", MContext(STRICT=1, ARCH=V6M).word), "v7-m": ("arm-m", MContext().word),
     "v7e-m": ("arm-m", MContext(ARCH=V7EM, FPU=FPV5_DP).word), "x86_64": ("x86_64", 0), "i386": ("i386", 0),
+    "ppc": ("ppc", 0), "ppc64le": ("ppc64le", 0),
 }
 PAGE = 4096
 SHOWN = {"all": ("handler", "region"), "none": (), "handler": ("handler",), "region": ("region",)}
@@ -116,7 +117,7 @@ class Microscope:
             data = bytes.fromhex(digits.zfill(-(-len(digits) // (2 * self.unit)) * 2 * self.unit) if word else digits)
         except ValueError:
             raise UsageError(f"{text}: not pairs of hexadecimal digits") from None
-        if word:
+        if word and not self.iset.big:
             data = b"".join(data[i : i + self.unit][::-1] for i in range(0, len(data), self.unit))
         self._check_length(data)
         return data
@@ -124,7 +125,7 @@ class Microscope:
     def _check_length(self, data: bytes) -> None:
         if self.iset.scan:
             return
-        first = int.from_bytes(data[: self.unit], "little")
+        first = int.from_bytes(data[: self.unit], "big" if self.iset.big else "little")
         size = self.iset.bits[-1 if self.iset.wide_from and first >= self.iset.wide_from else 0] // 8
         if len(data) != size:
             raise UsageError(f"{data.hex(' ') or 'nothing'}: {len(data)} bytes given, the instruction has {size}")
@@ -153,15 +154,21 @@ class Microscope:
 
         return decoder.tries(self.target, Cache(self.target))
 
-    def disassembly(self, data: bytes) -> str:
-        """Return the assembly text in capstone's words."""
+    def disassembly(self, data: bytes, decoded: Decoded | None = None) -> str:
+        """Return the assembly text in capstone's words; of an instruction that capstone does not know, in its row's."""
         try:
             import capstone
         except ImportError:
             return "capstone is not installed"
         engine = capstone.Cs(*self.target.capstone(self.context))
         found = next(engine.disasm_lite(data, self.pc), None)
-        return "capstone does not know it either" if found is None else f"{found[2]} {found[3]}".strip()
+        mask, value = self.target.misread
+        if found is not None and (decoded is None or decoded.word & mask != value):
+            return f"{found[2]} {found[3]}".strip()
+        if decoded is None or self.target.assembly is None:
+            return "capstone does not know it either"
+        why = "capstone does not know it" if found is None else f"not {found[2]}, as capstone has it"
+        return f"{self.target.assembly(decoded.variant.row, decoded.word, self.pc)}  ({why})"
 
     # -- what the row says ---------------------------------------------------------------------------------------------
     def summary(self, d: Decoded, data: bytes) -> list[str]:
@@ -176,8 +183,9 @@ class Microscope:
             ("body", f"{row.written.__name__}  {place}:{code.co_firstlineno}"),
             ("title", (row.written.__doc__ or "").strip().split("\n")[0]),
             *([("opcode", row.pattern)] if self.iset.scan else zip(("diagram", ""), diagram(row, d.word), strict=True)),
-            ("assembly", self.disassembly(data)),
+            ("assembly", self.disassembly(data, d)),
             ("template", row.template),
+            *([("", self.target.assembly(row, d.word, self.pc))] if self.target.assembly else ()),
             *fields(d),
             ("variant", f"{variant.name}  {number}"),
         ]

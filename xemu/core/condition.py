@@ -4,6 +4,7 @@ An expression is a tree of tuples over 64-bit values:
 
     ("const", value)                 ("state", byte offset, bits)            a register of the state block, zero-extended
     ("load", size, signed, address)  ("extend", bits, signed, value)         little-endian memory; the low bits of a value
+    ("load_big", size, signed, address)                                      big-endian memory
     ("not", value)  ("invert", value)  (BINARY, left, right)  ("select", condition, then, otherwise)
 
 What cannot be decided here (memory off the fast path, a division by zero) stops: whoever set the point decides.
@@ -46,8 +47,8 @@ class ConditionEmitter(Native):
             return str(rest[0] - (1 << 64) if rest[0] >> 63 else rest[0])
         if kind == "state":
             return self.extended(self.get("%st", rest[0], f"i{rest[1]}"), rest[1], signed=False)
-        if kind == "load":
-            return self.loaded(*rest)
+        if kind in ("load", "load_big"):
+            return self.loaded(*rest, big=kind == "load_big")
         if kind == "extend":
             bits, signed, value = rest[0], rest[1], self.tree(rest[2])
             return value if bits >= 64 else self.extended(self.let(f"trunc i64 {value} to i{bits}"), bits, signed=signed)
@@ -83,7 +84,7 @@ class ConditionEmitter(Native):
         self.branch_if(ok, on, "leave")
         self.label(on)
 
-    def loaded(self, size: int, signed: int, address: tuple[Any, ...]) -> str:
+    def loaded(self, size: int, signed: int, address: tuple[Any, ...], *, big: bool) -> str:
         """Return memory, where the guest itself could read it without ado."""
         if self.wide:
             at = self.tree(address)
@@ -96,7 +97,11 @@ class ConditionEmitter(Native):
         for edge in (at, last):
             flag = self.get(self.state("flags", "ptr"), self.op2("lshr", edge, 12), "i8")
             self.need(self.let(f"icmp ne i8 {self.op2('and', flag, READ, 'i8')}, 0"))
-        return self.extended(self.get("%mem", at, f"i{8 * size}"), 8 * size, signed=bool(signed))
+        kind = f"i{8 * size}"
+        value = self.get("%mem", at, kind)
+        if big and size > 1:
+            value = self.call(kind, f"llvm.bswap.{kind}", f"{kind} {value}")
+        return self.extended(value, 8 * size, signed=bool(signed))
 
     def shifted(self, kind: str, left: str, right: str) -> str:
         """Shift; a count of 64 or more gives 0, or the sign."""

@@ -255,7 +255,14 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         name = {"popcount": "ctpop", "bitrev": "bitreverse", "bswap": "bswap"}[node.op]
         return self.lanewise(node, lambda kind, a: self.call(kind, f"llvm.{name}.{_mangle(kind)}", f"{kind} {a[0]}"))
 
-    op_popcount = op_bitrev = op_bswap = _unary
+    op_popcount = op_bitrev = _unary
+
+    def op_bswap(self, node: Bits) -> str:
+        """Reverse bytes: of 128 bits where vectors are."""
+        if node.width != 128 or node.attr is not None:
+            return self._unary(node)
+        x, order = self.vector(node.args[0], 16), ", ".join(f"i32 {i}" for i in range(15, -1, -1))
+        return self.from_vector(node, 16, self.let(f"shufflevector <16 x i8> {x}, <16 x i8> poison, <16 x i32> <{order}>"))
 
     def op_udiv(self, node: Bits) -> str:
         """Unsigned division; by zero gives 0."""

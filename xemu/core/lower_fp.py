@@ -19,7 +19,7 @@ from xemu.core.evaluate import split
 from xemu.core.fp import AGAIN, NEVER_STICKY, SLOW_OPERATIONS, result_width
 from xemu.core.lower_fp_check import Check
 from xemu.core.lower_fp_exact import ExactLowering
-from xemu.core.lower_fp_plain import PlainLowering
+from xemu.core.lower_fp_plain import INTEGRAL, PlainLowering
 from xemu.core.softfloat import COMPARES
 from xemu.core.softnumber import FORMATS, QUIETLY, RULES
 from xemu.core.state import ENGINE_CELLS
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 TYPES = {"f32": "float", "f64": "double"}
 INTRINSICS = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt": "sqrt", "fma": "fma", "rint": "rint"}
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
+UNROUNDED = frozenset({"fpext", *INTEGRAL.values()})         # intrinsics that take no rounding mode
 STRICT = 'metadata !"fpexcept.strict"'
 UNLIKELY = ", !prof !10"
 # Keeps general registers. preserve_allcc would keep vector registers too, but loses some of them (LLVM 22, AVX-512 host).
@@ -87,7 +88,7 @@ class FloatLowering(ExactLowering, PlainLowering):
         """Emit a constrained intrinsic; arguments are "type value"."""
         types = [a.rsplit(" ", 1)[0] for a in args]
         suffix = _mangle(result) + (f".{_mangle(types[0])}" if types[0] != result else "")
-        extra = [] if name == "fpext" else [f'metadata !"{mode}"']
+        extra = [] if name in UNROUNDED else [f'metadata !"{mode}"']
         function = f"llvm.experimental.constrained.{name}.{suffix}"
         declared = ", ".join([*types, *["metadata"] * (len(extra) + 1)])
         self.declared.add(f"declare {result} @{function}({declared})")

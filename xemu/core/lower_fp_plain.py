@@ -44,6 +44,7 @@ class PlainLowering:
 
     if TYPE_CHECKING:
         floats: dict[int, str]
+        declared: set[str]
         new: Callable[..., str]
         put: Callable[[str], None]
         let: Callable[[str], str]
@@ -79,8 +80,10 @@ class PlainLowering:
             return self._each(node, name, fmt, ints, slow)
         xs = [self._floating(a, i, source, lanes) for a, i in zip(node.args, ints, strict=False)]
         if name in COMPARES:
-            return self._compared(node, name, source, lanes, xs)
+            return self._compared(node, name, source, lanes, xs, in_place=slow.quiet)
         kind = shaped(TYPES[source], lanes)
+        if name in EXTREMES and node.args[-1].attr & FLUSH:
+            return slow.value()
         if ctl and (name != "round_int" or ctl not in INTEGRAL):
             return self._plain_result(node, source, slow.floats(), lanes)
         if name.endswith("_f32"):
@@ -168,9 +171,16 @@ class PlainLowering:
         return self.let(f"select {flag} {same}, {kind} {self.let(f'bitcast {whole} {both} to {kind}')}, {kind} {pick}")
 
     # -- comparisons -----------------------------------------------------------------------------------------------
-    def _compared(self, node: Bits, name: str, fmt: str, lanes: int, xs: list[str]) -> str:
-        """Compare; what is raised is `plain_flags`' business."""
-        mask = self.let(f"fcmp {PREDICATES[COMPARES[name][0]]} {shaped(TYPES[fmt], lanes)} {xs[0]}, {xs[1]}")
+    def _compared(self, node: Bits, name: str, fmt: str, lanes: int, xs: list[str], *, in_place: bool) -> str:
+        """Compare; what is raised is `plain_flags`' business. `in_place`: LLVM must not move it, the host's modes matter."""
+        predicate, kind = PREDICATES[COMPARES[name][0]], shaped(TYPES[fmt], lanes)
+        if in_place:
+            function, mask_kind = f"llvm.experimental.constrained.fcmp.{mangled(fmt, lanes)}", shaped("i1", lanes)
+            self.declared.add(f"declare {mask_kind} @{function}({kind}, {kind}, metadata, metadata)")
+            mask = self.let(f'call {mask_kind} @{function}({kind} {xs[0]}, {kind} {xs[1]}, metadata !"{predicate}", '
+                            'metadata !"fpexcept.strict") strictfp')
+        else:
+            mask = self.let(f"fcmp {predicate} {kind} {xs[0]}, {xs[1]}")
         if lanes == 1:
             return mask
         whole = shaped(f"i{FORMATS[fmt].width}", lanes)

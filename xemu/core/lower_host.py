@@ -41,8 +41,9 @@ class HostLowering:
         """Look bytes up with PSHUFB: it gives 0 where bit 7 of the index is set, else a byte by bits 3:0."""
         index, table, fallback = node.args
         n, size = node.width // 8, table.width // 8
-        if size == 16 == n and _is_masked(index) and fallback.op == "const" and not fallback.attr:
-            wanted, known = self.vector(index.args[0], n), self.vector(table, n)
+        places = _places(index, fallback)
+        if size == 16 == n and places is not None:
+            known, wanted = self.vector(table, n), self.vector(places, n)
             return self.from_vector(node, n, self.call(BYTES, "llvm.x86.ssse3.pshuf.b.128", f"{BYTES} {known}", f"{BYTES} {wanted}"))
         picks = self._sixteen(self.vector(index, n), n, range(n))
         data = self.vector(table, size)
@@ -152,6 +153,11 @@ def _splat(value: int, count: int = 16) -> str:
     return "<" + ", ".join([f"i8 {value - 256 if value > 127 else value}"] * count) + ">"
 
 
-def _is_masked(index: Bits) -> bool:
-    """Return whether an index has bits 7 and 3:0 only: what PSHUFB looks at."""
-    return index.op == "and" and index.args[1].op == "const" and index.args[1].attr == int.from_bytes(b"\x8f" * 16, "little")
+def _places(index: Bits, fallback: Bits) -> Bits | None:
+    """Return what PSHUFB does with a table of 16 bytes by itself: it looks at bits 7 and 3:0 of an index, and gives 0 where bit 7 is."""
+    if index.op != "and" or index.args[1].op != "const":
+        return None
+    masks = set(index.args[1].attr.to_bytes(index.width // 8, "little"))
+    if masks == {0x8F} and fallback.op == "const" and not fallback.attr:
+        return index.args[0]
+    return index if max(masks) < 16 else None

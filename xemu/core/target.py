@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.core.bits import Bits
-    from xemu.core.isa import FixedWidthIsa
+    from xemu.core.isa import FixedWidthIsa, Row
     from xemu.core.state import StateBlock, StateLayout
 
 
@@ -99,6 +99,8 @@ class Target(NamedTuple):
     capstone: Callable[[int], tuple[int, int]]          # context word -> capstone architecture and mode
     monitors: tuple[str, ...] = ()                      # cells that a change of thread clears (exclusive monitors)
     fp_slow: Callable[[], Any] | None = None            # gives slow(name, format, arguments, control word), see fp.py
+    misread: tuple[int, int] = (0, -1)                  # (mask, value) of words that capstone takes for another instruction
+    assembly: Callable[[Row, int, int], str] | None = None   # (row, word, address) -> an instruction in its template's words
     scratch: tuple[str, int] = ("", 0)                  # a register that holds nothing between instructions (ARM's R15)
 
     def is_scratch(self, name: str, index: int) -> bool:

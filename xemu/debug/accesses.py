@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from xemu.debug.disassembly import Line
     from xemu.debug.system import System
 
+WORD = 4                     # bytes of PowerPC's instructions
 ALWAYS = 14                  # the condition that always holds
 X86_BITS = {"x86_64": 64, "i386": 32}
 IMMEDIATE, MEMORY = 2, 3     # capstone's kinds of operands
@@ -42,6 +43,7 @@ class Operand(NamedTuple):
     condition: int = ALWAYS
     data: str = ""           # the register that is loaded or stored, where there is one
     segment: str = ""        # x86: the register that is added, as is
+    align: int = 1           # lower bits of the address are left out
 
 
 def holds(condition: int, flags: int) -> bool:
@@ -56,7 +58,8 @@ class Accesses:
 
     def __init__(self, system: System) -> None:
         self.system = system
-        self.arm, self.x86 = system.arch.startswith("arm"), system.arch in X86_BITS
+        self.arm, self.x86, self.ppc = system.arch.startswith("arm"), system.arch in X86_BITS, system.arch.startswith("ppc")
+        self.order: Literal["little", "big"] = "big" if system.arch == "ppc" else "little"
         self.mask = (1 << system.engine.target.address_bits) - 1
         cells = system.engine.target.layout.cells
         self._it = cells.get("ITSTATE")
@@ -66,6 +69,11 @@ class Accesses:
         """Return what an instruction is about to access; some values are known only afterwards."""
         if self.x86:
             return [access for operand in _x86_operands(line.code, X86_BITS[self.system.arch]) for access in self._places(operand, line)]
+        if self.ppc and len(line.code) == WORD:
+            from xemu.debug.ppc_accesses import operands as ppc_operands
+
+            word = int.from_bytes(line.code, self.order)
+            return [access for operand in ppc_operands(word) for access in self._places(operand, line)]
         if not self.arm or line.mode == "data":
             return ()
         operands = _operands(line.code, bool(self.system.engine.state.context & 1))
@@ -98,7 +106,7 @@ class Accesses:
         index = (self.system.read_register(operand.scaled) or 0) << operand.shift if operand.scaled else 0
         at = base + operand.sign * index + operand.offset
         for i in range(operand.times):
-            place, value = at + i * operand.size & self.mask, None
+            place, value = (at & -operand.align) + i * operand.size & self.mask, None
             if operand.kind == "r" and not operand.data:
                 value = self._value(place, operand.size)
             elif operand.kind == "w" and operand.data:
@@ -107,7 +115,7 @@ class Accesses:
 
     def _value(self, address: int, size: int) -> int | None:
         data = self.system.read_memory(address, size)
-        return int.from_bytes(data, "little") if len(data) == size else None
+        return int.from_bytes(data, self.order) if len(data) == size else None
 
 
 @cache

@@ -1,7 +1,8 @@
 """What symbols, call frames and disassembly must know of an instruction set: one row per architecture.
 
 Register numbers of DWARF: DWARF for the Arm Architecture (IHI 0040) and for AArch64 (IHI 0057), 3.1; System V ABI for AMD64
-(figure 3.36), i386 (table 2.14) and PowerPC (table 3.20, with the numbers GCC uses for LR and CTR).
+(figure 3.36), i386 (table 2.14) and PowerPC (its supplement, table 3.20; 64-bit ELF V2 ABI, table 2.26). In .eh_frame, GCC's own
+numbers of PowerPC's special registers are used instead.
 """
 
 from __future__ import annotations
@@ -46,7 +47,12 @@ class Architecture:
     aliases: Mapping[str, str] = field(default_factory=dict)     # other names of registers
     pops: int = 0                       # bytes of arguments that functions may take off the stack when they return, at most
     thread: str = ""                    # the register through which thread-local variables are found
+    thread_bias: int = 0                # what it points behind the end of the thread's own words
+    thread_head: int = 2                # those words behind it, before the program's variables (where blocks stand behind it)
     calls: str = ""                     # what is shown as a register and tells which system call a thread is in
+    rows: str = ""                      # the target whose rows name instructions that capstone does not know
+    doubles: str = ""                   # first letter of registers that hold floating-point numbers of any type as doubles
+    back_link: int = 0                  # where a function stores its return address in its caller's frame, whose first word is SP's chain
 
     @property
     def address_bytes(self) -> int:
@@ -114,12 +120,21 @@ def _arm(name: str, order: str) -> Architecture:
     )  # fmt: skip
 
 
+_PPC_SPECIAL = {64: "cr", 67: "vscr", 101: "xer", 108: "lr", 109: "ctr", 356: "vrsave"}
+_PPC_EH = {65: 108, 66: 109, 70: 64, 76: 101, 109: 356, 110: 67} | {77 + n: 1124 + n for n in range(32)}
+
+
 def _ppc(name: str, bits: int, order: str, mode: str) -> Architecture:
     return Architecture(
-        name, bits, _numbered(0, _row("r", 32)) | _numbered(32, _row("f", 32)) | {64: "cr", 65: "lr", 66: "ctr", 108: "lr", 109: "ctr"},
-        pc="pc", sp="r1", frame="r31", link="lr", order=order, word=bits // 8, wide={"f": 8, "cr": 4},
-        saved=frozenset(["r1", "r2", *(f"r{n}" for n in range(14, 32)), *(f"f{n}" for n in range(14, 32))]),
+        name, bits, _numbered(0, _row("r", 32)) | _numbered(32, _row("f", 32)) | _PPC_SPECIAL | _numbered(1124, _row("vr", 32)),
+        pc="pc", sp="r1", frame="r31", link="lr", order=order, word=bits // 8,
+        wide={"f": 8, "vr": 16, "vs": 16, "cr": 4, "xer": 4, "vscr": 4, "vrsave": 4, "fpscr": 8},
+        saved=frozenset(["r1", "r2", *(f"r{n}" for n in range(14, 32)), *(f"f{n}" for n in range(14, 32)),
+                         *(f"vr{n}" for n in range(20, 32)), "cr"]),
         modes={"": ("CS_ARCH_PPC", (mode, "CS_MODE_BIG_ENDIAN" if order == "big" else "CS_MODE_LITTLE_ENDIAN"))}, unit=4,
+        eh_numbers=_PPC_EH, status=("fpscr", "msr", *(("tar", "dscr") if bits == 64 else ())),
+        thread="r13" if bits == 64 else "r2", thread_bias=0x7000, thread_head=0, rows="" if name == "ppc64" else name, doubles="f",
+        back_link=16 if bits == 64 else 4,
     )  # fmt: skip
 
 

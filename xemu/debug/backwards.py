@@ -259,7 +259,7 @@ class Backwards:
     def _entered_from(self, before: Moment, here: Moment) -> int | None:
         """Return the call by which the function was entered that starts here; None: it starts elsewhere."""
         routine = self.code.routine(here.pc)
-        if routine is None or routine.start != here.pc:
+        if routine is None or not self.code.enters(here.pc, routine):
             return None
         returns = self.source.architecture.code(here.returns)
         if returns == self.motion.following(before.pc, before.mode):

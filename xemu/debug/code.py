@@ -115,13 +115,20 @@ class Code:
         module = self.module(routine.start)
         return module.body(routine.start) if module is not None else routine.start
 
+    def enters(self, pc: int, routine: Routine) -> bool:
+        """Whether calls of a function come in at an address."""
+        module = self.module(routine.start)
+        return pc == routine.start or (module is not None and pc == module.local_entry(routine.start))
+
     def between(self, pc: int) -> bool:
         """Whether an address is in code that only leads to a function: of the linkage table, or a veneer."""
         module = self.module(pc)
         if module is None:
             return False
         symbol = module.symbol_at(pc)
-        return module.stub_start(pc) is not None or (symbol is not None and symbol.name.endswith(VENEERS))
+        if module.stub_start(pc) is not None or (symbol is not None and symbol.name.endswith(VENEERS)):
+            return True
+        return self.source.rules.between(self.source.read_memory, pc) and module.source_function(pc) is None
 
     def begins(self, pc: int) -> Row | None:
         """Return the row of an address that begins a statement."""

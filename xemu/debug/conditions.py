@@ -131,7 +131,7 @@ class Lowering:
         self.scope, self.module, self.address = scope, module, address
         self.arch = scope.architecture
         self.rules = _Evaluator(scope)                  # C's types: promotions, conversions
-        self.word = self.arch.bits
+        self.word, self.big = self.arch.bits, not self.arch.little
 
     # -- trees -------------------------------------------------------------------------------------------------------------
     def truth(self, node: syntax.Node) -> Expression:
@@ -196,9 +196,9 @@ class Lowering:
         plain = kind.plain
         cut = Extend(address, self.word, signed=False) if self.word < 64 else address
         if (kind.is_integer or plain.kind == "pointer") and plain.size in SIZES:
-            return Term(kind, Load(plain.size, cut, plain.signed), cut)
+            return Term(kind, Load(plain.size, cut, plain.signed, big=self.big), cut)
         if plain.kind == "reference":
-            return self._in_memory(plain.target, Load(plain.size, cut))
+            return self._in_memory(plain.target, Load(plain.size, cut, big=self.big))
         return Term(kind, None, cut)
 
     # -- leaves ------------------------------------------------------------------------------------------------------------
@@ -386,7 +386,8 @@ class Lowering:
         size = next((size for size in SIZES if 8 * size >= shift + item.bits), None)
         if size is None or not item.type.is_integer:
             raise NotLoweredError
-        whole = Load(size, self._sum(term.address, first))
+        whole = Load(size, self._sum(term.address, first), big=self.big)
+        shift = 8 * size - shift - item.bits if self.big else shift
         return Term(item.type, Extend(Binary("rsh_unsigned", whole, Const(shift)), item.bits, item.type.plain.signed))
 
 

@@ -72,7 +72,8 @@ class Delivery:
         if shown is not None:
             abi = self.process.abi
             return bytes(shown.info.pack(abi.bits, abi.order))
-        return (SIGTRAP if stopped else SIGSTOP).to_bytes(4, "little").ljust(SIZE, b"\0")
+        number = SIGTRAP if stopped else SIGSTOP
+        return number.to_bytes(4, "little" if self.process.abi.order == "<" else "big").ljust(SIZE, b"\0")
 
     def change(self, thread: int, offset: int, data: bytes) -> bool:
         """Change the siginfo_t that a thread's handler will see; False where no signal waits."""

@@ -6,7 +6,7 @@ Data between code is shown as data where mapping symbols say so; a load from a l
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, ar
     engine = _engine(*arch.modes[actual]) if actual in arch.modes else None
     unit = arch.unit if address % arch.unit == 0 else 1          # no instruction begins in between
     found = next(engine.disasm_lite(code, address, 1), None) if engine is not None and unit == arch.unit else None
+    if arch.rows and len(code) >= unit == arch.unit and (found is None or _misread(arch.rows, arch.number(code[:unit]))):
+        found = _by_rows(arch.rows, code[:unit], address)
     if found is None:
         size = min(unit, len(code))
         words = f"{arch.number(code[:size]):#0{2 + 2 * size}x}"
@@ -101,6 +103,36 @@ def _line(read_memory: ReadMemory, address: int, mode: str, modules: Modules, ar
     _, size, mnemonic, operands = found
     target, comment = _refers(read_memory, address, size, mnemonic, operands, actual, modules, arch)
     return Line(address, size, code[:size], mnemonic, operands, comment, actual, target, name)
+
+
+@cache
+def _misread_of(name: str) -> tuple[int, int]:
+    from xemu.targets.registry import get_target
+
+    return get_target(name).misread
+
+
+def _misread(name: str, word: int) -> bool:
+    """Whether capstone takes an instruction for another one."""
+    mask, value = _misread_of(name)
+    return word & mask == value
+
+
+@lru_cache(maxsize=4096)
+def _by_rows(name: str, code: bytes, address: int) -> tuple[int, int, str, str] | None:
+    """Return an instruction that capstone does not know in the words of its row; None where there is none."""
+    from xemu.core import decoder
+    from xemu.core.cache import Cache
+    from xemu.targets.registry import get_target
+
+    target = get_target(name)
+    target.load_rows()
+    number = int.from_bytes(code, "little")
+    found = decoder.decode(target.sets[0], decoder.tries(target, Cache(target)), lambda _pc, _size: number, address, 0)
+    if found is None or target.assembly is None:
+        return None
+    mnemonic, _, operands = target.assembly(found.variant.row, found.word, address).partition(" ")
+    return address, len(code), mnemonic, operands
 
 
 def _start_name(modules: Modules, address: int) -> str:

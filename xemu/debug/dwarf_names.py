@@ -25,7 +25,7 @@ class AT:
     endianity, signature, data_bit_offset, const_expr, artificial, virtuality = 0x65, 0x69, 0x6B, 0x6C, 0x34, 0x4C
     linkage_name, str_offsets_base, addr_base, rnglists_base, dwo_name, loclists_base = 0x6E, 0x72, 0x73, 0x74, 0x76, 0x8C
     call_value, call_return_pc, call_origin, alignment = 0x7E, 0x7D, 0x7F, 0x88
-    MIPS_linkage_name, GNU_call_site_value = 0x2007, 0x2111
+    MIPS_linkage_name, GNU_vector, GNU_call_site_value = 0x2007, 0x2107, 0x2111
     GNU_dwo_name, GNU_dwo_id, GNU_ranges_base, GNU_addr_base = 0x2130, 0x2131, 0x2132, 0x2133
 
 

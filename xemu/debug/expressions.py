@@ -74,11 +74,12 @@ class Register:
 
 @dataclass(frozen=True)
 class Load:
-    """`size` bytes of memory, little-endian; zero- or sign-extended."""
+    """`size` bytes of memory, lowest first unless it is `big`; zero- or sign-extended."""
 
     size: int
     address: Expression
     signed: bool = False
+    big: bool = False
 
     def evaluate(self, read_register: ReadRegister, read_memory: ReadMemory) -> int:
         """Return what is there; EvaluationError where it cannot be read."""
@@ -86,12 +87,13 @@ class Load:
         data = read_memory(address, self.size)
         if len(data) < self.size:
             raise EvaluationError(f"{address:#x} cannot be read")
-        return int.from_bytes(data[:self.size], "little", signed=self.signed) & MASK
+        return int.from_bytes(data[:self.size], "big" if self.big else "little", signed=self.signed) & MASK
 
     def native(self, place: Place) -> Tree | None:
         """Return the tree."""
         address = self.address.native(place)
-        return None if address is None or self.size not in (1, 2, 4, 8) else ("load", self.size, self.signed, address)
+        return None if address is None or self.size not in (1, 2, 4, 8) else \
+            ("load_big" if self.big else "load", self.size, self.signed, address)
 
 
 @dataclass(frozen=True)

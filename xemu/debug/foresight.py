@@ -69,7 +69,7 @@ class Overlay:
     """The guest's memory with what the future writes on top."""
 
     def __init__(self, debugger: Debugger) -> None:
-        self.system = debugger.system
+        self.system, self.number = debugger.system, debugger.source.architecture.number
         self.devices = [(e.start, e.end, e.name) for e in self.system.memory_map() if e.kind in ("device", "hole")]
         self.bytes: dict[int, int] = {}
         self.accesses: list[Access] = []
@@ -88,15 +88,16 @@ class Overlay:
     def load(self, address: int, size: int, align: int) -> int:
         """Read."""
         self.accesses.append(Access("r", address, size, None))
-        value = int.from_bytes(self._look(address, size, align), "little")
-        self.accesses[-1] = Access("r", address, size, value)
-        return value
+        data = self._look(address, size, align)
+        self.accesses[-1] = Access("r", address, size, self.number(data))
+        return int.from_bytes(data, "little")
 
     def store(self, address: int, size: int, align: int, value: int) -> None:
         """Write."""
-        self.accesses.append(Access("w", address, size, value))
+        data = value.to_bytes(size, "little")
+        self.accesses.append(Access("w", address, size, self.number(data)))
         self._look(address, size, align)
-        self.bytes.update({address + i: c for i, c in enumerate(value.to_bytes(size, "little"))})
+        self.bytes.update({address + i: c for i, c in enumerate(data)})
 
     def probe(self, address: int, size: int, align: int, *, write: bool) -> None:
         """Check that the range is there."""

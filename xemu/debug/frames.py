@@ -26,8 +26,8 @@ class Frame:
     module: Module | None
     place: Place | None                # the source line; of a caller, that of the call
     registers: Mapping[str, int]       # those that are known in this frame
-    method: str                        # how it was found: "registers" "cfi" "exidx" "exception" "signal" "frame pointer" "link register"
-    #                                    "prologue" "epilogue"; guesses end in "?": "prologue?" "link register?" "stack?"
+    method: str                        # how it was found: "registers" "cfi" "exidx" "exception" "signal" "frame pointer" "back chain"
+    #                                    "link register" "prologue" "epilogue"; guesses end in "?": "prologue?" "link register?" "stack?"
     mode: str = ""
     inline: bool = False               # a call that the compiler inlined: registers are those of the frame around it
     signal: bool = False               # the code that returns from a signal handler

@@ -90,7 +90,7 @@ class LineStep:
         if self.returns is None or self.motion.caller_sp != self.outside or self.pc == self.returns:
             return False
         routine = self.code.routine(self.pc)
-        return self.code.between(self.pc) or (routine is not None and routine.start == self.pc and routine != self.routine)
+        return self.code.between(self.pc) or (routine is not None and self.code.enters(self.pc, routine) and routine != self.routine)
 
     def _judge(self) -> Stop | None:
         """Say whether the guest has come to another line; or take this one for the one to leave."""

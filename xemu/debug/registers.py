@@ -96,7 +96,7 @@ class RegisterWatch:
     """The values of watched registers, for each thread."""
 
     def __init__(self, debugger: Debugger) -> None:
-        self.debugger, self.system, self.word = debugger, debugger.system, debugger.source.architecture.word
+        self.debugger, self.system, self.arch = debugger, debugger.system, debugger.source.architecture
         self.points = self.debugger.points.registers()
         self.known: dict[tuple[Watchpoint, int], int | None] = {}
         self.changed()
@@ -112,7 +112,7 @@ class RegisterWatch:
                 continue
             hits = self.debugger._met([point])  # noqa: SLF001
             if hits is not None:
-                old, new = (value.to_bytes(max(self.word, (value.bit_length() + 7) // 8), "little") for value in (before, now))
+                old, new = (self.arch.encode(value, max(self.arch.word, (value.bit_length() + 7) // 8)) for value in (before, now))
                 return self.debugger._stop(StopKind.WATCHPOINT, f"{point}: {before:#x} → {now:#x}", points=hits,  # noqa: SLF001
                                            watch=WatchHit(point, 0, "w", old, new))
         return None

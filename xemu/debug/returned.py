@@ -1,4 +1,4 @@
-"""What a function has returned, by its type (Procedure Call Standard for the Arm Architecture, IHI 0042, 5.4 and 6.1.2; of x86: there)."""
+"""What a function has returned, by its type (ARM: Procedure Call Standard, IHI 0042, 5.4 and 6.1.2; of others: there)."""
 
 from __future__ import annotations
 
@@ -89,8 +89,15 @@ def _x86(source: Source, _module: Module, kind: Type) -> Value | None:
     return Value(source.scope().access, kind, [Piece(constant=data)]) if data is not None else None
 
 
+def _ppc(source: Source, _module: Module, kind: Type) -> Value | None:
+    from xemu.debug.ppc_returned import returned_bytes
+
+    data = returned_bytes(kind, source.architecture, source.system.read_register)
+    return Value(source.scope().access, kind, [Piece(constant=data)]) if data is not None else None
+
+
 #: architecture -> what knows where its functions return values
-CALLS = {"arm": _arm, "armeb": _arm, "x86_64": _x86, "i386": _x86}
+CALLS = {"arm": _arm, "armeb": _arm, "x86_64": _x86, "i386": _x86, "ppc": _ppc, "ppc64le": _ppc}
 
 
 __all__ = ["returned"]

@@ -1,6 +1,6 @@
 """What motions by lines and call trees must know of an instruction set's code: calls, returns, system calls.
 
-`Rules` does for all whose instructions capstone names as it does those of AArch64 and Power.
+`Rules` does for all whose instructions capstone names as it does those of AArch64.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LONGEST = 16             # bytes of an instruction
 class Rules:
     """The code of one instruction set."""
 
-    system_calls: tuple[str, ...] = ("svc", "sc")
+    system_calls: tuple[str, ...] = ("svc",)
 
     def __init__(self, architecture: Architecture) -> None:
         self.architecture = architecture
@@ -31,14 +31,14 @@ class Rules:
     def flow(self, mnemonic: str, operands: str) -> str:
         """Return what an instruction does to the flow: "call", "jump" or ""."""
         del operands
-        if mnemonic in ("bl", "bla", "blr", "blrl", "bctrl"):
+        if mnemonic in ("bl", "blr"):
             return "call"
         return "jump" if mnemonic.startswith(("b", "cb", "tb", "ret")) and not mnemonic.startswith(("bic", "bf", "bkpt")) else ""
 
     def is_return(self, mnemonic: str, operands: str) -> bool:
         """Whether an instruction returns from a function."""
         del operands
-        return mnemonic in ("ret", "blr")
+        return mnemonic == "ret"
 
     def is_system_call(self, mnemonic: str, operands: str) -> bool:
         """Whether an instruction calls the operating system."""
@@ -73,6 +73,11 @@ class Rules:
         del read_memory, address
         return None
 
+    def between(self, read_memory: ReadMemory, address: int) -> bool:
+        """Whether code outside of sections for it only leads to a function."""
+        del read_memory, address
+        return False
+
     def linked(self, source: Source) -> str:
         """Return the name of the function that the loader, which has just been entered, is about to look up; "": nobody knows."""
         del source
@@ -90,6 +95,10 @@ def rules_of(name: str) -> Rules:
         from xemu.debug.x86_rules import X86Rules
 
         return X86Rules(ARCHITECTURES[name])
+    if name in ("ppc", "ppc64", "ppc64le"):
+        from xemu.debug.ppc_rules import PpcRules
+
+        return PpcRules(ARCHITECTURES[name])
     return Rules(ARCHITECTURES[name])
 
 

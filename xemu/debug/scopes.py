@@ -104,8 +104,9 @@ def _scope_end(source: Source, point: Watchpoint) -> Point | None:
     stack = caller.sp
     places = {caller.pc: stack}
     function = frame.module.function(frame.lookup) if frame.module else None
-    if function is not None:
-        places[function.start] = frame.cfa if arch.link else frame.cfa - arch.address_bytes
+    if function is not None and frame.module is not None:
+        for entry in (function.start, frame.module.local_entry(function.start)):
+            places[entry] = frame.cfa if arch.link else frame.cfa - arch.address_bytes
     return ScopeEnd(owner="scope", once=True, addresses=tuple(places), watchpoint=point, where=point.where,
                     stacks=tuple(places.values()), stack=arch.sp)
 

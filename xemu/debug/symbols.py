@@ -271,12 +271,18 @@ class Module:
             return None
         return Function(symbol.address, symbol.address, symbol.name)
 
+    def local_entry(self, address: int) -> int:
+        """Return where calls from the same file enter the function that starts at an address."""
+        symbol = self.symbol_at(address)
+        return address + symbol.local if symbol is not None and symbol.address == address else address
+
     def body(self, address: int) -> int:
-        """Return where a breakpoint on the function at an address goes: behind its prologue, or the address."""
+        """Return where a breakpoint on the function at an address goes: behind its prologue, or where all calls come by."""
         lines, function = self.lines, self.source_function(address)
+        entry = self.local_entry(address)
         if lines is None or function is None:
-            return address
-        return self.guard("lines", lambda: lines.body(function) + self.bias, address)
+            return entry
+        return max(self.guard("lines", lambda: lines.body(function) + self.bias, entry), entry)
 
     def named_functions(self, name: str) -> list[int]:
         """Return the entries of all functions with a name, also of C++ functions by "ns::Class::method" or a part of it from a "::"."""

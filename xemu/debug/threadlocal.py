@@ -1,7 +1,8 @@
 """Where thread-local variables are: "ELF Handling For Thread-Local Storage", and glibc's words for debuggers.
 
 In variant 1 (ARM), the thread register points to two words, the first of which leads to the vector of blocks; the program's own
-block stands behind them. In variant 2 (x86), the program's block ends where the thread register points to, and the second word
+block stands behind them. PowerPC's points 0x7000 bytes behind the start of the program's own block, and the word in front of that
+leads to the vector. In variant 2 (x86), the program's block ends where the thread register points to, and the second word
 there leads to the vector. Which place of the vector is a library's stands in the loader's entry for it. Where in there says libc
 itself, in the words `_thread_db_*` (glibc's nptl_db), four bytes each: the size of an element in bits, how many there are, and the
 offset.
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from xemu.debug.symbols import Module
 
 DESCRIPTOR = 4               # bytes of a number of _thread_db_*
-HEAD = 2                     # words between what the thread register points to and the program's variables, in variant 1
 PT_TLS = 7
 STATIC = range(1, 1 << 31)   # offsets of blocks that stand behind the thread register; others: in the vector only
 
@@ -38,7 +38,7 @@ class ThreadLocals:
             if self.before:
                 size = next((segment.size for segment in module.elf.segments if segment.type == PT_TLS), 0)
                 return self._register(thread) - (size + align - 1 & -align) + offset
-            return self._register(thread) + (HEAD * self.word + align - 1 & -align) + offset
+            return self._register(thread) + (self.arch.thread_head * self.word + align - 1 & -align) + offset
         library = next((library for library in self.source.system.libraries() if library.bias == module.bias and library.link), None)
         if library is None:
             raise NotFoundError(f"the loader does not know {module.name}")
@@ -52,7 +52,8 @@ class ThreadLocals:
         away = self._member(link, "link_map_l_tls_offset")
         if away in STATIC:
             return (base - away if self.before else base + away) + offset
-        vector, (bits, _) = self._word(base + self.word * self.before), self._place("dtv_dtv")
+        first = base - self.word if not self.arch.thread_head else base + self.word * self.before
+        vector, (bits, _) = self._word(first), self._place("dtv_dtv")
         entry = bits // 8
         block = self._word(vector + number * entry) if number <= self._word(vector - entry) else 0
         if block in (0, self.arch.mask):                 # it is made at a thread's first access
@@ -63,7 +64,7 @@ class ThreadLocals:
         value = self.source.system.read_register(self.arch.thread, thread)
         if value is None:
             raise NotFoundError("this processor has no register for thread-local variables")
-        return value
+        return value - self.arch.thread_bias
 
     def _member(self, link: int, name: str) -> int:
         """Return a number in the loader's entry of a file."""

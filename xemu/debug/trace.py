@@ -12,6 +12,7 @@ from xemu.debug.stops import StopKind
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from xemu.core.state import StateLayout
     from xemu.debug.debugger import Debugger
     from xemu.debug.names import Names
     from xemu.debug.stops import Position, Stop
@@ -36,6 +37,11 @@ class Step(NamedTuple):
     old: tuple[int, ...] = ()                # what the registers held before
 
 
+def _floats(layout: StateLayout) -> list[str]:
+    """Return floating-point registers that are parts of wider ones, of which a trace shows nothing."""
+    return [f"f{n}" for n in range(32)] if "VSR" in layout.cells else []
+
+
 class Registers:
     """Finds which registers an instruction has changed, by comparing saved states."""
 
@@ -50,7 +56,8 @@ class Registers:
                 if not target.is_scratch(cell.name, i):
                     at = STATE_HEAD + cell.at(i) - ENGINE_BYTES
                     self.fields.append((name, at, cell.stride))
-        self.worked_out = [name for name in ("cpsr", "xpsr", "fpscr", "eflags", "mxcsr") if self.system.read_register(name) is not None]
+        derived = ("cpsr", "xpsr", "fpscr", "eflags", "mxcsr", "cr", "xer", *_floats(target.layout))
+        self.worked_out = [name for name in derived if self.system.read_register(name) is not None]
         self.before = b""
         self.values: dict[str, int] = {}
 

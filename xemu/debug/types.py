@@ -102,6 +102,11 @@ class Type:
         return self._enumerators
 
     @property
+    def vector(self) -> bool:
+        """Whether it is a vector that registers hold whole."""
+        return self.kind == "array" and self.die is not None and self.die.flag(AT.GNU_vector)
+
+    @property
     def parameters(self) -> list[Type]:
         """The types of a function's parameters."""
         return self.reader.parameters_of(self) if self.reader else []

@@ -8,7 +8,7 @@ which may be wrong and is marked "?".
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xemu.debug.dwarf_forms import DAMAGE
 from xemu.debug.frames import EMPTY, Frame, StackShape, State, Step
@@ -40,7 +40,7 @@ class Unwinding:
             raise ValueError("an architecture, or a module that has one")
         self.architecture: Architecture = chosen
         self.registers = dict(registers)
-        self.x86 = chosen.name in ("x86_64", "i386")
+        self.code, self.signals = _readers(chosen.name)
         self.reason = ""
 
     def __iter__(self) -> Iterator[Frame]:
@@ -100,8 +100,8 @@ class Unwinding:
 
     def _special(self, state: State, pc: int) -> Step | None:
         """Return what an exception or a signal interrupted."""
-        if self.x86:
-            return self._x86_signal(state, pc)
+        if self.signals is not None:
+            return self._signal(state, pc)
         if not self.architecture.thumb:
             return None
         from xemu.debug import arm_frames
@@ -121,13 +121,13 @@ class Unwinding:
             return Step(found.cfa, State(found.registers, exact=True, method="signal", mode=mode), "", found.name)
         return None
 
-    def _x86_signal(self, state: State, pc: int) -> Step | None:
-        from xemu.debug import x86_frames
-
+    def _signal(self, state: State, pc: int) -> Step | None:
+        """Return what a signal interrupted, from Linux's frame."""
         arch = self.architecture
-        if x86_frames.signal_trampoline(pc, self.memory, arch) is None:
+        assert self.signals is not None
+        if self.signals.signal_trampoline(pc, self.memory, arch) is None:
             return None
-        found = x86_frames.unstack_signal(state.registers, self.memory, arch)
+        found = self.signals.unstack_signal(state.registers, self.memory, arch)
         if found is None:
             return Step(None, None, "the signal's frame cannot be read")
         return Step(found[arch.sp], State(found, exact=True, method="signal", mode=state.mode), "", "signal")
@@ -143,10 +143,8 @@ class Unwinding:
     def _leaving(self, state: State, pc: int) -> Step | None:
         """Return the caller of a function that does nothing any more but tidy up and return."""
         arch = self.architecture
-        if self.x86:
-            from xemu.debug import x86_prologue
-
-            found = x86_prologue.epilogue(state.registers, self.memory, pc, arch)
+        if self.code is not None:
+            found = self.code.epilogue(state.registers, self.memory, pc, arch)
             return self._finish(state, found, found[arch.sp], "epilogue") if found is not None else None
         if not arch.thumb:
             return None
@@ -303,8 +301,8 @@ class Unwinding:
     def _by_code(self, state: State, pc: int, module: Module | None, _level: int) -> Step | None:
         """Read the function's prologue; in a function that has not touched the stack, the link register has it."""
         arch = self.architecture
-        if self.x86:
-            return self._by_x86_code(state, pc, module)
+        if self.code is not None:
+            return self._by_own_code(state, pc, module)
         if not arch.thumb:
             return self._at_entry(state, pc, module)
         from xemu.debug import arm_prologue
@@ -328,25 +326,29 @@ class Unwinding:
             return self._by_shape(state, shape, "link register") if state.exact and arch.link in state.registers else None
         return self._by_shape(state, shape, "prologue" if shape.certain else "prologue?")
 
-    def _by_x86_code(self, state: State, pc: int, module: Module | None) -> Step | None:
+    def _by_own_code(self, state: State, pc: int, module: Module | None) -> Step | None:
         """Read an epilogue, or the function's prologue; where nobody knows its start, one is looked for."""
-        from xemu.debug import x86_prologue
-
         arch = self.architecture
+        assert self.code is not None
         if state.exact and (step := self._leaving(state, pc)) is not None:
             return step
         function = module.function(pc if state.exact else pc - 1) if module else None
         known = function is not None and (function.end > pc - (not state.exact) or function.end == function.start)
-        start = function.start if function is not None and known else x86_prologue.find_start(self.memory, pc, arch)
+        start = function.start if function is not None and known else self.code.find_start(self.memory, pc, arch)
         if start is None:
             return None
-        shape = x86_prologue.prologue(self.memory, start, pc, arch)
+        shape = self.code.prologue(self.memory, start, pc, arch)
         if shape is None:
             return None
-        method = "link register" if start == pc else "prologue" if shape.certain and known else "prologue?"
+        if arch.link and arch.link not in shape.saved:
+            if not state.exact:                        # it has called somebody: what is read is not its beginning
+                return None
+            method = "link register" if known else "link register?"
+        else:
+            method = "link register" if start == pc else "prologue" if shape.certain and known else "prologue?"
         step = self._by_shape(state, shape, method)
         target = step.caller.registers[arch.pc] if step is not None and step.caller is not None else None
-        return step if method != "prologue?" or (target is not None and self._plausible(target, state.mode)) else None
+        return step if not method.endswith("?") or (target is not None and self._plausible(target, state.mode)) else None
 
     def _guess(self, state: State, pc: int, *, thumb: bool) -> Step | None:
         """Do the same for a function whose start nobody knows: the nearest PUSH of LR, or what is behind the last return."""
@@ -404,6 +406,8 @@ class Unwinding:
     def _chain(self, state: State, _pc: int, _module: Module | None, _level: int) -> Step | None:
         """Follow the frame pointer: the caller's, then the return address; GCC for ARM has them one word lower."""
         arch = self.architecture
+        if arch.back_link:
+            return self._back_chain(state)
         base, sp = state.registers.get(arch.frame, 0), state.registers[arch.sp]
         if not sp <= base < sp + MAX_CHAIN or base % arch.address_bytes:
             return None
@@ -416,6 +420,19 @@ class Unwinding:
             cfa = low + 2 * arch.address_bytes
             return self._finish(state, {arch.frame: older, arch.pc: target}, cfa, "frame pointer")
         return None
+
+    def _back_chain(self, state: State) -> Step | None:
+        """Follow what every frame begins with: the caller's stack pointer, in whose frame the return address is."""
+        arch, sp = self.architecture, state.registers[self.architecture.sp]
+        older = self._load(sp, arch.address_bytes)
+        if older == 0:
+            return Step(None, None, "the first frame")
+        if older is None or not sp < older < sp + MAX_CHAIN or older % arch.address_bytes:
+            return None
+        target = self._load(older + arch.back_link, arch.address_bytes)
+        if target is None or not self._plausible(target, state.mode):
+            return None
+        return self._finish(state, {arch.pc: target}, older, "back chain")
 
     def _scan(self, state: State, _level: int) -> Step | None:
         """Search the stack for a return address."""
@@ -443,12 +460,10 @@ class Unwinding:
     def _plausible(self, target: int, mode: str) -> bool:
         """Whether a word may be a return address: behind a call, in code."""
         arch = self.architecture
-        if self.x86:
-            from xemu.debug import x86_prologue
-
+        if self.code is not None:
             inside = self.modules.at(target - 1) if target else None
             return (inside.is_code(target - 1) if inside is not None else not len(self.modules)) and \
-                x86_prologue.is_call_before(self.memory, target)
+                self.code.is_call_before(self.memory, target, arch)
         if not arch.thumb:
             return bool(target) and self.modules.function(target - 1) is not None
         from xemu.debug import arm_prologue
@@ -512,6 +527,19 @@ class Unwinding:
 
 
 _CONTROL = {"cpsr", "xpsr", "msp", "psp", "control"}
+
+
+def _readers(name: str) -> tuple[Any, Any]:
+    """Return what reads an architecture's code and its frames of signals; None where that is done here, or not at all."""
+    if name in ("x86_64", "i386"):
+        from xemu.debug import x86_frames, x86_prologue
+
+        return x86_prologue, x86_frames
+    if name in ("ppc", "ppc64", "ppc64le"):
+        from xemu.debug import ppc_frames, ppc_prologue
+
+        return ppc_prologue, ppc_frames
+    return None, None
 
 
 def _call_place(call: Call, place: Place | None) -> Place | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MAX_VALUE = 1 << 20        # bytes that are read for one value
 OPTIMIZED_OUT = "optimized out"
 _FLOATS = {2: "e", 4: "f", 8: "d"}
+BINARY128 = ("_Float128", "__float128", "__ieee128")       # where long double is something else
 
 
 class Write(NamedTuple):
@@ -146,6 +147,8 @@ class Value:
         arch, offset, mask = self.access.architecture, piece.offset, (1 << bits) - 1
         if piece.register is not None:
             whole = read_register(arch, self.access.registers, piece.register)
+            if self._as_double(piece.register, bits):
+                return arch.number(encode_float(decode_float(arch.encode(whole, 8), arch), bits // 8, arch))
             if arch.little or not offset:
                 return whole >> offset & mask
             return whole >> max(0, 8 * arch.register_bytes(piece.register) - offset - bits) & mask
@@ -159,6 +162,12 @@ class Value:
         shift = offset if arch.little else max(0, 8 * len(data) - offset - bits)
         return arch.number(data) >> shift & mask
 
+    def _as_double(self, register: str, bits: int) -> bool:
+        """Whether a floating-point number is kept in a register of more bits than it has."""
+        letter = self.access.architecture.doubles
+        return bool(letter) and bits == 32 and register.startswith(letter) and register[len(letter):].isdigit() and \
+            self.type.plain.kind == "float"
+
     def number(self) -> int | float:
         """Return a scalar's value; UnavailableError, UsageError if it is none."""
         plain = self.type.plain
@@ -168,7 +177,7 @@ class Value:
             raise UsageError(f"a value of type {self.type} is no number")
         data = self.data()
         if plain.kind == "float":
-            return decode_float(data, self.access.architecture)
+            return decode_float(data, self.access.architecture, plain.name)
         value = self.access.architecture.number(data)
         bits = self.bits or 8 * plain.size
         if plain.signed and bits and value >> (bits - 1) & 1:
@@ -276,7 +285,9 @@ class Value:
         arch, name = self.access.architecture, piece.register or ""
         size = arch.register_bytes(name)
         plain = self.type.plain
-        if bits < 8 * size and not piece.offset and plain.kind in ("int", "char", "enum", "bool") and bits == 8 * plain.size:
+        if self._as_double(name, bits):
+            number = arch.number(encode_float(decode_float(arch.encode(number, 4), arch), 8, arch))
+        elif bits < 8 * size and not piece.offset and plain.kind in ("int", "char", "enum", "bool") and bits == 8 * plain.size:
             if plain.signed and number >> (bits - 1):  # registers hold small integers extended
                 number |= ~((1 << bits) - 1) & ((1 << 8 * size) - 1)
         elif bits < 8 * size:
@@ -302,14 +313,19 @@ def encode(access: Access, kind: Type, number: float) -> bytes:
     return arch.encode(int(bool(number)) if plain.kind == "bool" else number, plain.size)
 
 
-def decode_float(data: bytes, arch: Architecture) -> float:
-    """Return a floating-point number; those of 10 to 16 bytes are x87's or IEEE binary128, rounded to double."""
+def decode_float(data: bytes, arch: Architecture, name: str = "") -> float:
+    """Return a floating-point number; those of 10 to 16 bytes are x87's, PowerPC's sums of two or IEEE binary128, rounded to double.
+
+    `name`: of the type, which tells the last two apart.
+    """
     code = _FLOATS.get(len(data))
     if code:
         return float(struct.unpack(("<" if arch.little else ">") + code, data)[0])
     number = arch.number(data)
     if len(data) not in (10, 12, 16):
         raise DamagedError(f"a floating-point number of {len(data)} bytes")
+    if arch.doubles and name not in BINARY128:
+        return math.fsum(struct.unpack(("<" if arch.little else ">") + "2d", data)) if len(data) == 16 else 0.0
     if arch.name in ("i386", "x86_64"):
         sign, exponent, mantissa, width = number >> 79 & 1, number >> 64 & 0x7FFF, number & ((1 << 64) - 1), 63
     else:

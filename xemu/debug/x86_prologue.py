@@ -119,8 +119,9 @@ def epilogue(registers: dict[str, int], read_memory: ReadMemory, pc: int, arch: 
     return None
 
 
-def is_call_before(read_memory: ReadMemory, address: int) -> bool:
+def is_call_before(read_memory: ReadMemory, address: int, arch: Architecture) -> bool:
     """Whether bytes in front of an address make a call: E8, or FF /2 with its operand (SDM vol. 2A, CALL)."""
+    del arch
     data = read_memory(address - LONGEST_CALL, LONGEST_CALL) or read_memory(address - 2, 2)
     if data is None:
         return False

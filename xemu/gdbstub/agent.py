@@ -9,7 +9,7 @@ time and evaluates the condition itself.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from xemu.debug.expressions import (
@@ -134,8 +134,8 @@ class _Way(NamedTuple):
 class _Translation:
     """Executes bytecode on expressions."""
 
-    def __init__(self, code: bytes, names: Names) -> None:
-        self.code, self.names = code, names
+    def __init__(self, code: bytes, names: Names, *, big: bool) -> None:
+        self.code, self.names, self.big = code, names, big
         self.texts: list[Text] = []
         self.budget = MOST_STEPS
         self.measured: dict[int, tuple[Expression, int, int]] = {}      # id -> node, nodes below it, depth
@@ -200,7 +200,7 @@ class _Translation:
         elif code in UNARY:
             stack.append(Unary(UNARY[code], stack.pop()))
         elif code in LOADS:
-            stack.append(Load(LOADS[code], stack.pop()))
+            stack.append(Load(LOADS[code], stack.pop(), big=self.big))
         elif code in CONSTANTS:
             size = CONSTANTS[code]
             stack.append(Const(self.operand(at, size)))
@@ -256,7 +256,7 @@ def extend(value: Expression, bits: int, *, signed: bool) -> Expression:
     if isinstance(value, Const):
         return Const(extended(value.value, bits, signed=signed))
     if isinstance(value, Load) and bits == 8 * value.size:
-        return Load(value.size, value.address, signed)
+        return replace(value, signed=signed)
     return value if bits >= 64 else Extend(value, bits, signed)
 
 
@@ -265,21 +265,21 @@ def select(condition: Expression, then: Expression, otherwise: Expression) -> Ex
     return then if then == otherwise else Select(condition, then, otherwise)
 
 
-def translate(code: bytes, names: Names) -> Expression:
-    """Return the expression that a condition's bytecode computes; AgentError."""
-    return _translated(code, names)[0]
+def translate(code: bytes, names: Names, *, big: bool = False) -> Expression:
+    """Return the expression that a condition's bytecode computes; `big`: memory has the highest byte first. AgentError."""
+    return _translated(code, names, big=big)[0]
 
 
-def translate_command(code: bytes, names: Names) -> tuple[Text, ...]:
+def translate_command(code: bytes, names: Names, *, big: bool = False) -> tuple[Text, ...]:
     """Return what a command's bytecode prints; AgentError for one that does something else."""
-    texts = _translated(code, names)[1]
+    texts = _translated(code, names, big=big)[1]
     if not texts:
         raise AgentError("a command that prints nothing")
     return texts
 
 
-def _translated(code: bytes, names: Names) -> tuple[Expression, tuple[Text, ...]]:
-    translation = _Translation(code, names)
+def _translated(code: bytes, names: Names, *, big: bool) -> tuple[Expression, tuple[Text, ...]]:
+    translation = _Translation(code, names, big=big)
     try:
         result = translation.run(_Way(0, ()))
         for text in translation.texts:

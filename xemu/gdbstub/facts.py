@@ -31,13 +31,18 @@ MOST_LIBRARIES, MOST_SPACES = 4096, 64
 class Words:
     """The guest's memory as words of its size, for following the loader's lists."""
 
-    def __init__(self, debugger: Any, size: int) -> None:
-        self.debugger, self.size = debugger, size
+    def __init__(self, debugger: Any) -> None:
+        self.debugger, self.arch = debugger, debugger.source.architecture
+        self.size: int = self.arch.address_bytes
 
     def at(self, address: int, count: int = 1) -> tuple[int, ...]:
         """Return words; zeros where memory cannot be read."""
         data = self.debugger.read_memory(address, count * self.size).ljust(count * self.size, b"\0")
-        return tuple(int.from_bytes(data[i:i + self.size], "little") for i in range(0, len(data), self.size))
+        return self.numbers(data)
+
+    def numbers(self, data: bytes) -> tuple[int, ...]:
+        """Return bytes as words."""
+        return tuple(self.arch.number(data[i:i + self.size]) for i in range(0, len(data), self.size))
 
     def text(self, address: int) -> str:
         """Return the bytes up to a zero as text."""
@@ -51,9 +56,9 @@ def link_map(debugger: Any) -> list[dict[str, Any]]:
     Empty for static programs, and before the loader has made it.
     """
     mask = debugger.source.architecture.mask
-    words = Words(debugger, debugger.source.architecture.address_bytes)
+    words = Words(debugger)
     data = bytes(fact(debugger.system, "auxv"))
-    numbers = [int.from_bytes(data[i:i + words.size], "little") for i in range(0, len(data), words.size)]
+    numbers = words.numbers(data)
     auxv = dict(zip(numbers[::2], numbers[1::2], strict=False))
     head, size = auxv.get(AT_PHDR, 0), auxv.get(AT_PHENT, 0)
     # the type has four bytes everywhere, the address is the third word of 32-bit headers and of 64-bit ones, whose flags come early

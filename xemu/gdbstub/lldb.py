@@ -21,8 +21,17 @@ TOP = 1 << 32                    # the end of the address space of 32-bit target
 @packet("qHostInfo", needs_target=False)
 async def host_info(client: Client) -> str:
     """Describe the system that the program runs on."""
-    triple = client.description.triple if client.server.session is not None else "arm--linux-gnueabihf"
-    return f"triple:{hexed(triple)};endian:little;ptrsize:4;watchpoint_exceptions_received:before;hostname:{hexed('xemu')};"
+    known = client.server.session is not None
+    triple = client.description.triple if known else "arm--linux-gnueabihf"
+    return (f"triple:{hexed(triple)};{_data(client) if known else 'endian:little;ptrsize:4;'}watchpoint_exceptions_received:before;"
+            f"hostname:{hexed('xemu')};")
+
+
+def _data(client: Client) -> str:
+    """Return the byte order and the size of an address."""
+    description = client.description
+    counter = next((row for row in description.registers if row.role == "pc"), description.registers[0])
+    return f"endian:{'big' if description.big else 'little'};ptrsize:{counter.size};"
 
 
 @packet("qProcessInfo")
@@ -30,7 +39,7 @@ async def process_info(client: Client) -> str:
     """Describe the program."""
     ostype = "linux" if client.kind == "process" else "none"
     return (f"pid:{client.process:x};parent-pid:1;real-uid:0;real-gid:0;effective-uid:0;effective-gid:0;"
-            f"triple:{hexed(client.description.triple)};ostype:{ostype};endian:little;ptrsize:4;")
+            f"triple:{hexed(client.description.triple)};ostype:{ostype};{_data(client)}")
 
 
 @packet("qMemoryRegionInfo:{address:hex}")

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from xemu.debug.expressions import Expression
     from xemu.gdbstub.client import Client
+    from xemu.gdbstub.target_xml import Description
 
 SOFTWARE, HARDWARE = 0, 1
 #: Z number -> which accesses stop
@@ -80,8 +81,8 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
     if kind not in (SOFTWARE, HARDWARE):
         raise UnsupportedError
     description = client.description
-    condition = _condition(conditions, description.name_of)
-    texts = _texts(commands, description.name_of)
+    condition = _condition(conditions, description)
+    texts = _texts(commands, description)
 
     def insert_breakpoint(debugger: Any) -> Any:
         # hardware's may stand anywhere; LLDB sets one at 0 where a program has no loader, and gives up if it is refused
@@ -95,17 +96,17 @@ def _setter(client: Client, kind: int, address: int, length: int, rest: bytes) -
     return insert_breakpoint
 
 
-def _condition(codes: list[bytes], names: agent.Names) -> Expression | None:
+def _condition(codes: list[bytes], description: Description) -> Expression | None:
     """Return the condition; None (stop always, GDB looks itself then) where it cannot be expressed."""
     try:
-        return agent.any_of([agent.translate(code, names) for code in codes])
+        return agent.any_of([agent.translate(code, description.name_of, big=description.big) for code in codes])
     except agent.AgentError:
         return None
 
 
-def _texts(codes: list[bytes], names: agent.Names) -> tuple[agent.Text, ...]:
+def _texts(codes: list[bytes], description: Description) -> tuple[agent.Text, ...]:
     try:
-        return tuple(text for code in codes for text in agent.translate_command(code, names))
+        return tuple(text for code in codes for text in agent.translate_command(code, description.name_of, big=description.big))
     except agent.AgentError as error:
         raise RspError(f"this command cannot be done here: {error}; use `set dprintf-style gdb`", 0x16) from None
 

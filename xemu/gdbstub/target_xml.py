@@ -14,7 +14,7 @@ from xemu.gdbstub.agent import AgentError
 from xemu.gdbstub.replies import document, element
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from xemu.core.state import StateLayout
 
@@ -31,6 +31,7 @@ class Register:
     role: str = ""                 # LLDB's generic name: pc sp fp ra flags arg1 …
     section: str = ""              # where screens show it, if not with its feature
     kept: bool = True              # GDB puts it back after it has called a function
+    words: Callable[[int], str] | None = None        # how screens write its fields, where GDB has no type for them
 
     @property
     def size(self) -> int:
@@ -60,12 +61,14 @@ class Composite:
     name: str
     vectors: tuple[tuple[str, str, str, int], ...]   # (name of the vector, of its member in the union, type of its elements, how many)
     plain: tuple[tuple[str, str], ...] = ()          # (name in the union, type) that are no vectors
+    plain_first: bool = False
 
     def xml(self) -> str:
         """Return the definitions."""
         rows = [element("vector", {"id": name, "type": kind, "count": count}) for name, _, kind, count in self.vectors]
         fields = [element("field", {"name": field, "type": name}) for name, field, _, _ in self.vectors]
-        fields += [element("field", {"name": name, "type": kind}) for name, kind in self.plain]
+        others = [element("field", {"name": name, "type": kind}) for name, kind in self.plain]
+        fields = others + fields if self.plain_first else fields + others
         return "".join(rows) + f'<union id="{self.name}">' + "".join(fields) + "</union>"
 
 
@@ -99,6 +102,7 @@ class Description:
     expedited: tuple[str, ...]                      # what stop replies carry
     big: bool = False
     before_access: bool = True                      # GDB expects watchpoints before the access and makes it itself
+    leading: tuple[str, ...] = ()                   # what screens show first
     into_handlers: bool = False                     # steps end where signals' handlers begin, as the kernel's do on this processor
     registers: tuple[Register, ...] = field(init=False)
 
@@ -238,8 +242,22 @@ def i386() -> Description:
     return target_x86.i386()
 
 
+def ppc() -> Description:
+    """Describe 32-bit PowerPC in user mode."""
+    from xemu.gdbstub import target_ppc
+
+    return target_ppc.ppc()
+
+
+def ppc64le() -> Description:
+    """Describe 64-bit PowerPC in user mode, little-endian."""
+    from xemu.gdbstub import target_ppc
+
+    return target_ppc.ppc64le()
+
+
 #: architecture -> how it is described; a new one is a function here
-DESCRIPTIONS = {"arm": arm, "arm-m": arm_m, "x86_64": x86_64, "i386": i386}
+DESCRIPTIONS = {"arm": arm, "arm-m": arm_m, "x86_64": x86_64, "i386": i386, "ppc": ppc, "ppc64le": ppc64le}
 
 
 @lru_cache(maxsize=16)

@@ -88,7 +88,7 @@ def threads(client: Client, debugger: Any, _annex: str) -> str:
 def pthread_size(debugger: Any) -> int:
     """Return the size of glibc's own data about a thread, which it tells debuggers; 0 where it is not known."""
     address = debugger.source.modules.address_of("_thread_db_sizeof_pthread")
-    return 0 if address is None else int.from_bytes(debugger.read_memory(address, 4), "little")
+    return 0 if address is None else debugger.source.architecture.number(debugger.read_memory(address, 4))
 
 
 def pthread(client: Client, debugger: Any, thread: int, size: int) -> str | None:
@@ -139,7 +139,7 @@ def signal_information(client: Client, debugger: Any, _annex: str) -> bytes:
     if data is not None:
         return bytes(data)
     number = stop.number if stop.kind.name == "SIGNAL" else SIGTRAP          # of the past, only the number is known
-    return struct.pack("<iii", number, 0, 0).ljust(128, b"\0")
+    return struct.pack(">iii" if client.description.big else "<iii", number, 0, 0).ljust(128, b"\0")
 
 
 @packet("qXfer:siginfo:write::{offset:hex}:{data:binary}", feature="qXfer:siginfo:write+", kind="process", writes=True)

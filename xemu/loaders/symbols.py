@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 STT_GNU_IFUNC, STT_ARM_TFUNC = 10, 13
 SHN_ABS = 0xFFF1
 KINDS = {STT_FUNC: "function", STT_GNU_IFUNC: "function", STT_ARM_TFUNC: "function", STT_OBJECT: "object", STT_NOTYPE: "label"}
+LOCAL_ENTRIES = (0, 0, 4, 8, 16, 32, 64, 0)  # by the top bits of st_other
 BINDINGS = {1: 0, 2: 1, 0: 2}  # global before weak before local where several names fit
 
 
@@ -43,6 +44,7 @@ class Symbol(NamedTuple):
     kind: str
     rank: int = 0  # 0: global, 1: weak, 2: local
     limit: int = 1 << 64  # the end of its section: no symbol reaches past it
+    local: int = 0  # bytes to where calls from the same file enter it, behind what sets up the TOC pointer (64-bit ELF V2 ABI, 3.4.1)
 
 
 class SymbolTable:
@@ -178,12 +180,12 @@ def read_table(blob: bytes, name: str, offset: int = 0) -> SymbolTable:
 def symbols_of(header: ElfHeader, read: Reader, size: int, offset: int = 0) -> SymbolTable:
     """Read the names of a file of `size` bytes whose header is known."""
     sections = section_headers(header, read, size)
-    thumb = header.machine[0] in ("arm", "armeb")
-    rows = (_symbol(entry, text, sections, thumb) for entry, text in raw_symbols(header, sections, read, size))
+    thumb, local = header.machine[0] in ("arm", "armeb"), header.machine[0] == "ppc64le"
+    rows = (_symbol(entry, text, sections, thumb, local) for entry, text in raw_symbols(header, sections, read, size))
     return SymbolTable([row for row in rows if row], offset)
 
 
-def _symbol(entry: Any, text: str, sections: list[Any], thumb: bool) -> Symbol | None:
+def _symbol(entry: Any, text: str, sections: list[Any], thumb: bool, local: bool) -> Symbol | None:
     """Return the symbol of one entry, None for files and sections."""
     kind = KINDS.get(entry.info & 15)
     if kind is None:
@@ -196,4 +198,4 @@ def _symbol(entry: Any, text: str, sections: list[Any], thumb: bool) -> Symbol |
     if entry.shndx < len(sections):
         section = sections[entry.shndx]
         limit = section.addr + section.size
-    return Symbol(value, entry.size, text, kind, rank, limit)
+    return Symbol(value, entry.size, text, kind, rank, limit, LOCAL_ENTRIES[entry.other >> 5] if local else 0)

@@ -1,4 +1,4 @@
-"""docs/isa-arm.md, isa-arm-m.md, isa-x86.md: every encoding with its row, from the rows. `python -m xemu.tools.isa_doc [--check]`."""
+"""docs/isa-*.md: every encoding with its row, from the rows. `python -m xemu.tools.isa_doc [--check]`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xemu.tools import isa_x86
+from xemu.tools import isa_ppc, isa_x86
 
 if TYPE_CHECKING:
     from xemu.core.isa import FixedWidthIsa, Row
@@ -147,7 +147,7 @@ def m_document() -> str:
 
 
 #: file, what makes its text
-DOCUMENTS = (("isa-arm.md", document), ("isa-arm-m.md", m_document), ("isa-x86.md", isa_x86.document))
+DOCUMENTS = (("isa-arm.md", document), ("isa-arm-m.md", m_document), ("isa-ppc.md", isa_ppc.document), ("isa-x86.md", isa_x86.document))
 
 
 def main(arguments: list[str]) -> int:

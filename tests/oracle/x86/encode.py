@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
-from tests.oracle.x86 import values
+from tests.oracle import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -317,7 +317,7 @@ class Encoder:
         size = sizes[kind]
         if kind in ("mo", "moffs"):
             return (target & (1 << 8 * size) - 1).to_bytes(size, "little")
-        return values.integer(self.rng, 8 * size).to_bytes(size, "little")
+        return numbers.integer(self.rng, 8 * size).to_bytes(size, "little")
 
     def _vex(self, rex: int, opcode: bytes) -> bytes:
         """Return VEX prefix and opcode; `rex` are the W, R, X, B bits."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.oracle import numbers
 from tests.oracle.x86 import driver as d
 from tests.oracle.x86 import values
 from tests.oracle.x86.encode import Encoder
@@ -114,11 +115,11 @@ def _contents(form: Form, rng: Random, fp: str, *, is_x87: bool) -> bytes:
             return _decimal(rng)
         if kind < 3:
             return values.extended(rng).to_bytes(10, "little") + rng.randbytes(18)
-        return values.vector(rng, rng.choice(("single", "double", "int16", "int32", "int64")), 256).to_bytes(32, "little")
+        return numbers.vector(rng, rng.choice(("single", "double", "int16", "int32", "int64")), 256).to_bytes(32, "little")
     if form.operands and form.operands[0][0] in "EGMX":
         width = rng.choice((8, 16, 32, 64))
-        return b"".join(values.integer(rng, width).to_bytes(width // 8, "little") for _ in range(16 * 8 // width))
-    return values.vector(rng, fp, 8 * OPERAND_BYTES).to_bytes(OPERAND_BYTES, "little")
+        return b"".join(numbers.integer(rng, width).to_bytes(width // 8, "little") for _ in range(16 * 8 // width))
+    return numbers.vector(rng, fp, 8 * OPERAND_BYTES).to_bytes(OPERAND_BYTES, "little")
 
 
 def _decimal(rng: Random) -> bytes:

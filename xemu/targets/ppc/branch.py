@@ -51,15 +51,33 @@ def bc(cpu, BO, BI, BD, AA, LK):
 
 
 @ppc("19:6 BO BI --- -- 16:10 LK", "bclr{LK} {BO}, {BI}", register="LR", kind="return")
-@ppc("19:6 BO BI --- -- 528:10 LK", "bcctr{LK} {BO}, {BI}", register="CTR", kind="jump")
 @ppc64("19:6 BO BI --- -- 560:10 LK", "bctar{LK} {BO}, {BI}", register="TAR", kind="jump")
 def branch_to_register(cpu, BO, BI, LK, register, kind):
-    """Branch Conditional to LR, CTR or TAR. Book I, 2.4. BH is a hint."""
+    """Branch Conditional to LR or TAR. Book I, 2.4. BH is a hint."""
     target = getattr(cpu, register) & -4
     taken = _taken(cpu, BO, BI)
     _link(cpu, LK)
     with when(taken):
         cpu.branch(target, kind="call" if LK else kind)
+
+
+@ppc("19:6 BO BI --- -- 528:10 LK", "bcctr{LK} {BO}, {BI}")
+def bcctr(cpu, BO, BI, LK):
+    """Branch Conditional to CTR. Book I, 2.4.
+
+    A form that counts down is invalid; processors with 64 bits test CTR first, and count if the test holds.
+    """
+    count, tested = cpu.CTR, const(1, 1)
+    if not BO & 0b00100:
+        if not cpu.context.SF:
+            cpu.undefined()
+        tested = (count == 0) if BO & 0b00010 else (count != 0)
+        with when(tested):
+            cpu.CTR = count - 1
+    taken = tested & _taken(cpu, BO | 0b00100, BI)
+    _link(cpu, LK)
+    with when(taken):
+        cpu.branch(count & -4, kind="call" if LK else "jump")
 
 
 #: condition register logic: mnemonic, extended opcode, operation (Book I, 2.5.1)

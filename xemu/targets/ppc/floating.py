@@ -98,6 +98,11 @@ class Floating:
         self._interrupt(total)
         return ~kept
 
+    def finish_compare(self, flags: Bits) -> None:
+        """Gather what a comparison raises where exceptions may be enabled; its result is written whatever they are."""
+        self.raised.append(flags)
+        self._interrupt(self._total())
+
     def finish_vector(self) -> Bits:
         """Return whether a vector-scalar instruction's vector result is written: not where an exception is enabled (Book I, 7.4)."""
         if not self.cpu.context.FP:

@@ -33,11 +33,14 @@ FIELDS: dict[str, AnyField] = {
     "FLM": Field(8), "W": Split(1), "U": Field(4), "RMC": Split(2),
     # vector registers: numbers 0 to 31, see PpcCpu.vr
     "VRT": Reg(5), "VRS": Reg(5), "VRA": Reg(5), "VRB": Reg(5), "VRC": Reg(5), "SIM": Field(5), "UIM": Field(5), "SHB": Field(4),
+    "PS": Field(1), "ST": Split(1), "SIX": Field(4), "STRM": Field(2),
     # vector-scalar registers: numbers 0 to 63, the top bit stands at the end of the word
     "T": Field(5), "A": Field(5), "B": Field(5), "C": Field(5), "S": Field(5),
     "TX": Field(1), "AX": Field(1), "BX": Field(1), "CX": Field(1), "SX": Field(1),
     "XT": Reg(of="TX T"), "XS": Reg(of="SX S"), "XA": Reg(of="AX A"), "XB": Reg(of="BX B"), "XC": Reg(of="CX C"),
-    "DM": Field(2), "SHW": Field(2), "DCMX": Field(7), "IMM8": Field(8), "RO": Split(1), "R": Split(1), "EX": Split(1),
+    "DM": Split(2), "SHW": Split(2), "UIM2": Split(2), "UIM4": Field(4),
+    "DCMX": Field(7), "dx": Field(5), "dc": Field(1), "dm": Field(1), "DCMXv": Field(of="dc dm dx"),
+    "IMM8": Field(8), "RO": Split(1), "R": Split(1), "EX": Split(1),
 }
 
 p32 = FixedWidthIsa("p32", 32, FIELDS, cpu=PpcCpu)

@@ -63,7 +63,27 @@ def set_vscr(state: StateBlock, value: int) -> None:
     state.context = context._replace(JAVA=value >> 16 & 1 ^ 1).word
 
 
-DERIVED: dict[str, tuple[Read, Write]] = {"cr": (cr_of, set_cr), "xer": (xer_of, set_xer), "vscr": (vscr_of, set_vscr)}
+def _msr_of(state: StateBlock) -> int:
+    return MSR[state.layout.cells["GPR"].width]
+
+
+def _keep(state: StateBlock, value: int) -> None:
+    """Leave what is as it is: programs cannot change MSR, and system calls here do not start again by what debuggers write."""
+
+
+def _general(number: int) -> tuple[Read, Write]:
+    return lambda state: _get(state, "GPR", number), lambda state, value: _set(state, "GPR", value, number)
+
+
+#: MSR of a program (Book III, 3.2.1): SF (64-bit), VEC, VSX (64-bit), EE, PR, FP, ME, FE0, FE1, IR, DR, RI, LE (64-bit)
+MSR = {32: 0x0200_F932, 64: 0x8000_0000_0280_F933}
+PROGRAM_INTERRUPT = 0x700            # the vector that Linux's debuggers see of a stopped program
+
+#: `sp` is r1; `orig_r3` and `trap` are Linux's for debuggers
+DERIVED: dict[str, tuple[Read, Write]] = {
+    "cr": (cr_of, set_cr), "xer": (xer_of, set_xer), "vscr": (vscr_of, set_vscr), "msr": (_msr_of, _keep), "sp": _general(1),
+    "orig_r3": (_general(3)[0], _keep), "trap": (lambda _: PROGRAM_INTERRUPT, _keep),
+}
 
 
 def _part(name: str) -> tuple[str, int] | None:

@@ -5,9 +5,33 @@ from __future__ import annotations
 from importlib import import_module
 
 MODULES = """
+    atomic
+    bcd
     branch
     fixed_point
+    fp_arithmetic
+    load_multiple
     load_store
+    logical
+    multiply
+    privileged
+    rotate
+    special
+    storage
+    vmx_arithmetic
+    vmx_crypto
+    vmx_decimal
+    vmx_float
+    vmx_load
+    vmx_logic
+    vmx_multiply
+    vmx_permute
+    vsx_arithmetic
+    vsx_compare
+    vsx_convert
+    vsx_memory
+    vsx_moves
+    vsx_parts
 """
 
 for name in MODULES.split():

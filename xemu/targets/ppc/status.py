@@ -85,6 +85,12 @@ def summarized(word: Bits, controls: Bits) -> Bits:
     return word | zext(cat(enabled, invalid, const(0, 29)), 32)
 
 
+def record(cpu: PpcCpu) -> None:
+    """Set CR1 to FX, FEX, VX and OX (Rc = 1)."""
+    word = exceptions(cpu)
+    cpu.set_cr(1, [word[n] for n in (31, 30, 29, 28)])
+
+
 def read(cpu: PpcCpu) -> Bits:
     """Return FPSCR's 64 bits."""
     low = exceptions(cpu) | zext(cat(rounding_flags(cpu), result_flags(cpu), const(0, 12)), 32) | cpu.FPCTL

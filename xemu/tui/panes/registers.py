@@ -58,6 +58,8 @@ def value_line(value: Value, old: int | None, width: int, radix: str, pc: str) -
              Span(digits, "changed" if changed else "value", ("edit", value.name, value.value))]
     if value.flags:
         words.append(Span("  " + flags_text(value.flags), "changed" if changed else ""))
+    if value.text:
+        words.append(Span("  " + value.text, "changed" if changed else ""))
     if changed:
         words.append(Span(f" ◂{number_text(old, value.bits, radix).lstrip('0') or '0'}", "dim"))
     words += pointed_spans(value.pointed)
@@ -92,7 +94,7 @@ class Registers(Pane):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folded = {"fpu", "tls", "time", "x87", "segments", "sse", "avx", "linux"}
+        self.folded = {"fpu", "tls", "time", "x87", "segments", "sse", "avx", "linux", "altivec", "vsx", "special"}
         self.radix = "hex"
 
     def arguments(self) -> dict[str, Any]:

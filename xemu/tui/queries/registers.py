@@ -22,6 +22,7 @@ class Value(NamedTuple):
     bits: int
     kind: str
     flags: tuple[tuple[str, int, int], ...] = ()     # (name, value, bits), the highest first
+    text: str = ""                                   # its fields in words
     pointed: Pointed | None = None
 
 
@@ -55,14 +56,16 @@ def registers(d: Debugger, *, thread: int | None = None, frame: int = 0, follow_
     there = chosen(d, thread, frame) if frame else None
     known = there.registers if there is not None else None
     found: dict[str, list[Value]] = {}
-    for feature in describe(d.system.arch, fpu=fpu).features:
+    description = describe(d.system.arch, fpu=fpu)
+    for feature in description.features:
         name = NAMES.get(feature.name.rpartition(".")[2], feature.name.rpartition(".")[2])
         types = {kind.name: kind for kind in feature.types if isinstance(kind, Flags)}
         for row in feature.registers:
             where = row.section or name
             found.setdefault(where, []).append(
                 _value(d, row, types.get(row.kind), thread, known, follow_pointers=follow_pointers and not where))
-    groups = tuple(Group(name, tuple(values)) for name, values in found.items())
+    rank = {name: place for place, name in enumerate(description.leading)}
+    groups = tuple(Group(name, tuple(sorted(values, key=lambda value: rank.get(value.name, len(rank))))) for name, values in found.items())
     return Registers(groups, d.system.thread if thread is None else thread, frame, d.source.architecture.pc)
 
 
@@ -73,5 +76,7 @@ def _value(d: Debugger, row: Any, flags: Any, thread: int | None, known: Mapping
     if flags is not None and value is not None:
         fields = tuple((LETTERS.get(name, name), value >> low & (1 << high - low + 1) - 1, high - low + 1)
                        for name, low, high in reversed(flags.fields) if name)
-    pointed = follow(d, value, code=row.name == d.source.architecture.pc) if follow_pointers and value and flags is None else None
-    return Value(row.name, value, row.bits, row.kind, fields, pointed)
+    plain = flags is None and row.words is None
+    pointed = follow(d, value, code=row.name == d.source.architecture.pc) if follow_pointers and value and plain else None
+    text = row.words(value) if row.words is not None and value is not None else ""
+    return Value(row.name, value, row.bits, row.kind, fields, text, pointed)

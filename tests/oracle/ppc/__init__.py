@@ -1,0 +1,1 @@
+"""Single PowerPC instructions, run by QEMU from exact states."""

@@ -1,0 +1,184 @@
+"""A real GDB on PowerPC programs: with `xemu gdbserver` it says the same as with QEMU's stub, and what that has not."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.ppc import FREESTANDING, QEMU, built
+from tests.support.programs import ROOT
+from xemu.gdbstub.target_xml import describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+XEMU = f"| {shlex.quote(sys.executable)} -m xemu gdbserver - "
+SESSION = """
+break leaf
+break fact if n == 2
+continue
+backtrace
+info frame
+print $pc
+print $lr
+print $cr
+print $xer
+print $ctr
+print $f1
+info registers r2 r3 r9 r10 r12 r31
+info float
+print table
+finish
+next
+next
+step
+info locals
+x/6i $pc
+print $sp == $r1
+print $r31
+stepi
+stepi
+nexti
+watch counter
+continue
+continue
+info watchpoints
+delete 3
+set var counter = 40
+continue
+print counter
+set $r9 = 5
+print $r9
+set $cr = 0x48000000
+print/x $cr
+up
+info locals
+print $r31
+delete 1
+print make(7)
+print fact(4)
+backtrace
+continue
+delete 2
+call leaf(4)
+info symbol fact
+info line run
+list fact
+tbreak copy
+continue
+backtrace
+print from
+x/s from
+until
+advance fact
+info args
+delete
+continue
+"""
+
+
+@pytest.fixture(scope="module", params=["ppc", "ppc64le"])
+def arch(request: pytest.FixtureRequest, need: Callable[..., str]) -> str:
+    name: str = request.param
+    need("gdb-multiarch")
+    return name
+
+
+@pytest.fixture(scope="module")
+def program(arch: str, need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(need, tmp_path_factory.mktemp("ppc"), arch, "freestanding.c", *FREESTANDING)
+
+
+def gdb(program: Path, target: str, commands: str, *, before: tuple[str, ...] = ()) -> list[str]:
+    """Return what GDB prints, without what differs by nature: places on the stack, who it is."""
+    words = ["set width 0", "set confirm off", "set debuginfod enabled off", "set remotetimeout 60", *before, f"target remote {target}"]
+    for line in commands.strip().splitlines():
+        words += [f"echo >>> {line}\\n", line]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
+    arguments = [part for word in words for part in ("-ex", word)]
+    done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", program, *arguments], timeout=100,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment,
+                          stdin=subprocess.DEVNULL)
+    text = re.sub(r"(process|Thread|LWP) [\d.]+", r"\1 PID", done.stdout)
+    text = re.sub(r"0x(?!1000|1001)[0-9a-f]{7,12}\b", "STACK", text)
+    return text[text.index(">>>"):].splitlines()
+
+
+@contextmanager
+def qemu(arch: str, program: Path, place: Path, need: Callable[..., str]) -> Iterator[str]:
+    """Run QEMU's stub; gives what GDB is to connect to."""
+    need(QEMU[arch][0])
+    socket = place / "gdb"
+    guest = subprocess.Popen([*QEMU[arch], "-g", str(socket), str(program)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        while not socket.exists():
+            assert guest.poll() is None
+        yield str(socket)
+    finally:
+        guest.kill()
+        guest.wait()
+
+
+def test_a_session_is_as_with_qemu(arch: str, program: Path, need: Callable[..., str], tmp_path: Path) -> None:
+    software = ("set can-use-hw-watchpoints 0",)                # QEMU's user mode has no others
+    with qemu(arch, program, tmp_path, need) as socket:
+        theirs = gdb(program, socket, SESSION, before=software)
+    ours = [line for line in gdb(program, f"{XEMU}{program}", SESSION, before=software) if line != "hello, gdb"]
+    assert ours == theirs
+    assert len(ours) > 150
+    assert any("exited" in line for line in ours[-2:])
+
+
+OWN = """
+info registers msr orig_r3 trap
+watch counter
+continue
+continue
+rwatch table[0].x
+continue
+reverse-continue
+reverse-continue
+delete
+catch syscall write
+continue
+print $r0
+continue
+print $r0
+info auxv
+info proc exe
+delete
+continue
+"""
+
+
+def test_what_qemu_has_not(arch: str, program: Path) -> None:
+    text = "\n".join(gdb(program, f"{XEMU}{program}", OWN))
+    for expected in ("Hardware watchpoint 1: counter", "Old value = 0\nNew value = 1", "Hardware read watchpoint 2",
+                     "(call to syscall write)",
+                     "(returned from syscall write)", "AT_PLATFORM", "AT_HWCAP", "exited"):
+        assert expected in text, text
+    assert re.search(r"msr +0x8?0*280f9", text) if arch == "ppc64le" else re.search(r"msr +0x200f9", text), text
+
+
+def test_registers_are_gdbs_own(arch: str, need: Callable[..., str], tmp_path: Path) -> None:
+    """The description is one that GDB accepts with all of its own features, and its pseudo-registers work."""
+    description = describe(arch)
+    file = tmp_path / "target.xml"
+    file.write_text(description.xml("GNU/Linux"))
+    words = [f"set tdesc filename {file}", f"set endian {'big' if description.big else 'little'}", "maint print registers"]
+    done = subprocess.run([need("gdb-multiarch"), "-nx", "-batch", *(part for word in words for part in ("-ex", word))],
+                          capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    rows = {row[0]: row for line in done.stdout.splitlines() if len(row := line.split()) > 4}
+    for register in description.registers:
+        if register.name not in ("ppr", "dscr", "tar"):
+            assert int(rows[register.name][4]) == register.size, register.name
+    assert {"vs0", "f32"} <= set(rows) if arch == "ppc64le" else "dl0" not in rows
