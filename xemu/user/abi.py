@@ -162,13 +162,13 @@ class Abi:
         pack = self.register.pack_into
         return lambda value: pack(buffer, where, value & mask)
 
-    def termios_to_host(self, data: bytes) -> bytes:
-        """Return the host's struct termios2 for the program's (or termios: it is as the others have it unless this says so)."""
-        return data
+    def termios_to_host(self, codes: str, data: bytes) -> bytes:
+        """Return the host's struct termios, whose fields are `codes`, for the program's."""
+        return self.swapped(codes, data)
 
-    def termios_to_guest(self, data: bytes) -> bytes:
+    def termios_to_guest(self, codes: str, data: bytes) -> bytes:
         """Return the program's for the host's."""
-        return data
+        return self.swapped(codes, data)
 
     def prctl(self, task: Task, option: int, value: int) -> int | None:  # noqa: ARG002
         """Do an option of prctl(2) that only this architecture has; None: there is no such option."""

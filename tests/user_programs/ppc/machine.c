@@ -105,7 +105,7 @@ static void registers(void) {
     feclearexcept(FE_ALL_EXCEPT);
     __asm__ volatile("li 14, 0x1414; li 15, 0; mtctr 14; lis 16, 0x1234; ori 16, 16, 0x5678; mtcr 16; lfd 14, 0(%[d]); lvx 20, 0, %[in]\n"
 #ifdef __powerpc64__
-                     "lxvd2x 14, 0, %[in]; lfd 15, 0(%[d]); lxvd2x 33, 0, %[in]\n lfd 14, 0(%[d]); xxpermdi 14, 14, 20, 1\n"
+                     "lxvd2x 14, 0, %[in]; lfd 15, 0(%[d]); lxvd2x 33, 0, %[in]\n lfd 14, 0(%[d]); xxpermdi 14, 14, 52, 1\n"
 #endif
                      "li 0, 37; mr 3, %[pid]; li 4, 10; sc\n"
                      "mr %[r3], 3; mfctr 16; mfcr 17; stvx 20, 0, %[out]; stfd 14, 8(%[d])\n"
@@ -212,7 +212,7 @@ static void kernel(void) {
     struct utsname u;
     uname(&u);
     printf("machine %s platform %s\n", u.machine, (char *)getauxval(AT_PLATFORM));
-    printf("directory %d file %d link %d\n", open(".", O_RDONLY | O_DIRECTORY) > 0, open("/proc/self/maps", O_RDONLY | O_DIRECTORY),
+    printf("directory %d file %d link %d\n", open(".", O_RDONLY | O_DIRECTORY) > 0, open("/dev/null", O_RDONLY | O_DIRECTORY),
            open("/proc/self/exe", O_PATH | O_NOFOLLOW) > 0);
     int pair[2], on = 1, size;
     socklen_t length = sizeof size;

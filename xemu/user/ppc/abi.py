@@ -6,6 +6,7 @@ import os
 import struct
 from typing import TYPE_CHECKING, Any
 
+from xemu.core.layout import LITTLE
 from xemu.core.memory import EXEC, PAGE, READ, WINDOW_BITS, WRITE
 from xemu.errors import ImageError
 from xemu.targets.ppc.layout import ALIGNMENT, FLOATING_POINT, PRIVILEGED, TRAP, PpcContext
@@ -113,7 +114,7 @@ class PowerAbi(Abi):
         where, buffer, mask = register_offset(state, self.result_register), state.buffer, (1 << self.bits) - 1
         cells = state.layout.cells
         flag, vectored = cells["CRB"].at(3), cells["SCV"].at(0) if "SCV" in cells else None
-        pack = struct.Struct("=I" if self.bits == 32 else "=Q").pack_into
+        pack = struct.Struct(LITTLE + self.word.format[1:]).pack_into
 
         def set_result(value: int) -> None:
             if vectored is None or not buffer[vectored]:
@@ -125,11 +126,11 @@ class PowerAbi(Abi):
 
         return set_result
 
-    def termios_to_host(self, data: bytes) -> bytes:
+    def termios_to_host(self, codes: str, data: bytes) -> bytes:  # noqa: ARG002
         """Translate flags and the order of control characters."""
         return terminal.to_host(data, self.order)
 
-    def termios_to_guest(self, data: bytes) -> bytes:
+    def termios_to_guest(self, codes: str, data: bytes) -> bytes:  # noqa: ARG002
         """Translate them back."""
         return terminal.to_guest(data, self.order)
 

@@ -57,15 +57,14 @@ _HOST = struct.Struct("=IIIIB19sII")
 
 
 def _move(value: int, table: tuple[tuple[int, int, int], ...], *, to_host: bool) -> int:
-    known = 0
-    result = 0
+    moved_bits = result = 0
     for here, there, right in table:
         source, mask = (here, there) if to_host else (there, here)
-        known |= source
+        moved_bits |= here | there
         distance = right if to_host else -right
         moved = (value & source) >> distance if distance >= 0 else (value & source) << -distance
         result |= moved & mask
-    return result | value & ~known
+    return result | value & ~moved_bits
 
 
 def _speed_to_host(code: int) -> int:
