@@ -144,7 +144,8 @@ class Law:
                 st.set(r, i, rnd.randrange(64))
         for i in range(128):
             if rnd.random() < 0.5:
-                st.set(self.cells["D"], i, rnd.choice(DOUBLES) if rnd.random() < 0.7 else rnd.getrandbits(64) & 0x807FFFFFFFFFFFFF | 0x3FC << 52)
+                some = rnd.getrandbits(64) & 0x807FFFFFFFFFFFFF | 0x3FC << 52
+                st.set(self.cells["D"], i, rnd.choice(DOUBLES) if rnd.random() < 0.7 else some)
         modes = self.target.context(context)
         given = {"FPCTL": rnd.choice(FPSCR_MODES) if modes.FP else 0, "NJ": 1 - modes.JAVA, "FPOP": rnd.choice((0, 0, 0xFF, 1, 0x108)),
                  "FPSTICKY": rnd.getrandbits(32) & 0x9FF80700, "FPCC": rnd.choice((0, 16 | rnd.getrandbits(4))),
