@@ -887,7 +887,10 @@ class Engine:
             self._restore_guard(cells[CELL["exit_record"]])
         if reason == FAULT:
             return self._native_fault()
-        return self._trap(TRAPS[reason - TRAP_BASE], cells[CELL["exit_pc"]])
+        kind = TRAPS[reason - TRAP_BASE]
+        if kind == "event":
+            self._record = 0                                 # the instruction may have changed the context
+        return self._trap(kind, cells[CELL["exit_pc"]])
 
     def _restore_guard(self, record: int) -> None:
         """Put back the guard (ITSTATE) of an instruction that did not complete."""

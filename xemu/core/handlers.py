@@ -589,7 +589,7 @@ class HandlerEmitter(InstructionEmitter):
             self.write(w)
         after = self.let(f"add i64 {self.let('load i64, ptr %left')}, -1")
         for trap, pred, number in controls:
-            self.leave_trap(trap.kind, pred, number, after)
+            self.leave_trap(trap.kind, pred, number, after, cpu.branches)
         for b in cpu.branches:
             if self.branch(b, after):
                 return
@@ -602,8 +602,8 @@ class HandlerEmitter(InstructionEmitter):
         length = self.let(f"zext {self.typed(self.length)} to i64")
         return self.let(f"getelementptr i8, ptr %rec, i64 {self.let(f'shl i64 {length}, {self.geometry.shift}')}")
 
-    def leave_trap(self, kind: str, pred: str, number: str, budget: str) -> None:
-        """Leave after the instruction is complete."""
+    def leave_trap(self, kind: str, pred: str, number: str, budget: str, branches: list[Branch]) -> None:
+        """Leave after the instruction is complete, in the context that it has changed to."""
         on = self.new("on")
         if pred:
             leave = self.new("leave")
@@ -611,6 +611,12 @@ class HandlerEmitter(InstructionEmitter):
             self.label(leave)
         self.set_cell(ENGINE_CELLS["exit_reason"], f"i64 {TRAP_BASE + TRAPS.index(kind)}")
         self.set_cell(ENGINE_CELLS["exit_pc"], f"i64 {self.let(f'zext i32 {number} to i64')}")
+        for b in branches:
+            if b.context is not None:
+                old = self.get_cell(ENGINE_CELLS["ctx_key"])
+                new = self.new_context(b)
+                if b.pred is not None:
+                    self.set_cell(ENGINE_CELLS["ctx_key"], f"i64 {self.let(f'select i1 {self.value(b.pred)}, i64 {new}, i64 {old}')}")
         self.tail_slot("trap", self.next_record(), budget)
         self.label(on)
 

@@ -10,6 +10,8 @@ MODULES = """
     branch
     fixed_point
     fp_arithmetic
+    fp_control
+    fp_load_store
     load_multiple
     load_store
     logical
