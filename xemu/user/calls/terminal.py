@@ -62,7 +62,7 @@ def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
         codes, direction = _PLAIN[request]
         size = _SIZES[codes]
         view = task.space.view(argument, size, WRITE if direction == "r" else READ)
-        convert = codes in (_TERMIOS1, _TERMIOS2)
+        convert = codes in (_TERMIOS, _TERMIOS2)
         given = abi.termios_to_host(codes, bytes(view)) if convert else abi.swapped(codes, bytes(view))
         data = ctypes.create_string_buffer(given, 64)
         result = host.ioctl(host_fd, request, data)
