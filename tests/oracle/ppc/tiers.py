@@ -96,6 +96,7 @@ class Tiers(Law):
                 self.space.write(low, data[low - address:high - address])
         self.before = bytes(self.space.read(WRITABLE, WRITABLE_SIZE))
         self.load(case.state)
+        self.engine.state.set(self.cells["FE"], 0, 3)           # in QEMU enabled exceptions always interrupt
         self.engine.set_position(case.at, context_of(case.state))
 
     def _evaluated(self, case: Case) -> tuple[Outcome, int]:
@@ -117,7 +118,9 @@ class Tiers(Law):
         return self._outcome_of(case, None if stop.kind is ExitKind.BUDGET else stop)
 
     def _outcome_of(self, case: Case, stop: Exit | None) -> Outcome:
-        state = self.store(case)
+        ended, address = ending(stop)
+        # an instruction that an enabled exception has ended is the one the interrupt shows
+        state = self.store(case, self.engine.pc - 4 * (ended == "fpe"))
         after = bytes(self.space.read(WRITABLE, WRITABLE_SIZE))
         memory: dict[int, bytes] = {}
         if after != self.before:
@@ -126,7 +129,6 @@ class Tiers(Law):
         clean = self.image[PAGE:PAGE + WRITABLE_SIZE]
         if after != clean:
             self.space.write(WRITABLE, clean)
-        ended, address = ending(stop)
         return Outcome(ended, state, memory, address)
 
     def load(self, state: State) -> None:
@@ -140,12 +142,12 @@ class Tiers(Law):
         for name in ("lr", "ctr", "tar", "vrsave"):
             block.set(cells[name.upper()], 0, getattr(state, name))
 
-    def store(self, case: Case) -> State:
+    def store(self, case: Case, pc: int) -> State:
         """Return the state that the engine's state block holds; what xemu has no name for yet is as it was."""
         block, cells = self.engine.state, self.cells
         named: dict[str, Any] = {name: block.read(name) if name in self.derived else getattr(case.state, name) for name in DERIVED}
         named |= {name: block.get(cells[name.upper()], 0) for name in ("lr", "ctr", "tar", "vrsave")}
-        return State(self._file("GPR"), block.pc, **named, vsr=self._file("VSR"))
+        return State(self._file("GPR"), pc, **named, vsr=self._file("VSR"))
 
     def _file(self, name: str) -> list[int]:
         cell = self.cells[name]

@@ -68,7 +68,7 @@ class Floating:
     def _interrupt(self, total: Bits) -> None:
         cpu = self.cpu
         cpu.raise_flags(total & ~NEVER_STICKY)
-        with when(enabled(cpu, total) & (cpu.FPEXC != 0)):
+        with when(enabled(cpu, total) & (cpu.FE != 0)):
             cpu.trap("event", FLOATING_POINT)
 
     def scalar(self, name: str, fmt: Any, *args: Bits, rounding: int | None = None, negate: bool = False) -> tuple[Bits, Bits]:

@@ -13,7 +13,6 @@ from xemu.targets.ppc.status import (
     CONTROLS,
     STICKY,
     context,
-    exceptions,
     read,
     record,
     result_flags,
@@ -44,7 +43,7 @@ def set_controls(cpu, value: Bits) -> None:
 def write(cpu, word: Bits) -> None:
     """Set FPSCR's low word, but for FEX and VX; an enabled exception in it interrupts."""
     write_status(cpu, word)
-    with when(summarized(word & STICKY, word)[FEX] & (cpu.FPEXC != 0)):
+    with when(summarized(word & STICKY, word)[FEX] & (cpu.FE != 0)):
         cpu.trap("event", FLOATING_POINT)
     set_controls(cpu, word)
 

@@ -27,7 +27,8 @@ def _address(cpu, base: Bits, offset: Bits) -> Bits:
 def load(cpu, FRT, address: Bits, kind: str) -> None:
     """Load a register: a double, a single, or a word as an integer with its sign (a) or with zeros (z)."""
     value = cpu.mem_read(address, 8 if kind == "d" else 4)
-    cpu.set_fpr(FRT, {"d": lambda: value, "s": lambda: double(cpu, value), "a": lambda: sext(value, 64), "z": lambda: zext(value, 64)}[kind]())
+    cpu.set_fpr(FRT, {"d": lambda: value, "s": lambda: double(cpu, value),
+                      "a": lambda: sext(value, 64), "z": lambda: zext(value, 64)}[kind]())
 
 
 def store(cpu, FRS, address: Bits, kind: str) -> None:

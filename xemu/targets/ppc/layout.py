@@ -33,7 +33,6 @@ def declare(layout: StateLayout, width: int) -> None:
     layout.word("FPCC", 5, hidden=True)      # bit 4: bits 3:0 are FPCC (of a comparison that came after the last operation)
     layout.file("FPARG", 3, 64, hidden=True)  # operands of the last operation
     layout.word("FPRES", 64, hidden=True)    # its result
-    layout.word("FPEXC", 2, hidden=True)     # MSR.FE0 and FE1: not 0: enabled exceptions interrupt (Linux: prctl PR_SET_FPEXC)
     # Vectors (Book I, 6.3)
     layout.word("NJ", 1, hidden=True)        # VSCR
     layout.word("SAT", 1, hidden=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xemu.targets.ppc.fpscr import fpscr_of, set_fpscr
 from xemu.targets.ppc.layout import PpcContext
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ PROGRAM_INTERRUPT = 0x700            # the vector that Linux's debuggers see of 
 
 #: `sp` is r1; `orig_r3` and `trap` are Linux's for debuggers
 DERIVED: dict[str, tuple[Read, Write]] = {
+    "fpscr": (fpscr_of, set_fpscr),
     "cr": (cr_of, set_cr), "xer": (xer_of, set_xer), "vscr": (vscr_of, set_vscr), "msr": (_msr_of, _keep), "sp": _general(1),
     "orig_r3": (_general(3)[0], _keep), "trap": (lambda _: PROGRAM_INTERRUPT, _keep),
 }

@@ -68,8 +68,10 @@ class PpcCpu(Recorder):
         return value
 
     def set_fpr(self, number: RegNo, value: Bits) -> None:
-        """Set a floating-point register; the other half of the vector-scalar register stays (the manual leaves it undefined)."""
+        """Set a floating-point register; the other half of the vector-scalar register is 0 then, as processors have it."""
         self.D[doubleword(number, 1)] = value
+        if self.context.SF:
+            self.D[doubleword(number, 0)] = const(0, 64)
 
     def vr(self, number: RegNo) -> Bits:
         """Return a vector register."""
