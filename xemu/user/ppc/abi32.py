@@ -47,6 +47,7 @@ class PpcAbi(PowerAbi):
     trampolines = frames32.TRAMPOLINES
     retcode = frames32.RETCODE
     tls_register = "r2"
+    context_size = frames32.CONTEXT_SIZE
 
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
@@ -55,3 +56,11 @@ class PpcAbi(PowerAbi):
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
         """Leave one."""
         return frames32.pop(task, state, rt=rt)
+
+    def save_context(self, task: Task, state: Any, at: int) -> None:
+        """Write a ucontext."""
+        frames32.save_context(task, state, at)
+
+    def restore_context(self, task: Task, state: Any, at: int) -> int:
+        """Take one."""
+        return frames32.restore_context(task, state, at, keep=(self.tls_register,))
