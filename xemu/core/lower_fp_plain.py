@@ -78,6 +78,8 @@ class PlainLowering:
         lanes, ctl = node.attr[2], node.args[-1].attr & ~FLUSH
         if name.startswith(("to_sint", "to_uint", "from_")):
             return self._each(node, name, fmt, ints, slow)
+        if not isinstance(fmt, str) and "f16" in fmt:
+            return slow.value()
         xs = [self._floating(a, i, source, lanes) for a, i in zip(node.args, ints, strict=False)]
         if name in COMPARES:
             return self._compared(node, name, source, lanes, xs, in_place=slow.quiet)

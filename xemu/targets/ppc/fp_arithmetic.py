@@ -166,8 +166,13 @@ for _name, _function, _primary, _opcode, _bound, _family in X_FORM:
 
 
 def compare(cpu, BF, FRA, FRB, signals):
-    """Floating compare. Book I, 4.6.8. A signalling NaN is no VXVC, too, where invalid operations are enabled."""
-    f, x, y = Floating(cpu), cpu.fpr(FRA), cpu.fpr(FRB)
+    """Floating compare. Book I, 4.6.8."""
+    compare_numbers(cpu, BF, cpu.fpr(FRA), cpu.fpr(FRB), signals=signals)
+
+
+def compare_numbers(cpu, BF, x, y, *, signals) -> None:
+    """Set a field of CR and FPCC. A signalling NaN is no VXVC, too, where invalid operations are enabled."""
+    f = Floating(cpu)
 
     def holds(name: str, a: Bits, b: Bits) -> Bits:
         return fp_op(cpu, name, "f64", (a, b), 0, "ppc", raises=False)

@@ -88,7 +88,7 @@ def to_integral(cpu, VRT, VRB, mode):
 
 
 for _name, _opcode, _mode in ("vrfin", 522, NEAREST), ("vrfiz", 586, ZERO), ("vrfip", 650, UP), ("vrfim", 714, DOWN):
-    ppc.row(to_integral, f"4:6 VRT ----- VRB {_opcode}:11", f"{_name} {{VRT}}, {{VRB}}", mode=_mode)
+    ppc.row(to_integral, f"4:6 VRT 00000 VRB {_opcode}:11", f"{_name} {{VRT}}, {{VRB}}", mode=_mode)
 
 
 def scale_of(UIM: Bits) -> Lanes:
@@ -169,13 +169,13 @@ def vcmpbfp(cpu, VRT, VRA, VRB, Rc):
 # -- estimates (Book I, 6.10.4) -----------------------------------------------------------------------------------------------
 
 
-@ppc("4:6 VRT ----- VRB 266:11", "vrefp {VRT}, {VRB}")
+@ppc("4:6 VRT 00000 VRB 266:11", "vrefp {VRT}, {VRB}")
 def vrefp(cpu, VRT, VRB):
     """Vector Reciprocal Estimate Floating-Point: the quotient itself."""
     cpu.set_vr(VRT, operate(cpu, "div", constant(ONE).bits, cpu.vr(VRB)))
 
 
-@ppc("4:6 VRT ----- VRB 330:11", "vrsqrtefp {VRT}, {VRB}")
+@ppc("4:6 VRT 00000 VRB 330:11", "vrsqrtefp {VRT}, {VRB}")
 def vrsqrtefp(cpu, VRT, VRB):
     """Vector Reciprocal Square Root Estimate Floating-Point: from the root, rounded."""
     cpu.set_vr(VRT, operate(cpu, "div", constant(ONE).bits, operate(cpu, "sqrt", cpu.vr(VRB))))
@@ -187,7 +187,7 @@ def bulge(fraction: Lanes) -> Lanes:
     return ((high * (constant(1 << 16) - high)) >> 9) * 88 >> 8
 
 
-@ppc("4:6 VRT ----- VRB 394:11", "vexptefp {VRT}, {VRB}")
+@ppc("4:6 VRT 00000 VRB 394:11", "vexptefp {VRT}, {VRB}")
 def vexptefp(cpu, VRT, VRB):
     """Vector 2 Raised to the Exponent Estimate Floating-Point: of integers exact."""
     x = operand(cpu, cpu.vr(VRB))
@@ -203,7 +203,7 @@ def vexptefp(cpu, VRT, VRB):
     cpu.set_vr(VRT, first_nan(result, x).bits)
 
 
-@ppc("4:6 VRT ----- VRB 458:11", "vlogefp {VRT}, {VRB}")
+@ppc("4:6 VRT 00000 VRB 458:11", "vlogefp {VRT}, {VRB}")
 def vlogefp(cpu, VRT, VRB):
     """Vector Log Base 2 Estimate Floating-Point: of powers of two exact."""
     x = operand(cpu, cpu.vr(VRB))

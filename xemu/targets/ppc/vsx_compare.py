@@ -6,6 +6,7 @@ from xemu.core.bits import Bits, const, mux, sext, ult
 from xemu.core.fp import Parts
 from xemu.core.record import when
 from xemu.targets.ppc.floating import Floating
+from xemu.targets.ppc.fp_arithmetic import compare_numbers
 from xemu.targets.ppc.fp_word import raised
 from xemu.targets.ppc.isa import ppc64
 from xemu.targets.ppc.vsx import SIZES, scalar, xx3
@@ -43,6 +44,13 @@ for _number, _name in enumerate(("eq", "gt", "ge")):
     for _suffix, _fmt, _opcode in ("sp", "f32", 67), ("dp", "f64", 99):
         ppc64.row(vector_mask, f"60:6 T A B Rc {_opcode + 8 * _number}:7 AX BX TX",
                   f"xvcmp{_name}{_suffix}{{Rc}} {{XT}}, {{XA}}, {{XB}}", f=_name, fmt=_fmt)
+
+
+@ppc64("60:6 BF -- A B 35:8 AX BX 0", "xscmpudp {BF}, {XA}, {XB}", signals=False)
+@ppc64("60:6 BF -- A B 43:8 AX BX 0", "xscmpodp {BF}, {XA}, {XB}", signals=True)
+def scalar_compare(cpu, BF, XA, XB, signals):
+    """VSX Scalar Compare Unordered, Ordered Double-Precision."""
+    compare_numbers(cpu, BF, scalar(cpu, XA), scalar(cpu, XB), signals=signals)
 
 
 # -- maximum and minimum as C and Java have them -----------------------------------------------------------------------------------
