@@ -12,12 +12,12 @@ from xemu.errors import ImageError
 from xemu.targets.ppc.layout import ALIGNMENT, FLOATING_POINT, PRIVILEGED, TRAP, PpcContext
 from xemu.user import signals as sig
 from xemu.user.abi import Abi, Cause, register_offset
-from xemu.user.ppc import frames64, terminal
+from xemu.user.ppc import frames64, terminal, vdso
 from xemu.user.ppc.layouts64 import LAYOUTS64
 from xemu.user.ppc.numbers import NUMBERS64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from xemu.core.memory import AddressSpace
     from xemu.loaders.image import Image
@@ -80,10 +80,22 @@ class PowerAbi(Abi):
     arguments = tuple(f"r{n}" for n in range(3, 9))
     crash_registers = (*(tuple(f"r{n}" for n in range(first, first + 4)) for first in range(0, 32, 4)), ("pc", "lr", "ctr"),
                        ("cr", "xer", "fpscr"))
-    trampolines = 0  # page with the code that handlers return to
-    retcode = b""
+    trampolines: Sequence[vdso.Trampoline] = ()  # what handlers return to
+    vdso_at = 0
     tls_register = ""
     context_size = 0  # bytes of a ucontext
+
+    def __init__(self) -> None:
+        """Make the object that signal handlers return to."""
+        super().__init__()
+        self._vdso, self._places = vdso.make(self.bits, self.order, list(self.trampolines))
+        self.place_vdso(self.vdso_at)
+
+    def place_vdso(self, address: int) -> None:
+        """Say where that is mapped."""
+        self.vdso_at = address
+        self.returns = tuple(address + place for place in self._places)
+        self.auxv = {**self.auxv, vdso.AT_SYSINFO_EHDR: address}
 
     def load_rows(self) -> None:
         """Import them."""
@@ -98,9 +110,9 @@ class PowerAbi(Abi):
         raise NotImplementedError
 
     def prepare_space(self, space: AddressSpace) -> None:
-        """Map the signal return code: there is no vDSO, and stacks are not executable."""
-        space.map(self.trampolines, PAGE, READ | EXEC, path="[sigpage]")
-        space.poke(self.trampolines, self.retcode)
+        """Map the object with the signal return code: stacks are not executable."""
+        space.map(self.vdso_at, PAGE, READ | EXEC, path="[vdso]")
+        space.poke(self.vdso_at, self._vdso)
 
     def start(self, state: Any, entry: int, stack: int) -> None:
         """Set the registers for the first instruction (start_thread); ELFv2 has the entry in R12."""
@@ -224,15 +236,16 @@ class Ppc64leAbi(PowerAbi):
     frame_size = frames64.SIGNAL_FRAME + frames64.FRAME
     task_size = (1 << WINDOW_BITS) - 2 * PAGE
     program_base = 1 << 32
-    retcode = frames64.RETCODE
+    trampolines = frames64.TRAMPOLINES
     tls_register = "r13"
     context_size = frames64.UCONTEXT_SIZE
     cpuinfo = CPUINFO64
 
     def fit(self, window_bits: int) -> None:
         """Place things as Linux does, in proportion."""
-        self.trampolines = self.task_size = (1 << window_bits) - 2 * PAGE
+        self.task_size = (1 << window_bits) - 2 * PAGE
         self.stack_top = self.task_size - PAGE
+        self.place_vdso(self.task_size)
 
     def check_image(self, image: Image, name: str) -> None:
         """Refuse programs of the first ELF ABI, which has function descriptors."""
@@ -241,7 +254,7 @@ class Ppc64leAbi(PowerAbi):
 
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
-        frames64.push(task, state, info, action, mask, top, self.trampolines)
+        frames64.push(task, state, info, action, mask, top, self.returns)
 
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:  # noqa: ARG002
         """Leave one."""

@@ -45,13 +45,13 @@ class PpcAbi(PowerAbi):
     stack_top = 0xBFFFF000
     program_base = 0x00400000  # movable programs; Linux has 0x00400000 | random
     trampolines = frames32.TRAMPOLINES
-    retcode = frames32.RETCODE
+    vdso_at = 0xFFFFE000
     tls_register = "r2"
     context_size = frames32.CONTEXT_SIZE
 
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
-        frames32.push(task, state, info, action, mask, top, self.trampolines)
+        frames32.push(task, state, info, action, mask, top, self.returns)
 
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
         """Leave one."""
