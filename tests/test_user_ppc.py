@@ -203,7 +203,7 @@ def test_a_frame_is_where_the_kernel_puts_it_and_gives_everything_back(g: Guest)
     values = fill(state, 5)
     task.fault = (0x300, 0x42000000, 0xDEAD)
     action = Action(0x10002000, sig.SA_SIGINFO)
-    frames64.push(task, state, SigInfo(sig.SIGSEGV, 1, "fault", 0xDEAD), action, 0x1234, STACK, g.process.abi.trampolines)
+    frames64.push(task, state, SigInfo(sig.SIGSEGV, 1, "fault", 0xDEAD), action, 0x1234, STACK, g.process.abi.trampolines[0])
     sp = state.read("r1")
     assert sp % 16 == 0
     assert sp == (STACK - 2400 & -16) - 128
@@ -212,7 +212,7 @@ def test_a_frame_is_where_the_kernel_puts_it_and_gives_everything_back(g: Guest)
     context = state.read("r5")
     assert context == sp + 128
     assert (state.read("r3"), state.read("r4")) == (sig.SIGSEGV, context + 1760)
-    assert state.read("lr") == g.process.abi.trampolines
+    assert state.read("lr") == g.process.abi.trampolines[0]
     assert struct.unpack("<iii4xQ", g.space.read(state.read("r4"), 24)) == (sig.SIGSEGV, 0, 1, 0xDEAD)
     word = task.read_word
     assert word(context + 40) == 0x1234                       # uc_sigmask
