@@ -27,6 +27,7 @@ from xemu.user.rows import argument_reader
 from xemu.user.signals import Action, SigInfo
 from xemu.user.stack import InitialStack
 from xemu.user.strace import Strace
+from xemu.user.task import Keep
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -389,6 +390,26 @@ def test_frames_keep_every_register(g: Guest, rt: bool) -> None:
     assert g.process.abi.pop_frame(g.task, state, rt=rt) == mask
     assert {name: state.read(name) for name in names} == values
     assert state.read("pc") == 0x10001000
+
+
+def test_contexts_are_swapped_without_the_thread_pointer(g: Guest) -> None:
+    state, size = g.process.engine.state, frames32.CONTEXT_SIZE
+    for name, value in (("r1", DATA + 0x8000), ("r2", 5), ("r31", 0x31), ("lr", 0x1234), ("pc", 0x10001000)):
+        state.write(name, value)
+    g.task.blocked = 1 << 40
+    g.space.write(DATA, b"\xee" * size)
+    assert g.call("swapcontext", DATA, 0, size - 1) == -22
+    assert g.call("swapcontext", DATA, 0, size) == 0
+    assert g.space.read(DATA, 48) == b"\xee" * 48  # links and stacks stay the program's
+    assert word(g, DATA + 48) == DATA + 192
+    for name in ("r2", "r31", "lr"):
+        state.write(name, 0x77)
+    g.task.blocked = 0
+    assert isinstance(g.call("swapcontext", 0, DATA, size), Keep)
+    assert [state.read(name) for name in ("r2", "r31", "lr", "pc")] == [0x77, 0x31, 0x1234, 0x10001000]
+    assert g.task.blocked == 1 << 40
+    assert isinstance(g.call("swapcontext", 0, 8, size), Keep)
+    assert g.task.pending[0].signo == sig.SIGSEGV
 
 
 # --- programs -----------------------------------------------------------------------------------

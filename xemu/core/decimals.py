@@ -431,8 +431,23 @@ OPERATIONS: dict[str, Callable[..., Result]] = {
 }
 
 
+def result_class(p: Parts, form: Format) -> int:
+    """Return C, FL, FG, FE, FU for a number."""
+    if p.kind in ("nan", "snan"):
+        return 0b10001
+    size = 0b00101 if p.kind == "inf" else 0b00010 if not p.coefficient else 0b10100 if is_subnormal(p, form) else 0b00100
+    if not p.sign:
+        return size
+    return 0b10010 if size == 0b00010 else (size & 0b10001) | 0b01000
+
+
 def evaluate(width: int, attr: tuple[str, int], _widths: list[int], mode: int, *args: int) -> int:
-    """Evaluate the operation: `attr` is its name and the width of its format. Result, then 16 bits of exceptions, then incremented."""
+    """Evaluate the operation: `attr` is its name and the width of its format.
+
+    Result; 16 bits of exceptions, of which bit 5 says that the magnitude was incremented; five bits of class, if the result is a number.
+    """
     name, size = attr
-    result, exceptions, incremented = OPERATIONS[name](FORMATS[size], mode, *args)
-    return ((result & (1 << width - 17) - 1) << 16 | exceptions) << 1 | incremented
+    form = FORMATS[size]
+    result, exceptions, incremented = OPERATIONS[name](form, mode, *args)
+    kind = result_class(parts(result, form), form) if width == size + 21 else 0
+    return ((result & (1 << width - 21) - 1) << 16 | exceptions | incremented << 5) << 5 | kind

@@ -1,9 +1,9 @@
 """Floating-point operations of the language: the nodes rows build, and the pieces for writing more in `Bits`.
 
-The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away),
-3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. With x86's rules bit 3 is for results alone, 4 flushes
-denormal operands, 5 and 6 say that underflow and overflow are not masked: an exact tiny result is one, and what is inexact is the
-result with as much exponent as it needs. With PowerPC's, bits 5 and 6 say that underflow and overflow are enabled: the exponents of such
+The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away, 5 to odd: a
+last bit that is 1 may say that something is missing), 3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. With
+x86's rules bit 3 is for results alone, 4 flushes denormal operands, 5 and 6 say that underflow and overflow are not masked: an exact tiny
+result is one, and what is inexact is the result with as much exponent as it needs. With PowerPC's, bits 5 and 6 say that underflow and overflow are enabled: the exponents of such
 results are adjusted. Exceptions (8 bits): 0 invalid, 1 division by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. PowerPC's
 have 16: 15:8 say which kind of invalid, and bit 5, which is never gathered, that rounding made the magnitude larger.
 What the operations mean: softfloat.py.
@@ -44,6 +44,10 @@ SLOW_OPERATIONS: tuple[tuple[str, Any], ...] = (
     *[(f"{name}_f32", (64, "f64", 0) if name.startswith("from") else "f64") for name in sorted(NARROWED)],
     *[("to_uint", (fmt, 64, mode, 0)) for fmt in ("f32", "f64") for mode in ("zero", "current")],
     *[("from_uint", (64, fmt, 0)) for fmt in ("f32", "f64")],
+    *[(name, "f128") for name in ("add", "sub", "mul", "div", "sqrt", "fma", "fms", "rint", "round_int", "relation", "relation_s")],
+    *[("to_float", fmt) for fmt in (("f128", "f64"), ("f64", "f128"), ("f128", "f79"))],
+    *[(name, ("f128", width, "zero", 0)) for name in ("to_sint", "to_uint") for width in (32, 64)],
+    *[(name, (64, "f128", 0)) for name in ("from_sint", "from_uint")],
 )
 #: the place in that table of the function behind "fpagain": the exceptions of an operation given by its number
 AGAIN = 511

@@ -102,7 +102,7 @@ class FloatLowering(ExactLowering, PlainLowering):
             return self.exact(node)
         ctl = node.args[-1]
         if RULES[rules].adjusts:
-            return self.plain(node, quiet=rules in QUIETLY) if ctl.op == "const" else self.called(node)
+            return self.plain(node, quiet=rules in QUIETLY) if ctl.op == "const" and "f128" not in fmt else self.called(node)
         plain = ctl.op == "const" and ctl.attr == 0
         if name in COMPARES:
             return self._compare_value(node, plain=plain)

@@ -75,7 +75,8 @@ def slow_functions(rules: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[st
             value, flags = rules(name, fmt, params, make("param", 8, (), "ctl"))
         except KeyError:
             continue
-        known.append((index, width, count, value.width))
+        if width <= HOST_WORD:
+            known.append((index, width, count, value.width))
         em = SlowEmitter()
         result, raised = em.value(value), em.value(flags)
         cell = ENGINE_CELLS["fp_raised"]

@@ -17,7 +17,7 @@ ROUNDED_UP = 32
 (SIGNALLING_NAN, INFINITY_LESS_INFINITY, INFINITY_BY_INFINITY, ZERO_BY_ZERO, INFINITY_TIMES_ZERO, NAN_COMPARED, ROOT_OF_NEGATIVE,
  NO_INTEGER) = (1 << n for n in range(8, 16))
 #: rounding modes, as in bits 2:0 of the control word
-NEAREST, UP, DOWN, ZERO, AWAY = range(5)
+NEAREST, UP, DOWN, ZERO, AWAY, ODD = range(6)
 #: kinds of numbers
 NUMBER, INFINITY, QUIET, SIGNALLING = range(4)
 
@@ -61,7 +61,8 @@ class Format:
         return 1 << (self.width - 1)
 
 
-FORMATS = {"f16": Format("f16", 16, 10), "f32": Format("f32", 32, 23), "f64": Format("f64", 64, 52)}
+FORMATS = {f.name: f for f in (Format("f16", 16, 10), Format("f32", 32, 23), Format("f64", 64, 52), Format("f128", 128, 112),
+                               Format("f79", 79, 63))}           # f79: a quad with the precision of 80-bit numbers
 
 
 LARGEST_SINGLE = 0x47EFFFFFE0000000          # as a double
@@ -352,6 +353,7 @@ class Operation:
             case 1: up = rest != 0 and not sign
             case 2: up = rest != 0 and sign == 1
             case 3: up = False
+            case 5: up = rest != 0 and whole & 1 == 0
             case _: up = rest >= half
         return whole + up, rest != 0
 
@@ -370,6 +372,6 @@ class Operation:
             self.flags |= INVALID
             return sign << 15 | 0x7FFF
         self.flags |= OVERFLOW | (INEXACT if inexact or not self.traps_overflow else 0)
-        towards_zero = self.rounding in {ZERO, UP if sign else DOWN}
+        towards_zero = self.rounding in {ZERO, ODD, UP if sign else DOWN}
         self.note(inexact=False, up=not towards_zero)
         return self.infinity(fmt, sign) - (1 if towards_zero else 0)

@@ -25,6 +25,8 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
 
     The result for lanes is this for each lane. `ctl` as in fp.py; rounding mode 4 does not occur on ARMv7.
     """
+    if "f128" in fmt:
+        raise KeyError(name)
     if name in ("add", "sub", "mul", "div", "sqrt", "fma"):
         return arithmetic(name, fmt, args, ctl)
     if name == "to_float":

@@ -88,11 +88,17 @@ class Floating:
                 cpu.FPARG[n] = zext(a, 64)
             cpu.FPRES = zext(value, 64)
             return const(1, 1)
-        total = self._total()
-        kept: Bits = (total[0] & cpu.FPCTL[VE]) | (total[1] & cpu.FPCTL[ZE])
         flags = const(0, 5) if op >> INTEGER else classified(value, const(op >> SINGLE & 1, 1))
-        flags = mux(kept, result_flags(cpu), flags)
-        rounding = cat(total[5], total[4]) if op & 0xFF != EXACT else const(0, 2)
+        return self.finish_known(self._total(), flags, rounds=op & 0xFF != EXACT)
+
+    def finish_known(self, total: Bits, flags: Bits, *, rounds: bool = True) -> Bits:
+        """Set FR, FI and FPRF (5 bits) from all exceptions of an instruction; return whether its result is written."""
+        cpu = self.cpu
+        kept = const(0, 1)
+        if cpu.context.FP:
+            kept = (total[0] & cpu.FPCTL[VE]) | (total[1] & cpu.FPCTL[ZE])
+            flags = mux(kept, result_flags(cpu), flags)
+        rounding = cat(total[5], total[4]) if rounds else const(0, 2)
         cpu.FPLAST = zext(cat(mux(kept, const(0, 2), rounding), flags), 8)
         cpu.FPOP, cpu.FPCC = const(0, 16), const(0, 5)
         self._interrupt(total)

@@ -13,6 +13,7 @@ from xemu.core.bits import Bits, clz, const, mux, slt, ult, zext
 from xemu.core.fp import Parts, host
 from xemu.core.softfloat import EQUAL, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
+from xemu.targets.ppc import fp_quad
 from xemu.targets.ppc.fp_convert import convert, from_integer, round_to_integral, single, to_integer, widened
 from xemu.targets.ppc.fp_word import Result, any_of, raised
 
@@ -26,6 +27,8 @@ TOWARDS_ZERO = 3
 
 def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
     """Return the value and all exceptions (16 bits) of the scalar operation `name` of an "fp" node with PowerPC's rules."""
+    if "f128" in fmt:
+        return fp_quad.slow(name, fmt, args, ctl)
     match name:
         case "add" | "sub" | "mul" | "div" | "sqrt" | "fma" | "fms":
             return arithmetic(name, fmt, args, ctl)

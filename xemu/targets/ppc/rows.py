@@ -8,6 +8,7 @@ MODULES = """
     atomic
     bcd
     branch
+    decimal
     fixed_point
     fp_arithmetic
     fp_control
@@ -23,6 +24,8 @@ MODULES = """
     vmx_arithmetic
     vmx_crypto
     vmx_decimal
+    vsx_quad
+    vsx_quad_parts
     vmx_float
     vmx_load
     vmx_logic

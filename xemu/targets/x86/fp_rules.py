@@ -24,6 +24,8 @@ Result = tuple[Bits, Bits]         # value, exceptions
 
 def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
     """Return the value and all exceptions of the scalar operation `name` of an "fp" node with x86's rules."""
+    if "f128" in fmt:
+        raise KeyError(name)
     match name:
         case "add" | "sub" | "mul" | "div" | "sqrt" | "fma" | "fms" | "fnma" | "fnms":
             return arithmetic(name, fmt, args, ctl)

@@ -83,6 +83,19 @@ class PowerAbi(Abi):
     returns: tuple[vdso.Return, ...] = ()  # what handlers return to
     trampolines: tuple[int, ...] = ()  # addresses of their code
     tls_register = ""
+    context_size = 0  # bytes of a ucontext
+
+    def load_rows(self) -> None:
+        """Import them."""
+        import xemu.user.ppc.calls  # noqa: F401
+
+    def save_context(self, task: Task, state: Any, at: int) -> None:
+        """Write registers and signal mask into a ucontext; GuestFault."""
+        raise NotImplementedError
+
+    def restore_context(self, task: Task, state: Any, at: int) -> int:
+        """Take the registers of a ucontext but for the thread pointer, and return its signal mask; GuestFault."""
+        raise NotImplementedError
 
     def place_vdso(self, address: int) -> None:
         """Say where the page with the signal return code is: stacks are not executable."""
@@ -220,6 +233,7 @@ class Ppc64leAbi(PowerAbi):
     program_base = 1 << 32
     returns = (frames64.RETURN,)
     tls_register = "r13"
+    context_size = frames64.UCONTEXT_SIZE
     cpuinfo = CPUINFO64
 
     def fit(self, window_bits: int) -> None:
@@ -240,3 +254,11 @@ class Ppc64leAbi(PowerAbi):
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:  # noqa: ARG002
         """Leave one."""
         return frames64.pop(task, state, state.read("r1"))
+
+    def save_context(self, task: Task, state: Any, at: int) -> None:
+        """Write a ucontext."""
+        frames64.save_context(task, state, at)
+
+    def restore_context(self, task: Task, state: Any, at: int) -> int:
+        """Take one."""
+        return frames64.restore_context(task, state, at, keep=(self.tls_register,))

@@ -47,6 +47,7 @@ class PpcAbi(PowerAbi):
     program_base = 0x00400000  # movable programs; Linux has 0x00400000 | random
     returns = frames32.RETURNS
     tls_register = "r2"
+    context_size = frames32.CONTEXT_SIZE
 
     def fit(self, window_bits: int) -> None:
         """Put the code that handlers return to behind the program's addresses."""
@@ -59,3 +60,11 @@ class PpcAbi(PowerAbi):
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
         """Leave one."""
         return frames32.pop(task, state, rt=rt)
+
+    def save_context(self, task: Task, state: Any, at: int) -> None:
+        """Write a ucontext."""
+        frames32.save_context(task, state, at)
+
+    def restore_context(self, task: Task, state: Any, at: int) -> int:
+        """Take one."""
+        return frames32.restore_context(task, state, at, keep=(self.tls_register,))
