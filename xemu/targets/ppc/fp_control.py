@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from xemu.core.bits import Bits, cat, const, mux, sar, zext
 from xemu.core.record import when
-from xemu.targets.ppc.isa import ppc, ppc64
+from xemu.targets.ppc.isa import ppc, ppc32, ppc64
 from xemu.targets.ppc.layout import FLOATING_POINT
 from xemu.targets.ppc.status import (
     CONTROLS,
@@ -163,8 +163,10 @@ def mtfsfi(cpu, BF, W, U, Rc):
     _masked(cpu, zext(U, 32) << place, const(0xF, 32) << place, Rc)
 
 
-ppc.row(mtfsf, "63:6 L FLM W FRB 711:10 Rc", "mtfsf{Rc} {FLM}, {FRB}, {L}, {W}")
-ppc.row(mtfsfi, "63:6 BF -- ---- W U - 134:10 Rc", "mtfsfi{Rc} {BF}, {U}, {W}")
+ppc64.row(mtfsf, "63:6 L FLM W FRB 711:10 Rc", "mtfsf{Rc} {FLM}, {FRB}, {L}, {W}")
+ppc64.row(mtfsfi, "63:6 BF -- ---- W U - 134:10 Rc", "mtfsfi{Rc} {BF}, {U}, {W}")
+ppc32.row(mtfsf, "63:6 0 FLM 0 FRB 711:10 Rc", "mtfsf{Rc} {FLM}, {FRB}", L=0, W=0)
+ppc32.row(mtfsfi, "63:6 BF -- ---- 0 U - 134:10 Rc", "mtfsfi{Rc} {BF}, {U}", W=0)
 
 
 def set_bit(cpu, BT, Rc, value):
