@@ -137,7 +137,7 @@ def test_bad_programs_are_refused_with_one_line(tmp_path: Path) -> None:
     (tmp_path / "secret").chmod(0)
     cases = {
         str(tmp_path): (126, "a directory"), "missing": (127, "no such file"), "text": (126, "not an ELF program"),
-        "foreign": (126, "xemu runs arm, i386, x86_64 programs"),
+        "foreign": (126, "xemu runs arm, i386, ppc, ppc64le, x86_64 programs"),
         "empty": (126, "the file is empty"), "cut": (126, "the file at 0x64"), "/dev/null": (126, "not a regular file"),
     }  # fmt: skip
     if os.getuid():

@@ -12,6 +12,10 @@
 #define SP(m) ((m).arm_sp)
 #elif defined __x86_64__
 #define SP(m) ((m).gregs[REG_RSP])
+#elif defined __powerpc64__
+#define SP(m) ((m).gp_regs[1])
+#elif defined __powerpc__
+#define SP(m) ((m).uc_regs->gregs[1])
 #else
 #define SP(m) ((m).gregs[REG_ESP])
 #endif

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core import extended, softfloat
+from xemu.core import decimals, extended, softfloat
 from xemu.core.hostops import HOST_OPERATIONS
 
 if TYPE_CHECKING:
@@ -200,5 +200,6 @@ EVALUATE: dict[str, Callable[..., int]] = {
     "fpagain": softfloat.evaluate_again,   # attr: rules; arguments: number of an operation, three operands, control word
     "hostfp": softfloat.evaluate_host,     # attr: (operation, format); last argument the rounding mode 0…3
     "hostfpflags": softfloat.evaluate_host_flags,
+    "decimal": decimals.evaluate,          # attr: (operation, width of the format)
     "extended": extended.evaluate,         # attr: operation; last arguments the x87's control word and status word
 }

@@ -111,8 +111,6 @@ def lowered(source: Source, text: str, address: int) -> Expression | None:
 
     module = source.latest.at(address)
     arch = source.architecture
-    if not arch.little:
-        return None
     calls = module.calls_at(address) if module is not None else []
     frame = Frame(0, address, 0, None, "", 0, module, None, {}, "registers", lookup=address, inline=bool(calls),
                   call=calls[0] if calls else None)

@@ -230,7 +230,7 @@ class Source:
 
     def registers(self, thread: int | None = None) -> dict[str, int]:
         """Return the registers of a thread that debug information can name."""
-        names = dict.fromkeys([*self.architecture.dwarf.values(), *self.architecture.status])
+        names = dict.fromkeys([*self.architecture.dwarf.values(), self.architecture.pc, *self.architecture.status])
         read = self.system.read_register
         found = {name: read(name, thread) for name in names if name[0] != "s" or not name[1:].isdigit()}
         return {name: value for name, value in found.items() if value is not None}

@@ -262,6 +262,9 @@ class Signals:
         if number < FIRST_RT and any(other.signo == number for other in queue):
             return
         queue.append(info)
+        for waiting in targets:
+            if waiting.wait_set & bit and waiting.wait is not None:
+                waiting.wait.woken = True
         if self.files:
             self.update_files()
         self.process.scheduler.attention = self.process.scheduler.changed = True

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.oracle.ppc.compare import differences, situation
 from tests.oracle.ppc.generate import one
 from tests.oracle.ppc.machine import Qemu
-from tests.oracle.ppc.rows import disassembled
+from tests.oracle.ppc.rows import disassembled, exists
 from tests.oracle.ppc.state import BATCH, CODE, PROLOGUE, SLOT
 from tests.oracle.ppc.tiers import TIERS, tiers
 
@@ -71,6 +71,8 @@ def run(forms: Mapping[str, Form], machine: Machine, seed: int, count: int, want
         pending: list[tuple[Result, Case]] = []
         results: list[Result] = []
         for name, form in forms.items():
+            if not exists(form, machine.cpu):
+                continue
             result = Result(form)
             results.append(result)
             rng = random.Random(seed ^ zlib.crc32(name.encode()))

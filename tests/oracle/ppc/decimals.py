@@ -89,6 +89,11 @@ def packed(rng: Random) -> int:
     return value
 
 
+def digits(rng: Random) -> int:
+    """Return 32 digits; at times with what is none."""
+    return int(str(rng.randrange(10 ** rng.randrange(33))), 16) if rng.random() < 0.95 else packed(rng)
+
+
 def zoned(rng: Random) -> int:
     """Return 15 digits in bytes with a zone, the sign in the last one's (Book I, 6.17.1)."""
     text = f"{rng.randrange(10 ** rng.randrange(17)):016d}"[-16:]

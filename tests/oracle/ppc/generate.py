@@ -34,7 +34,7 @@ KINDS: Final = (
     (r"xv\w*sp\w*|xvi\w*sp|xscvspdp\w*|v(add|sub|madd|nmsub|max|min|re|rsqrte|log|exp|rfi|cmp\w*|ct[us]xs|cfux|cfsx|cmpb)\w*fp\w*|vct[us]xs",
      "single"),
     (r"xv\w*dp\w*|xvi\w*dp", "double"), (r"xs\w*", "scalar"),
-    (r"bcdcfn", "national"), (r"bcdcfz", "zoned"), (r"bcd\w+", "packed"), (r"d(?!cb|iv|arn|ss|st)\w+", "decimal"),
+    (r"bcdcfn", "national"), (r"bcdcfz", "zoned"), (r"bcdu\w+", "digits"), (r"bcd\w+", "packed"), (r"d(?!cb|iv|arn|ss|st)\w+", "decimal"),
     (r"f\w+|stf\w+|mtfs\w*", "scalar"),
     (r"v\w*(b|bm)$", "int8"), (r"v\w*(h|hm|hs|hr)$", "int16"), (r"v\w*w(s|m)?$", "int32"), (r"v\w*d$", "int64"),
 )  # fmt: skip
@@ -105,13 +105,13 @@ def pointers(form: Form, word: int, state: State, target: int) -> bool:
     if not INDEXED.match(name) or "RB" not in f:
         return False
     index = f["RB"]
-    if at == index:
+    if base == 0 and at == 0 and not form.mnemonic.endswith(("u", "ux")):
+        state.r[index] = target
+    elif at == index:
         target &= -2
         state.r[index] = target >> 1
     else:
-        if state.r[index] < 1 << 20 or not at:
-            state.r[index] = state.r[index] if at else target
-        state.r[at] = (target - state.r[index] if at else state.r[at]) & ones
+        state.r[at] = target - state.r[index] & ones
     return True
 
 

@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 
 #: mnemonics that are not compared, and why
 LEFT_OUT: Final = {
+    "dcba": "not on POWER9: Linux emulates it, QEMU does not", "icbt": "QEMU knows it for embedded processors only",
     "sc": "calls the system", "scv": "calls the system", "mftb": "time", "mftbu": "time", "darn": "chance", "wait": "waits",
     "copy": "QEMU 7.2 does not know it", "paste": "QEMU 7.2 does not know it", "cpabort": "QEMU 7.2 does not know it",
 }
+#: special-purpose registers that are not compared, and why
+SPRS_LEFT_OUT: Final = {3: "DSCR: QEMU's is the supervisor's alone", 17: "DSCR, which Linux emulates", 259: "QEMU lacks SPRG3 for user mode",
+                        268: "time", 269: "time", 896: "QEMU lacks PPR", 898: "QEMU lacks PPR32"}
+#: mnemonics that a processor of QEMU's lacks and another of the same target has
+LACKING: Final = {"7400": ("isel", "wait"), "e500mc": ("v.*", "lv.*", "stv.*", "dst.*", "dss.*", "mtvscr", "mfvscr", "mcrxr")}
 #: special-purpose registers that are compared: XER, LR, CTR, VRSAVE, TAR (64-bit)
 SPRS: Final = (1, 8, 9, 256, 815)
 TRIES: Final = 300
@@ -66,9 +72,21 @@ def forms(target: str, pattern: str = "", *, everything: bool = False) -> dict[s
     found = {}
     for row in set_of(target).rows:
         name = mnemonic(row)
-        if (not pattern or re.fullmatch(pattern, name) or pattern == row.name) and (everything or name.rstrip(".") not in LEFT_OUT):
+        if (not pattern or re.fullmatch(pattern, name) or pattern == row.name) and (everything or is_compared(row, name.rstrip("."))):
             found[row.name] = Form(row, tuple(row.variants()), name, reserved(row))
     return found
+
+
+def is_compared(row: Row, name: str) -> bool:
+    """Return whether a row is compared."""
+    spr = row.value >> 16 & 31 | row.value >> 6 & 0x3E0
+    moves = row.value >> 26 == 31 and row.value >> 1 & 0x3FF in (339, 371, 467) and row.mask >> 11 & 0x3FF == 0x3FF
+    return name not in LEFT_OUT and not (moves and spr in SPRS_LEFT_OUT)
+
+
+def exists(form: Form, cpu: str) -> bool:
+    """Return whether a processor of QEMU's has an instruction."""
+    return not any(re.fullmatch(pattern, form.mnemonic) for pattern in LACKING.get(cpu, ()))
 
 
 def reserved(row: Row) -> int:
@@ -111,6 +129,9 @@ def _shaped(form: Form, word: int, rng: Random) -> int:
     if "spr_lo" in form.row.places:
         number = rng.choice(SPRS)
         word = put(form.row, word, spr_lo=number & 31, spr_hi=number >> 5)
+    size = {"vextractuh": 2, "vinserth": 2, "vextractuw": 4, "vinsertw": 4, "vextractd": 8, "vinsertd": 8}.get(form.mnemonic)
+    if size:
+        word = put(form.row, word, UIM=rng.randrange(17 - size))
     if form.mnemonic in ("mtocrf", "mfocrf"):
         word = put(form.row, word, FXM=1 << rng.randrange(8))
     return word
@@ -127,6 +148,7 @@ def is_defined(name: str, f: dict[str, int]) -> bool:
         "lswx": lambda: False not in (target != base, target != f["RB"]),
         "lq": lambda: not target & 1 and base != target, "stq": lambda: not target & 1, "stqcx": lambda: not target & 1,
         "lqarx": lambda: not target & 1 and base != target != f["RB"], "bcctr": lambda: bool(f["BO"] & 4),
+        **dict.fromkeys(("dst", "dstt", "dstst", "dststt"), lambda: base != 0),
     }
     if name[0] == "d" and "FRT" in f and name.endswith("q") | name.startswith(("dctqpq", "drdpq")):
         return _pairs(name, f)

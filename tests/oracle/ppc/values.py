@@ -43,11 +43,11 @@ def scalar(rng: Random) -> int:
 
 
 def vector(rng: Random, name: str) -> int:
-    """Return 128 bits of a kind: "scalar", "quad", "single", "double", "int8", …, "decimal", "packed", "zoned", "national"; "": any."""
+    """Return 128 bits of a kind: "scalar", "quad", "single", "double", "int8", …, "decimal", "packed", "digits", "zoned", "national"; "": any."""
     if name in ("scalar", "decimal"):
         high = scalar(rng) if name == "scalar" else decimals.decimal(rng, 64)
         return high << 64 | rng.getrandbits(64)
-    if name in ("packed", "zoned", "national"):
+    if name in ("packed", "digits", "zoned", "national"):
         value: int = getattr(decimals, name)(rng)
         return value
     if name == "quad":

@@ -8,6 +8,7 @@ MODULES = """
     atomic
     bcd
     branch
+    decimal
     fixed_point
     fp_arithmetic
     fp_control

@@ -27,19 +27,29 @@ def nothing(cpu):
 
 @ppc("31:6 ----- RA0 RB 86:10 -", "dcbf {RA0}, {RB}")
 @ppc("31:6 ----- RA0 RB 54:10 -", "dcbst {RA0}, {RB}")
-@ppc("31:6 ----- RA0 RB 982:10 -", "icbi {RA0}, {RB}")
 def flush(cpu, RA0, RB):
-    """Data Cache Block Flush and Store, Instruction Cache Block Invalidate: as a load. Book II, 4.3."""
+    """Data Cache Block Flush and Store: as a load. Book II, 4.3.2."""
     cpu.probe(cpu.base(RA0) + cpu.GPR[RB], 1)
+
+
+def block(cpu, RA0, RB) -> tuple[Bits, int]:
+    """Return the address and the size of the cache block that an instruction is about."""
+    size = LINE64 if cpu.context.SF else LINE32
+    return (cpu.base(RA0) + cpu.GPR[RB]) & -size, size
+
+
+@ppc("31:6 ----- RA0 RB 982:10 -", "icbi {RA0}, {RB}")
+def icbi(cpu, RA0, RB):
+    """Instruction Cache Block Invalidate: as a load. Book II, 4.3.1."""
+    cpu.probe(block(cpu, RA0, RB)[0], 1)
 
 
 @ppc("31:6 ----- RA0 RB 1014:10 -", "dcbz {RA0}, {RB}")
 def dcbz(cpu, RA0, RB):
     """Data Cache Block set to Zero. Book II, 4.3.2."""
-    line = LINE64 if cpu.context.SF else LINE32
-    at = (cpu.base(RA0) + cpu.GPR[RB]) & -line
-    cpu.probe(at, line, write=True, align=line)
-    for offset in range(0, line, 16):
+    at, size = block(cpu, RA0, RB)
+    cpu.probe(at, size, write=True, align=size)
+    for offset in range(0, size, 16):
         cpu.mem_write(at + offset, const(0, 128), checked=False)
 
 

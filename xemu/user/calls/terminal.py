@@ -23,10 +23,10 @@ TIOCGPTN, TIOCSPTLCK, TIOCGPTPEER, TIOCSBRK, TIOCCBRK, TCSBRKP, TIOCEXCL, TIOCNX
     0x80045430, 0x40045431, 0x5441, 0x5427, 0x5428, 0x5425, 0x540C, 0x540D)  # fmt: skip
 SIOCATMARK, SIOCINQ, SIOCOUTQ = 0x8905, 0x541B, 0x5411
 
-_TERMIO, _TERMIOS1, _TERMIOS2 = "4HB8sx", "4IB19s", "4IB19s2I"  # flags, line discipline, control characters, speeds
+_TERMIO, _TERMIOS, _TERMIOS2 = "4HB8sx", "4IB19s", "4IB19s2I"  # flags, line discipline, control characters, speeds
 # requests whose argument has the same fields on every 32- and 64-bit Linux with these numbers: (codes of `struct`, direction)
 _PLAIN = {
-    0x5401: (_TERMIOS1, "r"), 0x5402: (_TERMIOS1, "w"), 0x5403: (_TERMIOS1, "w"), 0x5404: (_TERMIOS1, "w"),  # TCGETS TCSETS TCSETSW TCSETSF
+    0x5401: (_TERMIOS, "r"), 0x5402: (_TERMIOS, "w"), 0x5403: (_TERMIOS, "w"), 0x5404: (_TERMIOS, "w"),  # TCGETS TCSETS TCSETSW TCSETSF
     0x5405: (_TERMIO, "r"), 0x5406: (_TERMIO, "w"), 0x5407: (_TERMIO, "w"), 0x5408: (_TERMIO, "w"),  # TCGETA TCSETA…
     0x802C542A: (_TERMIOS2, "r"), 0x402C542B: (_TERMIOS2, "w"), 0x402C542C: (_TERMIOS2, "w"), 0x402C542D: (_TERMIOS2, "w"),  # TCGETS2 …
     0x5413: ("4H", "r"), 0x5414: ("4H", "w"),  # TIOCGWINSZ TIOCSWINSZ
@@ -62,7 +62,7 @@ def ioctl(task: Task, fd: int, request: int, argument: int) -> int:
         codes, direction = _PLAIN[request]
         size = _SIZES[codes]
         view = task.space.view(argument, size, WRITE if direction == "r" else READ)
-        convert = codes in (_TERMIOS1, _TERMIOS2)
+        convert = codes in (_TERMIOS, _TERMIOS2)
         given = abi.termios_to_host(codes, bytes(view)) if convert else abi.swapped(codes, bytes(view))
         data = ctypes.create_string_buffer(given, 64)
         result = host.ioctl(host_fd, request, data)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import Layout
 from xemu.core.memory import READ
+from xemu.user.ppc import vdso
 
 if TYPE_CHECKING:
     from xemu.user.signals import Action, SigInfo
@@ -34,7 +35,7 @@ CONTEXT = Layout(
     + " nip:Q msr:Q orig_r3:Q ctr:Q link:Q xer:Q ccr:Q softe:Q trap:Q dar:Q dsisr:Q result:Q _:32x fp_regs:264s v_regs:Q vectors:808s"
 )
 UCONTEXT = Layout("flags:Q link:Q ss_sp:Q ss_flags:i _:4x ss_size:Q sigmask:Q _:120x")
-CONTEXT_AT = UCONTEXT.size
+CONTEXT_AT, MASK_AT = UCONTEXT.size, 40
 REGISTERS_AT = CONTEXT_AT + 64
 VECTORS_AT = CONTEXT_AT + CONTEXT.size - 808 + 8  # the next multiple of 16
 _FPRS = struct.Struct("<33Q")
@@ -42,6 +43,8 @@ VR_BYTES, VSX_AT = 33 * 16, 34 * 16  # VR0-VR31 and VSCR; VRSAVE has the place o
 UCONTEXT_SIZE = CONTEXT_AT + CONTEXT.size
 _TAIL = struct.Struct("<16x12s20xQQ")
 GAP = 512
+_SAVED_AT = SIGNAL_FRAME + REGISTERS_AT
+RETURN = vdso.Return(RETCODE, _SAVED_AT, _SAVED_AT + 48 * 8, _SAVED_AT + 81 * 8, indirect=True)
 FRAME = UCONTEXT_SIZE + _TAIL.size + 128 + GAP
 
 
@@ -93,8 +96,16 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
         state.write(name, value)
 
 
-def pop(task: Task, state: Any, at: int, *, keep: tuple[str, ...] = ()) -> int:
-    """Restore a ucontext but for the registers in `keep`, and return its signal mask; GuestFault if there is none."""
+def pop(task: Task, state: Any, at: int) -> int:
+    """Restore a ucontext with its stack and return its signal mask; GuestFault if there is none."""
+    mask = restore_context(task, state, at)
+    head = UCONTEXT.unpack(task.space.view(at, UCONTEXT.size, READ))
+    task.restore_stack(head.ss_sp, head.ss_flags, head.ss_size)
+    return mask
+
+
+def restore_context(task: Task, state: Any, at: int, *, keep: tuple[str, ...] = ()) -> int:
+    """Restore the registers of a ucontext but for those in `keep`, and return its signal mask; GuestFault if there is none."""
     head = UCONTEXT.unpack(task.space.view(at, UCONTEXT.size, READ))
     saved = CONTEXT.unpack(task.space.view(at + CONTEXT_AT, CONTEXT.size, READ))
     vectors = task.space.read(saved.v_regs, VSX_AT + 256) if saved.v_regs else bytes(VSX_AT + 256)
@@ -108,8 +119,13 @@ def pop(task: Task, state: Any, at: int, *, keep: tuple[str, ...] = ()) -> int:
             state.write(name, getattr(saved, name))
     for name, value in (("ctr", saved.ctr), ("lr", saved.link), ("xer", saved.xer), ("cr", saved.ccr & 0xFFFFFFFF), ("pc", saved.nip & -4)):
         state.write(name, value)
-    task.restore_stack(head.ss_sp, head.ss_flags, head.ss_size)
     return int(head.sigmask)
+
+
+def save_context(task: Task, state: Any, at: int) -> None:
+    """Write registers and signal mask into a ucontext, and nothing else; GuestFault."""
+    task.space.write(at + CONTEXT_AT, context(task, state, 0, at, fault=(SYSTEM_CALL, 0, 0))[CONTEXT_AT:])
+    task.space.write_u64(at + MASK_AT, task.blocked)
 
 
 def _restore_vectors(state: Any, data: bytes, msr: int) -> None:
