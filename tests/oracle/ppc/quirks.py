@@ -127,6 +127,7 @@ STATE: Final = "v|f|cr"             # of floating point
 UNDEFINED: Final = "the manual leaves it undefined"
 QUIRKS: Final = (
     Quirk("st[bhwdq]cx", "(segv|bus).*expected done", "QEMU does not look at the address where there is no reservation"),
+    Quirk("stqcx", r"cr|\[", "QEMU's store of 16 bytes fails, in this byte order", lambda case, _: len(case.words) > 1),
     Quirk("[ls]t?wat", ".*", "QEMU compares words without their sign", lambda case, _: field(case, "B") in (5, 7)),
     Quirk("lwat|ldat", r"r\d", "QEMU extends the sign of what says that nothing was stored, and has 32 bits of it for doublewords",
           lambda case, _: field(case, "B") in (24, 25, 28)),
