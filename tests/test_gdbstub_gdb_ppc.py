@@ -215,7 +215,8 @@ continue
 """
 SAID = ["hit Breakpoint 1, run (p=", "Shared Object Library", "libc.so.6", " = 7\n", "received signal SIGUSR1", "make (a=1.25, b=2.5)",
         "fill (n=3)", "a = {1, 2, 3, 4}\nk = 5", " = {6, 7, 8, 9}", "sum (a=1, b=", "= STACK", "a = 1.5", " = 3\n",
-        " = {x = 6, y = 5}", " = 100\n", " = {v = {1, 2, 3, 4, 5, 6}}", " = {9, 10, 11, 12}", " = 5\n", " = 65536", " = {6, 77, 8, 9}", "forked process",
+        " = {x = 6, y = 5}",
+        " = 100\n", " = {v = {1, 2, 3, 4, 5, 6}}", " = {9, 10, 11, 12}", " = 5\n", " = 65536", " = {6, 77, 8, 9}", "forked process",
         "exited with code 07"]
 
 
