@@ -6,6 +6,7 @@ Every family of structs and words is in the guest's order, and what the host giv
 from __future__ import annotations
 
 import os
+import random
 import socket
 import struct
 import sys
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.user import DATA, Guest, guest
+from tests.test_user_calls import DANGEROUS
 from xemu.core.layout import BIG
 from xemu.errors import ImageError
 from xemu.loaders.elf import ElfHeader, bytes_reader
@@ -23,7 +25,7 @@ from xemu.user.abi import get_abi
 from xemu.user.calls.socket_data import address_to_guest, address_to_host, swap_option
 from xemu.user.netlink import Netlink
 from xemu.user.ppc import frames32
-from xemu.user.rows import argument_reader
+from xemu.user.rows import ROWS, argument_reader
 from xemu.user.signals import Action, SigInfo
 from xemu.user.stack import InitialStack
 from xemu.user.strace import Strace
@@ -373,7 +375,7 @@ def test_frames_keep_every_register(g: Guest, rt: bool) -> None:
     assert sp % 16 == 0
     assert word(g, sp) == values["r1"]
     assert (state.read("pc"), state.read("r3")) == (0x10002000, 10)
-    assert state.read("lr") == frames32.TRAMPOLINES + (8 if rt else 0)
+    assert state.read("lr") == g.process.abi.trampolines[rt]
     registers = state.read("r5") + 192 if rt else state.read("r4") + 32
     assert registers % 16 == 0
     assert word(g, registers + 4 * 32) == 0x10001000
@@ -410,6 +412,40 @@ def test_contexts_are_swapped_without_the_thread_pointer(g: Guest) -> None:
     assert g.task.blocked == 1 << 40
     assert isinstance(g.call("swapcontext", 0, 8, size), Keep)
     assert g.task.pending[0].signo == sig.SIGSEGV
+
+
+# --- wild arguments -----------------------------------------------------------------------------
+
+OBJECTS = {"shmget", "semget", "msgget", "ipc"}  # they would stay
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_wild_structs_never_do_more_than_fail(g: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = random.Random(seed)
+    g.process.fds.table.clear()  # nothing of the test's own may be written to or closed
+    fds = [g.process.fds.add_host(os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC), at_least=5)]
+    fds += [g.call("socket", family, socket.SOCK_DGRAM, 0) for family in (socket.AF_INET, socket.AF_UNIX, socket.AF_NETLINK)]
+    fds += [g.call("eventfd2", 1, os.EFD_NONBLOCK), g.call("epoll_create1", 0)]
+    done = 0
+    for name, row in sorted(ROWS.items()):
+        if name in DANGEROUS | OBJECTS or name not in g.process.abi.numbers:
+            continue
+        for _ in range(8):
+            small = [rng.choice((0, 0, 0, rng.randrange(256))) for _ in range(512)]
+            g.space.write(DATA, bytes(small))
+            words = [rng.choice(fds) if kind in ("fd", "dirfd") else rng.choice((DATA + 4 * rng.randrange(96), rng.randrange(64), 0))
+                     for kind in row.types]
+            if name in ("munmap", "mremap", "mprotect", "mmap2", "mmap", "madvise"):
+                words[0] |= 1 << 31  # leave our own data alone
+            result = g.call(name, *words)
+            if hasattr(result, "close"):
+                result.close()
+            else:
+                assert isinstance(result, (int, Keep)), name
+            done += 1
+    assert done > 1500
+    g.space.read(DATA, 16)
 
 
 # --- programs -----------------------------------------------------------------------------------

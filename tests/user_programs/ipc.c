@@ -11,6 +11,9 @@
 #include <unistd.h>
 #define E(x) do { errno = 0; long r_ = (long)(x); printf("%s = %ld errno %d\n", #x, r_, errno); } while (0)
 struct msg { long type; char text[20]; };
+/* the last argument is a union, which some ABIs pass in memory */
+union semun { int val; void *pointer; };
+#define semctl(set, number, what, ...) semctl(set, number, what, (union semun){.pointer = (void *)(long)(__VA_ARGS__ + 0)})
 int main(void) {
     setvbuf(stdout, 0, _IONBF, 0);
     int shm = shmget(IPC_PRIVATE, 5000, 0600), sem = semget(IPC_PRIVATE, 2, 0600), q = msgget(IPC_PRIVATE, 0600);

@@ -12,7 +12,7 @@ from xemu.errors import ImageError
 from xemu.targets.ppc.layout import ALIGNMENT, FLOATING_POINT, PRIVILEGED, TRAP, PpcContext
 from xemu.user import signals as sig
 from xemu.user.abi import Abi, Cause, register_offset
-from xemu.user.ppc import frames64, terminal
+from xemu.user.ppc import frames64, terminal, vdso
 from xemu.user.ppc.layouts64 import LAYOUTS64
 from xemu.user.ppc.numbers import NUMBERS64
 
@@ -46,7 +46,7 @@ model\t\t: xemu
 machine\t\t: CHRP xemu
 MMU\t\t: Radix
 """
-AT_DCACHEBSIZE, AT_ICACHEBSIZE, AT_UCACHEBSIZE, AT_L1I_CACHESIZE = 19, 20, 21, 40
+AT_DCACHEBSIZE, AT_ICACHEBSIZE, AT_UCACHEBSIZE, AT_SYSINFO_EHDR, AT_L1I_CACHESIZE = 19, 20, 21, 33, 40
 # vectors of exceptions (Power ISA Book III, 6.5), as frames show them
 DATA_STORAGE, INSTRUCTION_STORAGE, ALIGNMENT_INTERRUPT, PROGRAM, FACILITY_UNAVAILABLE = 0x300, 0x400, 0x600, 0x700, 0xF60
 DSISR_NO_PAGE, DSISR_PROTECTION, DSISR_STORE = 0x40000000, 0x08000000, 0x02000000
@@ -80,8 +80,8 @@ class PowerAbi(Abi):
     arguments = tuple(f"r{n}" for n in range(3, 9))
     crash_registers = (*(tuple(f"r{n}" for n in range(first, first + 4)) for first in range(0, 32, 4)), ("pc", "lr", "ctr"),
                        ("cr", "xer", "fpscr"))
-    trampolines = 0  # page with the code that handlers return to
-    retcode = b""
+    returns: tuple[vdso.Return, ...] = ()  # what handlers return to
+    trampolines: tuple[int, ...] = ()  # addresses of their code
     tls_register = ""
     context_size = 0  # bytes of a ucontext
 
@@ -97,10 +97,17 @@ class PowerAbi(Abi):
         """Take the registers of a ucontext but for the thread pointer, and return its signal mask; GuestFault."""
         raise NotImplementedError
 
+    def place_vdso(self, address: int) -> None:
+        """Say where the page with the signal return code is: stacks are not executable."""
+        self._vdso, places = vdso.image(self.bits, self.order, list(self.returns))
+        self.trampolines = tuple(address + place for place in places)
+        self.auxv = {**self.auxv, AT_SYSINFO_EHDR: address}
+
     def prepare_space(self, space: AddressSpace) -> None:
-        """Map the signal return code: there is no vDSO, and stacks are not executable."""
-        space.map(self.trampolines, PAGE, READ | EXEC, path="[sigpage]")
-        space.poke(self.trampolines, self.retcode)
+        """Map it."""
+        address = self.auxv[AT_SYSINFO_EHDR]
+        space.map(address, PAGE, READ | EXEC, path="[vdso]")
+        space.poke(address, self._vdso)
 
     def start(self, state: Any, entry: int, stack: int) -> None:
         """Set the registers for the first instruction (start_thread); ELFv2 has the entry in R12."""
@@ -224,15 +231,16 @@ class Ppc64leAbi(PowerAbi):
     frame_size = frames64.SIGNAL_FRAME + frames64.FRAME
     task_size = (1 << WINDOW_BITS) - 2 * PAGE
     program_base = 1 << 32
-    retcode = frames64.RETCODE
+    returns = (frames64.RETURN,)
     tls_register = "r13"
     context_size = frames64.UCONTEXT_SIZE
     cpuinfo = CPUINFO64
 
     def fit(self, window_bits: int) -> None:
         """Place things as Linux does, in proportion."""
-        self.trampolines = self.task_size = (1 << window_bits) - 2 * PAGE
+        self.task_size = (1 << window_bits) - 2 * PAGE
         self.stack_top = self.task_size - PAGE
+        self.place_vdso(self.task_size)
 
     def check_image(self, image: Image, name: str) -> None:
         """Refuse programs of the first ELF ABI, which has function descriptors."""
@@ -241,7 +249,7 @@ class Ppc64leAbi(PowerAbi):
 
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
-        frames64.push(task, state, info, action, mask, top, self.trampolines)
+        frames64.push(task, state, info, action, mask, top, self.trampolines[0])
 
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:  # noqa: ARG002
         """Leave one."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import BIG, Layout
 from xemu.core.memory import READ, WRITE, GuestFault
+from xemu.user.ppc import vdso
 from xemu.user.ppc.frames64 import SYSTEM_CALL, exception_bits
 
 if TYPE_CHECKING:
@@ -40,9 +41,8 @@ MSR, MSR_VEC = 0xF032, 1 << 25
 
 #: where handlers return to: li r0, sigreturn; sc and li r0, rt_sigreturn; sc
 _OLD_CODE, _RT_CODE = struct.pack(">II", 0x38000077, 0x44000002), struct.pack(">II", 0x380000AC, 0x44000002)
-TRAMPOLINES = 0xFFFFE000
-RETCODE = _OLD_CODE + _RT_CODE
-RT_AT = len(_OLD_CODE)
+_OLD_AT, _RT_AT = OLD_HEAD + SIGCONTEXT.size, RT_HEAD + SIGINFO + UCONTEXT.size
+RETURNS = tuple(vdso.Return(code, at, at + 192, at + 464, indirect=False) for code, at in ((_OLD_CODE, _OLD_AT), (_RT_CODE, _RT_AT)))
 
 
 def _registers(state: Any, retcode: bytes, fault: tuple[int, int, int]) -> bytes:
@@ -67,7 +67,7 @@ def _context(task: Task, state: Any, mask: int, at: int, retcode: bytes, fault: 
     return head + _registers(state, retcode, fault)
 
 
-def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int, back: int) -> None:
+def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int, back: tuple[int, ...]) -> None:
     """Build the frame below `top` and enter the handler, which returns to `back`; GuestFault if the stack cannot take it."""
     rt = bool(action.flags & SA_SIGINFO)
     fault = task.fault if info.form == "fault" else (SYSTEM_CALL, 0, 0)
@@ -86,7 +86,7 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
     _check_stack(task, state.read("r1"), top, sp)
     task.space.write(at, frame)
     task.write_word(sp, state.read("r1"))
-    registers |= {"r1": sp, "r3": info.signo, "pc": action.handler & -4, "lr": back + (RT_AT if rt else 0), "fpscr": 0}
+    registers |= {"r1": sp, "r3": info.signo, "pc": action.handler & -4, "lr": back[rt], "fpscr": 0}
     for name, value in registers.items():
         state.write(name, value)
 

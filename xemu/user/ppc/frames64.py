@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import Layout
 from xemu.core.memory import READ
+from xemu.user.ppc import vdso
 
 if TYPE_CHECKING:
     from xemu.user.signals import Action, SigInfo
@@ -42,6 +43,8 @@ VR_BYTES, VSX_AT = 33 * 16, 34 * 16  # VR0-VR31 and VSCR; VRSAVE has the place o
 UCONTEXT_SIZE = CONTEXT_AT + CONTEXT.size
 _TAIL = struct.Struct("<16x12s20xQQ")
 GAP = 512
+_SAVED_AT = SIGNAL_FRAME + REGISTERS_AT
+RETURN = vdso.Return(RETCODE, _SAVED_AT, _SAVED_AT + 48 * 8, _SAVED_AT + 81 * 8, indirect=True)
 FRAME = UCONTEXT_SIZE + _TAIL.size + 128 + GAP
 
 
