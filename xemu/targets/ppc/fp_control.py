@@ -58,7 +58,8 @@ def mffs(cpu, FRT, Rc):
         record(cpu)
 
 
-ppc.row(mffs, "63:6 FRT 00000 ----- 583:10 Rc", "mffs{Rc} {FRT}")
+ppc64.row(mffs, "63:6 FRT 00000 ----- 583:10 Rc", "mffs{Rc} {FRT}")
+ppc32.row(mffs, "63:6 FRT ----- ----- 583:10 Rc", "mffs{Rc} {FRT}")  # before ISA 3.0 the fields were reserved, and the C library relies on that
 
 
 @ppc64("63:6 FRT 11000 ----- 583:10 -", "mffsl {FRT}")
