@@ -375,7 +375,7 @@ def test_frames_keep_every_register(g: Guest, rt: bool) -> None:
     assert sp % 16 == 0
     assert word(g, sp) == values["r1"]
     assert (state.read("pc"), state.read("r3")) == (0x10002000, 10)
-    assert state.read("lr") == g.process.abi.returns[rt]
+    assert state.read("lr") == g.process.abi.trampolines[rt]
     registers = state.read("r5") + 192 if rt else state.read("r4") + 32
     assert registers % 16 == 0
     assert word(g, registers + 4 * 32) == 0x10001000

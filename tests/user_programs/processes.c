@@ -56,7 +56,8 @@ int main(int argc, char **argv) {
     kill(pid, SIGSTOP); waitpid(pid, &st, WUNTRACED); printf("stopped %d %d\n", WIFSTOPPED(st), WSTOPSIG(st));
     kill(pid, SIGCONT); waitpid(pid, &st, WCONTINUED); printf("continued %d\n", WIFCONTINUED(st));
     kill(pid, SIGKILL); waitpid(pid, &st, 0); printf("killed %d\n", WTERMSIG(st));
-    printf("echild %d %d\n", (int)wait(0), errno == ECHILD);
+    int none = wait(0);
+    printf("echild %d %d\n", none, errno == ECHILD);
     pid = fork(); if (!pid) _exit(33);
     siginfo_t si; memset(&si, 0, sizeof si);
     waitid(P_PID, pid, &si, WEXITED | WNOWAIT); printf("waitid %d %d %d\n", si.si_pid == pid, si.si_status, si.si_code);

@@ -22,6 +22,9 @@ SNAN, INF_MINUS_INF, INF_BY_INF, ZERO_BY_ZERO, INF_TIMES_ZERO, COMPARISON, _, CO
 ROUNDING = (decimal.ROUND_HALF_EVEN, decimal.ROUND_DOWN, decimal.ROUND_CEILING, decimal.ROUND_FLOOR, decimal.ROUND_HALF_UP,
             decimal.ROUND_HALF_DOWN, decimal.ROUND_UP, decimal.ROUND_05UP)
 TOWARDS_ZERO = 1
+#: bits of the mode beside the number: an underflow, an overflow is not masked: its result has as much exponent as it needs, moved by this
+UNDERFLOW_ENABLED, OVERFLOW_ENABLED = 8, 16
+MOVED = {32: 192, 64: 576, 128: 9216}
 LARGEST, SMALLEST = (1 << 63) - 1, -1 << 63         # of signed doublewords
 SIGN_NIBBLES = {0xA: 0, 0xB: 1, 0xC: 0, 0xD: 1, 0xE: 0, 0xF: 0}
 
@@ -44,10 +47,11 @@ class Format(NamedTuple):
         """Return the largest biased exponent."""
         return (3 << self.exponent) - 1
 
-    def context(self, mode: int) -> decimal.Context:
-        """Return Python's context for a rounding mode."""
-        lowest = self.digits - 1 - self.bias
-        return decimal.Context(prec=self.digits, rounding=ROUNDING[mode], Emin=lowest, Emax=1 - lowest, clamp=1, flags=[], traps=[])
+    def context(self, mode: int, *, bounded: bool = True) -> decimal.Context:
+        """Return Python's context for a rounding mode; `bounded`: exponents are those of the format."""
+        lowest = self.digits - 1 - self.bias if bounded else -99999
+        return decimal.Context(prec=self.digits, rounding=ROUNDING[mode & 7], Emin=lowest, Emax=1 - lowest, clamp=int(bounded), flags=[],
+                               traps=[])
 
 
 FORMATS = {32: Format(32, 6, 7, 101), 64: Format(64, 8, 16, 398), 128: Format(128, 12, 34, 6176)}
@@ -165,10 +169,18 @@ def flags_of(context: decimal.Context) -> int:
 def finished(form: Format, mode: int, compute: Callable[[decimal.Context], Decimal]) -> Result:
     """Return what an operation on numbers gives; the magnitude was incremented if rounding towards 0 gives another."""
     context = form.context(mode)
-    value = compute(context)
+    value, moved = compute(context), 0
     flags = flags_of(context)
-    incremented = bool(flags & INEXACT) and compute(form.context(TOWARDS_ZERO)) != value
-    return encoded(value, form), flags, int(incremented)
+    if flags & OVERFLOW and mode & OVERFLOW_ENABLED:
+        flags, moved = OVERFLOW, -MOVED[form.width]
+    elif context.flags[decimal.Subnormal] and mode & UNDERFLOW_ENABLED:
+        flags, moved = UNDERFLOW, MOVED[form.width]
+    if moved:
+        context = form.context(mode, bounded=False)
+        value = compute(context)
+        flags |= INEXACT * context.flags[decimal.Inexact]
+    incremented = bool(flags & INEXACT) and compute(form.context(TOWARDS_ZERO, bounded=not moved)) != value
+    return encoded(value.scaleb(moved, context) if moved else value, form), flags, int(incremented)
 
 
 def arithmetic(name: str, form: Format, mode: int, a: int, b: int) -> Result:
@@ -340,7 +352,8 @@ def insert_exponent(form: Format, _mode: int, a: int, b: int) -> Result:
     p, exponent = parts(b, form), a - (1 << 64) if a >> 63 else a
     if 0 <= exponent <= form.largest:
         return joined(p._replace(kind="", exponent=exponent), form), 0, 0
-    return joined(p._replace(kind={-1: "inf", -3: "snan"}.get(exponent, "nan")), form), 0, 0
+    special = joined(Parts(p.sign, {-1: "inf", -3: "snan"}.get(exponent, "nan"), 0, 0), form)
+    return special | b & ((1 << form.trailing) - 1), 0, 0
 
 
 def shift_left(form: Format, _mode: int, a: int, count: int) -> Result:
@@ -434,7 +447,7 @@ OPERATIONS: dict[str, Callable[..., Result]] = {
 def result_class(p: Parts, form: Format) -> int:
     """Return C, FL, FG, FE, FU for a number."""
     if p.kind in ("nan", "snan"):
-        return 0b10001
+        return 0b10001 if p.kind == "nan" else 0b00001
     size = 0b00101 if p.kind == "inf" else 0b00010 if not p.coefficient else 0b10100 if is_subnormal(p, form) else 0b00100
     if not p.sign:
         return size

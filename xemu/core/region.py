@@ -116,7 +116,7 @@ def only_interpreted(cpu: Recorder) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        foreign = node.op in ("hostflags", "insns") or (node.op == "extended" and not is_native(node.attr))
+        foreign = node.op in ("hostflags", "insns", "decimal") or (node.op == "extended" and not is_native(node.attr))
         return foreign or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 

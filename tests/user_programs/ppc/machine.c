@@ -39,7 +39,10 @@ static void show(int number, siginfo_t *info, void *p) {
     word address = (word)info->si_addr, nip = GREG(c, NIP);
     printf("signal %d code %d address %+ld nip %+ld trap %lx\n", number, info->si_code, (long)(address - expected), (long)(nip - here),
            (word)GREG(c, TRAPNO));
+    if (!next)
+        exit(9);
     GREG(c, NIP) = next;
+    next = 0;
     GREG(c, 3) = 77;
 }
 static void act(int number, void *handler, int flags) {
@@ -48,8 +51,9 @@ static void act(int number, void *handler, int flags) {
 }
 /* One instruction at a place that is known, and one behind it; R9 is its operand. */
 #define TRY(name, instruction, operand, where) ({ \
-    register word r3 __asm__("3"); register word r9 __asm__("9") = (word)(operand); extern char at_##name[], after_##name[]; \
+    extern char at_##name[], after_##name[]; \
     here = (word)at_##name; next = (word)after_##name; expected = (word)(where); printf(#name ": "); fflush(stdout); \
+    register word r3 __asm__("3"); register word r9 __asm__("9") = (word)(operand); \
     __asm__ volatile("li 3, 5; at_" #name ": " instruction "; after_" #name ":" : "=&r"(r3), "+r"(r9) : : "memory", "0", "4", "cr0", "ctr", "lr"); \
     printf("  %lu\n", r3); })
 
@@ -66,8 +70,7 @@ static void faults(void) {
     TRY(privileged, "mfmsr 3", 0, at_privileged);
     TRY(trapped, "twi 31, 9, 0", 0, at_trapped);
     TRY(not_trapped, "twi 4, 9, 1", 0, at_not_trapped);
-    here = expected = 64;
-    TRY(jump, "mtctr 9; bctr", 64, 64);
+    TRY(jump, "mtctr 9; bctr", at_jump + (1ul << 30), at_jump + (1ul << 30));
 }
 
 /* Values in every register survive a handler that uses them all. */

@@ -15,7 +15,7 @@ from xemu.targets.ppc import status
 from xemu.targets.ppc.floating import enabled
 from xemu.targets.ppc.isa import ppc64
 from xemu.targets.ppc.layout import FLOATING_POINT
-from xemu.targets.ppc.status import VE, ZE, result_flags
+from xemu.targets.ppc.status import OE, UE, VE, ZE, result_flags
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,9 +53,10 @@ def put(cpu, number: RegNo, value: Bits, size: int) -> None:
 
 
 def mode_of(cpu, RMC: int = 3, R: int = 0) -> Bits:
-    """Return the rounding mode that an instruction asks for; without one it is DRN."""
+    """Return the rounding mode that an instruction asks for (without one it is DRN) and which exceptions are enabled."""
     chosen = SECONDARY[RMC] if R else PRIMARY[RMC]
-    return zext(cpu.DRN, 8) if chosen is None else const(chosen, 8)
+    enables = cpu.FPCTL
+    return cat(const(0, 3), enables[OE], enables[UE], cpu.DRN if chosen is None else const(chosen, 3))
 
 
 def operate(name: str, size: int, mode: Bits | int, args: list[Bits], width: int) -> tuple[Bits, Bits, Bits]:
@@ -67,7 +68,7 @@ def operate(name: str, size: int, mode: Bits | int, args: list[Bits], width: int
 def interrupt(cpu, exceptions: Bits) -> None:
     """Gather exceptions, and say so if one is enabled."""
     cpu.raise_flags(exceptions & ~NEVER_STICKY)
-    with when(enabled(cpu, exceptions) & (cpu.FPEXC != 0)):
+    with when(enabled(cpu, exceptions) & (cpu.FE != 0)):
         cpu.trap("event", FLOATING_POINT)
 
 

@@ -107,7 +107,7 @@ def from_zoned(cpu, VRT, VRB, PS):
     finish(cpu, VRT, packed(zext(digits, Q), sign(minus, const(0, 1))), bad, minus, digits == 0)
 
 
-@ppc64("4:6 VRT 5:5 VRB 1 - 385:9", "bcdctn. {VRT}, {VRB}", name="bcdctn")
+@ppc64("4:6 VRT 5:5 VRB 1 0 385:9", "bcdctn. {VRT}, {VRB}", name="bcdctn")
 def to_national(cpu, VRT, VRB):
     """Decimal Convert To National & record. Book I, 6.17.2."""
     b = cpu.vr(VRB)
@@ -275,7 +275,7 @@ def multiply_ten_extended(a: Bits, b: Bits, *, carry: bool) -> Bits:
     return times_ten(a, b[3:0], carry=carry)
 
 
-vx("vmul10uq", 513, multiply_ten, operands="VRT VRA -----", isa=ppc64, carry=False)
-vx("vmul10cuq", 1, multiply_ten, operands="VRT VRA -----", isa=ppc64, carry=True)
+vx("vmul10uq", 513, multiply_ten, operands="VRT VRA 00000", isa=ppc64, carry=False)
+vx("vmul10cuq", 1, multiply_ten, operands="VRT VRA 00000", isa=ppc64, carry=True)
 vx("vmul10euq", 577, multiply_ten_extended, isa=ppc64, carry=False)
 vx("vmul10ecuq", 65, multiply_ten_extended, isa=ppc64, carry=True)

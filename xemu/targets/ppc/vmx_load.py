@@ -68,13 +68,13 @@ def load_shift(cpu, VRT, RA0, RB, left):
     cpu.set_vr(VRT, (numbers + Lanes.splat(shift if left else 16 - shift, 16)).bits)
 
 
-@ppc("4:6 VRT ----- ----- 1540:11", "mfvscr {VRT}")
+@ppc("4:6 VRT 00000 00000 1540:11", "mfvscr {VRT}")
 def mfvscr(cpu, VRT):
     """Move From Vector Status and Control Register. Book I, 6.18."""
     cpu.set_vr(VRT, cat(const(0, 111), cpu.NJ, const(0, 15), cpu.SAT))
 
 
-@ppc("4:6 ----- ----- VRB 1604:11", "mtvscr {VRB}")
+@ppc("4:6 00000 00000 VRB 1604:11", "mtvscr {VRB}")
 def mtvscr(cpu, VRB):
     """Move To Vector Status and Control Register. Book I, 6.18. How floating point treats denormals is part of the context."""
     value = cpu.vr(VRB)
@@ -82,19 +82,8 @@ def mtvscr(cpu, VRB):
     cpu.branch(cpu.next_pc, context=cat(const(0, 14), ~value[16], const(cpu.context.FP, 1)))
 
 
-@ppc("31:6 0 -- STRM RA RB 342:10 -", "dst {RA}, {RB}, {STRM}")
-@ppc("31:6 1 -- STRM RA RB 342:10 -", "dstt {RA}, {RB}, {STRM}")
-@ppc("31:6 0 -- STRM RA RB 374:10 -", "dstst {RA}, {RB}, {STRM}")
-@ppc("31:6 1 -- STRM RA RB 374:10 -", "dststt {RA}, {RB}, {STRM}")
-def data_stream(cpu, RA, RB, STRM):
-    """Data Stream Touch (for Store, Transient): a hint. AltiVec Programming Environments Manual."""
-
-
-@ppc("31:6 0 -- STRM ----- ----- 822:10 -", "dss {STRM}")
-def dss(cpu, STRM):
-    """Data Stream Stop: a hint. AltiVec Programming Environments Manual."""
-
-
-@ppc("31:6 1 -- -- ----- ----- 822:10 -", "dssall")
-def dssall(cpu):
-    """Data Stream Stop All: a hint. AltiVec Programming Environments Manual."""
+@ppc("31:6 - -- STRM RA RB 342:10 -", "dst {RA}, {RB}, {STRM}", where="RA != 0")
+@ppc("31:6 - -- STRM RA RB 374:10 -", "dstst {RA}, {RB}, {STRM}", where="RA != 0")
+@ppc("31:6 - -- STRM ----- ----- 822:10 -", "dss {STRM}")
+def data_stream(cpu):
+    """Data Stream Touch (for Store), Stop: hints, whether transient or not, of one stream or all. AltiVec Programming Environments, 6.2."""

@@ -75,9 +75,9 @@ for name, opcode, size, of, to, isa in (
 vx("vpkpx", 782, pack_pixel)
 for name, opcode, size, high, isa in (("vupkhsb", 526, B, True, ppc), ("vupkhsh", 590, H, True, ppc), ("vupkhsw", 1614, W, True, ppc64),
                                       ("vupklsb", 654, B, False, ppc), ("vupklsh", 718, H, False, ppc), ("vupklsw", 1742, W, False, ppc64)):
-    vx(name, opcode, unpack, operands="VRT ----- VRB", isa=isa, size=size, high=high)
-vx("vupkhpx", 846, unpack_pixel, operands="VRT ----- VRB", high=True)
-vx("vupklpx", 974, unpack_pixel, operands="VRT ----- VRB", high=False)
+    vx(name, opcode, unpack, operands="VRT 00000 VRB", isa=isa, size=size, high=high)
+vx("vupkhpx", 846, unpack_pixel, operands="VRT 00000 VRB", high=True)
+vx("vupklpx", 974, unpack_pixel, operands="VRT 00000 VRB", high=False)
 
 
 # -- merge and splat -------------------------------------------------------------------------------------------------------

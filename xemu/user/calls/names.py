@@ -23,7 +23,6 @@ AT_SYMLINK_NOFOLLOW, AT_REMOVEDIR, AT_EACCESS, AT_SYMLINK_FOLLOW, AT_EMPTY_PATH 
 UTIME_NOW, UTIME_OMIT = 0x3FFFFFFF, 0x3FFFFFFE
 XATTR_MAX = 65536
 MASK32 = 0xFFFFFFFF
-STATFS64 = (84, 88)  # struct statfs64, and with the padding that aligns it
 
 
 # --- stat ---------------------------------------------------------------------------------------
@@ -541,10 +540,16 @@ def fstatfs(task: Task, fd: int, address: int) -> int:
     return _write_statfs(task, address, task.fds.host(fd), "statfs")
 
 
+def _is_statfs64(task: Task, size: int) -> bool:
+    """Tell whether a size is that of struct statfs64, with or without the padding that aligns it."""
+    least = task.process.abi.layouts["statfs64"].size
+    return size in (least, least + 7 & -8)
+
+
 @call("statfs64 path size struct:statfs64")
 def statfs64(task: Task, path: int, size: int, address: int) -> int:
     """statfs(2)."""
-    if size not in STATFS64:
+    if not _is_statfs64(task, size):
         return -EINVAL
     return _write_statfs(task, address, plain_path(task, path), "statfs64")
 
@@ -552,7 +557,7 @@ def statfs64(task: Task, path: int, size: int, address: int) -> int:
 @call("fstatfs64 fd size struct:statfs64")
 def fstatfs64(task: Task, fd: int, size: int, address: int) -> int:
     """fstatfs(2)."""
-    if size not in STATFS64:
+    if not _is_statfs64(task, size):
         return -EINVAL
     return _write_statfs(task, address, task.fds.host(fd), "statfs64")
 

@@ -17,7 +17,7 @@ from xemu.user.ppc.layouts64 import LAYOUTS64
 from xemu.user.ppc.numbers import NUMBERS64
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from xemu.core.memory import AddressSpace
     from xemu.loaders.image import Image
@@ -46,7 +46,7 @@ model\t\t: xemu
 machine\t\t: CHRP xemu
 MMU\t\t: Radix
 """
-AT_DCACHEBSIZE, AT_ICACHEBSIZE, AT_UCACHEBSIZE, AT_L1I_CACHESIZE = 19, 20, 21, 40
+AT_DCACHEBSIZE, AT_ICACHEBSIZE, AT_UCACHEBSIZE, AT_SYSINFO_EHDR, AT_L1I_CACHESIZE = 19, 20, 21, 33, 40
 # vectors of exceptions (Power ISA Book III, 6.5), as frames show them
 DATA_STORAGE, INSTRUCTION_STORAGE, ALIGNMENT_INTERRUPT, PROGRAM, FACILITY_UNAVAILABLE = 0x300, 0x400, 0x600, 0x700, 0xF60
 DSISR_NO_PAGE, DSISR_PROTECTION, DSISR_STORE = 0x40000000, 0x08000000, 0x02000000
@@ -80,22 +80,10 @@ class PowerAbi(Abi):
     arguments = tuple(f"r{n}" for n in range(3, 9))
     crash_registers = (*(tuple(f"r{n}" for n in range(first, first + 4)) for first in range(0, 32, 4)), ("pc", "lr", "ctr"),
                        ("cr", "xer", "fpscr"))
-    trampolines: Sequence[vdso.Trampoline] = ()  # what handlers return to
-    vdso_at = 0
+    returns: tuple[vdso.Return, ...] = ()  # what handlers return to
+    trampolines: tuple[int, ...] = ()  # addresses of their code
     tls_register = ""
     context_size = 0  # bytes of a ucontext
-
-    def __init__(self) -> None:
-        """Make the object that signal handlers return to."""
-        super().__init__()
-        self._vdso, self._places = vdso.make(self.bits, self.order, list(self.trampolines))
-        self.place_vdso(self.vdso_at)
-
-    def place_vdso(self, address: int) -> None:
-        """Say where that is mapped."""
-        self.vdso_at = address
-        self.returns = tuple(address + place for place in self._places)
-        self.auxv = {**self.auxv, vdso.AT_SYSINFO_EHDR: address}
 
     def load_rows(self) -> None:
         """Import them."""
@@ -109,10 +97,17 @@ class PowerAbi(Abi):
         """Take the registers of a ucontext but for the thread pointer, and return its signal mask; GuestFault."""
         raise NotImplementedError
 
+    def place_vdso(self, address: int) -> None:
+        """Say where the page with the signal return code is: stacks are not executable."""
+        self._vdso, places = vdso.image(self.bits, self.order, list(self.returns))
+        self.trampolines = tuple(address + place for place in places)
+        self.auxv = {**self.auxv, AT_SYSINFO_EHDR: address}
+
     def prepare_space(self, space: AddressSpace) -> None:
-        """Map the object with the signal return code: stacks are not executable."""
-        space.map(self.vdso_at, PAGE, READ | EXEC, path="[vdso]")
-        space.poke(self.vdso_at, self._vdso)
+        """Map it."""
+        address = self.auxv[AT_SYSINFO_EHDR]
+        space.map(address, PAGE, READ | EXEC, path="[vdso]")
+        space.poke(address, self._vdso)
 
     def start(self, state: Any, entry: int, stack: int) -> None:
         """Set the registers for the first instruction (start_thread); ELFv2 has the entry in R12."""
@@ -236,7 +231,7 @@ class Ppc64leAbi(PowerAbi):
     frame_size = frames64.SIGNAL_FRAME + frames64.FRAME
     task_size = (1 << WINDOW_BITS) - 2 * PAGE
     program_base = 1 << 32
-    trampolines = frames64.TRAMPOLINES
+    returns = (frames64.RETURN,)
     tls_register = "r13"
     context_size = frames64.UCONTEXT_SIZE
     cpuinfo = CPUINFO64
@@ -254,7 +249,7 @@ class Ppc64leAbi(PowerAbi):
 
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
-        frames64.push(task, state, info, action, mask, top, self.returns)
+        frames64.push(task, state, info, action, mask, top, self.trampolines[0])
 
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:  # noqa: ARG002
         """Leave one."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import BIG
+from xemu.core.memory import PAGE
 from xemu.user.ppc import frames32
 from xemu.user.ppc.abi import HWCAP, PowerAbi, caches
 from xemu.user.ppc.layouts import LAYOUTS32
@@ -44,14 +45,17 @@ class PpcAbi(PowerAbi):
     task_size = 0xC0000000
     stack_top = 0xBFFFF000
     program_base = 0x00400000  # movable programs; Linux has 0x00400000 | random
-    trampolines = frames32.TRAMPOLINES
-    vdso_at = 0xFFFFE000
+    returns = frames32.RETURNS
     tls_register = "r2"
     context_size = frames32.CONTEXT_SIZE
 
+    def fit(self, window_bits: int) -> None:
+        """Put the code that handlers return to behind the program's addresses."""
+        self.place_vdso((1 << window_bits) - 2 * PAGE)
+
     def push_frame(self, task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int) -> None:
         """Enter a handler."""
-        frames32.push(task, state, info, action, mask, top, self.returns)
+        frames32.push(task, state, info, action, mask, top, self.trampolines)
 
     def pop_frame(self, task: Task, state: Any, *, rt: bool) -> int:
         """Leave one."""

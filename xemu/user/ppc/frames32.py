@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import BIG, Layout
 from xemu.core.memory import READ, WRITE, GuestFault
+from xemu.user.ppc import vdso
 from xemu.user.ppc.frames64 import SYSTEM_CALL, exception_bits
-from xemu.user.ppc.vdso import Trampoline
 
 if TYPE_CHECKING:
     from xemu.user.signals import Action, SigInfo
@@ -41,7 +41,8 @@ MSR, MSR_VEC = 0xF032, 1 << 25
 
 #: where handlers return to: li r0, sigreturn; sc and li r0, rt_sigreturn; sc
 _OLD_CODE, _RT_CODE = struct.pack(">II", 0x38000077, 0x44000002), struct.pack(">II", 0x380000AC, 0x44000002)
-TRAMPOLINES = [Trampoline(_OLD_CODE, OLD_HEAD + 28), Trampoline(_RT_CODE, RT_HEAD + SIGINFO + REGS_AT)]
+_OLD_AT, _RT_AT = OLD_HEAD + SIGCONTEXT.size, RT_HEAD + SIGINFO + UCONTEXT.size
+RETURNS = tuple(vdso.Return(code, at, at + 192, at + 464, indirect=False) for code, at in ((_OLD_CODE, _OLD_AT), (_RT_CODE, _RT_AT)))
 
 
 def _registers(state: Any, retcode: bytes, fault: tuple[int, int, int]) -> bytes:
@@ -67,7 +68,7 @@ def _context(task: Task, state: Any, mask: int, at: int, retcode: bytes, fault: 
 
 
 def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int, back: tuple[int, ...]) -> None:
-    """Build the frame below `top` and enter the handler, which returns to one of `back`; GuestFault if the stack cannot take it."""
+    """Build the frame below `top` and enter the handler, which returns to `back`; GuestFault if the stack cannot take it."""
     rt = bool(action.flags & SA_SIGINFO)
     fault = task.fault if info.form == "fault" else (SYSTEM_CALL, 0, 0)
     if rt:

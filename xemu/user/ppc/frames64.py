@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.layout import Layout
 from xemu.core.memory import READ
-from xemu.user.ppc.vdso import Trampoline
+from xemu.user.ppc import vdso
 
 if TYPE_CHECKING:
     from xemu.user.signals import Action, SigInfo
@@ -37,13 +37,14 @@ CONTEXT = Layout(
 UCONTEXT = Layout("flags:Q link:Q ss_sp:Q ss_flags:i _:4x ss_size:Q sigmask:Q _:120x")
 CONTEXT_AT, MASK_AT = UCONTEXT.size, 40
 REGISTERS_AT = CONTEXT_AT + 64
-TRAMPOLINES = [Trampoline(RETCODE, SIGNAL_FRAME + REGISTERS_AT - 8)]
 VECTORS_AT = CONTEXT_AT + CONTEXT.size - 808 + 8  # the next multiple of 16
 _FPRS = struct.Struct("<33Q")
 VR_BYTES, VSX_AT = 33 * 16, 34 * 16  # VR0-VR31 and VSCR; VRSAVE has the place of one more register
 UCONTEXT_SIZE = CONTEXT_AT + CONTEXT.size
 _TAIL = struct.Struct("<16x12s20xQQ")
 GAP = 512
+_SAVED_AT = SIGNAL_FRAME + REGISTERS_AT
+RETURN = vdso.Return(RETCODE, _SAVED_AT, _SAVED_AT + 48 * 8, _SAVED_AT + 81 * 8, indirect=True)
 FRAME = UCONTEXT_SIZE + _TAIL.size + 128 + GAP
 
 
@@ -76,7 +77,7 @@ def context(task: Task, state: Any, mask: int, at: int, *, signal: int = 0, hand
     )  # fmt: skip
 
 
-def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int, back: tuple[int, ...]) -> None:
+def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: int, back: int) -> None:
     """Build the frame below `top` and enter the handler, which returns to `back`; GuestFault if the stack cannot take it."""
     at = top - FRAME & -16
     sp, siginfo = at - SIGNAL_FRAME, at + UCONTEXT_SIZE + _TAIL.size
@@ -87,7 +88,7 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
     has_info = action.flags & 4  # SA_SIGINFO
     registers = {
         "r1": sp, "r3": info.signo, "r4": siginfo if has_info else at + CONTEXT_AT, "r12": action.handler, "ctr": action.handler,
-        "lr": back[0], "pc": action.handler, "fpscr": 0,
+        "lr": back, "pc": action.handler, "fpscr": 0,
     }  # fmt: skip
     if has_info:
         registers |= {"r5": at, "r6": at}

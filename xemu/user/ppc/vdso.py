@@ -1,8 +1,7 @@
-"""The shared object that the kernel gives every program (vdso(7)), here with the code that signal handlers return to.
+"""The image that the kernel maps into PowerPC programs: code that signal handlers return to, and how to unwind through it.
 
-What unwinds the stack, for exceptions or the cancellation of a thread, finds in it where a signal frame has the registers
-(`arch/powerpc/kernel/vdso/sigtramp{32,64}.S`; DWARF 5, 6.4; Linux Standard Base, "Exception Frames"). It exports nothing: the C
-library makes system calls instead.
+Unwinders of programs know that code by its bytes, too, but what they find then (GCC's since version 10) names a vector register as
+the one with the return address, and they give up. Here is what the kernel's own image says (`arch/powerpc/kernel/vdso/sigtramp64.S`).
 """
 
 from __future__ import annotations
@@ -10,112 +9,123 @@ from __future__ import annotations
 import struct
 from typing import NamedTuple
 
-from xemu.core.layout import BIG
-from xemu.loaders.elf import ET_DYN, IDENT, PT_LOAD, ElfLayouts
+from xemu.core.layout import LITTLE
+from xemu.loaders.elf import ElfLayouts
 
-EM_PPC, EM_PPC64, ELFV2 = 20, 21, 2
-PT_DYNAMIC, PT_GNU_EH_FRAME = 2, 0x6474E550
-AT_SYSINFO_EHDR = 33
+SONAMES = {32: b"linux-vdso32.so.1", 64: b"linux-vdso64.so.1"}
+MACHINES = {32: 20, 64: 21}
 NOP = 0x60000000
-# places in struct pt_regs, in words, and the columns of .eh_frame
-NIP, LINK, CCR, FLOATS = 32, 36, 38, 48
-LR_COLUMN, NIP_COLUMN, CR_COLUMN, FLOAT_COLUMN, VECTOR_COLUMN = 65, 67, 70, 32, 77
-DEF_CFA_EXPRESSION, EXPRESSION = 0x0F, 0x10
-BREG1, DEREF, PLUS = 0x71, 0x06, 0x23
-PCREL_SDATA4, UDATA4, DATAREL_SDATA4 = 0x1B, 0x03, 0x3B
+PT_LOAD, PT_DYNAMIC, PT_GNU_EH_FRAME = 1, 2, 0x6474E550
+DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT, DT_SONAME = 4, 5, 6, 10, 11, 14
+# DWARF: numbers of registers (the first floating-point one, LR, CTR, where the return address is, CR, XER, the first vector one), …
+FPR, LR, CTR, RETURN, CR, XER, VR = 32, 65, 66, 67, 70, 76, 77
+# … instructions and operations, and encodings of pointers: signed words from where they are, and from the start of the table
+CFA_EXPRESSION, REGISTER_EXPRESSION, BREG1, DEREF, PLUS = 0x0F, 0x10, 0x71, 0x06, 0x23
+FROM_HERE, FROM_TABLE, WORD = 0x1B, 0x3B, 0x03
+_NIP, _CTR, _LINK, _XER, _CCR = 32, 35, 36, 37, 38  # places among the saved registers
 
 
-class Trampoline(NamedTuple):
-    """Code that a handler returns to, and how far above R1 the pointer to the registers is then."""
+class Return(NamedTuple):
+    """One way to return: its code, and where registers are in its frame, in bytes from the handler's caller's stack pointer."""
 
     code: bytes
     registers: int
+    floats: int
+    vectors: int
+    indirect: bool  # at `vectors` is where they are
 
 
-def make(bits: int, order: str, trampolines: list[Trampoline]) -> tuple[bytes, list[int]]:
-    """Return the object, which fits a page, and where in it the codes are."""
-    layouts = ElfLayouts(bits, order)
-    count = 3
-    at = IDENT.size + layouts.header.size + count * layouts.program.size
-    code, places = b"", []
-    for trampoline in trampolines:
-        code += struct.pack(order + "I", NOP)  # unwinders look up the instruction before a return address
-        places.append(at + len(code))
-        code += trampoline.code
-    header_at = at + len(code) + 7 & -8
-    frames_at = header_at + 12 + 8 * len(trampolines)
-    frames, entries = _frames(bits, order, trampolines, places, frames_at)
-    header = struct.pack(order + "BBBBiI", 1, PCREL_SDATA4, UDATA4, DATAREL_SDATA4, frames_at - header_at - 4, len(entries))
-    header += b"".join(struct.pack(order + "ii", place - header_at, entry - header_at) for place, entry in entries)
-    dynamic_at = frames_at + len(frames) + 7 & -8
-    dynamic = bytes(2 * bits // 8)  # its end, and nothing else
-    size = dynamic_at + len(dynamic)
-    parts = [(PT_LOAD, 0, size, 5), (PT_DYNAMIC, dynamic_at, len(dynamic), 4), (PT_GNU_EH_FRAME, header_at, len(header), 4)]
-    head = IDENT.pack(magic=b"\x7fELF", bits=bits // 32, data=2 if order == BIG else 1, version=1) + layouts.header.pack(
-        type=ET_DYN, machine=EM_PPC if bits == 32 else EM_PPC64, version=1, phoff=IDENT.size + layouts.header.size,
-        flags=0 if bits == 32 else ELFV2, ehsize=IDENT.size + layouts.header.size, phentsize=layouts.program.size, phnum=count,
+def image(bits: int, order: str, returns: list[Return]) -> tuple[bytes, list[int]]:
+    """Return the image and where the code of each way to return lies in it."""
+    layouts, word = ElfLayouts(bits, order), bits // 8
+    data = bytearray(layouts.header.size + 16 + 3 * layouts.program.size)
+    strings = _append(data, b"\0" + SONAMES[bits] + b"\0")
+    symbols = _append(data, bytes(layouts.symbol.size))
+    table = _append(data, struct.pack(order + "4I", 1, 1, 0, 0))  # one bucket, one symbol (none)
+    entries = ((DT_SONAME, 1), (DT_HASH, table), (DT_STRTAB, strings), (DT_SYMTAB, symbols), (DT_STRSZ, len(SONAMES[bits]) + 2),
+               (DT_SYMENT, layouts.symbol.size), (0, 0))  # fmt: skip
+    dynamic = _append(data, b"".join(struct.pack(order + ("2I" if bits == 32 else "2Q"), *entry) for entry in entries))
+    dynamic_size = len(data) - dynamic
+    code = [_append(data, struct.pack(order + "I", NOP) + one.code) + 4 for one in returns]  # unwinders look one byte before
+    frames, rows = _frames(len(data) + -len(data) % 16, order, word, returns, code)
+    start = _append(data, frames)
+    header = _append(data, _header(len(data) + -len(data) % 16, start, order, rows))
+    data[: layouts.header.size + 16] = _elf_header(bits, order, layouts)
+    segments = ((PT_LOAD, 5, 0, len(data)), (PT_DYNAMIC, 4, dynamic, dynamic_size), (PT_GNU_EH_FRAME, 4, header, len(data) - header))
+    for n, (kind, flags, at, size) in enumerate(segments):
+        place = layouts.header.size + 16 + n * layouts.program.size
+        data[place : place + layouts.program.size] = layouts.program.pack(
+            type=kind, flags=flags, offset=at, vaddr=at, paddr=at, filesz=size, memsz=size, align=16)
+    return bytes(data), code
+
+
+def _append(data: bytearray, piece: bytes) -> int:
+    """Add a piece on a multiple of 16 and return where it is."""
+    data += bytes(-len(data) % 16)
+    data += piece
+    return len(data) - len(piece)
+
+
+def _elf_header(bits: int, order: str, layouts: ElfLayouts) -> bytes:
+    ident = b"\x7fELF" + bytes((bits // 32, 1 if order == LITTLE else 2, 1)) + bytes(9)
+    return ident + layouts.header.pack(
+        type=3, machine=MACHINES[bits], version=1, phoff=layouts.header.size + 16, flags=2 if bits == 64 else 0,
+        ehsize=layouts.header.size + 16, phentsize=layouts.program.size, phnum=3,
     )  # fmt: skip
-    for kind, place, length, flags in parts:
-        head += layouts.program.pack(type=kind, offset=place, vaddr=place, paddr=place, filesz=length, memsz=length, flags=flags, align=8)
-    image = (head + code).ljust(header_at, b"\0") + header + frames
-    return image.ljust(dynamic_at, b"\0") + dynamic, places
 
 
-def _frames(bits: int, order: str, trampolines: list[Trampoline], places: list[int], at: int) -> tuple[bytes, list[tuple[int, int]]]:
-    """Return .eh_frame, which will be at `at`, and (first instruction, entry) of each trampoline."""
-    head = bytes(4) + b"\1zRS\0" + _uleb(4) + _sleb(-bits // 8) + bytes((NIP_COLUMN, 1, PCREL_SDATA4))
-    data, entries = _entry(order, head), []
-    for trampoline, place in zip(trampolines, places, strict=True):
-        start = at + len(data)
-        entries.append((place - 4, start))
-        body = struct.pack(order + "IiI", len(data) + 4, place - 4 - (start + 8), len(trampoline.code) + 4) + b"\0"
-        data += _entry(order, body + _rules(bits, order, trampoline.registers))
-    return data + bytes(4), entries
-
-
-def _entry(order: str, body: bytes) -> bytes:
-    """Return an entry with its length; zeros at its end do nothing."""
-    body = body.ljust(len(body) + 4 + 7 & -8, b"\0")[: (len(body) + 4 + 7 & -8) - 4]
-    return struct.pack(order + "I", len(body)) + body
-
-
-def _rules(bits: int, order: str, registers: int) -> bytes:
-    """Say where everything is, given the pointer at `registers` from R1."""
-    word = bits // 8
-    base = bytes((BREG1,)) + _sleb(registers) + bytes((DEREF,))
-    vectors = FLOATS * word + 33 * 8 + (8 if bits == 32 else 0)
-    frame = base + _plus(word) + bytes((DEREF,))
-    rules = bytes((DEF_CFA_EXPRESSION,)) + _uleb(len(frame)) + frame
-    places = {n: n * word for n in range(32) if n != 1} | {FLOAT_COLUMN + n: FLOATS * word + 8 * n for n in range(32)}
-    places |= {LR_COLUMN: LINK * word, NIP_COLUMN: NIP * word, CR_COLUMN: CCR * word + (word - 4 if order == BIG else 0)}
-    for column, place in places.items():
-        rules += _rule(column, base + _plus(place))
-    if bits == 64:
-        base, vectors = base + _plus(vectors) + bytes((DEREF,)), 0
-    for n in range(32):
-        rules += _rule(VECTOR_COLUMN + n, base + _plus(vectors + 16 * n))
-    return rules
-
-
-def _rule(column: int, expression: bytes) -> bytes:
-    return bytes((EXPRESSION,)) + _uleb(column) + _uleb(len(expression)) + expression
-
-
-def _plus(distance: int) -> bytes:
-    return bytes((PLUS,)) + _uleb(distance) if distance else b""
+# --- unwinding --------------------------------------------------------------------------------------
 
 
 def _uleb(value: int) -> bytes:
-    result = bytearray()
-    while value >> 7:
-        result.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*result, value))
+    return bytes((value,)) if value < 0x80 else bytes((value & 0x7F | 0x80,)) + _uleb(value >> 7)
 
 
 def _sleb(value: int) -> bytes:
-    result = bytearray()
-    while not -64 <= value < 64:
-        result.append(value & 0x7F | 0x80)
-        value >>= 7
-    return bytes((*result, value & 0x7F))
+    """Return a number that is not negative as a signed one."""
+    return bytes((value,)) if value < 0x40 else bytes((value & 0x7F | 0x80,)) + _sleb(value >> 7)
+
+
+def _rule(register: int, expression: bytes) -> bytes:
+    return bytes((REGISTER_EXPRESSION,)) + _uleb(register) + _uleb(len(expression)) + expression
+
+
+def _rules(one: Return, word: int) -> bytes:
+    """Say where the registers of the interrupted function are. What is relative to R1 is so in the frame below."""
+    def saved(number: int) -> bytes:
+        return bytes((BREG1,)) + _sleb(one.registers + word * number)
+
+    stack = saved(1) + bytes((DEREF,))
+    text = bytes((CFA_EXPRESSION,)) + _uleb(len(stack)) + stack
+    others = {LR: _LINK, CTR: _CTR, RETURN: _NIP, CR: _CCR, XER: _XER}
+    for register, number in {**{n: n for n in range(32) if n != 1}, **others}.items():
+        text += _rule(register, saved(number))
+    for n in range(32):
+        text += _rule(FPR + n, bytes((BREG1,)) + _sleb(one.floats + 8 * n))
+        if one.indirect:
+            text += _rule(VR + n, bytes((BREG1,)) + _sleb(one.vectors) + bytes((DEREF, PLUS)) + _uleb(16 * n))
+        else:
+            text += _rule(VR + n, bytes((BREG1,)) + _sleb(one.vectors + 16 * n))
+    return text
+
+
+def _entry(order: str, body: bytes) -> bytes:
+    body += bytes(-(len(body) + 4) % 8)
+    return struct.pack(order + "I", len(body)) + body
+
+
+def _frames(at: int, order: str, word: int, returns: list[Return], code: list[int]) -> tuple[bytes, list[tuple[int, int]]]:
+    """Return .eh_frame, which will lie at `at`, and its search table: (start of code, place of its entry)."""
+    data = _entry(order, bytes(4) + b"\x01zRS\0" + _uleb(4) + bytes((-word & 0x7F,)) + bytes((RETURN, 1, FROM_HERE)))
+    rows = []
+    for one, start in zip(returns, code, strict=True):
+        place = len(data)
+        rows.append((start - 4, at + place))
+        data += _entry(order, struct.pack(order + "IiI", place + 4, start - 4 - (at + place + 8), 4 + len(one.code)) + b"\0" + _rules(one, word))
+    return data + bytes(4), rows
+
+
+def _header(at: int, frames: int, order: str, rows: list[tuple[int, int]]) -> bytes:
+    """Return .eh_frame_hdr, which will lie at `at`."""
+    head = bytes((1, FROM_HERE, WORD, FROM_TABLE)) + struct.pack(order + "iI", frames - (at + 4), len(rows))
+    return head + b"".join(struct.pack(order + "ii", start - at, place - at) for start, place in rows)
