@@ -59,7 +59,7 @@ def mffs(cpu, FRT, Rc):
 
 
 ppc64.row(mffs, "63:6 FRT 00000 ----- 583:10 Rc", "mffs{Rc} {FRT}")
-ppc32.row(mffs, "63:6 FRT ----- ----- 583:10 Rc", "mffs{Rc} {FRT}")  # before ISA 3.0 the fields were reserved, and the C library relies on that
+ppc32.row(mffs, "63:6 FRT ----- ----- 583:10 Rc", "mffs{Rc} {FRT}")  # ISA 3.0 has uses for what was reserved
 
 
 @ppc64("63:6 FRT 11000 ----- 583:10 -", "mffsl {FRT}")
