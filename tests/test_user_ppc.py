@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 SOURCES = Path(__file__).parent / "user_programs"
-COMPILERS = {"ppc64le": "powerpc64le-linux-gnu-gcc"}
+COMPILERS = {"ppc64le": ["powerpc64le-linux-gnu-gcc"], "ppc": ["powerpc-linux-gnu-gcc", "-maltivec"]}
 STATIC = ["-O1", "-w", "-static", "-pthread"]
 STACK = DATA + 0x8000
 
@@ -315,7 +315,8 @@ def compiled(need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
         program = directory / f"{Path(name).name}-{arch}"
         if not program.exists():
             source = SOURCES / f"{name}.c"
-            subprocess.run([need(COMPILERS[arch]), *STATIC, str(source), "-lm", "-o", str(program)], check=True, capture_output=True)
+            need(COMPILERS[arch][0])
+            subprocess.run([*COMPILERS[arch], *STATIC, str(source), "-lm", "-o", str(program)], check=True, capture_output=True)
         return program
 
     return build
@@ -332,10 +333,9 @@ PROGRAMS = ("files", "ipc", "processes", "signals", "sockets", "threads")
 
 
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the host's kernel is what decides")
-@pytest.mark.parametrize("arch", COMPILERS)
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_programs_do_what_they_do_on_the_host(
-    arch: str, name: str, compiled: Callable[[str, str], Path], need: Callable[..., str], tmp_path: Path
+    name: str, compiled: Callable[[str, str], Path], need: Callable[..., str], tmp_path: Path
 ) -> None:
     native = tmp_path / name
     subprocess.run([need("gcc"), *STATIC, str(SOURCES / f"{name}.c"), "-o", str(native)], check=True, capture_output=True)
@@ -343,7 +343,7 @@ def test_programs_do_what_they_do_on_the_host(
     for place in places:
         place.mkdir()
     expected = run([native], cwd=places[0])
-    result = run(xemu_command(compiled(arch, name)), cwd=places[1])
+    result = run(xemu_command(compiled("ppc64le", name)), cwd=places[1])
     assert _lines(result.stdout) == _lines(expected.stdout)
     assert result.code == expected.code
 

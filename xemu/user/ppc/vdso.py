@@ -121,7 +121,8 @@ def _frames(at: int, order: str, word: int, returns: list[Return], code: list[in
     for one, start in zip(returns, code, strict=True):
         place = len(data)
         rows.append((start - 4, at + place))
-        data += _entry(order, struct.pack(order + "IiI", place + 4, start - 4 - (at + place + 8), 4 + len(one.code)) + b"\0" + _rules(one, word))
+        head = struct.pack(order + "IiI", place + 4, start - 4 - (at + place + 8), 4 + len(one.code))
+        data += _entry(order, head + b"\0" + _rules(one, word))
     return data + bytes(4), rows
 
 
