@@ -14,6 +14,8 @@ import pytest
 
 from tests.support.programs import run, xemu_command
 from tests.support.user import DATA, Guest, guest
+from xemu.core.memory import EXEC, PAGE, READ
+from xemu.loaders.elf import bytes_reader, read_elf
 from xemu.targets.ppc.layout import ALIGNMENT, FACILITY, FLOATING_POINT, PRIVILEGED, TRAP
 from xemu.user import signals as sig
 from xemu.user.abi import get_abi
@@ -301,6 +303,25 @@ def test_interrupted_call_is_made_again(g: Guest) -> None:
     state.write("r1", state.read("r1") + frames64.SIGNAL_FRAME)
     g.call("rt_sigreturn")
     assert (state.read("pc"), state.read("r3")) == (0x10001000, 42)
+
+
+@pytest.mark.parametrize(("arch", "ways"), [("ppc64le", 1), ("ppc", 2)])
+def test_image_of_the_kernel_is_one_that_readers_of_elf_understand(arch: str, ways: int) -> None:
+    with guest(arch) as made:
+        abi = made.process.abi
+        abi.prepare_space(made.space)
+        address = abi.auxv[33]
+        data = made.space.read(address, PAGE)
+        elf = read_elf(bytes_reader(data), len(data), "vdso")
+        (segment,) = elf.segments
+        assert (elf.arch, segment.address, segment.prot) == (arch, 0, READ | EXEC)
+        assert len(abi.trampolines) == ways
+        for place, name in zip(abi.trampolines, (172,) if ways == 1 else (119, 172), strict=True):
+            code = struct.unpack(abi.order + "4I", data[place - address - 4 : place - address + 12])
+            assert code[0] == 0x60000000                      # belongs to it: unwinders look before a return address
+            assert (0x38000000 | name, 0x44000002) in (code[1:3], code[2:4])
+        assert struct.pack(abi.order + "I", 0x75FCBA5) in data          # the hash of LINUX_2.6.15
+        assert data.count(b"linux-vdso%d.so.1" % abi.bits) == 1
 
 
 # --- with a CPU -------------------------------------------------------------------------------------
