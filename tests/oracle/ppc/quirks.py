@@ -113,6 +113,11 @@ def fpscr_rounds(case: Case, _expected: Outcome) -> bool:
     return case.words[-1] >> 16 & 1 == 0 and case.words[-1] >> 9 & 3 == 3 and bool(case.state.fpscr & 3)
 
 
+def fpr_pair(case: Case, name: str) -> int:
+    """Return the floating-point register that a field names, and the one after it."""
+    return case.state.vsr[field(case, name)] >> 64 << 64 | case.state.vsr[field(case, name) | 1] >> 64
+
+
 def not_canonical(name: str) -> When:
     """Return whether a decimal operand is an infinity with digits, or a NaN with bits in its exponent's place (Book I, 5.5.3)."""
     def check(case: Case, _expected: Outcome) -> bool:
@@ -178,10 +183,11 @@ QUIRKS: Final = (
     Quirk("xststdcsp", "cr|fpscr", "QEMU takes denormal singles for zeros", lambda case, _: 0 < xb(case) >> 116 & 0x7FF < 897),
     Quirk("bcdctsq", "cr", "QEMU looks at the operand after it has written the result",
           lambda case, _: field(case, "D") == field(case, "B")),
+    Quirk("denbcdq?", STATE, "QEMU takes A for a digit", lambda case, _: "a" in f"{fpr_pair(case, 'B'):x}"),
     Quirk("drdpq", "vs", "QEMU writes the odd register"),
     Quirk("dsc[lr]iq?", STATE, "QEMU does not make special operands canonical, or forgets their digits", not_canonical("A")),
     Quirk("drsp|drdpq", "v", "QEMU drops digits of NaNs", lambda case, _: case.state.vsr[field(case, "B")] >> 122 & 0x1F == 0x1F),
-    Quirk("ddedpdq?|drsp|dctdp|drdpq", STATE, "QEMU does not make special operands canonical, or forgets their digits", not_canonical("B")),
+    Quirk("ddedpdq?|drsp|dctdp|drdpq|diexq?", STATE, "QEMU does not make special operands canonical, or forgets their digits", not_canonical("B")),
     Quirk("bcdcfsq", "vs", UNDEFINED, lambda case, _: abs(signed(vr(case, "B"), 128)) >= MOST_PACKED),
 )
 
