@@ -183,11 +183,13 @@ QUIRKS: Final = (
     Quirk("xststdcsp", "cr|fpscr", "QEMU takes denormal singles for zeros", lambda case, _: 0 < xb(case) >> 116 & 0x7FF < 897),
     Quirk("bcdctsq", "cr", "QEMU looks at the operand after it has written the result",
           lambda case, _: field(case, "D") == field(case, "B")),
+    Quirk("d.*", "fpe, expected done", "QEMU's decimal instructions never interrupt"),
     Quirk("denbcdq?", STATE, "QEMU takes A for a digit", lambda case, _: "a" in f"{fpr_pair(case, 'B'):x}"),
     Quirk("drdpq", "vs", "QEMU writes the odd register"),
     Quirk("dsc[lr]iq?", STATE, "QEMU does not make special operands canonical, or forgets their digits", not_canonical("A")),
-    Quirk("drsp|drdpq", "v", "QEMU drops digits of NaNs", lambda case, _: case.state.vsr[field(case, "B")] >> 122 & 0x1F == 0x1F),
-    Quirk("ddedpdq?|drsp|dctdp|drdpq|diexq?", STATE, "QEMU does not make special operands canonical, or forgets their digits", not_canonical("B")),
+    Quirk("drsp|drdpq", "v", "QEMU drops digits of NaNs", lambda case, _: fpr_pair(case, "B") >> 122 & 0x1F == 0x1F),
+    Quirk("ddedpdq?|drsp|dctdp|drdpq|diexq?", STATE, "QEMU does not make special operands canonical, or forgets their digits",
+          not_canonical("B")),
     Quirk("bcdcfsq", "vs", UNDEFINED, lambda case, _: abs(signed(vr(case, "B"), 128)) >= MOST_PACKED),
 )
 
