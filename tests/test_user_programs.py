@@ -43,7 +43,7 @@ def compiled(need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory)
         program = directory / name
         if not program.exists():
             flags = ["-O1", "-w", "-static", "-pthread"]
-            subprocess.run([compiler, *flags, str(source), "-o", str(program)], check=True, capture_output=True)
+            subprocess.run([compiler, *flags, str(source), "-o", str(program), "-lm"], check=True, capture_output=True)
         return program
 
     return build
