@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import subprocess
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.debug import PROGRAMS, session_output
-from tests.support.ppc import PREFIXES, built
+from tests.support.ppc import PREFIXES, SYSROOTS, built
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-SYSROOTS = {"ppc": "/usr/powerpc-linux-gnu", "ppc64le": "/usr/powerpc64le-linux-gnu"}
+    from pathlib import Path
 
 
 @pytest.fixture(scope="module", params=["ppc", "ppc64le"])
@@ -53,7 +51,7 @@ finish()
 
 def test_steps_go_into_libraries_and_back(arch: str, need: Callable[..., str], tmp_path: Path) -> None:
     compiler = need(PREFIXES[arch] + "gcc")
-    if not Path(SYSROOTS[arch], "lib").exists():
+    if not (SYSROOTS[arch] / "lib").exists():
         pytest.skip("the C library of " + arch)
     for name in ("triple", "plug"):
         subprocess.run([compiler, "-g", "-shared", "-fPIC", PROGRAMS / f"{name}.c", "-o", tmp_path / f"lib{name}.so"], check=True)

@@ -16,8 +16,8 @@ from xemu.loaders.elf import ElfHeader, bytes_reader, read_elf, read_symbols
 if TYPE_CHECKING:
     from xemu.loaders.image import Image
 
-EHDR = "<4s5B7xHHIIIIIHHHHHH"
-PHDR = "<8I"
+EHDR = "4s5B7xHHIIIIIHHHHHH"
+PHDR = "8I"
 
 
 def elf(
@@ -31,9 +31,9 @@ def elf(
     data: int = 1,
 ) -> bytes:
     """Build a 32-bit file; a program is (type, offset, vaddr, filesz, memsz, flags)."""
-    count = len(programs) if phnum is None else phnum
-    head = struct.pack(EHDR, b"\x7fELF", bits, data, 1, 0, 0, kind, machine, 1, 0x8000, 52, 0, 0x05000400, 52, phentsize, count, 40, 0, 0)
-    body = b"".join(struct.pack(PHDR, t, o, v, v, f, m, flags, 0x1000) for t, o, v, f, m, flags in programs)
+    count, order = len(programs) if phnum is None else phnum, ">" if data == 2 else "<"
+    head = struct.pack(order + EHDR, b"\x7fELF", bits, data, 1, 0, 0, kind, machine, 1, 0x8000, 52, 0, 0x05000400, 52, phentsize, count, 40, 0, 0)
+    body = b"".join(struct.pack(order + PHDR, t, o, v, v, f, m, flags, 0x1000) for t, o, v, f, m, flags in programs)
     return (head + body).ljust(size, b"\0")
 
 
@@ -45,9 +45,10 @@ def read(blob: bytes) -> Image:
     return read_elf(bytes_reader(blob), len(blob), "prog")
 
 
-def test_segments_rights_and_entry() -> None:
-    image = read(elf(LOAD, (1, 0x100, 0x9100, 0x100, 0x2000, 6)))
-    assert (image.arch, image.entry, image.movable) == ("arm", 0x8000, False)
+@pytest.mark.parametrize(("machine", "data", "arch"), [(40, 1, "arm"), (20, 2, "ppc")])
+def test_segments_rights_and_entry(machine: int, data: int, arch: str) -> None:
+    image = read(elf(LOAD, (1, 0x100, 0x9100, 0x100, 0x2000, 6), machine=machine, data=data))
+    assert (image.arch, image.entry, image.movable) == (arch, 0x8000, False)
     assert [(s.address, s.size, s.file_size, s.prot) for s in image.segments] == [
         (0x8000, 0x300, 0x200, READ | EXEC),
         (0x9100, 0x2000, 0x100, READ | WRITE),
@@ -101,18 +102,17 @@ def test_damaged_file_is_refused_with_one_line(text: str) -> None:
     assert str(refusal.value).startswith("prog: ")
 
 
-@pytest.mark.parametrize(("number", "data", "name"), [(62, 1, "x86_64"), (183, 1, "aarch64"), (21, 1, "ppc64le"), (40, 2, "armeb")])
+@pytest.mark.parametrize(("number", "data", "name"), [
+    (62, 1, "x86_64"), (183, 1, "aarch64"), (20, 2, "ppc"), (20, 1, "ppcle"), (21, 1, "ppc64le"), (21, 2, "ppc64"), (40, 2, "armeb"),
+])  # fmt: skip
 def test_architecture_names(number: int, data: int, name: str) -> None:
-    blob = elf(LOAD, machine=number, data=data)
-    if data == 2:
-        blob = blob[:16] + b"\0\2" + number.to_bytes(2, "big") + blob[20:]
-    assert ElfHeader(bytes_reader(blob), "prog").machine[0] == name
+    assert ElfHeader(bytes_reader(elf(LOAD, machine=number, data=data)), "prog").machine[0] == name
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 0x1FF), st.integers(0, 255)), max_size=12), st.integers(0, 0x200))
-def test_no_damage_does_worse_than_a_refusal(changes: list[tuple[int, int]], length: int) -> None:
-    blob = bytearray(elf(LOAD, (1, 0x100, 0x9100, 0x100, 0x2000, 6), (3, 0x180, 0, 10, 10, 4)))
+@given(st.lists(st.tuples(st.integers(0, 0x1FF), st.integers(0, 255)), max_size=12), st.integers(0, 0x200), st.integers(1, 2))
+def test_no_damage_does_worse_than_a_refusal(changes: list[tuple[int, int]], length: int, data: int) -> None:
+    blob = bytearray(elf(LOAD, (1, 0x100, 0x9100, 0x100, 0x2000, 6), (3, 0x180, 0, 10, 10, 4), data=data))
     for where, value in changes:
         blob[where] = value
     cut = bytes(blob[: max(length, 60)])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ppc import FREESTANDING, QEMU, built
+from tests.support.ppc import FREESTANDING, QEMU, SYSROOTS, built
 from tests.support.programs import ROOT
 from xemu.gdbstub.target_xml import describe
 
@@ -170,6 +170,70 @@ def test_what_qemu_has_not(arch: str, program: Path) -> None:
                      "(returned from syscall write)", "AT_PLATFORM", "AT_HWCAP", "exited"):
         assert expected in text, text
     assert re.search(r"msr +0x8?0*280f9", text) if arch == "ppc64le" else re.search(r"msr +0x200f9", text), text
+
+
+RESULTS = """
+break run
+continue
+info sharedlibrary
+info threads
+bt
+print own
+handle SIGUSR1 nostop print pass
+break make
+continue
+finish
+break fill
+continue
+finish
+break vec
+continue
+info args
+finish
+break sum
+continue
+finish
+break ld
+continue
+info args
+finish
+delete
+print make(3, 4)
+print sum(10, 20, 30, 40)
+print fill(1)
+print vec(v, 3)
+print ld(2.5)
+print $f1
+print $vscr
+set var $vr0.v4_int32[1] = 77
+print $vr0.v4_int32
+catch fork
+continue
+info inferiors
+delete
+continue
+"""
+SAID = ["hit Breakpoint 1, run (p=", "Shared Object Library", "libc.so.6", " = 7\n", "received signal SIGUSR1", "make (a=1.25, b=2.5)",
+        "fill (n=3)", "a = {1, 2, 3, 4}\nk = 5", " = {6, 7, 8, 9}", "sum (a=1, b=", "= STACK", "a = 1.5", " = 3\n",
+        " = {x = 6, y = 5}",
+        " = 100\n", " = {v = {1, 2, 3, 4, 5, 6}}", " = {9, 10, 11, 12}", " = 5\n", " = 65536", " = {6, 77, 8, 9}", "forked process",
+        "exited with code 07"]
+
+
+def test_results_threads_and_children(arch: str, need: Callable[..., str], tmp_path: Path) -> None:
+    if not (SYSROOTS[arch] / "lib").exists():
+        pytest.skip("the C library of " + arch)
+    options = ("-maltivec",) if arch == "ppc" else ()
+    program = built(need, tmp_path, arch, "results.c", "-g", "-O0", "-pthread", *options)
+    lines = gdb(program, f"{XEMU.replace(' - ', f' -L {SYSROOTS[arch]} - ')}{program}", RESULTS, before=(f"set sysroot {SYSROOTS[arch]}",))
+    text = "\n".join(lines)
+    at = 0
+    for expected in SAID:
+        found = text.find(expected, at)
+        assert found >= 0, (expected, text[at:at + 3000])
+        at = found
+    assert ("= {x = 2.5, y = 3.5}" in text) == (arch == "ppc64le")            # in memory, GDB cannot tell where
+    assert "Cannot determine contents" in text
 
 
 def test_registers_are_gdbs_own(arch: str, need: Callable[..., str], tmp_path: Path) -> None:

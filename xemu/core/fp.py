@@ -3,9 +3,10 @@
 The control word of an operation (8 bits): 2:0 rounding (0 nearest even, 1 up, 2 down, 3 towards zero, 4 nearest away, 5 to odd: a
 last bit that is 1 may say that something is missing), 3 flush denormals to zero, 4 default NaNs, 5 ARM's alternative half format. With
 x86's rules bit 3 is for results alone, 4 flushes denormal operands, 5 and 6 say that underflow and overflow are not masked: an exact tiny
-result is one, and what is inexact is the result with as much exponent as it needs. With PowerPC's, bits 5 and 6 say that underflow and overflow are enabled: the exponents of such
-results are adjusted. Exceptions (8 bits): 0 invalid, 1 division by zero, 2 overflow, 3 underflow, 4 inexact, 7 input denormal. PowerPC's
-have 16: 15:8 say which kind of invalid, and bit 5, which is never gathered, that rounding made the magnitude larger.
+result is one, and what is inexact is the result with as much exponent as it needs. With PowerPC's, bits 5 and 6 say that underflow and
+overflow are enabled: the exponents of such results are adjusted. Exceptions (8 bits): 0 invalid, 1 division by zero, 2 overflow,
+3 underflow, 4 inexact, 7 input denormal. PowerPC's have 16: 15:8 say which kind of invalid, and bit 5, which is never gathered, that
+rounding made the magnitude larger.
 What the operations mean: softfloat.py.
 """
 

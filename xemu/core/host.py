@@ -152,30 +152,16 @@ X86_FLUSHING = 0x8040               # MXCSR.FTZ, DAZ
 ARM_FLUSHING = 1 << 24              # FPCR.FZ
 
 
-def begin_quietly(f: Any, *, flush: bool) -> str:
-    """Begin operations whose exceptions are forgotten at `end_quietly`, denormals flushed or not; return what that one needs."""
+def set_modes(f: Any, *, flush: bool) -> None:
+    """Set the host's modes: no exception raised, denormals flushed or not."""
     f.declared.update(FLOAT_DECLARATIONS)
     if X86:
-        at, word = _mxcsr(f)
-        if flush:
-            new = f.let(f"getelementptr i8, ptr {at}, i64 4")
-            f.put(f"store i32 {_CLEAR | X86_FLUSHING}, ptr {new}")
-            f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {new})")
-        return str(word)
-    if flush:
-        f.put(f"call void @llvm.aarch64.set.fpcr(i64 {ARM_FLUSHING})")
-    return str(f.let("call i64 @llvm.aarch64.get.fpsr()"))
-
-
-def end_quietly(f: Any, saved: str) -> None:
-    """Put the host's modes and exceptions back."""
-    if X86:
         at = f.cell(ENGINE_CELLS["host_fp"])
-        f.put(f"store i32 {saved}, ptr {at}")
+        f.put(f"store i32 {_CLEAR | (X86_FLUSHING if flush else 0)}, ptr {at}")
         f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
-        return
-    f.put("call void @llvm.aarch64.set.fpcr(i64 0)")
-    f.put(f"call void @llvm.aarch64.set.fpsr(i64 {saved})")
+    else:
+        f.put(f"call void @llvm.aarch64.set.fpcr(i64 {ARM_FLUSHING if flush else 0})")
+        f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
 
 
 FLOAT_REGISTER = "x" if X86 else "w"

@@ -74,6 +74,7 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.counter = 0
         self.declared: set[str] = set()
         self.block = "entry"
+        self.host_mode: int | None = None                     # the host's floating-point modes here, if they are known
 
     def forget(self) -> None:
         """Forget all names: the next nodes are of another graph, or stand where these do not hold."""
@@ -81,6 +82,7 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.vectors.clear()
         self.floats.clear()
         self.journal.clear()
+        self.host_mode = None
 
     # -- text ----------------------------------------------------------------------------------------------------
     def new(self, prefix: str = "v") -> str:
@@ -148,6 +150,7 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
 
     def rollback(self, mark: int) -> None:
         """Forget the names given since the mark: they do not dominate what follows."""
+        self.host_mode = None
         while len(self.journal) > mark:
             table, key = self.journal.pop()
             table.pop(key, None)

@@ -19,7 +19,7 @@ from xemu.core.evaluate import split
 from xemu.core.fp import AGAIN, NEVER_STICKY, SLOW_OPERATIONS, result_width
 from xemu.core.lower_fp_check import Check
 from xemu.core.lower_fp_exact import ExactLowering
-from xemu.core.lower_fp_plain import INTEGRAL, PlainLowering
+from xemu.core.lower_fp_plain import INTEGRAL, PlainLowering, mine
 from xemu.core.softfloat import COMPARES
 from xemu.core.softnumber import FORMATS, QUIETLY, RULES
 from xemu.core.state import ENGINE_CELLS
@@ -409,6 +409,8 @@ class FloatLowering(ExactLowering, PlainLowering):
         self.set_cell(ENGINE_CELLS["fp_raised"], "i64 0")
         self.declared.update(host.FLOAT_DECLARATIONS)
         gathered = self.let(f"and i8 {host.take_flags(self)}, {self.layout.host_exceptions}")
+        if self.layout.quiet:
+            gathered = mine(self, gathered)
         wide = self.let(f"and i64 {raised}, {~NEVER_STICKY}")
         total = self.let(f"or i64 {self.let(f'zext i8 {gathered} to i64')}, {wide}")
         return self.let(f"trunc i64 {total} to i{node.width}")

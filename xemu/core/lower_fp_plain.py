@@ -4,7 +4,9 @@ With a constant control word the host's operation is done on all lanes and one g
 (a NaN; the smallest normal number, where hosts differ in when they call it tiny), slow functions do every lane. Exceptions are the
 host's but for "invalid", whose kinds only slow functions know (StateLayout.host_exceptions leaves it out). A control word that is not
 constant is always the slow functions', and what they raise is a value (`fpflags`).
-Operations that raise nothing leave the host's control register as it was; the host flushes denormals for them if they do.
+
+Operations that raise nothing need the host in another mode: its exceptions mean nothing then, and it flushes denormals if they do.
+Which mode it is in, a cell says. Each operation has it changed where it is not the one it needs; it stays until another one is needed.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.core.bits import Bits
+    from xemu.core.state import StateLayout
 
 TYPES = {"f32": "float", "f64": "double"}
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt": "sqrt", "fma": "fma", "fms": "fma"}
@@ -30,6 +33,11 @@ EXTREMES = frozenset({"min", "max", "minnum", "maxnum"})
 INTEGRAL = {0: "roundeven", 1: "ceil", 2: "floor", 3: "trunc"}
 PREDICATES = {"lt": "olt", "le": "ole", "eq": "oeq", "unordered": "uno"}
 FLUSH = 8
+#: modes of the host
+MODES = USUAL, QUIET, FLUSHING = range(3)
+#: the first place in the table of slow functions that is one that switches to a mode
+SWITCH = 500
+UNLIKELY = ", !prof !10"
 #: doubles that singles are near: half of a unit in the last place, and the smallest normal number
 LOWEST, HALF, SMALLEST_SINGLE = (1 << 29) - 1, 1 << 28, 0x3810000000000000
 SMALLEST = {"f32": "0x3810000000000000", "f64": "0x0010000000000000"}
@@ -45,6 +53,9 @@ class PlainLowering:
     if TYPE_CHECKING:
         floats: dict[int, str]
         declared: set[str]
+        layout: StateLayout
+        host_mode: int | None
+        label: Callable[[str], None]
         new: Callable[..., str]
         put: Callable[[str], None]
         let: Callable[[str], str]
@@ -66,13 +77,29 @@ class PlainLowering:
         name, fmt, lanes, _ = node.attr
         source = fmt if isinstance(fmt, str) else fmt[0]
         ints = [self._ints(a, lanes) for a in node.args[:-1]]
-        slow = Slow(self, node, ints, quiet=quiet)
-        if not quiet:
-            return self._emitted(node, name, fmt, source, ints, slow)
-        saved = host.begin_quietly(self, flush=bool(node.args[-1].attr & FLUSH))
-        result = self._emitted(node, name, fmt, source, ints, slow)
-        host.end_quietly(self, saved)
-        return result
+        for a in node.args[:-1]:                     # here: what they are computed from may need another mode
+            if lanes == 1 and source in TYPES:
+                self.as_float(a, source)
+            elif lanes == 1:
+                self.value(a)
+        if self.layout.quiet:
+            self._host_in(USUAL if not quiet else FLUSHING if node.args[-1].attr & FLUSH else QUIET)
+        return self._emitted(node, name, fmt, source, ints, Slow(self, node, ints, quiet=quiet))
+
+    def _host_in(self, mode: int) -> None:
+        """Make sure that the host is in a mode."""
+        if self.host_mode == mode:
+            return
+        self.host_mode = mode
+        other = self.let(f"icmp ne i64 {self.get_cell(ENGINE_CELLS['host_mode'])}, {mode}")
+        change, on = self.new("mode"), self.new("on")
+        self.put(f"br i1 {other}, label %{change}, label %{on}{UNLIKELY}")
+        self.label(change)
+        table = self.get_cell(ENGINE_CELLS["fp_slow"], "ptr")
+        function = self.let(f"load ptr, ptr {self.let(f'getelementptr i8, ptr {table}, i64 {(SWITCH + mode) * 8}')}")
+        self.put(f"call preserve_mostcc void {function}(ptr %st)")
+        self.put(f"br label %{on}")
+        self.label(on)
 
     def _emitted(self, node: Bits, name: str, fmt: Any, source: Any, ints: list[str], slow: Slow) -> str:
         lanes, ctl = node.attr[2], node.args[-1].attr & ~FLUSH
@@ -311,6 +338,12 @@ class Slow:
     def value(self) -> str:
         """Return the node's value."""
         return self.lanes() if self.count == 1 else str(self.em.from_vector(self.node, self.count, self.lanes()))
+
+
+def mine(f: Any, flags: str) -> str:
+    """Return the host's exceptions (i8), or none if they mean nothing in its mode."""
+    usual = f.let(f"icmp eq i64 {f.get_cell(ENGINE_CELLS['host_mode'])}, {USUAL}")
+    return str(f.let(f"select i1 {usual}, i8 {flags}, i8 0"))
 
 
 def shaped(kind: str, lanes: int) -> str:

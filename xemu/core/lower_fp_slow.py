@@ -15,6 +15,7 @@ from xemu.core.fp import AGAIN, SLOW_OPERATIONS, operands_of, result_width, sour
 from xemu.core.lower import Emitter
 from xemu.core.lower_extended import FIRST_SLOW
 from xemu.core.lower_fp import SLOW_CALL, TYPES
+from xemu.core.lower_fp_plain import FLUSHING, MODES, SWITCH, mine
 from xemu.core.softnumber import FORMATS
 from xemu.core.state import ENGINE_CELLS
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xemu.core.bits import Bits
+    from xemu.core.state import StateLayout
 
 
 HOST_WORD = 64
@@ -64,7 +66,7 @@ def helper_name(name: str, fmt: Any) -> str:
     return "host_" + "_".join([name, *([fmt] if isinstance(fmt, str) else map(str, fmt))])
 
 
-def slow_functions(rules: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[str]]:
+def slow_functions(rules: Callable[..., tuple[Bits, Bits]], layout: StateLayout) -> tuple[str, set[str]]:
     """Return the text of a target's slow functions (fp_0, fp_1 … as in SLOW_OPERATIONS) and their declarations."""
     text, declared, helpers, known, kinds = "", set(host.FLOAT_DECLARATIONS), {}, [], False
     for index, (name, fmt) in enumerate(SLOW_OPERATIONS):
@@ -89,6 +91,8 @@ def slow_functions(rules: Callable[..., tuple[Bits, Bits]]) -> tuple[str, set[st
         kinds = flags.width > NARROW
     if kinds:
         text += _again(known)
+    if layout.quiet:
+        text += "".join(_switch(mode, layout.host_exceptions) for mode in MODES)
     for helper, (name, fmt) in helpers.items():
         body, more = _helper(helper, name, fmt)
         text, declared = text + body, declared | more
@@ -114,6 +118,17 @@ def _again(known: list[tuple[int, int, int, int]]) -> str:
     em.put(f"ret i16 {raised}")
     head = "ptr %st, i8 %op, i64 %p0, i64 %p1, i64 %p2, i8 %ctl"
     return "\n".join([f"define dso_local {SLOW_CALL} i16 @fp_{AGAIN}({head}) #0 {{", "entry:", *em.lines, "}", ""])
+
+
+def _switch(mode: int, exceptions: int) -> str:
+    """Return a function that switches the host to a mode (lower_fp_plain.py); exceptions raised so far are kept if they mean something."""
+    em, cell = SlowEmitter(), ENGINE_CELLS["fp_raised"]
+    flags = mine(em, em.let(f"and i8 {host.take_flags(em)}, {exceptions}"))
+    em.set_cell(cell, f"i64 {em.let(f'or i64 {em.get_cell(cell)}, ' + em.let(f'zext i8 {flags} to i64'))}")
+    host.set_modes(em, flush=mode == FLUSHING)
+    em.set_cell(ENGINE_CELLS["host_mode"], f"i64 {mode}")
+    em.put("ret void")
+    return "\n".join([f"define dso_local {SLOW_CALL} void @fp_{SWITCH + mode}(ptr %st) #0 {{", "entry:", *em.lines, "}", ""])
 
 
 def extended_functions() -> tuple[str, set[str]]:

@@ -13,6 +13,7 @@ from xemu.core.bits import const, new_graph
 from xemu.core.fp import NEVER_STICKY
 from xemu.core.handlers import CodeEmitter, HandlerEmitter
 from xemu.core.lower import CONVENTION, SIGNATURE
+from xemu.core.lower_fp_plain import mine
 from xemu.core.lower_fp_slow import extended_functions, slow_functions
 from xemu.core.record import set_current
 from xemu.core.records import (
@@ -127,6 +128,9 @@ def enter(layout: StateLayout) -> str:
     f.put(f"call {CONVENTION} void {handler}(ptr %st, ptr %rec, ptr {mem}, ptr {perm}, i64 %budget)")
     raised = f.state("fp_raised")
     gathered = f.op2("and", host.leave_float(f), layout.host_exceptions, "i8")
+    if layout.quiet:
+        gathered = mine(f, gathered)
+        f.set_state("host_mode", "i64 0")
     flags = f.op2("or", f.let(f"zext i8 {gathered} to i64"), f.op2("and", raised, ~NEVER_STICKY))
     f.set_state("fp_raised", "i64 0")
     if layout.sticky:
@@ -851,7 +855,7 @@ def native_text(sets: list[IsaSet], layout: StateLayout, address_bits: int,
         declared |= extra
         names.append(table)
     if slow is not None:
-        body, extra = slow_functions(slow)
+        body, extra = slow_functions(slow, layout)
         text, declared = text + body, declared | extra
     if not extended_host.AVAILABLE and any(c.width == 80 for c in layout.cells.values()):
         body, extra = extended_functions()

@@ -69,6 +69,7 @@ ENGINE_CELLS = {
         "kept",             # host address of the ring of old contents of pages that were CLEAN
         "kept_count",       # how many are in it
         "kept_room",        # how many it holds; 0: nobody wants them
+        "host_mode",        # the host's floating-point modes: 0 as usual; else its exceptions mean nothing (lower_fp_plain.py)
     ))
 }
 
@@ -114,6 +115,7 @@ class StateLayout:
         self.cells: dict[str, Cell] = {}
         self.size = ENGINE_BYTES
         self.sticky = ""         # name of the cell that gathers floating-point exceptions (IEEE bits, see fp.py)
+        self.quiet = False       # has floating-point operations that raise nothing
         self.host_exceptions = 0x1F          # those that native code leaves to the host to gather (x86: denormal operands, too)
 
     def _add(self, cell: Cell) -> Cell:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,8 +39,13 @@ def condition_words(value: int) -> str:
     return "  ".join(f"cr{n} " + " ".join(name for i, name in enumerate(CONDITIONS) if field >> 3 - i & 1) for n, field in fields if field)
 
 
+def _double(value: int) -> str:
+    """Return what a floating-point register holds, where that is not 0."""
+    return f"{struct.unpack('<d', value.to_bytes(8, 'little'))[0]:g}" if value else ""
+
+
 WORDS: dict[str, Callable[[int], str]] = {"cr": condition_words, "xer": _named(XER_BITS), "fpscr": _named(FPSCR_BITS),
-                                          "vscr": _named(VSCR_BITS)}
+                                          "vscr": _named(VSCR_BITS)} | {f"f{n}": _double for n in range(32)}
 
 
 def _general() -> str:
@@ -66,7 +72,7 @@ def _core(numbers: Numbering, width: int) -> Feature:
 
 
 def _fpu(numbers: Numbering, width: int) -> Feature:
-    return numbers.feature("org.gnu.gdb.power.fpu", numbers.registers(_row("f"), 64, kind="ieee_double", at=FLOATS),
+    return numbers.feature("org.gnu.gdb.power.fpu", _worded(numbers.registers(_row("f"), 64, kind="ieee_double", at=FLOATS)),
                            _worded(numbers.registers("fpscr", width, group="float", at=FPSCR)))
 
 

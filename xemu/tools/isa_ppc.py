@@ -54,7 +54,7 @@ GROUPS = (
     _group("3.3.7", "Move assist (strings)", "", BOTH, "lswi lswx stswi stswx"),
     _group("3.3.9", "Arithmetic", "", BOTH, "addi addis add addic addic. subf subfic addc adde addme addze subfc subfe subfme subfze neg "
            "mulli mullw mulhw mulhwu divw divwu"),
-    _group("3.3.9", "Arithmetic: 2.06 and 3.0", V3, ONLY64, "addpcis divwe divweu modsw moduw darn"),
+    _group("3.3.9", "Arithmetic: 2.06 and 3.0", V3, ONLY64, "addex addpcis divwe divweu modsw moduw darn"),
     _group("3.3.9.1", "Arithmetic: doublewords", "", ONLY64, "mulld mulhd mulhdu divd divdu"),
     _group("3.3.9.1", "Arithmetic: doublewords, 2.06 and 3.0", V3, ONLY64, "maddhd maddhdu maddld divde divdeu modsd modud"),
     _group("3.3.10", "Comparison", "", BOTH, "cmpwi cmpw cmplwi cmplw"),
@@ -72,9 +72,9 @@ GROUPS = (
     _group("3.3.15", "Decimal assist", V2, ONLY64, "cdtbcd cbcdtd addg6s"),
     _group("3.3.16", "Moves to and from vector-scalar registers", V2, ONLY64, "mfvsrd mfvsrwz mtvsrd mtvsrwa mtvsrwz"),
     _group("3.3.16", "Moves to and from vector-scalar registers: 3.0", V3, ONLY64, "mfvsrld mtvsrdd mtvsrws"),
-    _group("3.3.17", "System registers", "", BOTH, "mtspr mfspr mtcrf mtocrf mfcr mfocrf"),
+    _group("3.3.17", "System registers", "", BOTH, "mtspr mfspr mtxer mfxer mtlr mflr mtctr mfctr mtcrf mtocrf mfcr mfocrf"),
     _group("3.3.17", "System registers: 3.0", V3, ONLY64, "mcrxrx setb"),
-    _group("–", "System registers: not in 3.0", "", ONLY32, "mcrxr"),
+    _group("–", "System registers: not in 3.0, where Linux emulates it", "", BOTH, "mcrxr"),
     _group("4.6.2", "Floating-point loads", FPU, BOTH, _each("lfs lfd", "- x u ux").replace("-", "")),
     _group("4.6.2", "Floating-point loads: integers", V2, ONLY64, "lfiwax lfiwzx"),
     _group("4.6.3", "Floating-point stores", FPU, BOTH, _each("stfs stfd", "- x u ux").replace("-", "") + " stfiwx"),
@@ -140,10 +140,9 @@ GROUPS = (
            "xscvsxddp xscvuxddp xsrdpi xsrdpic xsrdpim xsrdpip xsrdpiz"),
     _group("7.6.1.6", "Scalar conversion and rounding: 2.07", V2, ONLY64, "xscvdpspn xscvspdpn xscvsxdsp xscvuxdsp xsrsp"),
     _group("7.6.1.6", "Scalar conversion: 3.0", V3, ONLY64, "xscvdphp xscvhpdp"),
-    _group("7.6.1.7", "Quad precision", "IEEE128", ONLY64, "xsabsqp xsnabsqp xsnegqp xscpsgnqp " + _each(
-        "xsaddqp xssubqp xsmulqp xsdivqp xssqrtqp xsmaddqp xsmsubqp xsnmaddqp xsnmsubqp xscvqpdp", "- o").replace("-", "")
-        + " xscmpexpqp xscmpoqp xscmpuqp xsrqpi xsrqpix xsrqpxp xststdcqp xsxexpqp xsxsigqp xsiexpqp xscvdpqp xscvqpsdz xscvqpswz "
-        "xscvqpudz xscvqpuwz xscvsdqp xscvudqp"),
+    _group("7.6.1.7", "Quad precision", "IEEE128", ONLY64, "xsabsqp xsnabsqp xsnegqp xscpsgnqp xsaddqp xssubqp xsmulqp xsdivqp xssqrtqp "
+           "xsmaddqp xsmsubqp xsnmaddqp xsnmsubqp xscvqpdp xscmpexpqp xscmpoqp xscmpuqp xsrqpi xsrqpxp xststdcqp xsxexpqp xsxsigqp "
+           "xsiexpqp xscvdpqp xscvqpsdz xscvqpswz xscvqpudz xscvqpuwz xscvsdqp xscvudqp"),
     _group("7.6.1.8", "Vectors: moves", VSX, ONLY64, _each("xvabs xvcpsgn xvnabs xvneg", "dp sp")),
     _group("7.6.1.9", "Vectors: arithmetic", VSX, ONLY64, _each(
         "xvadd xvsub xvmul xvdiv xvsqrt xvre xvrsqrte xvtdiv xvtsqrt xvmax xvmin xvmadda xvmaddm xvmsuba xvmsubm xvnmadda xvnmaddm "
@@ -158,8 +157,8 @@ GROUPS = (
     _group("7.6.1.12", "Vectors: permutation", VSX, ONLY64, "xxmrghw xxmrglw xxpermdi xxsel xxsldwi xxspltw"),
     _group("7.6.1.12", "Vectors: permutation, 3.0", V3, ONLY64, "xxbrd xxbrh xxbrq xxbrw xxextractuw xxinsertw xxperm xxpermr xxspltib"),
     _group("II 4.3", "Caches", "", BOTH, "dcbf dcbst dcbt dcbtst dcbz icbi"),
-    _group("II 4.3", "Caches: 2.07", V2, ONLY64, "icbt"),
-    _group("–", "Caches: not in 3.0", "", ONLY32, "dcba"),
+    _group("II 4.3", "Caches: 2.07", V2 + "; e500mc", BOTH, "icbt"),
+    _group("–", "Caches: not in 3.0, where Linux emulates it", "", BOTH, "dcba"),
     _group("–", "Data streams: AltiVec's, not in 3.0", VMX, BOTH, "dst dstst dss"),
     _group("II 4.4", "Copy and paste", V3, ONLY64, "copy paste cpabort"),
     _group("II 4.5", "Atomic memory operations", V3, ONLY64, "lwat ldat stwat stdat"),
@@ -167,17 +166,22 @@ GROUPS = (
     _group("II 4.6.2", "Reservations", "", BOTH, "lwarx stwcx."),
     _group("II 4.6.2", "Reservations: doublewords", "", ONLY64, "ldarx stdcx."),
     _group("II 4.6.2", "Reservations: 2.06 and 2.07", V2, ONLY64, "lbarx lharx lqarx stbcx. sthcx. stqcx."),
-    _group("II 4.6.4", "Wait", V3, ONLY64, "wait"),
+    _group("II 4.6.4", "Wait", V3 + "; e500mc", BOTH, "wait"),
     _group("II 5.3", "Transactional memory", "HTM", ONLY64, TRANSACTIONS),
-    _group("II 6.1", "Time base", "", BOTH, "mftb"),
+    _group("II 6.1", "Time base", "", BOTH, "mftb mftbu"),
     _group("II 7.3", "Event-based branches", "EBB", ONLY64, "rfebb"),
     _group("II 8.3", "Branch history", "", ONLY64, "clrbhrb mfbhrbe"),
     _group("II 9", "External control: not in 3.0", "", ONLY32, "eciwx ecowx"),
+    _group("III", "Privileged: SIGILL", "", BOTH, "mfmsr mtmsr tlbie tlbsync dcbi mtsr mtsrin mfsr mfsrin rfi"),
+    _group("III", "Privileged on embedded processors: SIGILL", "", ONLY32, "tlbia wrtee wrteei tlbivax tlbre tlbsx tlbwe rfci rfdi rfmci"),
+    _group("III", "Privileged, 64-bit: SIGILL", "", ONLY64, "mtmsrd tlbiel slbie slbia slbmte slbmfee slbmfev slbfee. slbieg slbsync "
+           "msgsnd msgclr msgsndp msgclrp msgsync lbzcix lhzcix lwzcix ldcix stbcix sthcix stwcix stdcix rfid hrfid stop rfscv"),
 )
 NOT_ANNOUNCED = "{} is not announced: undefined, as on a machine without it"
 #: mnemonics that no row has, and why
 WITHOUT_ROW = {
     **dict.fromkeys(TRANSACTIONS.split(), NOT_ANNOUNCED.format("transactional memory (PPC_FEATURE2_HTM)")),
+    **dict.fromkeys(("copy", "paste"), "needs an accelerator's window in the address space, which no process here has: undefined"),
     "rfebb": NOT_ANNOUNCED.format("the event-based branch facility (PPC_FEATURE2_EBB)"),
     **dict.fromkeys(("clrbhrb", "mfbhrbe"), "the branch history belongs to the kernel's performance monitor: undefined"),
     **dict.fromkeys(("eciwx", "ecowx"), "external control needs EAR[E], which Linux leaves 0: undefined"),

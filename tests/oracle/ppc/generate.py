@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from tests.oracle.numbers import floating, integer
 from tests.oracle.ppc import values
-from tests.oracle.ppc.rows import encoding, fields_of, put
+from tests.oracle.ppc.rows import encoding, fields_of, put, register
 from tests.oracle.ppc.state import BATCH, CODE, SLOT, WINDOW, WINDOW_SIZE, WRITABLE, WRITABLE_SIZE, Case
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def reserve(case: Case, form: Form, opcode: int, rng: Random) -> None:
     """Let a load and reserve come before a store conditional, mostly at the same address."""
     f = fields_of(form.row, case.words[0])
     base = f.get("RA0", f.get("RA", 0))
-    taken = {base, f["RB"], f["RS"], f["RS"] | 1}
+    taken = {base, f["RB"], register(f), register(f) | 1}
     free = [n for n in range(2, 32, 2) if not {n, n + 1} & taken]
     case.words.insert(0, 31 << 26 | rng.choice(free) << 21 | base << 16 | f["RB"] << 11 | opcode << 1 | rng.getrandbits(1))
 

@@ -22,15 +22,15 @@ LEFT_OUT: Final = {
     "copy": "QEMU 7.2 does not know it", "paste": "QEMU 7.2 does not know it", "cpabort": "QEMU 7.2 does not know it",
 }
 #: special-purpose registers that are not compared, and why
-SPRS_LEFT_OUT: Final = {3: "DSCR: QEMU's is the supervisor's alone", 17: "DSCR, which Linux emulates", 259: "QEMU lacks SPRG3 for user mode",
-                        268: "time", 269: "time", 896: "QEMU lacks PPR", 898: "QEMU lacks PPR32"}
+SPRS_LEFT_OUT: Final = {3: "DSCR: QEMU's is the supervisor's alone", 17: "DSCR, which Linux emulates",
+                        259: "QEMU lacks SPRG3 for user mode", 268: "time", 269: "time", 896: "QEMU lacks PPR", 898: "QEMU lacks PPR32"}
 #: mnemonics that a processor of QEMU's lacks and another of the same target has
 LACKING: Final = {"7400": ("isel", "wait"), "e500mc": ("v.*", "lv.*", "stv.*", "dst.*", "dss.*", "mtvscr", "mfvscr", "mcrxr")}
 #: special-purpose registers that are compared: XER, LR, CTR, VRSAVE, TAR (64-bit)
 SPRS: Final = (1, 8, 9, 256, 815)
 TRIES: Final = 300
 #: objdump's names of processors that have a target's instructions
-DIALECTS: Final = {"ppc64le": ("power9", "power4"), "ppc": ("7450", "e500mc", "750cl")}
+DIALECTS: Final = {"ppc64le": ("power9", "power6", "7450"), "ppc": ("7450", "e500mc", "750cl", "power9")}
 UPDATE: Final = re.compile(r"(lbz|lh[az]|lw[az]|ld|st[bhwd]|lf[sd]|stf[sd])ux?$")
 
 
@@ -127,7 +127,7 @@ def encoding(form: Form, rng: Random) -> int | None:
 def _shaped(form: Form, word: int, rng: Random) -> int:
     """Give fields of which few values mean something one of these."""
     if "spr_lo" in form.row.places:
-        number = rng.choice(SPRS)
+        number = rng.choice(SPRS) if rng.random() < 0.5 else rng.getrandbits(10)
         word = put(form.row, word, spr_lo=number & 31, spr_hi=number >> 5)
     size = {"vextractuh": 2, "vinserth": 2, "vextractuw": 4, "vinsertw": 4, "vextractd": 8, "vinsertd": 8}.get(form.mnemonic)
     if size:
@@ -140,19 +140,23 @@ def _shaped(form: Form, word: int, rng: Random) -> int:
 def is_defined(name: str, f: dict[str, int]) -> bool:
     """Return whether the manual defines an encoding by its fields; it calls others invalid or boundedly undefined."""
     name = name.rstrip(".")
-    target, base = f.get("RT", f.get("RS", -1)), f.get("RA", f.get("RA0", -1))
+    target, base = register(f), f.get("RA", f.get("RA0", -1))
     if UPDATE.match(name):
         return base != 0 and not (name[0] == "l" and name[1] != "f" and base == target)
     checks: dict[str, Callable[[], bool]] = {
         "lmw": lambda: base < target, "lswi": lambda: _string(f, f.get("NB", 0) or 32, base),
         "lswx": lambda: False not in (target != base, target != f["RB"]),
-        "lq": lambda: not target & 1 and base != target, "stq": lambda: not target & 1, "stqcx": lambda: not target & 1,
-        "lqarx": lambda: not target & 1 and base != target != f["RB"], "bcctr": lambda: bool(f["BO"] & 4),
-        **dict.fromkeys(("dst", "dstt", "dstst", "dststt"), lambda: base != 0),
+        "lq": lambda: base != target, "lqarx": lambda: base != target != f["RB"], "bcctr": lambda: bool(f["BO"] & 4),
+        "sync": lambda: f["LS"] != 3, **dict.fromkeys(("dst", "dstt", "dstst", "dststt"), lambda: base != 0),
     }
     if name[0] == "d" and "FRT" in f and name.endswith("q") | name.startswith(("dctqpq", "drdpq")):
         return _pairs(name, f)
     return checks.get(name, lambda: True)()
+
+
+def register(f: dict[str, int]) -> int:
+    """Return the number of RT or RS, or of the first of the pair that RTp or RSp names."""
+    return f.get("RT", f.get("RS", 2 * f.get("RTp", f.get("RSp", -1))))
 
 
 def _string(f: dict[str, int], count: int, base: int) -> bool:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 TIERS: Final = ("evaluator", "handlers", "region")
+ROOM: Final = BATCH * SLOT + PAGE                      # regions look at the page behind their own, too
 TRAPS: Final = b"\x7f\xe0\x00\x08"                    # trap
 EXCEPTIONS: Final = {TRAP: "trap", ALIGNMENT: "bus"}
 DERIVED: Final = ("cr", "xer", "fpscr", "vscr")
@@ -68,12 +69,12 @@ class Tiers(Law):
 
     def outcomes(self, cases: Sequence[Case], tiers: Sequence[str] = TIERS) -> dict[str, list[Outcome]]:
         """Run cases (at most BATCH, each in a slot of its own) in each tier."""
-        self.space.map(CODE, BATCH * SLOT, READ | WRITE | EXEC)
+        self.space.map(CODE, ROOM, READ | WRITE | EXEC)
         self.space.write(CODE, self.filler)
         laws = [LawCase(case.code, len(case.words), context_of(case.state), b"", b"", case.note, case.at) for case in cases]
         for case in cases:
             self.space.write(case.at, case.code)
-        self.space.protect(CODE, BATCH * SLOT, READ | EXEC)
+        self.space.protect(CODE, ROOM, READ | EXEC)
         counts: list[int] = []
         found: dict[str, list[Outcome]] = {"evaluator": []}
         for case in cases:
@@ -84,7 +85,7 @@ class Tiers(Law):
             if tier != "evaluator":
                 getattr(self, f"_install_{tier}")(laws)
                 found[tier] = [self._ran(case, ran) for case, ran in zip(cases, counts, strict=True)]
-        self.space.unmap(CODE, BATCH * SLOT)
+        self.space.unmap(CODE, ROOM)
         return {tier: found[tier] for tier in tiers}
 
     # -- one case ----------------------------------------------------------------------------------------------------

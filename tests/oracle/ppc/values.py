@@ -43,7 +43,7 @@ def scalar(rng: Random) -> int:
 
 
 def vector(rng: Random, name: str) -> int:
-    """Return 128 bits of a kind: "scalar", "quad", "single", "double", "int8", …, "decimal", "packed", "digits", "zoned", "national"; "": any."""
+    """Return 128 bits of a kind: "scalar", "quad", "single", "double", "int8", …, "decimal", "packed", "digits", "zoned", …; "": any."""
     if name in ("scalar", "decimal"):
         high = scalar(rng) if name == "scalar" else decimals.decimal(rng, 64)
         return high << 64 | rng.getrandbits(64)

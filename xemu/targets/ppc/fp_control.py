@@ -58,7 +58,8 @@ def mffs(cpu, FRT, Rc):
         record(cpu)
 
 
-ppc.row(mffs, "63:6 FRT 00000 ----- 583:10 Rc", "mffs{Rc} {FRT}")
+ppc64.row(mffs, "63:6 FRT 00000 ----- 583:10 Rc", "mffs{Rc} {FRT}")
+ppc32.row(mffs, "63:6 FRT ----- ----- 583:10 Rc", "mffs{Rc} {FRT}")  # ISA 3.0 has uses for what was reserved
 
 
 @ppc64("63:6 FRT 11000 ----- 583:10 -", "mffsl {FRT}")

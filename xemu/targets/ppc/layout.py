@@ -52,6 +52,7 @@ def declare(layout: StateLayout, width: int) -> None:
     layout.word("EXSIZE", 8, hidden=True)
     layout.word("EXVALUE", 128, hidden=True)
     layout.sticky = "FPFLAGS"
+    layout.quiet = True
     layout.host_exceptions = 0x1E            # which kind of invalid operation it was, the host does not know
 
 

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from xemu.core.bits import Bits, const, mux, sext, ult
-from xemu.core.fp import Parts
+from xemu.core.bits import Bits, Lanes, const, mux, sext, ult
+from xemu.core.fp import LaneParts, Parts
 from xemu.core.record import when
 from xemu.targets.ppc.floating import Floating
 from xemu.targets.ppc.fp_arithmetic import compare_numbers
 from xemu.targets.ppc.fp_word import raised
 from xemu.targets.ppc.isa import ppc64
+from xemu.targets.ppc.status import VE
 from xemu.targets.ppc.vsx import SIZES, scalar, xx3
 from xemu.targets.ppc.vsx_arithmetic import write_scalar
 
-#: the relation y < x or y <= x stands for x > y, x >= y; a comparison for order signals quiet NaNs
-RELATIONS = {"eq": ("eq", False), "gt": ("lt_s", True), "ge": ("le_s", True)}
+#: x > y and x >= y are y < x and y <= x, comparisons for order, which signal quiet NaNs
+ORDERS = {"gt": "lt", "ge": "le"}
 
 
 def relation(fp: Floating, name: str, fmt: str, x: Bits, y: Bits, lanes: int = 1) -> Bits:
-    """Return whether x is equal to y, greater, or not less."""
-    operation, swapped = RELATIONS[name]
-    return fp(operation, fmt, *((y, x) if swapped else (x, y)), lanes=lanes)
+    """Return whether x is equal to y, greater, or not less. A signalling NaN is no VXVC, too, where invalid operations are enabled."""
+    if name == "eq":
+        return fp(name, fmt, x, y, lanes=lanes)
+    if not fp.cpu.context.FP:
+        return fp(f"{ORDERS[name]}_s", fmt, y, x, lanes=lanes)
+    a, b = (LaneParts(Lanes(v, SIZES[fmt]), fmt) for v in (x, y))
+    signalling = a.is_signalling | b.is_signalling
+    compared = (a.is_nan | b.is_nan) & ~(signalling & Lanes.splat(sext(fp.cpu.FPCTL[VE], SIZES[fmt]), lanes))
+    fp.raises(raised(signalling=signalling.any(), compared=compared.any()))
+    return fp(ORDERS[name], fmt, y, x, lanes=lanes, raises=False)
 
 
 def scalar_mask(cpu, XT, XA, XB, f):
@@ -35,8 +43,8 @@ def vector_mask(cpu, XT, XA, XB, Rc, f, fmt):
     mask = relation(fp, f, fmt, cpu.VSR[XA], cpu.VSR[XB], 128 // SIZES[fmt])
     with when(fp.finish_vector()):
         cpu.VSR[XT] = mask
-    if Rc:
-        cpu.set_cr(6, [mask == -1, const(0, 1), mask == 0, const(0, 1)])
+        if Rc:
+            cpu.set_cr(6, [mask == -1, const(0, 1), mask == 0, const(0, 1)])
 
 
 for _number, _name in enumerate(("eq", "gt", "ge")):

@@ -8,10 +8,10 @@ from __future__ import annotations
 from xemu.core.bits import Bits, Lanes, cat, const, mux, zext
 from xemu.core.fp import Parts
 from xemu.targets.ppc.floating import Floating
+from xemu.targets.ppc.fp_load_store import double, single
 from xemu.targets.ppc.status import operation
 from xemu.targets.ppc.vsx import scalar, set_scalar, xx2
 from xemu.targets.ppc.vsx_arithmetic import write_scalar, write_vector
-from xemu.targets.ppc.vsx_single import to_double, to_single
 
 
 def twice(word: Bits) -> Bits:
@@ -37,7 +37,7 @@ def spread_words(value: Bits) -> Bits:
 def to_word(cpu, XT, XB):
     """VSX Scalar Convert Double-Precision to Single-Precision: to word 0."""
     value, written = Floating(cpu).scalar("round_f32", "f64", scalar(cpu, XB))
-    write_scalar(cpu, XT, twice(to_single(value)), written)
+    write_scalar(cpu, XT, twice(single(value)), written)
 
 
 def from_word(cpu, XT, XB):
@@ -47,12 +47,12 @@ def from_word(cpu, XT, XB):
 
 def quiet_to_word(cpu, XT, XB):
     """VSX Scalar Convert Double-Precision to Single-Precision Non-signalling."""
-    set_scalar(cpu, XT, twice(to_single(scalar(cpu, XB))))
+    set_scalar(cpu, XT, twice(single(scalar(cpu, XB))))
 
 
 def quiet_from_word(cpu, XT, XB):
     """VSX Scalar Convert Single-Precision to Double-Precision Non-signalling."""
-    set_scalar(cpu, XT, to_double(scalar(cpu, XB)[63:32]))
+    set_scalar(cpu, XT, double(cpu, scalar(cpu, XB)[63:32]))
 
 
 def from_half(cpu, XT, XB):

@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, cat, const, mux, sext, ult, zext
 from xemu.core.record import when
+from xemu.targets.ppc.fp_load_store import double, single
 from xemu.targets.ppc.isa import ppc64
 from xemu.targets.ppc.state import plus32
 from xemu.targets.ppc.vsx import reversed_lanes, scalar, set_scalar, splat
-from xemu.targets.ppc.vsx_single import to_double, to_single
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from xemu.targets.ppc.state import PpcCpu
-
-    Order = Callable[[Bits], Bits]
 
 
 def _quadword(cpu: PpcCpu, address: Bits) -> Bits:
@@ -133,13 +129,14 @@ for _opcode, _suffix, _left in (269, "", False), (301, "l", True):
 # -- scalars ---------------------------------------------------------------------------------------------------------------
 
 
-#: what a loaded scalar becomes
-LOADED: dict[str, Order] = {"zero": lambda x: x if x.width == 64 else zext(x, 64), "sign": lambda x: sext(x, 64), "single": to_double}
+def loaded(cpu: PpcCpu, value: Bits, becomes: str) -> Bits:
+    """Return what a loaded scalar becomes: a doubleword, an integer with its sign or zeros, a double."""
+    return double(cpu, value) if becomes == "single" else sext(value, 64) if becomes == "sign" else zext(value, 64)
 
 
 def load_scalar(cpu, XT, RA0, RB, size, becomes):
     """Load VSX Scalar Indexed. Book I, 7.6.1.2."""
-    set_scalar(cpu, XT, LOADED[becomes](cpu.mem_read(_indexed(cpu, RA0, RB), size)))
+    set_scalar(cpu, XT, loaded(cpu, cpu.mem_read(_indexed(cpu, RA0, RB), size), becomes))
 
 
 def store_scalar(cpu, XS, RA0, RB, size):
@@ -159,7 +156,7 @@ for _opcode, _name, _size in (716, "stxsdx", 8), (140, "stxsiwx", 4), (909, "stx
 @ppc64("31:6 S RA0 RB 652:10 SX", "stxsspx {XS}, {RA0}, {RB}")
 def stxsspx(cpu, XS, RA0, RB):
     """Store VSX Scalar Single-Precision Indexed. Book I, 7.6.1.3."""
-    cpu.mem_write(_indexed(cpu, RA0, RB), to_single(scalar(cpu, XS)))
+    cpu.mem_write(_indexed(cpu, RA0, RB), single(scalar(cpu, XS)))
 
 
 def _displaced(cpu: PpcCpu, RA0, DS: Bits) -> Bits:
@@ -171,7 +168,7 @@ def _displaced(cpu: PpcCpu, RA0, DS: Bits) -> Bits:
 @ppc64("57:6 VRT RA0 DS 11", "lxssp {VRT}, {DS}({RA0})", size=4, becomes="single")
 def lxsd(cpu, VRT, RA0, DS, size, becomes):
     """Load VSX Scalar Doubleword or Single-Precision. Book I, 7.6.1.2."""
-    set_scalar(cpu, plus32(VRT), LOADED[becomes](cpu.mem_read(_displaced(cpu, RA0, DS), size)))
+    set_scalar(cpu, plus32(VRT), loaded(cpu, cpu.mem_read(_displaced(cpu, RA0, DS), size), becomes))
 
 
 @ppc64("61:6 VRS RA0 DS 10", "stxsd {VRS}, {DS}({RA0})")
@@ -183,4 +180,4 @@ def stxsd(cpu, VRS, RA0, DS):
 @ppc64("61:6 VRS RA0 DS 11", "stxssp {VRS}, {DS}({RA0})")
 def stxssp(cpu, VRS, RA0, DS):
     """Store VSX Scalar Single-Precision. Book I, 7.6.1.3."""
-    cpu.mem_write(_displaced(cpu, RA0, DS), to_single(scalar(cpu, plus32(VRS))))
+    cpu.mem_write(_displaced(cpu, RA0, DS), single(scalar(cpu, plus32(VRS))))
