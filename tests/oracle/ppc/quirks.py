@@ -233,11 +233,8 @@ MASKS: Final = (
     Mask("fcmp[uo]", "fpscr", CLASS, "QEMU sets C where the operands are unordered"),
     Mask("mtfsb1", "fpscr", NI | FX, "QEMU does not set NI, nor FX for an exception's bit"),
     Mask("mtfsb1", "cr", CR1_FX, "QEMU does not set FX for an exception's bit", records),
-<<<<<<< HEAD
-    Mask("x[sv](max|min)[sd]p|xvcv[su]xdsp", "fpscr", FX | OX | UX | ZX | XX, "QEMU shows exceptions of an earlier instruction"),
-=======
-    Mask("x[sv](max|min)[sd]p|xscmpexp[dq]p", "fpscr", FX | OX | UX | ZX | XX, "QEMU shows exceptions of an earlier instruction"),
->>>>>>> main
+    Mask("x[sv](max|min)[sd]p|xscmpexp[dq]p|xvcv[su]xdsp", "fpscr", FX | OX | UX | ZX | XX,
+         "QEMU shows exceptions of an earlier instruction"),
     Mask("xv.*", "fpscr", UX, "QEMU sets UX only where no other element sets OX", lambda _, expected: bool(expected.state.fpscr & OX)),
     Mask("x[sv]r(e|sqrte)[sd]p", "fpscr", ZX | FX, "QEMU does not set ZX"),
     Mask("xscvqp[su][dw]z", "fpscr", FPRF, UNDEFINED),
