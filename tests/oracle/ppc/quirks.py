@@ -109,6 +109,12 @@ def xb(case: Case) -> int:
     return case.state.vsr[field(case, "B") | case.words[-1] << 4 & 32]
 
 
+def first_is_nan(case: Case, _expected: Outcome) -> bool:
+    """Return whether the vector-scalar register XA holds a NaN."""
+    word = case.words[-1]
+    return case.state.vsr[(word >> 2 & 1) << 5 | word >> 16 & 31] >> 64 & (1 << 63) - 1 > 0x7FF << 52
+
+
 def fpscr_rounds(case: Case, _expected: Outcome) -> bool:
     """Return whether a rounding to a quad-precision integer or format takes FPSCR's mode (R = 0, RMC = 3), and that is not usual."""
     return case.words[-1] >> 16 & 1 == 0 and case.words[-1] >> 9 & 3 == 3 and bool(case.state.fpscr & 3)
@@ -179,6 +185,8 @@ QUIRKS: Final = (
     Quirk("xvcv[sd]p[su]x[dw]s", "v", "in QEMU an invalid element makes all after it invalid",
           lambda _, expected: bool(expected.state.fpscr & VXCVI)),
     Quirk("x[sv](max|min)[sd]p|xscmpexp[dq]p|xvcv[su]xdsp", "done, expected fpe", "QEMU shows exceptions of an earlier instruction"),
+    Quirk("xs(max|min)jdp", f"fpe, expected done|fpscr|{STATE}", "QEMU looks at the second operand only if the first is a number",
+          first_is_nan),
     Quirk("xsn?m(add|sub)qpo?", STATE, "QEMU does not round XSNMSUBQPO to odd", lambda case, _: case.words[-1] & 0x7FF == 0x3C9),
     Quirk("xsrqp(ix?|xp)", STATE, "QEMU takes FPSCR's rounding mode for another", fpscr_rounds),
     Quirk("xsrsp|xsrqp(ix?|xp)", STATE, "QEMU leaves the instruction before the result is written", interrupted),
