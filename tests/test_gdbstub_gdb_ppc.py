@@ -70,7 +70,7 @@ backtrace
 continue
 delete 2
 call leaf(4)
-info symbol fact
+info address fact
 info line run
 list fact
 tbreak copy
