@@ -65,6 +65,12 @@ def test_a_sample_of_rows_agrees_with_qemu_in_native_code(cpu: str) -> None:
     check(MACHINES[cpu], random.Random(SEED).sample(found, min(NATIVE_SAMPLE, len(found))), 2, TIERS)
 
 
+def test_rows_that_only_e500mc_has_agree_with_it() -> None:
+    found = [form.name for form in forms("ppc").values() if not exists(form, "7400")]
+    assert found
+    check(MACHINES["e500mc"], found, 20, TIERS)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", range(PARTS * 4))
 @pytest.mark.parametrize("cpu", USUAL)

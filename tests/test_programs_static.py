@@ -10,13 +10,13 @@ import pytest
 
 from tests.support.compare import assert_same
 from tests.support.programs import EAGER, TIERS, host_command, run, xemu_command
-from tests.support.roots import GUEST_GCC, go, musl, musl_link, tools, unpacked
+from tests.support.roots import MUSL_GCC, go, musl, musl_link, tools, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 SOURCES = Path(__file__).parent / "user_programs" / "static"
-GO_NAMES = {"i386": "linux_386", "x86_64": "linux_amd64"}
+GO_NAMES = {"i386": "linux_386", "x86_64": "linux_amd64", "ppc64le": "linux_ppc64le"}
 LINES = b"".join(b"word%d again %d\n" % (i % 90, i) for i in range(500))
 
 
@@ -54,9 +54,9 @@ def test_go_compiles_and_links_under_xemu(arch: str, need: Callable[..., str], t
 
 @pytest.mark.slow
 @pytest.mark.parametrize("tier", ["default", "interpreter", EAGER])
-@pytest.mark.parametrize("arch", ["i386", "x86_64"])
+@pytest.mark.parametrize("arch", MUSL_GCC)
 def test_musl_program(arch: str, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
-    need(GUEST_GCC)
+    need(MUSL_GCC[arch][0])
     for find in (musl, tools):
         unpacked(need, find, arch)
     program = tmp_path / "musl"

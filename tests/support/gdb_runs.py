@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DIRECTORIES: Final = ("gdb.base", "gdb.threads", "gdb.reverse", "gdb.server", "gdb.python", "gdb.mi")
 SYSROOT: Final = "/usr/arm-linux-gnueabihf"
+PPC, PPC64LE = "/usr/powerpc-linux-gnu", "/usr/powerpc64le-linux-gnu"
 GDB: Final = "/usr/bin/gdb-multiarch"
 BOARDS: Final = ROOT / "tests" / "gdb_boards"
 UNPACKED: Final = ("gdb", "include")  # what tests use of the source tree
@@ -45,6 +46,7 @@ class Board:
     title: str
     triplet: str
     server: tuple[str, ...]
+    sysroot: str = SYSROOT
 
 
 HOST: Final = f"{os.uname().machine}-pc-linux-gnu"
@@ -54,6 +56,8 @@ ALL_BOARDS: Final = {
     "qemu": Board("qemu-armhf", "QEMU", ARM, (sys.executable, str(ROOT / "tests" / "support" / "qemu_gdbserver.py"), SYSROOT)),
     "xemu": Board("xemu-armhf", "xemu", ARM, (*XEMU, "gdbserver", "-L", SYSROOT)),
     "native": Board("xemu-native", "xemu", HOST, (*XEMU, "gdbserver")),
+    "ppc": Board("xemu-ppc", "xemu", "powerpc-unknown-linux-gnu", (*XEMU, "gdbserver", "-L", PPC), PPC),
+    "ppc64le": Board("xemu-ppc64le", "xemu", "powerpc64le-unknown-linux-gnu", (*XEMU, "gdbserver", "-L", PPC64LE), PPC64LE),
 }
 #: architecture of the builds -> the boards that are compared, xemu's last
 ARCHES: Final = {"armhf": ("gdbserver", "qemu", "xemu"), "x86_64": ("gdbserver", "native")}
@@ -150,7 +154,7 @@ def prepare(board: Board, suite: Path) -> None:
     server.chmod(0o755)
     settings = {
         "host_triplet": HOST, "build_triplet": HOST, "target_triplet": board.triplet, "tool": "gdb",
-        "srcdir": suite, "objdir": place, "GDB": GDB, "GDBSERVER": server, "xemu_sysroot": SYSROOT, "enable_libctf": "no",
+        "srcdir": suite, "objdir": place, "GDB": GDB, "GDBSERVER": server, "xemu_sysroot": board.sysroot, "enable_libctf": "no",
     }  # fmt: skip
     lines = [f'set {name} "{value}"\n' for name, value in settings.items()]
     (place / "site.exp").write_text("".join(lines) + f'lappend boards_dir "{BOARDS}" "{suite}/boards"\n')

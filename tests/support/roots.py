@@ -20,6 +20,9 @@ HOSTS = {"x86_64": "amd64", "aarch64": "arm64"}
 GUEST_GCC = "x86_64-linux-gnu-gcc"  # makes programs of both widths, given their libraries
 TRIPLETS = {"arm": "arm-linux-gnueabihf", "i386": "i686-linux-gnu", "x86_64": "x86_64-linux-gnu",
             "ppc64le": "powerpc64le-linux-gnu"}
+#: what makes programs with musl, which has no long double of PowerPC's own form
+MUSL_GCC = {"i386": (GUEST_GCC, "-m32"), "x86_64": (GUEST_GCC, "-m64"), "ppc64le": ("powerpc64le-linux-gnu-gcc", "-mlong-double-64")}
+MUSL = {"i386": "i386-linux-musl", "x86_64": "x86_64-linux-musl", "ppc64le": "powerpc64le-linux-musl"}
 TOOLS = (
     "bash", "bc", "binutils", "coreutils", "dash", "diffutils", "findutils", "gawk", "gcc-12", "git", "grep", "gzip", "jq", "libc6-dev",
     "libpython3.11-testsuite", "lua5.4", "openssl", "perl", "perl-modules-5.36", "python3.11", "sed", "sqlite3", "tar",
@@ -61,10 +64,10 @@ def musl(arch: str) -> Path:
 
 def musl_link(arch: str, options: Sequence[str], sources: Sequence[Path], program: Path) -> list[str | Path]:
     """Return the command that makes a static program with musl, and with Debian's parts of GCC for that architecture."""
-    library = musl(arch) / "usr/lib" / f"{arch}-linux-musl"
+    library = musl(arch) / "usr/lib" / MUSL[arch]
     gcc = tools(arch) / "usr/lib/gcc" / TRIPLETS[arch] / "12"
     include = library.parents[1] / "include" / library.name
-    return [GUEST_GCC, "-m64" if arch == "x86_64" else "-m32", "-static", "-fno-pie", "-no-pie", "-fno-stack-protector",
+    return [*MUSL_GCC[arch], "-static", "-fno-pie", "-no-pie", "-fno-stack-protector",
             "-w", "-nostdinc", "-nostdlib",
             "-isystem", gcc / "include", "-isystem", include, *options, library / "crt1.o", library / "crti.o", *sources,
             library / "libc.a", gcc / "libgcc.a", gcc / "libgcc_eh.a", library / "crtn.o", "-o", program]  # fmt: skip

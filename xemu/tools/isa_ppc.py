@@ -159,7 +159,7 @@ GROUPS = (
     _group("II 4.3", "Caches", "", BOTH, "dcbf dcbst dcbt dcbtst dcbz icbi"),
     _group("II 4.3", "Caches: 2.07", V2 + "; e500mc", BOTH, "icbt"),
     _group("–", "Caches: not in 3.0, where Linux emulates it", "", BOTH, "dcba"),
-    _group("–", "Data streams: AltiVec's, not in 3.0", VMX, BOTH, "dst dstt dstst dststt dss dssall"),
+    _group("–", "Data streams: AltiVec's, not in 3.0", VMX, BOTH, "dst dstst dss"),
     _group("II 4.4", "Copy and paste", V3, ONLY64, "copy paste cpabort"),
     _group("II 4.5", "Atomic memory operations", V3, ONLY64, "lwat ldat stwat stdat"),
     _group("II 4.6.1", "Synchronization", "", BOTH, "isync sync eieio"),

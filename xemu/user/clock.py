@@ -38,6 +38,9 @@ class HostClock:
         """clock_getres(2) in nanoseconds."""
         return int(time.clock_getres(clock) * SECOND) or 1
 
+    def waited(self, _time: int) -> None:
+        """Nothing to do: time passes while a call of the host waits."""
+
     def entropy(self, length: int) -> bytes:
         """Random bytes."""
         return os.urandom(length)
@@ -75,6 +78,10 @@ class VirtualClock:
         """One nanosecond."""
         self.read(clock)
         return 1
+
+    def waited(self, time: int) -> None:
+        """Have the time pass that a call of the host has waited."""
+        self.skipped += time
 
     def entropy(self, length: int) -> bytes:
         """Bytes that follow from the seed (SplitMix64; for repeatable runs, not for secrets)."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from xemu.core.bits import Bits, cat, const, sext, slt, ult
-from xemu.core.record import RegNo, when
+from xemu.core.bits import Bits, cat, const, mux, sext, slt, ult
+from xemu.core.record import when
 from xemu.targets.ppc.isa import ppc, ppc64
 from xemu.targets.ppc.layout import SC, SCV, TRAP
 
@@ -27,7 +27,7 @@ def _taken(cpu, BO: int, BI: Bits) -> Bits:
         cpu.CTR = count
         taken = (count == 0) if BO & 0b00010 else (count != 0)
     if not BO & 0b10000:
-        bit = cpu.CRB[RegNo(BI)]
+        bit = cpu.cr_bit(BI)
         taken = taken & (bit if BO & 0b01000 else ~bit)
     return taken
 
@@ -90,7 +90,8 @@ LOGIC = {
 
 def condition_logic(cpu, BT, BA, BB, operation):
     """Condition register logic: one bit of CR from two. Book I, 2.5.1."""
-    cpu.CRB[RegNo(BT)] = operation(cpu.CRB[RegNo(BA)], cpu.CRB[RegNo(BB)])
+    field, result = BT[4:2], operation(cpu.cr_bit(BA), cpu.cr_bit(BB))
+    cpu.set_cr(field, [mux(BT[1:0] == n, result, old) for n, old in enumerate(cpu.cr(field))])
 
 
 for _name, (_opcode, _operation) in LOGIC.items():

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from xemu.core.bits import Bits, add_carry, carry_of, cat, const, mux, overflow_of, sext, ule
-from xemu.core.record import RegNo
 from xemu.targets.ppc.isa import ppc, ppc32, ppc64
+
+if TYPE_CHECKING:
+    from xemu.core.record import RegNo
 
 
 def finish(cpu, RT: RegNo, result: Bits, OE: int, Rc: int, overflow: Bits | None = None, overflow32: Bits | None = None) -> None:
@@ -192,4 +196,4 @@ def setb(cpu, RT, BFA):
 @ppc("31:6 RT RA0 RB BC:5 15:5 -", "isel {RT}, {RA0}, {RB}, {BC}")
 def isel(cpu, RT, RA0, RB, BC):
     """Integer Select. Book I, 3.3.12."""
-    cpu.GPR[RT] = mux(cpu.CRB[RegNo(BC)], cpu.base(RA0), cpu.GPR[RB])
+    cpu.GPR[RT] = mux(cpu.cr_bit(BC), cpu.base(RA0), cpu.GPR[RB])

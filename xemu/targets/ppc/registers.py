@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.targets.ppc.fpscr import fpscr_of, set_fpscr
-from xemu.targets.ppc.layout import PpcContext
+from xemu.targets.ppc.layout import BITS, SIGNED, PpcContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,13 +30,24 @@ def _set(state: StateBlock, name: str, value: int, index: int = 0) -> None:
 
 def cr_of(state: StateBlock) -> int:
     """Return CR."""
-    return sum(_get(state, "CRB", n) << 31 - n for n in range(32))
+    value = sum(_get(state, "CRB", n) << 31 - n for n in range(32))
+    for field in range(8):
+        kind, x, y = (_get(state, name, field) for name in ("CRKIND", "CRX", "CRY"))
+        if kind != BITS:
+            if kind == SIGNED:
+                top = 1 << state.layout.cells["CRX"].width - 1
+                x, y = x ^ top, y ^ top
+            place = 28 - 4 * field
+            value = value & ~(14 << place) | (8 if x < y else 4 if x > y else 2) << place
+    return value
 
 
 def set_cr(state: StateBlock, value: int) -> None:
     """Set CR."""
     for n in range(32):
         _set(state, "CRB", value >> 31 - n & 1, n)
+    for field in range(8):
+        _set(state, "CRKIND", BITS, field)
 
 
 def xer_of(state: StateBlock) -> int:

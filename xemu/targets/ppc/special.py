@@ -46,7 +46,7 @@ def mtcrf(cpu, RS, FXM, one):
 
 def whole_cr(cpu) -> Bits:
     """Return CR."""
-    return join([cpu.CRB[31 - n] for n in range(32)])
+    return cat(*[bit for field in range(8) for bit in cpu.cr(field)])
 
 
 @ppc("31:6 RT 0 ---- ---- - 19:10 -", "mfcr {RT}")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, cat, const, mux, slt, ult, zext
+from xemu.core.bits import Bits, cat, const, mux, sext, slt, ult, zext
 from xemu.core.record import Recorder, RegNo, when
+from xemu.targets.ppc.layout import BITS, SIGNED, UNSIGNED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,19 +36,35 @@ class PpcCpu(Recorder):
         return value if value.width == self.xlen else zext(value, self.xlen)
 
     # -- CR (Book I, 2.3.1) ------------------------------------------------------------------------------------------
+    # What an integer comparison says is kept as its operands: in a region a branch behind it becomes one comparison of them, and nothing
+    # else is computed where CR is not read.
+
     def set_cr(self, field: Bits | int, bits: Sequence[Bits]) -> None:
         """Set a field of CR to four bits LT, GT, EQ, SO."""
         for n, bit in enumerate(bits):
-            self.CRB[field * 4 + n if isinstance(field, int) else crb(field, n)] = bit
+            self.CRB[crb(field, n)] = bit
+        self.CRKIND[RegNo(field)] = const(BITS, 8)
 
     def cr(self, field: Bits | int) -> list[Bits]:
         """Return the four bits of a field of CR."""
-        return [self.CRB[field * 4 + n if isinstance(field, int) else crb(field, n)] for n in range(4)]
+        number = field if isinstance(field, Bits) else const(field, 3)
+        return [self.cr_bit(cat(number, const(n, 2))) for n in range(4)]
+
+    def cr_bit(self, number: Bits) -> Bits:
+        """Return a bit of CR, numbered as branches do."""
+        field, which = RegNo(number[4:2]), number[1:0]
+        kind, x, y = self.CRKIND[field], self.CRX[field], self.CRY[field]
+        stored: Bits = self.CRB[RegNo(number)]
+        less, greater = (mux(kind == SIGNED, slt(a, b), ult(a, b)) for a, b in ((x, y), (y, x)))
+        compared = mux(which[1], x == y, mux(which[0], greater, less))
+        return mux((kind == BITS) | (which == SUMMARY), stored, compared)
 
     def compare(self, field: Bits | int, x: Bits, y: Bits, *, signed: bool) -> None:
         """Set a field of CR from a comparison of integers."""
-        less = slt if signed else ult
-        self.set_cr(field, [less(x, y), less(y, x), x == y, self.SO])
+        number, widen = RegNo(field), sext if signed else zext
+        self.CRX[number], self.CRY[number] = widen(x, self.xlen), widen(y, self.xlen)
+        self.CRKIND[number] = const(SIGNED if signed else UNSIGNED, 8)
+        self.CRB[crb(field, SUMMARY)] = self.SO
 
     def record(self, result: Bits) -> None:
         """Set CR0 from a result (Rc = 1), by the width of the mode. After a change of SO."""
@@ -102,9 +119,9 @@ class PpcCpu(Recorder):
         self.abort("undefined")
 
 
-def crb(field: Bits, n: int) -> RegNo:
+def crb(field: Bits | int, n: int) -> RegNo:
     """Return the number of a bit of a field of CR."""
-    return RegNo(cat(field, const(n, 2)))
+    return RegNo(field * 4 + n if isinstance(field, int) else cat(field, const(n, 2)))
 
 
 def _joined(high: Bits | None, number: RegNo, low: Bits | None) -> RegNo:

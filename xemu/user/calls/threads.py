@@ -250,6 +250,7 @@ def _wait_shared(task: Task, address: int, value: int, deadline: int | None, bit
                 except OSError as error:
                     if error.errno == EAGAIN:
                         return 0
+                    process.clock.waited(SHARED_LOOK)
                 else:
                     return 0
             waiter.wait.deadline = now if alone else now + step

@@ -13,10 +13,12 @@ from xemu.core.layout import LITTLE
 from xemu.loaders.elf import ElfLayouts
 
 SONAMES = {32: b"linux-vdso32.so.1", 64: b"linux-vdso64.so.1"}
+VERSION = b"LINUX_2.6.15"
 MACHINES = {32: 20, 64: 21}
 NOP = 0x60000000
 PT_LOAD, PT_DYNAMIC, PT_GNU_EH_FRAME = 1, 2, 0x6474E550
 DT_HASH, DT_STRTAB, DT_SYMTAB, DT_STRSZ, DT_SYMENT, DT_SONAME = 4, 5, 6, 10, 11, 14
+DT_VERSYM, DT_VERDEF, DT_VERDEFNUM = 0x6FFFFFF0, 0x6FFFFFFC, 0x6FFFFFFD
 # DWARF: numbers of registers (the first floating-point one, LR, CTR, where the return address is, CR, XER, the first vector one), …
 FPR, LR, CTR, RETURN, CR, XER, VR = 32, 65, 66, 67, 70, 76, 77
 # … instructions and operations, and encodings of pointers: signed words from where they are, and from the start of the table
@@ -39,11 +41,13 @@ def image(bits: int, order: str, returns: list[Return]) -> tuple[bytes, list[int
     """Return the image and where the code of each way to return lies in it."""
     layouts, word = ElfLayouts(bits, order), bits // 8
     data = bytearray(layouts.header.size + 16 + 3 * layouts.program.size)
-    strings = _append(data, b"\0" + SONAMES[bits] + b"\0")
+    names = b"\0" + SONAMES[bits] + b"\0" + VERSION + b"\0"
+    strings = _append(data, names)
     symbols = _append(data, bytes(layouts.symbol.size))
     table = _append(data, struct.pack(order + "4I", 1, 1, 0, 0))  # one bucket, one symbol (none)
-    entries = ((DT_SONAME, 1), (DT_HASH, table), (DT_STRTAB, strings), (DT_SYMTAB, symbols), (DT_STRSZ, len(SONAMES[bits]) + 2),
-               (DT_SYMENT, layouts.symbol.size), (0, 0))  # fmt: skip
+    versions, defined = _append(data, bytes(2)), _append(data, _definitions(bits, order))
+    entries = ((DT_SONAME, 1), (DT_HASH, table), (DT_STRTAB, strings), (DT_SYMTAB, symbols), (DT_STRSZ, len(names)),
+               (DT_SYMENT, layouts.symbol.size), (DT_VERSYM, versions), (DT_VERDEF, defined), (DT_VERDEFNUM, 2), (0, 0))  # fmt: skip
     dynamic = _append(data, b"".join(struct.pack(order + ("2I" if bits == 32 else "2Q"), *entry) for entry in entries))
     dynamic_size = len(data) - dynamic
     code = [_append(data, struct.pack(order + "I", NOP) + one.code) + 4 for one in returns]  # unwinders look one byte before
@@ -57,6 +61,24 @@ def image(bits: int, order: str, returns: list[Return]) -> tuple[bytes, list[int
         data[place : place + layouts.program.size] = layouts.program.pack(
             type=kind, flags=flags, offset=at, vaddr=at, paddr=at, filesz=size, memsz=size, align=16)
     return bytes(data), code
+
+
+def _definitions(bits: int, order: str) -> bytes:
+    """Return the versions that there are: the image's own and that of its functions, if it had any (Go's runtime looks)."""
+    text = b""
+    for index, (name, place) in enumerate(((SONAMES[bits], 1), (VERSION, len(SONAMES[bits]) + 2))):
+        base, following = (0, 0) if index else (1, 28)
+        text += struct.pack(order + "4H5I", 1, base, index + 1, 1, _hash(name), 20, following, place, 0)
+    return text
+
+
+def _hash(name: bytes) -> int:
+    """Return the hash of a name (System V ABI, chapter 5)."""
+    value = 0
+    for byte in name:
+        value = (value << 4) + byte
+        value = (value ^ value >> 24 & 0xF0) & 0x0FFFFFFF
+    return value
 
 
 def _append(data: bytearray, piece: bytes) -> int:
@@ -121,7 +143,8 @@ def _frames(at: int, order: str, word: int, returns: list[Return], code: list[in
     for one, start in zip(returns, code, strict=True):
         place = len(data)
         rows.append((start - 4, at + place))
-        data += _entry(order, struct.pack(order + "IiI", place + 4, start - 4 - (at + place + 8), 4 + len(one.code)) + b"\0" + _rules(one, word))
+        head = struct.pack(order + "IiI", place + 4, start - 4 - (at + place + 8), 4 + len(one.code))
+        data += _entry(order, head + b"\0" + _rules(one, word))
     return data + bytes(4), rows
 
 
