@@ -128,6 +128,7 @@ def _shaped(form: Form, word: int, rng: Random) -> int:
     """Give fields of which few values mean something one of these."""
     if "spr_lo" in form.row.places:
         number = rng.choice(SPRS) if rng.random() < 0.5 else rng.getrandbits(10)
+        number = SPRS[0] if number in SPRS_LEFT_OUT else number
         word = put(form.row, word, spr_lo=number & 31, spr_hi=number >> 5)
     size = {"vextractuh": 2, "vinserth": 2, "vextractuw": 4, "vinsertw": 4, "vextractd": 8, "vinsertd": 8}.get(form.mnemonic)
     if size:
