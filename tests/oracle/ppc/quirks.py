@@ -160,6 +160,7 @@ QUIRKS: Final = (
     Quirk("bcdus|bcdutrunc", "vs|cr", "not decimal: QEMU sets other bits of CR6, too", not_packed("B", sign=False)),
     Quirk("bcdcfn", "vs|cr", "not decimal: QEMU sets other bits of CR6, too", lambda case, _: not is_national(case)),
     Quirk("bcdcfz", "vs|cr", "not decimal: QEMU sets other bits of CR6, too", lambda case, _: not is_zoned(case)),
+    Quirk("bcdu?trunc", "vs|cr", "QEMU takes the length for a signed number", lambda case, _: vr(case, "A") >> 64 & 0xFFFF >= 0x7FFF),
     Quirk("bcds|bcdsr|bcdtrunc", "cr", "QEMU compares the result with 0, the manual the operand",
           lambda case, expected: not expected.state.vsr[32 + field(case, "D")] >> 4),
     Quirk("bcdus", "cr", "QEMU takes the last digit for a sign"),
