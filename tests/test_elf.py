@@ -32,7 +32,8 @@ def elf(
 ) -> bytes:
     """Build a 32-bit file; a program is (type, offset, vaddr, filesz, memsz, flags)."""
     count, order = len(programs) if phnum is None else phnum, ">" if data == 2 else "<"
-    head = struct.pack(order + EHDR, b"\x7fELF", bits, data, 1, 0, 0, kind, machine, 1, 0x8000, 52, 0, 0x05000400, 52, phentsize, count, 40, 0, 0)
+    ident = (b"\x7fELF", bits, data, 1, 0, 0)
+    head = struct.pack(order + EHDR, *ident, kind, machine, 1, 0x8000, 52, 0, 0x05000400, 52, phentsize, count, 40, 0, 0)
     body = b"".join(struct.pack(order + PHDR, t, o, v, v, f, m, flags, 0x1000) for t, o, v, f, m, flags in programs)
     return (head + body).ljust(size, b"\0")
 

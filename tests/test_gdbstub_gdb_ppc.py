@@ -70,7 +70,7 @@ backtrace
 continue
 delete 2
 call leaf(4)
-info symbol fact
+info address fact
 info line run
 list fact
 tbreak copy
@@ -109,6 +109,7 @@ def gdb(program: Path, target: str, commands: str, *, before: tuple[str, ...] = 
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment,
                           stdin=subprocess.DEVNULL)
     text = re.sub(r"(process|Thread|LWP) [\d.]+", r"\1 PID", done.stdout)
+    text = re.sub(r"(in section \S+) of \S+", r"\1", text)      # said where there is another file: the kernel's, which QEMU has not
     text = re.sub(r"0x(?!1000|1001|200)[0-9a-f]{7,12} *\b|\b\d{10,}\b", "STACK", text)
     return text[text.index(">>>"):].splitlines()
 

@@ -288,6 +288,35 @@ def test_socket_addresses_and_options(g: Guest) -> None:
     assert g.space.read(DATA + 4, 4) == b"\x7f\0\0\1"
 
 
+def test_ioctls_and_limits_of_time(g: Guest) -> None:
+    reading, writing = os.pipe()
+    fd = g.process.fds.add_host(reading)
+    os.write(writing, b"x" * 0x123)
+    assert g.call("ioctl", fd, 0x4004667F, DATA) == 0  # FIONREAD
+    assert word(g, DATA) == 0x123
+    sock = g.call("socket", socket.AF_INET, socket.SOCK_DGRAM, 0)
+    g.space.write(DATA, struct.pack(">II", 3200, DATA + 64))
+    assert g.call("ioctl", sock, 0x8912, DATA) == 0  # SIOCGIFCONF
+    size = word(g, DATA)
+    names = {}
+    for at in range(DATA + 64, DATA + 64 + size, 32):
+        name, family, _, address = struct.unpack(">16sH2s4s8x", g.space.read(at, 32))
+        names[name.rstrip(b"\0")] = family, address
+    assert size % 32 == 0
+    assert names.get(b"lo", (2, b"\x7f\0\0\1")) == (2, b"\x7f\0\0\1")
+    g.space.write(DATA, b"lo".ljust(32, b"\0"))
+    assert g.call("ioctl", sock, 0x8933, DATA) == 0  # SIOCGIFINDEX
+    assert word(g, DATA + 16) == socket.if_nametoindex("lo")
+    g.space.write(DATA, struct.pack(">3i", 3, 250000, 8))
+    assert g.call("setsockopt", sock, 1, 18, DATA, 8) == 0  # SO_RCVTIMEO
+    assert g.call("getsockopt", sock, 1, 18, DATA + 16, DATA + 8) == 0
+    seconds, micros = struct.unpack(">2i", g.space.read(DATA + 16, 8))
+    assert (seconds, micros // 10000, word(g, DATA + 8)) == (3, 25, 8)
+    g.space.write(DATA, struct.pack(">II", 0x20080522, 0))
+    assert g.call("capget", DATA, DATA + 16) == 0
+    assert word(g, DATA + 16) in (0, 0xFFFFFFFF)
+
+
 def test_netlink_messages_both_ways() -> None:
     order = Netlink(BIG)
     attributes = {3: b"lo\0", 4: 0x10000, 1: b"\1\2\3\4\5\6"}

@@ -73,6 +73,7 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.journal: list[tuple[dict[Any, str], Any]] = []   # names in the order they were given, for rollback
         self.counter = 0
         self.declared: set[str] = set()
+        self.singles: dict[int, str] = {}                     # id of a double that is a single -> name as float
         self.block = "entry"
         self.host_mode: int | None = None                     # the host's floating-point modes here, if they are known
 
@@ -81,6 +82,7 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.names.clear()
         self.vectors.clear()
         self.floats.clear()
+        self.singles.clear()
         self.journal.clear()
         self.host_mode = None
 

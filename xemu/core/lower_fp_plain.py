@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
+from xemu.core.bits import cat, const, mux, ult, zext
 from xemu.core.softfloat import COMPARES
 from xemu.core.softnumber import FORMATS
 from xemu.core.state import ENGINE_CELLS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 TYPES = {"f32": "float", "f64": "double"}
 ARITHMETIC = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv", "sqrt": "sqrt", "fma": "fma", "fms": "fma"}
 #: operations whose results are exact where they are as small as the smallest normal number
-EXACT_WHERE_SMALL = frozenset({"add", "sub", "sqrt", "rint", "round_int", "to_float", "widen"})
+EXACT_WHERE_SMALL = frozenset({"add", "sub", "sqrt", "rint", "round_int", "to_float"})
 EXTREMES = frozenset({"min", "max", "minnum", "maxnum"})
 #: rounding modes of control words -> operations that raise nothing for a result that is not exact
 INTEGRAL = {0: "roundeven", 1: "ceil", 2: "floor", 3: "trunc"}
@@ -52,6 +53,8 @@ class PlainLowering:
 
     if TYPE_CHECKING:
         floats: dict[int, str]
+        singles: dict[int, str]
+        journal: list[Any]
         declared: set[str]
         layout: StateLayout
         host_mode: int | None
@@ -76,6 +79,8 @@ class PlainLowering:
         """Emit an operation with a constant control word; `quiet`: it raises nothing."""
         name, fmt, lanes, _ = node.attr
         source = fmt if isinstance(fmt, str) else fmt[0]
+        if name == "cut":
+            return self._cut(node.args[0])
         ints = [self._ints(a, lanes) for a in node.args[:-1]]
         for a in node.args[:-1]:                     # here: what they are computed from may need another mode
             if lanes == 1 and source in TYPES:
@@ -116,7 +121,9 @@ class PlainLowering:
         if ctl and (name != "round_int" or ctl not in INTEGRAL):
             return self._plain_result(node, source, slow.floats(), lanes)
         if name.endswith("_f32"):
-            return self._plain_result(node, "f64", self._narrowed(name.removesuffix("_f32"), xs, slow), lanes)
+            return self._singly(node, name.removesuffix("_f32"), xs, slow)
+        if name == "widen":
+            return self._widened(node, xs[0])
         target, result = source, ""
         match name:
             case name if name in EXTREMES:
@@ -125,20 +132,22 @@ class PlainLowering:
                 result = self.constrained(INTEGRAL[ctl], kind, [f"{kind} {xs[0]}"])
             case "rint":
                 result = self.constrained("rint", kind, [f"{kind} {xs[0]}"])
-            case "to_float" | "widen":
+            case "to_float":
                 target = fmt[1]
                 result = self.constrained("fpext" if target == "f64" else "fptrunc", shaped(TYPES[target], lanes), [f"{kind} {xs[0]}"])
             case _:
                 result = self._arithmetic(name, kind, xs)
         kind = shaped(TYPES[target], lanes)
-        if name in EXTREMES:
-            bad = self.let(f"fcmp uno {kind} {xs[0]}, {xs[1]}")
-        elif name in EXACT_WHERE_SMALL and fmt != ("f64", "f32"):
-            bad = self.let(f"fcmp uno {kind} {result}, {result}")
-        else:
-            size = self.call(kind, f"llvm.fabs.{mangled(target, lanes)}", f"{kind} {result}")
-            bad = self.let(f"fcmp ueq {kind} {size}, {splat(TYPES[target], SMALLEST[target], lanes)}")
+        bad = self.let(f"fcmp uno {kind} {xs[0]}, {xs[1]}") if name in EXTREMES else self._doubtful(name, fmt, target, lanes, result)
         return self._plain_result(node, target, self._joined(self._any(bad, lanes), result, kind, slow.floats), lanes)
+
+    def _doubtful(self, name: str, fmt: Any, target: str, lanes: int, result: str) -> str:
+        """Return where a result may not be kept."""
+        kind = shaped(TYPES[target], lanes)
+        if name in EXACT_WHERE_SMALL and fmt != ("f64", "f32"):
+            return self.let(f"fcmp uno {kind} {result}, {result}")
+        size = self.call(kind, f"llvm.fabs.{mangled(target, lanes)}", f"{kind} {result}")
+        return self.let(f"fcmp ueq {kind} {size}, {splat(TYPES[target], SMALLEST[target], lanes)}")
 
     # -- operands and results --------------------------------------------------------------------------------------
     def _ints(self, node: Bits, lanes: int) -> str:
@@ -171,8 +180,51 @@ class PlainLowering:
             xs = [*xs[:2], self.let(f"fneg {kind} {xs[2]}")]
         return self.constrained(ARITHMETIC[name], kind, [f"{kind} {x}" for x in xs])
 
-    def _narrowed(self, name: str, xs: list[str], slow: Slow) -> str:
-        """Emit an operation on doubles whose result is a single: rounded twice, which is once unless the first result is a tie."""
+    # -- singles in the format of doubles ------------------------------------------------------------------------------
+    def _remember_single(self, node: Bits, name: str) -> None:
+        """Note that a double is a single, and its name as float."""
+        self.singles[node.id] = name
+        self.journal.append((self.singles, node.id))
+
+    def _singly(self, node: Bits, name: str, xs: list[str], slow: Slow) -> str:
+        """Emit an operation on doubles whose result is a single; on singles it is the operation of singles."""
+        known = [self.singles.get(a.id, "") for a in node.args[:-1]]
+
+        def called() -> str:
+            return self.let(f"fptrunc double {slow.floats()} to float")
+        if name in ARITHMETIC and all(known):
+            result = self._arithmetic(name, "float", known)
+            single = self._joined(self._doubtful(name, "f32", "f32", 1, result), result, "float", called)
+        else:
+            single = self._narrowed(name, xs, called)
+        self._remember_single(node, single)
+        return self.from_float(node, self.let(f"fpext float {single} to double"))
+
+    def _widened(self, node: Bits, x: str) -> str:
+        """Emit a single's load: a NaN's bits are moved, for an operation would make it quiet."""
+        self._remember_single(node, x)
+        number = self.let(f"fpext float {x} to double")
+
+        def moved() -> str:
+            bits = self.let(f"zext i32 {self.let(f'bitcast float {x} to i32')} to i64")
+            low = self.let(f"shl i64 {self.let(f'and i64 {bits}, {(1 << 31) - 1}')}, 29")
+            high = self.let(f"shl i64 {self.let(f'and i64 {bits}, {1 << 31}')}, 32")
+            whole = self.let(f"or i64 {self.let(f'or i64 {low}, {high}')}, {0x7FF << 52}")
+            return self.let(f"bitcast i64 {whole} to double")
+        return self.from_float(node, self._joined(self.let(f"fcmp uno float {x}, {x}"), number, "double", moved))
+
+    def _cut(self, x: Bits) -> str:
+        """Emit a single's store (softfloat.cut)."""
+        single = self.singles.get(x.id)
+        if single is not None:
+            return self.let(f"bitcast float {single} to i32")
+        exponent = zext(x[62:52], 32)
+        small = zext(cat(const(1, 1), x[51:29]), 32) >> (897 - exponent)
+        denormal = cat(x[63], const(0, 8), small[22:0])
+        return self.value(mux(ult(const(896, 32), exponent), cat(x[63:62], x[58:29]), denormal))
+
+    def _narrowed(self, name: str, xs: list[str], slow: Callable[[], str]) -> str:
+        """Emit an operation on doubles rounded to float: rounded twice, which is once unless the first result is a tie."""
         double = xs[0] if name == "round" else self._arithmetic(name, "double", xs)
         bits = self.let(f"bitcast double {double} to i64")
         size = self.let(f"and i64 {bits}, {(1 << 63) - 1}")
@@ -182,10 +234,7 @@ class PlainLowering:
             tie = self.let(f"icmp eq i64 {self.let(f'and i64 {bits}, {LOWEST}')}, {HALF}")
             bad = self.let(f"or i1 {bad}, {tie}")
 
-        def fast() -> str:
-            single = self.constrained("fptrunc", "float", [f"double {double}"])
-            return self.constrained("fpext", "double", [f"float {single}"])
-        return self._diamond(bad, fast, slow.floats, "double")
+        return self._diamond(bad, lambda: self.constrained("fptrunc", "float", [f"double {double}"]), slow, "float")
 
     def _extreme(self, name: str, kind: str, fmt: str, lanes: int, xs: list[str], ints: list[str]) -> str:
         """Emit the smaller or larger of two numbers; of two zeros the negative or the positive one."""

@@ -288,6 +288,14 @@ def widen(op: Operation, source: Format, target: Format, x: int) -> int:
     return number ^ target.quiet if a.kind == SIGNALLING else number
 
 
+def cut(x: int) -> int:
+    """Return a double's bits as a single's as stores do: what does not fit is cut off, and nothing is an exception."""
+    sign, exponent, fraction = x >> 63, x >> 52 & 0x7FF, x & ((1 << 52) - 1)
+    if exponent > 896:
+        return x >> 62 << 30 | x >> 29 & 0x3FFFFFFF
+    return sign << 31 | (1 << 23 | fraction >> 29) >> (897 - exponent) & 0x7FFFFF
+
+
 def narrowed(op: Operation, name: str, fmt: Any, values: list[int]) -> int:
     """Do an operation on doubles; return its result, rounded once to a single, as a double."""
     op.narrow = True
@@ -369,6 +377,8 @@ def lane(op: Operation, name: str, fmt: Any, values: list[int]) -> int:
         return relate(op, FORMATS[fmt], *values, signals=RELATIONS[name])
     if name.endswith("_f32"):
         return narrowed(op, name.removesuffix("_f32"), fmt, values)
+    if name == "cut":
+        return cut(*values)
     if name in ("to_float", "widen"):
         return (convert if name == "to_float" else widen)(op, FORMATS[fmt[0]], FORMATS[fmt[1]], *values)
     if name in ("to_sint", "to_uint"):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xemu.core.bits import Bits, cat, const, mux, sext, ult, zext
+from xemu.core.bits import Bits, cat, const, sext, zext
 from xemu.core.fp import fp_op
 from xemu.core.record import RegNo
 from xemu.targets.ppc.isa import ppc, ppc64
@@ -13,11 +13,9 @@ def double(cpu, word: Bits) -> Bits:
     return fp_op(cpu, "widen", ("f32", "f64"), (word,), 0, "ppc", raises=False)
 
 
-def single(x: Bits) -> Bits:
+def single(cpu, x: Bits) -> Bits:
     """Return a double as a single (SINGLE): cut, not rounded."""
-    exponent = zext(x[62:52], 32)
-    small = zext(cat(const(1, 1), x[51:29]), 32) >> (897 - exponent)
-    return mux(ult(const(896, 32), exponent), cat(x[63:62], x[58:29]), cat(x[63], const(0, 8), small[22:0]))
+    return fp_op(cpu, "cut", ("f64", "f32"), (x,), 0, "ppc", raises=False)
 
 
 def _address(cpu, base: Bits, offset: Bits) -> Bits:
@@ -34,7 +32,7 @@ def load(cpu, FRT, address: Bits, kind: str) -> None:
 def store(cpu, FRS, address: Bits, kind: str) -> None:
     """Store a register: a double, a single, or its lower word (w)."""
     value = cpu.fpr(FRS)
-    cpu.mem_write(address, {"d": lambda: value, "s": lambda: single(value), "w": lambda: value[31:0]}[kind]())
+    cpu.mem_write(address, {"d": lambda: value, "s": lambda: single(cpu, value), "w": lambda: value[31:0]}[kind]())
 
 
 # -- forms: D and X, with update ----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ LINE32, LINE64 = 32, 128             # bytes of a cache line, as AT_DCACHEBSIZE 
 @ppc("31:6 ----- ----- ----- 854:10 -", "eieio")
 @ppc("31:6 --- -- ----- ----- 30:10 -", "wait")
 @ppc32("31:6 ----- ----- ----- 62:10 -", "wait")
-@ppc("31:6 ----- ----- ----- 838:10 -", "cpabort")
+@ppc64("31:6 ----- ----- ----- 838:10 -", "cpabort")
 @ppc("31:6 ----- RA RB 278:10 -", "dcbt {RA}, {RB}")
 @ppc("31:6 ----- RA RB 246:10 -", "dcbtst {RA}, {RB}")
 @ppc("31:6 - ---- RA RB 22:10 -", "icbt {RA}, {RB}")

@@ -37,7 +37,7 @@ def spread_words(value: Bits) -> Bits:
 def to_word(cpu, XT, XB):
     """VSX Scalar Convert Double-Precision to Single-Precision: to word 0."""
     value, written = Floating(cpu).scalar("round_f32", "f64", scalar(cpu, XB))
-    write_scalar(cpu, XT, twice(single(value)), written)
+    write_scalar(cpu, XT, twice(single(cpu, value)), written)
 
 
 def from_word(cpu, XT, XB):
@@ -47,7 +47,7 @@ def from_word(cpu, XT, XB):
 
 def quiet_to_word(cpu, XT, XB):
     """VSX Scalar Convert Double-Precision to Single-Precision Non-signalling."""
-    set_scalar(cpu, XT, twice(single(scalar(cpu, XB))))
+    set_scalar(cpu, XT, twice(single(cpu, scalar(cpu, XB))))
 
 
 def quiet_from_word(cpu, XT, XB):

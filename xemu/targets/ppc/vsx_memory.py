@@ -156,7 +156,7 @@ for _opcode, _name, _size in (716, "stxsdx", 8), (140, "stxsiwx", 4), (909, "stx
 @ppc64("31:6 S RA0 RB 652:10 SX", "stxsspx {XS}, {RA0}, {RB}")
 def stxsspx(cpu, XS, RA0, RB):
     """Store VSX Scalar Single-Precision Indexed. Book I, 7.6.1.3."""
-    cpu.mem_write(_indexed(cpu, RA0, RB), single(scalar(cpu, XS)))
+    cpu.mem_write(_indexed(cpu, RA0, RB), single(cpu, scalar(cpu, XS)))
 
 
 def _displaced(cpu: PpcCpu, RA0, DS: Bits) -> Bits:
@@ -180,4 +180,4 @@ def stxsd(cpu, VRS, RA0, DS):
 @ppc64("61:6 VRS RA0 DS 11", "stxssp {VRS}, {DS}({RA0})")
 def stxssp(cpu, VRS, RA0, DS):
     """Store VSX Scalar Single-Precision. Book I, 7.6.1.3."""
-    cpu.mem_write(_displaced(cpu, RA0, DS), single(scalar(cpu, plus32(VRS))))
+    cpu.mem_write(_displaced(cpu, RA0, DS), single(cpu, scalar(cpu, plus32(VRS))))
