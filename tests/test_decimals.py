@@ -92,6 +92,8 @@ def test_two_operands(name: str, mode: int, x: str, y: str, result: str, excepti
     ("quantize_to", 0, (0x1E, encode("1.005")), encode("1.00"), decimals.INEXACT),
     ("to_integer", UP, (encode("-1.2"),), encode("-2"), decimals.INEXACT),
     ("to_doubleword", 0, (encode("-2.5"),), (1 << 64) - 2, decimals.INEXACT),
+    ("to_doubleword", UP | ENABLED["overflow"], (encode("-2.1"),), (1 << 64) - 3, decimals.INEXACT),
+    ("to_doubleword", 0, (encode("-0E+114"),), 0, 0),
     ("to_doubleword", 0, (encode("9E+20"),), (1 << 63) - 1, decimals.CONVERSION),
     ("to_doubleword", 0, (encode("snan"),), 1 << 63, decimals.CONVERSION | SNAN),
     ("from_integer", 0, ((1 << 64) - 123,), encode("-123"), 0),
