@@ -149,6 +149,8 @@ def rounds_twice(case: Case, _expected: Outcome) -> bool:
 
 
 STATE: Final = "v|f|cr"             # of floating point
+#: instructions that show, in QEMU, exceptions of an earlier one
+STALE: Final = "x[sv](max|min)[sd]p|xscmpexp[dq]p|xvcv[su]x[dw][sd]p"
 UNDEFINED: Final = "the manual leaves it undefined"
 QUIRKS: Final = (
     Quirk("st[bhwdq]cx", "(segv|bus).*expected done", "QEMU does not look at the address where there is no reservation"),
@@ -167,6 +169,7 @@ QUIRKS: Final = (
     Quirk("bcdus|bcdutrunc", "vs|cr", "not decimal: QEMU sets other bits of CR6, too", not_packed("B", sign=False)),
     Quirk("bcdcfn", "vs|cr", "not decimal: QEMU sets other bits of CR6, too", lambda case, _: not is_national(case)),
     Quirk("bcdcfz", "vs|cr", "not decimal: QEMU sets other bits of CR6, too", lambda case, _: not is_zoned(case)),
+    Quirk("bcdu?trunc", "vs|cr", "QEMU takes the length for a signed number", lambda case, _: vr(case, "A") >> 64 & 0xFFFF >= 0x7FFF),
     Quirk("bcds|bcdsr|bcdtrunc", "cr", "QEMU compares the result with 0, the manual the operand",
           lambda case, expected: not expected.state.vsr[32 + field(case, "D")] >> 4),
     Quirk("bcdus", "cr", "QEMU takes the last digit for a sign"),
@@ -184,9 +187,13 @@ QUIRKS: Final = (
     Quirk("x[sv]r(e|sqrte)[sd]p", STATE + "|fpe, expected done", "QEMU does not set ZX", lambda case, _: bool(case.state.fpscr & ZE)),
     Quirk("xvcv[sd]p[su]x[dw]s", "v", "in QEMU an invalid element makes all after it invalid",
           lambda _, expected: bool(expected.state.fpscr & VXCVI)),
+<<<<<<< HEAD
+    Quirk(STALE, "done, expected fpe", "QEMU shows exceptions of an earlier instruction"),
+=======
     Quirk("x[sv](max|min)[sd]p|xscmpexp[dq]p|xvcv[su]xdsp", "done, expected fpe", "QEMU shows exceptions of an earlier instruction"),
     Quirk("xs(max|min)jdp", f"fpe, expected done|fpscr|{STATE}", "QEMU looks at the second operand only if the first is a number",
           first_is_nan),
+>>>>>>> main
     Quirk("xsn?m(add|sub)qpo?", STATE, "QEMU does not round XSNMSUBQPO to odd", lambda case, _: case.words[-1] & 0x7FF == 0x3C9),
     Quirk("xsrqp(ix?|xp)", STATE, "QEMU takes FPSCR's rounding mode for another", fpscr_rounds),
     Quirk("xsrsp|xsrqp(ix?|xp)", STATE, "QEMU leaves the instruction before the result is written", interrupted),
@@ -243,8 +250,12 @@ MASKS: Final = (
     Mask("fcmp[uo]", "fpscr", CLASS, "QEMU sets C where the operands are unordered"),
     Mask("mtfsb1", "fpscr", NI | FX, "QEMU does not set NI, nor FX for an exception's bit"),
     Mask("mtfsb1", "cr", CR1_FX, "QEMU does not set FX for an exception's bit", records),
+<<<<<<< HEAD
+    Mask(STALE, "fpscr", FX | OX | UX | ZX | XX, "QEMU shows exceptions of an earlier instruction"),
+=======
     Mask("x[sv](max|min)[sd]p|xscmpexp[dq]p|xvcv[su]xdsp", "fpscr", FX | OX | UX | ZX | XX,
          "QEMU shows exceptions of an earlier instruction"),
+>>>>>>> main
     Mask("xv.*", "fpscr", UX, "QEMU sets UX only where no other element sets OX", lambda _, expected: bool(expected.state.fpscr & OX)),
     Mask("x[sv]r(e|sqrte)[sd]p", "fpscr", ZX | FX, "QEMU does not set ZX"),
     Mask("xscvqp[su][dw]z", "fpscr", FPRF, UNDEFINED),
