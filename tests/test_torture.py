@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.support.programs import TIERS, run, xemu_command
-from tests.support.roots import GUEST_GCC
-from tests.torture import BOARDS, LINUX, passing, programs
+from tests.support.programs import QEMU_OF, TIERS, run, xemu_command
+from tests.support.roots import MUSL_GCC
+from tests.torture import BOARDS, LINUX, needs_qemu, passing, programs
 from xemu.hw.harness import start_board
 
 if TYPE_CHECKING:
@@ -46,8 +46,10 @@ def test_what_passes_under_qemu_passes_here(board: str, part: int, jit: bool, ne
 @pytest.mark.parametrize("tier", TIERS)
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("kind", LINUX)
-def test_what_passes_on_the_host_passes_here(kind: str, part: int, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
-    need(GUEST_GCC, "apt-get", "dpkg-deb")
+def test_what_passes_under_linux_passes_here(kind: str, part: int, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
+    arch = LINUX[kind].arch
+    oracle = [QEMU_OF[arch][0]] if needs_qemu(kind) else []
+    need(MUSL_GCC[arch][0], *oracle, "apt-get", "dpkg-deb")
     good = passing(kind)
     assert len(good) > 1000
     chosen = [p for p in programs(kind) if p.stem in good][part::PARTS]

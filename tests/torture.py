@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Final
 
 from tests.packages import PackageError, _locked, cache_root, source
-from tests.support.programs import host_command
-from tests.support.roots import GUEST_GCC, musl_link
+from tests.support.programs import QEMU_OF, X86, host_command
+from tests.support.roots import MUSL_GCC, musl_link
 
 PACKAGE: Final = "gcc-12"
 EXECUTE: Final = "gcc/testsuite/gcc.c-torture/execute/"
@@ -64,7 +64,7 @@ BOARDS: Final = {
 
 @dataclass(frozen=True)
 class Linux:
-    """How to build for Linux on x86."""
+    """How to build for Linux, with musl."""
 
     arch: str
     options: tuple[str, ...]
@@ -75,6 +75,8 @@ LINUX: Final = {
     "x86_64-v3": Linux("x86_64", ("-O3", "-march=x86-64-v3")),
     "i386": Linux("i386", ("-O2", "-march=i686")),
     "i386-sse": Linux("i386", ("-O3", "-march=pentium4", "-mfpmath=sse")),
+    "ppc64le": Linux("ppc64le", ("-O2", "-mcpu=power8")),
+    "ppc64le-power9": Linux("ppc64le", ("-O3", "-mcpu=power9")),
 }
 KINDS: Final[dict[str, Board | Linux]] = {**BOARDS, **LINUX}
 
@@ -106,7 +108,14 @@ def passing(kind: str) -> set[str]:
 
 
 def _oracle(kind: str) -> str:
-    return _version(QEMU) if kind in BOARDS else os.uname().release
+    facts = KINDS[kind]
+    return _version(QEMU if isinstance(facts, Board) else QEMU_OF[facts.arch][0]) if needs_qemu(kind) else os.uname().release
+
+
+def needs_qemu(kind: str) -> bool:
+    """Tell whether the oracle is QEMU: the host does not run such programs itself."""
+    facts = KINDS[kind]
+    return isinstance(facts, Board) or facts.arch not in X86
 
 
 def oracle_command(kind: str, elf: Path) -> list[str | Path]:
@@ -190,11 +199,12 @@ def _compile(facts: Board | Linux, files: list[Path], elf: Path) -> None:
 
 
 def _build_key(kind: str) -> str:
-    gcc = GCC if kind in BOARDS else GUEST_GCC
+    facts = KINDS[kind]
+    gcc = GCC if isinstance(facts, Board) else MUSL_GCC[facts.arch][0]
     if not shutil.which(gcc):
         raise PackageError(f"{gcc} is needed to build the torture programs")
-    facts = (KINDS[kind], OPTIONS, _version(gcc), START.read_text(), SCRIPT.read_text())
-    return hashlib.sha256(repr(facts).encode()).hexdigest()[:12]
+    key = (facts, OPTIONS, _version(gcc), START.read_text(), SCRIPT.read_text())
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:12]
 
 
 def _version(tool: str) -> str:
