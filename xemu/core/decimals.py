@@ -305,7 +305,7 @@ def to_doubleword(form: Format, mode: int, b: int) -> Result:
         value = decoded(pb, form)
         huge = value.adjusted() > 20
         exact = Decimal((LARGEST + 1) * (-2 if pb.sign else 2)) if huge else value
-        wide = decimal.Context(prec=60, rounding=ROUNDING[mode], Emin=-9999, Emax=9999, flags=[], traps=[])
+        wide = decimal.Context(prec=60, rounding=ROUNDING[mode & 7], Emin=-9999, Emax=9999, flags=[], traps=[])
         rounded = wide.to_integral_exact(exact)
         whole, inexact = int(rounded), int(rounded != exact)
         incremented = int(abs(rounded) > abs(exact))
