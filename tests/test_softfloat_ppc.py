@@ -13,7 +13,7 @@ from xemu.core.fp import SLOW_OPERATIONS
 from xemu.core.lower_fp_slow import operands_of
 from xemu.core.softfloat import evaluate_flags, evaluate_value
 from xemu.core.softnumber import FORMATS, Operation
-from xemu.targets.ppc.fp_rules import slow
+from xemu.targets.ppc.fp_rules import with_quads as slow
 
 VX, ZX, OX, UX, XX, FR = 1, 2, 4, 8, 16, 32
 SNAN, ISI, IDI, ZDZ, IMZ, VC, SQRT, CVI = (VX | 1 << n for n in range(8, 16))

@@ -7,6 +7,7 @@ constant is always the slow functions', and what they raise is a value (`fpflags
 
 Operations that raise nothing need the host in another mode: its exceptions mean nothing then, and it flushes denormals if they do.
 Which mode it is in, a cell says. Each operation has it changed where it is not the one it needs; it stays until another one is needed.
+Where it may change halfway, LLVM must move no operation that denormals matter to: all are constrained then.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class PlainLowering:
         declared: set[str]
         layout: StateLayout
         host_mode: int | None
+        modes_change: bool
         label: Callable[[str], None]
         new: Callable[..., str]
         put: Callable[[str], None]
@@ -89,7 +91,10 @@ class PlainLowering:
                 self.value(a)
         if self.layout.quiet:
             self._host_in(USUAL if not quiet else FLUSHING if node.args[-1].attr & FLUSH else QUIET)
-        return self._emitted(node, name, fmt, source, ints, Slow(self, node, ints, quiet=quiet))
+        change, self.modes_change = self.modes_change, self.modes_change or quiet
+        result = self._emitted(node, name, fmt, source, ints, Slow(self, node, ints, quiet=quiet))
+        self.modes_change = change
+        return result
 
     def _host_in(self, mode: int) -> None:
         """Make sure that the host is in a mode."""
@@ -114,7 +119,7 @@ class PlainLowering:
             return slow.value()
         xs = [self._floating(a, i, source, lanes) for a, i in zip(node.args, ints, strict=False)]
         if name in COMPARES:
-            return self._compared(node, name, source, lanes, xs, in_place=slow.quiet)
+            return self._compared(node, name, source, lanes, xs)
         kind = shaped(TYPES[source], lanes)
         if name in EXTREMES and node.args[-1].attr & FLUSH:
             return slow.value()
@@ -191,19 +196,19 @@ class PlainLowering:
         known = [self.singles.get(a.id, "") for a in node.args[:-1]]
 
         def called() -> str:
-            return self.let(f"fptrunc double {slow.floats()} to float")
+            return self._resized("fptrunc", slow.floats())
         if name in ARITHMETIC and all(known):
             result = self._arithmetic(name, "float", known)
             single = self._joined(self._doubtful(name, "f32", "f32", 1, result), result, "float", called)
         else:
             single = self._narrowed(name, xs, called)
         self._remember_single(node, single)
-        return self.from_float(node, self.let(f"fpext float {single} to double"))
+        return self.from_float(node, self._resized("fpext", single))
 
     def _widened(self, node: Bits, x: str) -> str:
         """Emit a single's load: a NaN's bits are moved, for an operation would make it quiet."""
         self._remember_single(node, x)
-        number = self.let(f"fpext float {x} to double")
+        number = self._resized("fpext", x)
 
         def moved() -> str:
             bits = self.let(f"zext i32 {self.let(f'bitcast float {x} to i32')} to i64")
@@ -243,22 +248,32 @@ class PlainLowering:
         a, b = ints if lanes > 1 else [self.let(f"bitcast {kind} {v} to {whole}") for v in xs]
         both = self.let(f"{'and' if name == 'maxnum' else 'or'} {whole} {a}, {b}")
         flag = shaped("i1", lanes)
-        first = self.let(f"fcmp {'ogt' if name == 'maxnum' else 'olt'} {kind} {x}, {y}")
-        same = self.let(f"fcmp oeq {kind} {x}, {y}")
+        first = self._fcmp("ogt" if name.startswith("max") else "olt", fmt, lanes, xs)
+        same = self._fcmp("oeq", fmt, lanes, xs)
         pick = self.let(f"select {flag} {first}, {kind} {x}, {kind} {y}")
         return self.let(f"select {flag} {same}, {kind} {self.let(f'bitcast {whole} {both} to {kind}')}, {kind} {pick}")
 
     # -- comparisons -----------------------------------------------------------------------------------------------
-    def _compared(self, node: Bits, name: str, fmt: str, lanes: int, xs: list[str], *, in_place: bool) -> str:
-        """Compare; what is raised is `plain_flags`' business. `in_place`: LLVM must not move it, the host's modes matter."""
-        predicate, kind = PREDICATES[COMPARES[name][0]], shaped(TYPES[fmt], lanes)
-        if in_place:
-            function, mask_kind = f"llvm.experimental.constrained.fcmp.{mangled(fmt, lanes)}", shaped("i1", lanes)
-            self.declared.add(f"declare {mask_kind} @{function}({kind}, {kind}, metadata, metadata)")
-            mask = self.let(f'call {mask_kind} @{function}({kind} {xs[0]}, {kind} {xs[1]}, metadata !"{predicate}", '
-                            'metadata !"fpexcept.strict") strictfp')
-        else:
-            mask = self.let(f"fcmp {predicate} {kind} {xs[0]}, {xs[1]}")
+    def _fcmp(self, predicate: str, fmt: str, lanes: int, xs: list[str]) -> str:
+        """Compare numbers."""
+        kind = shaped(TYPES[fmt], lanes)
+        if not self.modes_change:
+            return self.let(f"fcmp {predicate} {kind} {xs[0]}, {xs[1]}")
+        function, mask = f"llvm.experimental.constrained.fcmp.{mangled(fmt, lanes)}", shaped("i1", lanes)
+        self.declared.add(f"declare {mask} @{function}({kind}, {kind}, metadata, metadata)")
+        return self.let(f'call {mask} @{function}({kind} {xs[0]}, {kind} {xs[1]}, metadata !"{predicate}", '
+                        'metadata !"fpexcept.strict") strictfp')
+
+    def _resized(self, name: str, x: str) -> str:
+        """Extend a float or cut a double that has the value of one."""
+        source, target = ("float", "double") if name == "fpext" else ("double", "float")
+        if self.modes_change:
+            return self.constrained(name, target, [f"{source} {x}"])
+        return self.let(f"{name} {source} {x} to {target}")
+
+    def _compared(self, node: Bits, name: str, fmt: str, lanes: int, xs: list[str]) -> str:
+        """Compare; what is raised is `plain_flags`' business."""
+        mask = self._fcmp(PREDICATES[COMPARES[name][0]], fmt, lanes, xs)
         if lanes == 1:
             return mask
         whole = shaped(f"i{FORMATS[fmt].width}", lanes)
@@ -291,6 +306,11 @@ class PlainLowering:
             x = self.as_float(node.args[0], fmt[0]) if to else self.value(node.args[0])
             result = convert(name, fmt, x, lambda: slow.lane(0))
             return result if to else self.from_float(node, result)
+        if (name, fmt[0]) == ("from_sint", 32):                # the host has it for vectors, and it needs no guard
+            number = self.constrained("sitofp", shaped(TYPES[fmt[1]], lanes), [f"{shaped('i32', lanes)} {ints[0]}"])
+            return self._plain_result(node, fmt[1], number, lanes)
+        if (name, *fmt[:3], lanes) == ("to_sint", "f32", 32, "zero", 4):
+            return self._words(node, ints[0], slow)
         wide, size = node.args[0].width // lanes, node.width // lanes
         total = "poison"
         for i in range(lanes):
@@ -300,6 +320,15 @@ class PlainLowering:
             one = one if to else self.let(f"bitcast {TYPES[fmt[1]]} {one} to i{size}")
             total = self.let(f"insertelement <{lanes} x i{size}> {total}, i{size} {one}, i32 {i}")
         return self.from_vector(node, lanes, total)
+
+    def _words(self, node: Bits, ints: str, slow: Slow) -> str:
+        """Convert four singles to words, towards zero, by one host operation if all surely fit."""
+        kind = shaped("float", 4)
+        x = self.let(f"bitcast {shaped('i32', 4)} {ints} to {kind}")
+        size = self.call(kind, f"llvm.fabs.{mangled('f32', 4)}", f"{kind} {x}")
+        bad = self.let(f"fcmp ugt {kind} {size}, {splat('float', MOST['f32', 32], 4)}")
+        result = self._diamond(self._any(bad, 4), lambda: host.vector_to_int(self, x), slow.lanes, shaped("i32", 4))
+        return self.from_vector(node, 4, result)
 
     def _integer(self, name: str, fmt: Any, x: str, slow: Callable[[], str]) -> str:
         """Convert a number to an integer: the host's conversion where it surely fits."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import decoder, spans
 from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
@@ -19,9 +19,12 @@ from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
 from xemu.core.lower_extended import is_native
 from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
+from xemu.core.softnumber import QUIETLY
 from xemu.core.state import ENGINE_CELLS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xemu.core.decoder import Decoded
     from xemu.core.isa import Variant
     from xemu.core.state import Cell
@@ -89,18 +92,28 @@ class Block:
     longest: int = 0
 
 
-_shapes: dict[tuple[str, int, int], tuple[bool, bool, bool]] = {}
+class Shape(NamedTuple):
+    """What all encodings of a variant have in common."""
+
+    branches: bool           # may branch
+    leave: bool              # must leave to the interpreter
+    guard: bool              # changes the guard
+    quiet: bool              # does floating point that raises nothing
 
 
-def shape(variant: Variant, target: Target, context: int) -> tuple[bool, bool, bool]:
-    """Return (may branch, must leave to the interpreter, changes the guard) for all encodings of a variant."""
+_shapes: dict[tuple[str, int, int], Shape] = {}
+
+
+def shape(variant: Variant, target: Target, context: int) -> Shape:
+    """Return what all encodings of a variant have in common."""
     key = (variant.row.isa.name, variant.index, context)
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
         leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or only_interpreted(cpu)
         guard = target.iset(context).guard
-        known = _shapes[key] = (bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes))
+        quiet = target.layout.quiet and _has(cpu, lambda node: node.op == "fp" and node.attr[3] in QUIETLY)
+        known = _shapes[key] = Shape(bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes), quiet)
         new_graph()
     return known
 
@@ -110,14 +123,18 @@ def only_interpreted(cpu: Recorder) -> bool:
 
     It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
     """
+    return _has(cpu, lambda node: node.op in ("hostflags", "insns", "decimal") or (node.op == "extended" and not is_native(node.attr)))
+
+
+def _has(cpu: Recorder, wanted: Callable[[Bits], bool]) -> bool:
+    """Return whether a node of what an instruction writes is wanted."""
     seen: set[int] = set()
 
     def visit(node: Bits) -> bool:
         if node.id in seen:
             return False
         seen.add(node.id)
-        foreign = node.op in ("hostflags", "insns", "decimal") or (node.op == "extended" and not is_native(node.attr))
-        return foreign or any(visit(a) for a in node.args)
+        return wanted(node) or any(visit(a) for a in node.args)
     return any(visit(w.value) for w in cpu.writes)
 
 
@@ -179,7 +196,7 @@ class Discovery:
     def _classify(self, pc: int, d: Decoded, guard: int) -> Insn:
         """Find out where an instruction goes."""
         insn = Insn(pc, d, guard)
-        branches, leave, changes_guard = shape(d.variant, self.target, self.context)
+        branches, leave, changes_guard, _ = shape(d.variant, self.target, self.context)
         conditional = condition_of(d) != ALWAYS
         if leave:
             insn.flow, insn.falls = "leave", conditional
@@ -604,6 +621,7 @@ class RegionEmitter(InstructionEmitter):
             return None
         self._make_blocks(head)
         self._find_loops(head)
+        self.modes_change = any(shape(i.decoded.variant, self.target, self.context).quiet for i in self.find.insns.values())
         entries = sorted({head} | self.loops | ((self.find.returns | self.find.indirect) & set(self.blocks)))
         entries = [e for e in entries if self.find.insns[e].guard & 15 == 0]
         new_graph()

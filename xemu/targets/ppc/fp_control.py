@@ -65,7 +65,7 @@ ppc32.row(mffs, "63:6 FRT ----- ----- 583:10 Rc", "mffs{Rc} {FRT}")  # ISA 3.0 h
 @ppc64("63:6 FRT 11000 ----- 583:10 -", "mffsl {FRT}")
 def mffsl(cpu, FRT):
     """Move From FPSCR Lightweight: the control bits, FR, FI and FPRF."""
-    cpu.set_fpr(FRT, controls(cpu) | zext(cat(rounding_flags(cpu), result_flags(cpu), const(0, 12)), 64))
+    cpu.set_fpr(FRT, controls(cpu) | zext(cat(rounding_flags(cpu, const(1, 1)), result_flags(cpu), const(0, 12)), 64))
 
 
 @ppc64("63:6 FRT 00001 ----- 583:10 -", "mffsce {FRT}")
@@ -128,7 +128,7 @@ def _nibbles(mask: Bits) -> Bits:
 
 def _masked(cpu, value: Bits, mask: Bits, Rc: int) -> None:
     """Set the bits of FPSCR's low word that a mask says; bits of FEX and VX do nothing."""
-    old = read(cpu)[31:0]
+    old = read(cpu, ~mask[17])[31:0]                     # FR and FI are worked out only if they stay
     write(cpu, (old & ~mask) | (value & mask))
     if Rc:
         _record_written(cpu, (old & ~mask) | (value & mask))

@@ -28,7 +28,7 @@ TOWARDS_ZERO = 3
 def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
     """Return the value and all exceptions (16 bits) of the scalar operation `name` of an "fp" node with PowerPC's rules."""
     if "f128" in fmt:
-        return fp_quad.slow(name, fmt, args, ctl)
+        raise KeyError(name)
     match name:
         case "add" | "sub" | "mul" | "div" | "sqrt" | "fma" | "fms":
             return arithmetic(name, fmt, args, ctl)
@@ -57,6 +57,11 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
         case "from_sint" | "from_uint" | "from_sint_f32" | "from_uint_f32":
             return from_integer(name, fmt, args[0], ctl)
     raise KeyError(name)
+
+
+def with_quads(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
+    """Return the same where there is quad precision."""
+    return (fp_quad.slow if "f128" in fmt else slow)(name, fmt, args, ctl)
 
 
 def _flushed(x: Parts, ctl: Bits) -> Parts:

@@ -14,7 +14,7 @@ def declare(layout: StateLayout, width: int) -> None:
     layout.word("CTR", width)
     layout.file("CRB", 32, 1, hidden=True)   # the bits of CR, as branches number them: 4n LT, 4n+1 GT, 4n+2 EQ, 4n+3 SO of field n
     # LT, GT and EQ of a field are kept as what was compared, and worked out where they are read
-    layout.file("CRKIND", 8, 8, hidden=True)     # BITS: in CRB; SIGNED, UNSIGNED: a comparison of CRX and CRY
+    layout.file("CRKIND", 8, 8, hidden=True)     # BITS: in CRB; COMPARED: CRX and CRY, signed
     layout.file("CRX", 8, width, hidden=True)
     layout.file("CRY", 8, width, hidden=True)
     # XER (Book I, 3.2.2), bit by bit; LEN is the byte count of string instructions
@@ -91,7 +91,7 @@ class PpcContext(NamedTuple):
 
 
 #: CRKIND
-BITS, SIGNED, UNSIGNED = range(3)
+BITS, COMPARED = range(2)
 #: numbers of `trap("syscall", n)`
 SC, SCV = 0, 1
 #: numbers of `abort("exception", n)`: the instruction did not happen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.targets.ppc.fpscr import fpscr_of, set_fpscr
-from xemu.targets.ppc.layout import BITS, SIGNED, PpcContext
+from xemu.targets.ppc.layout import BITS, PpcContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +34,8 @@ def cr_of(state: StateBlock) -> int:
     for field in range(8):
         kind, x, y = (_get(state, name, field) for name in ("CRKIND", "CRX", "CRY"))
         if kind != BITS:
-            if kind == SIGNED:
-                top = 1 << state.layout.cells["CRX"].width - 1
-                x, y = x ^ top, y ^ top
+            top = 1 << state.layout.cells["CRX"].width - 1
+            x, y = x ^ top, y ^ top
             place = 28 - 4 * field
             value = value & ~(14 << place) | (8 if x < y else 4 if x > y else 2) << place
     return value

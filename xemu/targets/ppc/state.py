@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, cat, const, mux, sext, slt, ult, zext
+from xemu.core.bits import Bits, cat, const, mux, sext, slt, zext
 from xemu.core.record import Recorder, RegNo, when
-from xemu.targets.ppc.layout import BITS, SIGNED, UNSIGNED
+from xemu.targets.ppc.layout import BITS, COMPARED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,15 +55,16 @@ class PpcCpu(Recorder):
         field, which = RegNo(number[4:2]), number[1:0]
         kind, x, y = self.CRKIND[field], self.CRX[field], self.CRY[field]
         stored: Bits = self.CRB[RegNo(number)]
-        less, greater = (mux(kind == SIGNED, slt(a, b), ult(a, b)) for a, b in ((x, y), (y, x)))
-        compared = mux(which[1], x == y, mux(which[0], greater, less))
+        compared = mux(which[1], x == y, mux(which[0], slt(y, x), slt(x, y)))
         return mux((kind == BITS) | (which == SUMMARY), stored, compared)
 
     def compare(self, field: Bits | int, x: Bits, y: Bits, *, signed: bool) -> None:
         """Set a field of CR from a comparison of integers."""
-        number, widen = RegNo(field), sext if signed else zext
-        self.CRX[number], self.CRY[number] = widen(x, self.xlen), widen(y, self.xlen)
-        self.CRKIND[number] = const(SIGNED if signed else UNSIGNED, 8)
+        number, operands = RegNo(field), [(sext if signed else zext)(v, self.xlen) for v in (x, y)]
+        if not signed and x.width == self.xlen:             # with their top bits inverted they compare as signed ones do
+            operands = [v ^ 1 << (self.xlen - 1) for v in operands]
+        self.CRX[number], self.CRY[number] = operands
+        self.CRKIND[number] = const(COMPARED, 8)
         self.CRB[crb(field, SUMMARY)] = self.SO
 
     def record(self, result: Bits) -> None:

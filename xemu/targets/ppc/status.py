@@ -51,10 +51,10 @@ def result_flags(cpu: PpcCpu) -> Bits:
     return cat(flags[4], mux(cc[4], cc[3:0], flags[3:0]))
 
 
-def rounding_flags(cpu: PpcCpu) -> Bits:
-    """Return FR and FI."""
+def rounding_flags(cpu: PpcCpu, wanted: Bits) -> Bits:
+    """Return FR and FI; where they are not wanted, whatever costs no time."""
     op, last = cpu.FPOP, cpu.FPLAST
-    again = make("fpagain", 16, (op[7:0], *(cpu.FPARG[n] for n in range(3)), zext(op[9:8], 8)), "ppc")
+    again = make("fpagain", 16, (mux(wanted, op[7:0], const(0, 8)), *(cpu.FPARG[n] for n in range(3)), zext(op[9:8], 8)), "ppc")
     return mux(op[7:0] == 0, last[6:5], cat(again[5], again[4]))
 
 
@@ -91,10 +91,11 @@ def record(cpu: PpcCpu) -> None:
     cpu.set_cr(1, [word[n] for n in (31, 30, 29, 28)])
 
 
-def read(cpu: PpcCpu) -> Bits:
-    """Return FPSCR's 64 bits."""
-    low = exceptions(cpu) | zext(cat(rounding_flags(cpu), result_flags(cpu), const(0, 12)), 32) | cpu.FPCTL
-    return cat(const(0, 29), cpu.DRN, low)
+def read(cpu: PpcCpu, wanted: Bits | None = None) -> Bits:
+    """Return FPSCR's 64 bits; FR and FI mean something only where they are wanted. They are 0 where XX is."""
+    low = exceptions(cpu)
+    rounding = rounding_flags(cpu, low[XX] if wanted is None else low[XX] & wanted)
+    return cat(const(0, 29), cpu.DRN, low | zext(cat(rounding, result_flags(cpu), const(0, 12)), 32) | cpu.FPCTL)
 
 
 def write_status(cpu: PpcCpu, word: Bits) -> None:

@@ -30,6 +30,13 @@ def fp_slow() -> Any:
     return slow
 
 
+def fp_slow64() -> Any:
+    """Import and return the same for ppc64le, which has quad precision."""
+    from xemu.targets.ppc.fp_rules import with_quads
+
+    return with_quads
+
+
 def assembly(row: Row, word: int, pc: int) -> str:
     """Return an instruction in the words of its row's template."""
     from xemu.targets.ppc import assembly as words
@@ -50,4 +57,4 @@ def capstone64(_context: int) -> tuple[int, int]:
 PPC32 = Target("ppc", "ppc", LAYOUT32, 32, PpcContext.of32, (BE32,), lambda _: 0, load_rows, read_register, write_register,
                capstone32, fp_slow=fp_slow, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
 PPC64LE = Target("ppc64le", "ppc", LAYOUT64, 64, PpcContext.of64, (LE64,), lambda _: 0, load_rows, read_register, write_register,
-                 capstone64, fp_slow=fp_slow, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
+                 capstone64, fp_slow=fp_slow64, monitors=("EXSIZE",), misread=ALWAYS, assembly=assembly)
