@@ -68,7 +68,7 @@ class Screen:
         await self.until(lambda: app.stop is not None and app.moving is None, "a stop")
         await self.until(lambda: all(p.stop == app.stop.number for p in app.desk.panes.values() if p.display and p.query_name),  # type: ignore[union-attr]
                          "all panes show the stop")
-
+        await app.client.do("keeping.points")            # answered when all before it is
         await self.until(lambda: all(name in p.extra for p in app.desk.panes.values() if p.display for name in p.queries), "all data")
 
     async def press(self, *keys: str) -> None:

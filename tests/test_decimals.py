@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from tests.oracle.ppc.decimals import declet as independent_declet
-from xemu.core import decimals
+from xemu.core import decimal_numbers, decimals
 from xemu.core.bits import const
-from xemu.core.decimals import FORMATS, SNAN, decoded, joined, parts
+from xemu.core.decimal_numbers import FORMATS, Parts, decoded, joined, parts
+from xemu.core.decimals import SNAN
 from xemu.targets.ppc import bcd
 
 LONG, QUAD = FORMATS[64], FORMATS[128]
@@ -19,14 +20,14 @@ UP, ENABLED = 6, {"overflow": 16, "underflow": 8}
 
 def test_declets() -> None:
     for number in range(1000):
-        packed = decimals.pack(number, 1)
+        packed = decimal_numbers.pack(number, 1)
         assert packed == independent_declet(number)
-        assert decimals.unpack(packed, 1) == number
+        assert decimal_numbers.unpack(packed, 1) == number
         three = int(f"{number:03}", 16)
         assert bcd.digits(const(packed, 10)).attr == three
         assert bcd.declet(const(three, 12)).attr == packed
     for packed in range(1024):                 # 24 of them are not canonical
-        assert int(f"{bcd.digits(const(packed, 10)).attr:x}") == decimals.unpack(packed, 1)
+        assert int(f"{bcd.digits(const(packed, 10)).attr:x}") == decimal_numbers.unpack(packed, 1)
 
 
 def test_encodings_survive() -> None:
@@ -42,8 +43,8 @@ def encode(text: str) -> int:
     rest = text.removeprefix("-")
     for kind in ("snan", "nan", "inf"):
         if rest.startswith(kind):
-            return joined(decimals.Parts(int("-" in text), kind, 0, int(rest.removeprefix(kind) or 0)), LONG)
-    return decimals.encoded(Decimal(text), LONG)
+            return joined(Parts(int("-" in text), kind, 0, int(rest.removeprefix(kind) or 0)), LONG)
+    return decimal_numbers.encoded(Decimal(text), LONG)
 
 
 def shown(word: int) -> str:
@@ -91,6 +92,8 @@ def test_two_operands(name: str, mode: int, x: str, y: str, result: str, excepti
     ("quantize_to", 0, (0x1E, encode("1.005")), encode("1.00"), decimals.INEXACT),
     ("to_integer", UP, (encode("-1.2"),), encode("-2"), decimals.INEXACT),
     ("to_doubleword", 0, (encode("-2.5"),), (1 << 64) - 2, decimals.INEXACT),
+    ("to_doubleword", UP | ENABLED["overflow"], (encode("-2.1"),), (1 << 64) - 3, decimals.INEXACT),
+    ("to_doubleword", 0, (encode("-0E+114"),), 0, 0),
     ("to_doubleword", 0, (encode("9E+20"),), (1 << 63) - 1, decimals.CONVERSION),
     ("to_doubleword", 0, (encode("snan"),), 1 << 63, decimals.CONVERSION | SNAN),
     ("from_integer", 0, ((1 << 64) - 123,), encode("-123"), 0),

@@ -10,7 +10,7 @@ from tests.support.law import WINDOW, WINDOW_SIZE, Law, LawCase
 from xemu.core.state import ENGINE_BYTES
 
 TARGETS: Final = {"32": "ppc", "64": "ppc64le"}
-NAMES: Final = [*(f"r{n}" for n in range(32)), "cr", "xer", "lr", "ctr"]
+NAMES: Final = [*(f"r{n}" for n in range(32)), "cr", "xer", "lr", "ctr", "dscr"]
 MEMORY: Final = bytes(range(0x80, 0xC0)).ljust(WINDOW_SIZE, b"\0")
 
 #: width | word, text | registers before | all that changes; registers that are not named are 0
@@ -113,6 +113,17 @@ EXAMPLES: Final = """
     64 | 7c642894 addg6s 3,4,5 | r4=99 r5=1 | r3=6666666666666666
     64 | 7c830234 cdtbcd 3,4 | r4=000003ff | r3=999
     64 | 7c830274 cbcdtd 3,4 | r4=00999123 | r3=3fca3
+    32 | 7c7f42a6 mfpvr 3 | | r3=c0209
+    64 | 7c7f42a6 mfpvr 3 | | r3=4e1202
+    both | 7c7a02a6 mfspr 3,26 | | stop=exception3
+    both | 7c64e2a6 mfspr 3,900 | | stop=undefined
+    both | 7c6c43a6 mtspr 268,3 | | stop=undefined
+    64 | 7c7103a6 mtspr 17,3 | r3=ffffffffffffffff | dscr=1ffffff
+    64 | 7c6302a6 mfspr 3,3 | dscr=123 | r3=123
+    both | 7c6000a6 mfmsr 3 | | stop=exception3
+    64 | 7c6005e6 darn 3,0 | | r3=7b1dcdaf
+    64 | 7c6105e6 darn 3,1 | | r3=e220a8397b1dcdaf
+    64 | 7c6305e6 darn 3,3 | | r3=ffffffffffffffff
 """
 #: the same for what reads memory: at r4 it counts from 80
 LOADS: Final = f"""
@@ -185,13 +196,14 @@ def changed(law: Law, case: LawCase) -> dict[str, int | str]:
     case.pc = 0x1000_0000
     law._begin(case)
     state = law.engine.state
-    before = {name: state.read(name) for name in NAMES}
+    names = [name for name in NAMES if name != "dscr" or law.target.address_bits == 64]
+    before = {name: state.read(name) for name in names}
     stop = dict(law.evaluated(case))["stop"]
     law.space.unmap(0x1000_0000, 4096)
     if stop is not None:
         kind, number, fault = stop
         return {"stop": fault.kind if fault else f"{kind}{number or ''}"}
-    out: dict[str, int | str] = {name: state.read(name) for name in NAMES if state.read(name) != before[name]}
+    out: dict[str, int | str] = {name: state.read(name) for name in names if state.read(name) != before[name]}
     return out | ({} if state.pc == case.pc + 4 else {"to": state.pc})
 
 

@@ -306,6 +306,11 @@ class PlainLowering:
             x = self.as_float(node.args[0], fmt[0]) if to else self.value(node.args[0])
             result = convert(name, fmt, x, lambda: slow.lane(0))
             return result if to else self.from_float(node, result)
+        if (name, fmt[0]) == ("from_sint", 32):                # the host has it for vectors, and it needs no guard
+            number = self.constrained("sitofp", shaped(TYPES[fmt[1]], lanes), [f"{shaped('i32', lanes)} {ints[0]}"])
+            return self._plain_result(node, fmt[1], number, lanes)
+        if (name, *fmt[:3], lanes) == ("to_sint", "f32", 32, "zero", 4):
+            return self._words(node, ints[0], slow)
         wide, size = node.args[0].width // lanes, node.width // lanes
         total = "poison"
         for i in range(lanes):
@@ -315,6 +320,15 @@ class PlainLowering:
             one = one if to else self.let(f"bitcast {TYPES[fmt[1]]} {one} to i{size}")
             total = self.let(f"insertelement <{lanes} x i{size}> {total}, i{size} {one}, i32 {i}")
         return self.from_vector(node, lanes, total)
+
+    def _words(self, node: Bits, ints: str, slow: Slow) -> str:
+        """Convert four singles to words, towards zero, by one host operation if all surely fit."""
+        kind = shaped("float", 4)
+        x = self.let(f"bitcast {shaped('i32', 4)} {ints} to {kind}")
+        size = self.call(kind, f"llvm.fabs.{mangled('f32', 4)}", f"{kind} {x}")
+        bad = self.let(f"fcmp ugt {kind} {size}, {splat('float', MOST['f32', 32], 4)}")
+        result = self._diamond(self._any(bad, 4), lambda: host.vector_to_int(self, x), slow.lanes, shaped("i32", 4))
+        return self.from_vector(node, 4, result)
 
     def _integer(self, name: str, fmt: Any, x: str, slow: Callable[[], str]) -> str:
         """Convert a number to an integer: the host's conversion where it surely fits."""

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 M64: Final = (1 << 64) - 1
 # bits of FPSCR; ADJUSTS: OE and UE
+VXVC, VE = 1 << 19, 0x80
 VXVC_ENABLED, UE = 1 << 19 | 1 << 7, 0x20
 OX, UX, ZX, XX, CLASS, VXCVI, ZE, NI, ADJUSTS = 1 << 28, 1 << 27, 1 << 26, 1 << 25, 1 << 16, 0x100, 0x10, 4, 0x60
-VE, VXVC = 0x80, 1 << 19
 CR1, CR1_FX, CR1_FEX = 0xF << 24, 1 << 27, 1 << 26
 SINGLES: Final = r"f(add|sub|mul|div|sqrt|madd|msub|nmadd|nmsub|re|rsqrte)s|xs\w*sp"
 MOST_PACKED: Final = 10 ** 31
@@ -245,7 +245,7 @@ MASKS: Final = (
     Mask("denbcdq?", "fpscr", FPRF, "QEMU leaves it as it was"),
     Mask("fcfid(s|u|us)", "fpscr", FPRF, "QEMU leaves it as it was"),
     Mask("fcmp[uo]", "fpscr", CLASS, "QEMU sets C where the operands are unordered"),
-    Mask("fcmpo", "fpscr", VXVC, "QEMU sets it for a signalling NaN where VE is 1, too", lambda case, _: bool(case.state.fpscr & VE)),
+    Mask("fcmpo", "fpscr", VXVC, "QEMU sets VXVC for signalling NaNs, even where VE is set", lambda case, _: bool(case.state.fpscr & VE)),
     Mask("mtfsb1", "fpscr", NI | FX, "QEMU does not set NI, nor FX for an exception's bit"),
     Mask("mtfsb1", "cr", CR1_FX, "QEMU does not set FX for an exception's bit", records),
     Mask(STALE, "fpscr", FX | OX | UX | ZX | XX, "QEMU shows exceptions of an earlier instruction"),

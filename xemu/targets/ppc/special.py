@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from xemu.core.record import RegNo
     from xemu.targets.ppc.state import PpcCpu
 
-PVR32, PVR64 = 0x000C0209, 0x004E1200          # 7400 version 2.9, POWER9 version 2.0
+PVR32, PVR64 = 0x000C0209, 0x004E1202          # 7400 version 2.9, POWER9 version 2.2
 PPR_PRIORITY = 0x7 << 50                       # the bits of PPR that are there
 
 # -- condition register (3.3.17) -----------------------------------------------------------------------------------------
