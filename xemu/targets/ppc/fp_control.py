@@ -17,6 +17,7 @@ from xemu.targets.ppc.status import (
     record,
     result_flags,
     rounding_flags,
+    settle,
     summarized,
     write_status,
 )
@@ -53,7 +54,9 @@ def write(cpu, word: Bits) -> None:
 
 def mffs(cpu, FRT, Rc):
     """Move From FPSCR."""
-    cpu.set_fpr(FRT, read(cpu))
+    word = read(cpu)
+    settle(cpu, word)
+    cpu.set_fpr(FRT, word)
     if Rc:
         record(cpu)
 
@@ -71,7 +74,9 @@ def mffsl(cpu, FRT):
 @ppc64("63:6 FRT 00001 ----- 583:10 -", "mffsce {FRT}")
 def mffsce(cpu, FRT):
     """Move From FPSCR & Clear Enables."""
-    cpu.set_fpr(FRT, read(cpu))
+    word = read(cpu)
+    settle(cpu, word)
+    cpu.set_fpr(FRT, word)
     set_controls(cpu, cpu.FPCTL & ~ENABLES & LOW)
 
 

@@ -98,12 +98,17 @@ def read(cpu: PpcCpu, wanted: Bits | None = None) -> Bits:
     return cat(const(0, 29), cpu.DRN, low | zext(cat(rounding, result_flags(cpu), const(0, 12)), 32) | cpu.FPCTL)
 
 
+def settle(cpu: PpcCpu, word: Bits) -> None:
+    """Keep FR, FI and FPRF as they have been worked out, so that who asks again need not wait."""
+    cpu.FPLAST = zext(word[18:12], 8)
+    cpu.FPOP, cpu.FPCC = const(0, 16), const(0, 5)
+
+
 def write_status(cpu: PpcCpu, word: Bits) -> None:
     """Set FX, the exceptions, FR, FI and FPRF from FPSCR's low word. After `exceptions`, which has taken the host's."""
     cpu.FPSTICKY = word & STICKY
     cpu.FPFLAGS = const(0, 16)
-    cpu.FPLAST = zext(word[18:12], 8)
-    cpu.FPOP, cpu.FPCC = const(0, 16), const(0, 5)
+    settle(cpu, word)
 
 
 def context(cpu: PpcCpu, controls: Bits) -> Bits:
