@@ -106,7 +106,7 @@ def _decode(case: Case, offset: int, state: StateBlock) -> Decoded | None:
     if guard & 15:
         word |= 1 << isa.bits  # InIT
     index = decoder.walk(_trie(isa), word)
-    return None if index is None else Decoded(isa.variants[index], word, iset, guard)
+    return None if index is None else Decoded(isa.variants[index], word, iset, guard, isa.bits // 8)
 
 
 def evaluate(case: Case, address: int) -> Outcome | None:

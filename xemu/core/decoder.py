@@ -36,7 +36,7 @@ class Decoded(NamedTuple):
     word: int
     iset: IsaSet
     guard: int
-    length: int = 0          # of the instruction, in bytes
+    length: int              # of the instruction, in bytes
 
 
 def decode(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int | None], pc: int, guard: int) -> Decoded | None:
