@@ -688,3 +688,14 @@ def test_programs_do_what_they_do_on_the_host(name: str, bits: int, need: Callab
 
 def _lines(text: bytes) -> list[str]:
     return [line for line in text.decode().splitlines() if "(void *)1" not in line]
+
+
+@pytest.mark.skipif(os.uname().machine != "x86_64" or os.geteuid() != 0, reason="only root changes the root")
+def test_what_comes_after_a_change_of_root_is_loaded(need: Callable[..., str], tmp_path: Path) -> None:
+    source, program = tmp_path / "root.c", tmp_path / "root"
+    source.write_text("#include <unistd.h>\nint main(void) { return chroot(\".\") ? 1 : *(volatile int *)8; }\n")
+    subprocess.run([need("gcc"), "-O1", "-static", source, "-o", program], check=True)
+    result = run(xemu_command(program), cwd=tmp_path)
+    assert result.code == 128 + sig.SIGSEGV
+    assert b"nothing is mapped at 0x00000008" in result.stderr
+    assert b"mov eax, dword ptr [8]" in result.stderr

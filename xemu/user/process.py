@@ -184,6 +184,14 @@ class Process:
         except Exception:  # noqa: BLE001 - past the point of no return the kernel kills
             raise ProcessExit(signal=sig.SIGSEGV) from None
 
+    def load_all(self) -> None:
+        """Import what may be needed later: a process that changes its root does not find xemu's own files any more."""
+        from importlib import import_module
+
+        self.engine.target.load_rows()
+        for name in ("capstone", "traceback", "xemu.core.instruction", "xemu.user.crash"):
+            import_module(name)
+
     def _connect_engine(self) -> None:
         """Bind everything the run loop calls to this engine and architecture."""
         from xemu.user import calls

@@ -145,6 +145,7 @@ def fchdir(task: Task, fd: int) -> int:
 @call("chroot path")
 def chroot(task: Task, path: int) -> int:
     """chroot(2)."""
+    task.process.load_all()
     os.chroot(plain_path(task, path))
     return 0
 
