@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.user import DATA, Guest, guest
-from tests.test_user_calls import DANGEROUS
+from tests.test_user_calls import DANGEROUS, MAKES_OBJECTS
 from xemu.core.layout import BIG
 from xemu.errors import ImageError
 from xemu.loaders.elf import ElfHeader, bytes_reader
@@ -445,9 +445,6 @@ def test_contexts_are_swapped_without_the_thread_pointer(g: Guest) -> None:
 
 # --- wild arguments -----------------------------------------------------------------------------
 
-OBJECTS = {"shmget", "semget", "msgget", "ipc"}  # they would stay
-
-
 @pytest.mark.parametrize("seed", range(2))
 def test_wild_structs_never_do_more_than_fail(g: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     monkeypatch.chdir(tmp_path)
@@ -458,7 +455,7 @@ def test_wild_structs_never_do_more_than_fail(g: Guest, tmp_path: Path, monkeypa
     fds += [g.call("eventfd2", 1, os.EFD_NONBLOCK), g.call("epoll_create1", 0)]
     done = 0
     for name, row in sorted(ROWS.items()):
-        if name in DANGEROUS | OBJECTS or name not in g.process.abi.numbers:
+        if name in DANGEROUS | {*MAKES_OBJECTS, "ipc"} or name not in g.process.abi.numbers:
             continue
         for _ in range(8):
             small = [rng.choice((0, 0, 0, rng.randrange(256))) for _ in range(512)]
