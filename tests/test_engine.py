@@ -14,6 +14,7 @@ import pytest
 from xemu.core import decoder
 from xemu.core.compiler import compile_region
 from xemu.core.engine import Engine, ExitKind, Options
+from xemu.core.library import CONTEXTS
 from xemu.core.memory import EXEC, READ, WRITE, AddressSpace
 from xemu.core.region import MOST_LINES, Code, RegionEmitter
 from xemu.targets.registry import get_target
@@ -211,3 +212,12 @@ def test_a_warm_run_imports_no_compiler_and_no_rows(tmp_path: Path) -> None:
             break
     assert "xemu.core.engine" in modules
     assert not modules & set(HEAVY)
+
+
+def test_a_saved_state_with_any_context_is_taken() -> None:
+    engine = machine(Options(cache=False))
+    for context in (0x3F00, 0xFFFF, (1 << 64) - 1):
+        saved = engine.state.save()
+        engine.state.restore(saved[:8] + context.to_bytes(8, "little") + saved[16:])
+        engine.run(1)
+    assert engine.state.context < CONTEXTS

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xemu.core import host, hostmem
-from xemu.core.library import Library
+from xemu.core.library import CONTEXTS, Library
 from xemu.core.memory import EXEC, READ, SLOW, WRITE, GuestFault
 from xemu.core.objects import CodeMemory
 from xemu.core.records import (
@@ -206,7 +206,7 @@ class EngineState(StateBlock):
     def restore(self, data: bytes) -> None:
         """Take back exactly what `save` gave: the same thread, monitors included."""
         pc, context = struct.unpack_from("<QQ", data)
-        context &= 0xFFFF                                               # it may come from a file: native code relies on both
+        context &= CONTEXTS - 1                                         # it may come from a file: native code relies on both
         self.buffer[ENGINE_BYTES:] = data[16:]
         self.engine.cells[CELL["ctx_key"]] = context << 48
         self.engine.set_position(pc & ((1 << self.target.address_bits) - 1) & -self.target.iset(context).geometry.unit, context)
