@@ -225,7 +225,7 @@ cat < $3
 """
 
 
-@pytest.mark.parametrize("shell", ["bash", "busybox"])
+@pytest.mark.parametrize("shell", [pytest.param("bash", marks=pytest.mark.slow), "busybox"])
 def test_shells_go_on_from_anywhere(need: Callable[..., str], tmp_path: Path, shell: str) -> None:
     need("apt-get", "dpkg-deb")
     script = tmp_path / "script"

@@ -27,7 +27,10 @@ TIERS: Final = {"default": Options(tracing=True), "interpreter": Options(jit=Fal
 SECONDS: Final = 20.0            # virtual, far more than any sample takes
 PATIENCE: Final = 60.0           # seconds for a run under QEMU
 HANGS: Final = 4.0               # … for one that is known not to end
-RUNS: Final = [(case, machine) for case in CASES for machine in MACHINES[case.board]]
+#: the second board with the same processor is among the slow ones
+TWIN: Final = ("exceptions", "olimex-stm32-h405")
+RUNS: Final = [pytest.param(case, machine, marks=pytest.mark.slow if (case.program, machine) == TWIN else ())
+               for case in CASES for machine in MACHINES[case.board]]
 SELF_CHECKING: Final = ("exceptions", "faults", "mpu", "fpirq", "stm32", "nrf51")
 
 

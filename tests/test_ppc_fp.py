@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
@@ -13,6 +13,9 @@ from xemu.core.engine import ExitKind
 from xemu.core.memory import EXEC, READ, WRITE
 from xemu.core.state import ENGINE_BYTES
 from xemu.targets.ppc.layout import FPSCR_MODES, PpcContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 FX, FEX, VX, OX, UX, ZX, XX, SNAN, ISI, ZDZ, IMZ, VC = (1 << n for n in (31, 30, 29, 28, 27, 26, 25, 24, 23, 21, 20, 19))
 FR, FI, CVI, VE, OE, UE, ZE, XE = (1 << n for n in (18, 17, 8, 7, 6, 5, 4, 3))
@@ -39,6 +42,13 @@ VADDFP = 4 << 26 | 2 << 21 | 0 << 16 | 1 << 11 | 10
 @cache
 def law() -> Law:
     return Law("ppc64le", seed=3)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _given_back() -> Iterator[None]:
+    """Let others have the address space: a host has room for one guest of 64 bits."""
+    yield
+    law.cache_clear()
 
 
 def case(words: list[int], fpscr: int, operands: tuple[int, ...], fe: int = 0) -> LawCase:

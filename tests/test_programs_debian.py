@@ -193,7 +193,7 @@ def test_git_commits_and_shows_a_history(root: Path, tmp_path: Path) -> None:
     assert outputs["qemu"][4].stdout.strip()
 
 
-@pytest.mark.parametrize(("arch", "name"), on_each(["float", "struct"], ()))
+@pytest.mark.parametrize(("arch", "name"), on_each(["float"], ()))
 def test_pythons_own_tests(name: str, root: Path, tmp_path: Path) -> None:
     python_module(name, root, tmp_path, "default", 300)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import struct
 import subprocess
 from pathlib import Path
@@ -141,6 +142,7 @@ def test_terminals_have_their_own_numbers_and_struct(g: Guest) -> None:
         assert struct.unpack("<2H", g.space.read(DATA + 16, 4)) == (30, 90)
         assert g.call("ioctl", fd, 0x5401, DATA) == -25       # what others call TCGETS
         os.write(master, b"abc")
+        assert select.select([slave], [], [], 30)[0]          # the kernel hands it on when it likes
         assert g.call("ioctl", fd, 0x4004667F, DATA) == 0
         assert g.space.read_u32(DATA) == 3                    # FIONREAD
     finally:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from xemu.core.state import StateBlock
     from xemu.core.target import IsaSet
 
-CONTEXTS = 1024          # context words a target may have
+CONTEXTS = 1 << 16       # context words: they have 16 bits
 LOOK_AHEAD = 64          # instructions after a missing handler that are looked at for others
 QUEUE = 4096             # hot heads that may wait for the compiler
 LEFT_BEHIND = 64         # hot heads that are compiled for the next run when a program ends

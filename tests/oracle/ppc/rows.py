@@ -23,7 +23,8 @@ LEFT_OUT: Final = {
 }
 #: special-purpose registers that are not compared, and why
 SPRS_LEFT_OUT: Final = {3: "DSCR: QEMU's is the supervisor's alone", 17: "DSCR, which Linux emulates",
-                        259: "QEMU lacks SPRG3 for user mode", 268: "time", 269: "time", 896: "QEMU lacks PPR", 898: "QEMU lacks PPR32"}
+                        259: "QEMU lacks SPRG3 for user mode", 287: "PVR: another revision", 268: "time", 269: "time",
+                        896: "QEMU lacks PPR", 898: "QEMU lacks PPR32"}
 #: mnemonics that a processor of QEMU's lacks and another of the same target has
 LACKING: Final = {"7400": ("isel", "wait"), "e500mc": ("v.*", "lv.*", "stv.*", "dst.*", "dss.*", "mtvscr", "mfvscr", "mcrxr")}
 #: special-purpose registers that are compared: XER, LR, CTR, VRSAVE, TAR (64-bit)
