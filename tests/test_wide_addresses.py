@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import struct
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,12 @@ CODE, DATA = 0x1_0000, 0x2_0000
 TIERS = ("evaluator", "interpreter", "region")
 MASK = (1 << 64) - 1
 FAR = (1 << 45, 1 << 48, CODE | 1 << 48, DATA | 1 << 46, 1 << 47, 0xFFFF_8000_0000_0000, MASK - 7, MASK - 3, MASK)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _room() -> None:
+    """Give the address space of earlier guests back: the host has room for one or two of this size."""
+    gc.collect()
 
 
 @pytest.fixture(params=[46, 38])
