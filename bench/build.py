@@ -56,8 +56,8 @@ BUILDS: Final = {b.name: b for b in (
           (("floating point", "floating point, AVX2 and FMA"),)),
     Build("i386", "i386", [*X86_32, "-msse2", "-mfpmath=sse"], ("-lgcc",), 4, cold="i386"),
     Build("x87", "i386", [*X86_32, "-mfpmath=387"], ("-lgcc",), 1, (("floating point", "x87"),)),    # QEMU takes seconds as it is
-    Build("ppc64le", "ppc64le", PPC64LE, ("-lgcc",), 4, cold="ppc64le"),
-    Build("ppc", "ppc", PPC, ("-Wl,--start-group", "-lm", "-lc", "-lgcc", "-lgcc_eh", "-Wl,--end-group"), 4, cold="ppc"),  # it has no fsqrt
+    Build("ppc64le", "ppc64le", PPC64LE, ("-lgcc",), cold="ppc64le"),
+    Build("ppc", "ppc", PPC, ("-Wl,--start-group", "-lm", "-lc", "-lgcc", "-lgcc_eh", "-Wl,--end-group"), cold="ppc"),  # it has no fsqrt
 )}  # fmt: skip
 ONCE: Final = {"cold", "chase", "syscalls"}  # kernels that a second run would change, or that take long enough
 VECTORS: Final = {"neon"}  # kernels in vector intrinsics: there is nothing of them in a build for the x87
