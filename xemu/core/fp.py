@@ -259,3 +259,11 @@ def exceptions(*, invalid: Bits | int = 0, divide_by_zero: Bits | int = 0, under
     bit = [b if isinstance(b, Bits) else const(b, 1)
            for b in (input_denormal, const(0, 1), const(0, 1), inexact, underflow, overflow, divide_by_zero, invalid)]
     return cat(*bit)
+
+
+def any_of(bits: Sequence[Bits]) -> Bits:
+    """Return whether one of the bits is 1."""
+    result = bits[0]
+    for b in bits[1:]:
+        result = result | b
+    return result

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, cat, clz, const, mux, sext, slt, ule, ult, zext
-from xemu.core.fp import Parts, exceptions, host
+from xemu.core.fp import Parts, any_of, exceptions, host
 from xemu.core.softnumber import FORMATS
 
 if TYPE_CHECKING:
@@ -59,14 +59,6 @@ def choose_nan(operands: Sequence[Parts], default: Bits) -> Bits:
     for x in reversed(operands):
         result = mux(x.is_signalling, x.bits, result)
     return mux(default, default_nan(fmt), result | FORMATS[fmt].quiet)
-
-
-def any_of(bits: Sequence[Bits]) -> Bits:
-    """Return whether one of the bits is 1."""
-    result = bits[0]
-    for b in bits[1:]:
-        result = result | b
-    return result
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, Lanes, cat, const, mux, zext
-from xemu.core.fp import NEVER_STICKY, LaneParts, Parts, fp_apart, fp_op, pick
+from xemu.core.fp import NEVER_STICKY, LaneParts, Parts, any_of, fp_apart, fp_op, pick
 from xemu.core.record import when
-from xemu.targets.ppc.fp_word import any_of
 from xemu.targets.ppc.layout import FLOATING_POINT
 from xemu.targets.ppc.status import EXACT, INTEGER, OE, SINGLE, UE, VE, XE, ZE, classified, operation, result_flags
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, clz, const, mux, slt, ult, zext
-from xemu.core.fp import Parts, host
+from xemu.core.fp import Parts, any_of, host
 from xemu.core.softfloat import EQUAL, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.ppc import fp_quad
 from xemu.targets.ppc.fp_convert import convert, from_integer, round_to_integral, single, to_integer, widened
-from xemu.targets.ppc.fp_word import Result, any_of, raised
+from xemu.targets.ppc.fp_word import Result, raised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from xemu.core.bits import Bits, cat, const
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from xemu.core.fp import any_of
 
 Result = tuple[Bits, Bits]         # value, exceptions
 #: kinds of invalid operations, bit 8 first: VXSNAN VXISI VXIDI VXZDZ VXIMZ VXVC VXSQRT VXCVI
 KINDS = ("signalling", "infinities", "by_infinity", "zeros", "times_zero", "compared", "root", "no_integer")
-
-
-def any_of(bits: Sequence[Bits]) -> Bits:
-    """Return whether one of the bits is 1."""
-    result = bits[0]
-    for b in bits[1:]:
-        result = result | b
-    return result
 
 
 def raised(*, divide_by_zero: Bits | int = 0, overflow: Bits | int = 0, underflow: Bits | int = 0, inexact: Bits | int = 0,

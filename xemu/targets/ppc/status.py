@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, cat, const, make, mux, ult, unique, zext
-from xemu.core.fp import SLOW_OPERATIONS, Parts
-from xemu.targets.ppc.fp_word import any_of
+from xemu.core.fp import SLOW_OPERATIONS, Parts, any_of
 
 if TYPE_CHECKING:
     from typing import Any

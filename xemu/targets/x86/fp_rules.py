@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, const, mux, ult
-from xemu.core.fp import Parts, exceptions, host
+from xemu.core.fp import Parts, any_of, exceptions, host
 from xemu.core.softfloat import EQUAL, FUSED, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.x86.fp_convert import convert, round_to_integral, to_integer
@@ -48,14 +48,6 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
         case "from_sint":
             return host(name, fmt, args, ctl[1:0])
     raise KeyError(name)
-
-
-def any_of(bits: Sequence[Bits]) -> Bits:
-    """Return whether one of the bits is 1."""
-    result = bits[0]
-    for b in bits[1:]:
-        result = result | b
-    return result
 
 
 def default_nan(fmt: str) -> Bits:
