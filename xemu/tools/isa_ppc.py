@@ -159,6 +159,7 @@ GROUPS = (
     _group("II 4.3", "Caches", "", BOTH, "dcbf dcbst dcbt dcbtst dcbz icbi"),
     _group("II 4.3", "Caches: 2.07", V2 + "; e500mc", BOTH, "icbt"),
     _group("–", "Caches: not in 3.0, where Linux emulates it", "", BOTH, "dcba"),
+    _group("I 1.8.3", "Hints of later processors: nothing happens", V2, ONLY64, "reserved-nop"),
     _group("–", "Data streams: AltiVec's, not in 3.0", VMX, BOTH, "dst dstst dss"),
     _group("II 4.4", "Copy and paste", V3, ONLY64, "copy paste cpabort"),
     _group("II 4.5", "Atomic memory operations", V3, ONLY64, "lwat ldat stwat stdat"),
@@ -173,9 +174,12 @@ GROUPS = (
     _group("II 8.3", "Branch history", "", ONLY64, "clrbhrb mfbhrbe"),
     _group("II 9", "External control: not in 3.0", "", ONLY32, "eciwx ecowx"),
     _group("III", "Privileged: SIGILL", "", BOTH, "mfmsr mtmsr tlbie tlbsync dcbi mtsr mtsrin mfsr mfsrin rfi"),
-    _group("III", "Privileged on embedded processors: SIGILL", "", ONLY32, "tlbia wrtee wrteei tlbivax tlbre tlbsx tlbwe rfci rfdi rfmci"),
-    _group("III", "Privileged, 64-bit: SIGILL", "", ONLY64, "mtmsrd tlbiel slbie slbia slbmte slbmfee slbmfev slbfee. slbieg slbsync "
-           "msgsnd msgclr msgsndp msgclrp msgsync lbzcix lhzcix lwzcix ldcix stbcix sthcix stwcix stdcix rfid hrfid stop rfscv"),
+    _group("III", "Privileged on embedded processors: SIGILL", "", ONLY32, "tlbia wrtee wrteei tlbivax tlbilx tlbre tlbsx tlbwe "
+           "rfci rfdi rfgi rfmci msgsnd msgclr lbepx lhepx lwepx lfdepx stbepx sthepx stwepx stfdepx dcbstep dcbfep dcbtstep dcbtep dcbzep "
+           "icbiep"),
+    _group("III", "Privileged, 64-bit: SIGILL", "", ONLY64, "mtmsrd tlbiel slbie slbia slbmte slbmfee slbmfev slbfee. slbieg slbiag "
+           "slbsync msgsnd msgclr msgsndp msgclrp msgsndu msgclru msgsync lbzcix lhzcix lwzcix ldcix stbcix sthcix stwcix stdcix "
+           "rfid hrfid urfid stop rfscv"),
 )
 NOT_ANNOUNCED = "{} is not announced: undefined, as on a machine without it"
 #: mnemonics that no row has, and why
