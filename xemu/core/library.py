@@ -301,8 +301,8 @@ class Library:
     def _leave_word(self) -> None:
         """End in a forked child, whose work is for its successors: have compiled what it had to evaluate."""
         wanted: dict[int, list[tuple[str, int]]] = {}
-        for context, *variant in sorted(self.missed - self.installed):
-            wanted.setdefault(context, []).append((variant[0], variant[1]))
+        for context, isa, index in sorted(self.missed - self.installed):
+            wanted.setdefault(context, []).append((isa, index))
         if wanted:
             self.client.leave_word([("handlers", self.target.name, context, self.options.tracing, variants)
                                     for context, variants in wanted.items()])
