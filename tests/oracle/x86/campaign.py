@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HEXADECIMAL = re.compile(r"[0-9a-f]{3,}|\d+")
 STEP = 512                            # cases that are compiled together
-STATES = 4                            # that an encoding starts from: compiling it costs more than running it
+STATES = 5                            # that an encoding starts from: compiling it costs more than running it
 
 
 @dataclass

@@ -33,11 +33,13 @@ def one(form: Form, bits: int, rng: Random, at: int, *, masked: bool = False) ->
 
 
 def group(form: Form, bits: int, rng: Random, at: int, count: int, *, masked: bool = False) -> list[Case]:
-    """Return cases that have one random encoding and start from as many random states."""
+    """Return cases that have one random encoding, and modes of floating point, and start from as many random states."""
     encoding: Encoding | None = None
     cases: list[Case] = []
     while len(cases) < count:
         state = _state(form, bits, rng, at, masked=masked)
+        if cases:
+            state.mxcsr, state.fcw = cases[0].state.mxcsr, cases[0].state.fcw
         target = _target(rng)
         if encoding is None:
             encoding = Encoder(form, bits, rng).encode(at, target, {"fs": state.fs_base, "gs": state.gs_base})
