@@ -174,9 +174,7 @@ GROUPS = (
     _group("II 8.3", "Branch history", "", ONLY64, "clrbhrb mfbhrbe"),
     _group("II 9", "External control: not in 3.0", "", ONLY32, "eciwx ecowx"),
     _group("III", "Privileged: SIGILL", "", BOTH, "mfmsr mtmsr tlbie tlbsync dcbi mtsr mtsrin mfsr mfsrin rfi"),
-    _group("III", "Privileged on embedded processors: SIGILL", "", ONLY32, "tlbia wrtee wrteei tlbivax tlbilx tlbre tlbsx tlbwe "
-           "rfci rfdi rfgi rfmci msgsnd msgclr lbepx lhepx lwepx lfdepx stbepx sthepx stwepx stfdepx dcbstep dcbfep dcbtstep dcbtep dcbzep "
-           "icbiep"),
+    _group("III", "Privileged on embedded processors: SIGILL", "", ONLY32, "tlbia wrtee wrteei tlbivax tlbre tlbsx tlbwe rfci rfdi rfmci"),
     _group("III", "Privileged, 64-bit: SIGILL", "", ONLY64, "mtmsrd tlbiel slbie slbia slbmte slbmfee slbmfev slbfee. slbieg slbiag "
            "slbsync msgsnd msgclr msgsndp msgclrp msgsndu msgclru msgsync lbzcix lhzcix lwzcix ldcix stbcix sthcix stwcix stdcix "
            "rfid hrfid urfid stop rfscv"),

@@ -21,11 +21,8 @@ TABLE = (
                  "msgsndu": 78, "msgclru": 110, "msgsync": 886, "lbzcix": 853, "lhzcix": 821, "lwzcix": 789, "ldcix": 885, "stbcix": 981,
                  "sthcix": 949, "stwcix": 917, "stdcix": 1013}),
     (ppc64, 19, {"rfid": 18, "hrfid": 274, "stop": 370, "rfscv": 82, "urfid": 306}),
-    (ppc32, 31, {"tlbia": 370, "wrtee": 131, "wrteei": 163, "tlbivax": 786, "tlbre": 946, "tlbsx": 914, "tlbwe": 978, "tlbilx": 18,
-                 "msgsnd": 206, "msgclr": 238, "lbepx": 95, "lhepx": 287, "lwepx": 31, "lfdepx": 607, "stbepx": 223, "sthepx": 415,
-                 "stwepx": 159, "stfdepx": 735, "dcbstep": 63, "dcbfep": 127, "dcbtstep": 255, "dcbtep": 319, "dcbzep": 1023,
-                 "icbiep": 991}),
-    (ppc32, 19, {"rfci": 51, "rfdi": 39, "rfmci": 38, "rfgi": 102}),
+    (ppc32, 31, {"tlbia": 370, "wrtee": 131, "wrteei": 163, "tlbivax": 786, "tlbre": 946, "tlbsx": 914, "tlbwe": 978}),
+    (ppc32, 19, {"rfci": 51, "rfdi": 39, "rfmci": 38}),
 )
 
 for _family, _primary, _opcodes in TABLE:

@@ -72,6 +72,7 @@ class PowerAbi(Abi):
 
     open_bits = _OPEN_BITS
     requests = terminal.REQUESTS
+    termios_line, termios_characters, old_characters = 35, 16, 10
     socket_options = _SOCKET_OPTIONS
     lock_flags = 0xE000
     number_register = "r0"
