@@ -189,7 +189,7 @@ class Client:
         if claimed is None:
             return
         lock = _high(claimed)
-        with suppress(XemuError):
+        with suppress(OSError, XemuError):
             self._start(lock)
             self.leave()
             for request in requests:

@@ -429,10 +429,16 @@ class Library:
         self._drop_where(lambda region: any((region.context, a) in gone for a in region.pages))
         self.covered = {(c, pc) for c, pc in self.covered if (c, pc & ~4095) not in gone}
 
+    def before_fork(self) -> None:
+        """Take in what other processes have had compiled, children of this one among them: the next child inherits it."""
+        for context in self.prepared:
+            self._read_handlers(context)
+        if self.options.jit:
+            self._read_index()
+
     def after_fork(self) -> None:
         """Go on in a forked child: the worker belongs to the parent."""
         self.client.forget()
         self.forked_at, self.evaluated_at = self.engine.insns, self.engine.stats["evaluated"]
         self.asked &= self.installed
         self.missed.clear()
-        self._read_index()
