@@ -12,7 +12,7 @@ from tests.oracle.x86 import driver as d
 from tests.oracle.x86.compare import differences, situation
 from tests.oracle.x86.generate import group
 from tests.oracle.x86.native import Native
-from tests.oracle.x86.rows import disassembled, lacking
+from tests.oracle.x86.rows import LEFT_OUT, disassembled, lacking
 from tests.oracle.x86.tiers import TIERS, tiers
 
 if TYPE_CHECKING:
@@ -109,4 +109,7 @@ def _judge(result: Result, case: Case, expected: Outcome, got: Mapping[str, Outc
         return
     for tier, outcome in got.items():
         if outcome is not None and (lines := differences(case, expected, outcome, result.form.mnemonic)):
+            if disassembled(case.code, case.bits, case.at).partition(" ")[0].removesuffix("64") in LEFT_OUT:
+                result.skipped += 1                       # LFENCE's opcode with an operand in memory is XRSTOR
+                return
             result.wrong.append((case, tier, lines))
