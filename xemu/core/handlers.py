@@ -261,13 +261,13 @@ class CodeEmitter(Emitter):
             return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
         return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
-    def emit_load(self, addr: str, size: int, kind: str = "") -> str:
+    def emit_load(self, addr: str, size: int, kind: str = "", *, pointer: str = "") -> str:
         """Load from guest memory without a check, as iN or as another type of that size."""
-        return self.let(f"load {kind or f'i{size * 8}'}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
+        return self.let(f"load {kind or f'i{size * 8}'}, {pointer or host.guest_pointer(self, addr)}, align 1{GUEST}")
 
-    def emit_store(self, addr: str, size: int, value: str) -> None:
+    def emit_store(self, addr: str, size: int, value: str, *, pointer: str = "") -> None:
         """Store to guest memory without a check."""
-        self.put(f"store i{size * 8} {value}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
+        self.put(f"store i{size * 8} {value}, {pointer or host.guest_pointer(self, addr)}, align 1{GUEST}")
 
     def predicated(self, pred: Bits | None, body: Callable[[], str | None], result: str = "") -> str:
         """Run `body` where pred holds; `result` is the LLVM type of its value (0 where it does not hold)."""

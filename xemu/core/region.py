@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core import decoder, spans
+from xemu.core import decoder, host, spans
 from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
@@ -330,6 +330,7 @@ class RegionEmitter(InstructionEmitter):
         self.side: str = ""                                  # label of the side exit of the open instruction
         self.cold: list[str] = []
         self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
+        self.results: set[int] = set()                       # nodes that it writes to any register
         self.done = 0                                        # instructions of the open block before the open one
         self.shared: dict[str, list[int]] = {}               # kinds of indirect jumps that share one dispatch -> its targets
         self.insn: Insn | None = None
@@ -498,13 +499,24 @@ class RegionEmitter(InstructionEmitter):
         for block in self.blocks.values():
             self.spans.update(spans.plan(block, staged))
 
+    def pointer(self, node: Bits) -> str:
+        """Return "type value" of the pointer to a guest address.
+
+        A sum is made of the pointer to its first part: in the access itself the host adds up without taking time, while what was added
+        up for the check would have to be waited for. Not where a register keeps the sum: it would be one value more to hold.
+        """
+        if node.width < 64 or node.op != "add" or node.id in self.results:
+            return host.guest_pointer(self, self.address(node))
+        base = self.pointer(node.args[0])
+        return f"{base.rpartition(' ')[0]} {self.let(f'getelementptr i8, {base}, i64 {self.value(node.args[1])}')}"
+
     def load(self, e: Load) -> None:
         """Emit a guest load."""
         def body() -> str:
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=False)
-            return self.emit_load(addr, e.size, kind)
+            return self.emit_load(addr, e.size, kind, pointer=self.pointer(e.addr))
         if e.pred is not None:
             self.value(e.addr)
         kind, vector = "", e.pred is None and e.size * 8 == VECTOR
@@ -526,7 +538,7 @@ class RegionEmitter(InstructionEmitter):
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=True)
-            self.emit_store(addr, e.size, value)
+            self.emit_store(addr, e.size, value, pointer=self.pointer(e.addr))
         if e.pred is not None:
             self.value(e.addr)
         self.predicated(e.pred, body)
@@ -585,6 +597,7 @@ class RegionEmitter(InstructionEmitter):
         cpu = self.stage(insn, pred)
         self.to_floats = {w.value.id for w in cpu.writes if w.cell.width in (32, 64)
                           and self.layout.cells[w.cell.storage].width == VECTOR}
+        self.results = {w.value.id for w in cpu.writes}
         self.effects(cpu)
         self.commit(insn, cpu)
         return cpu
