@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support.programs import EAGER, TIERS, qemu_command, run, xemu_command
+from xemu.errors import ImageError
+from xemu.loaders.elf import bytes_reader, read_elf
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -252,3 +254,53 @@ def test_signals_addresses_and_registers_are_those_of_qemu(tier: str, program: t
     expected = {name: as_linux(text, name, piece) for (name, piece), text in zip(chosen.items(), lines, strict=True)}
     wrong = {name: (text, got.get(name)) for name, text in expected.items() if got.get(name) != text}
     assert (emulated.code, wrong) == (0, {}), emulated.stderr.decode()[-2000:]
+
+
+#: fields of a file's header and of its first segment: where they are with 32 and 64 bits, whether they are words (W) or less
+PLACES: Final = {
+    "bits": (4, 4, "B"), "data": (5, 5, "B"), "type": (16, 16, "H"), "machine": (18, 18, "H"), "entry": (24, 24, "W"),
+    "phoff": (28, 32, "W"), "phentsize": (42, 54, "H"), "phnum": (44, 56, "H"), "offset": (56, 72, "W"), "vaddr": (60, 80, "W"),
+    "filesz": (68, 96, "W"), "memsz": (72, 104, "W"),
+}  # fmt: skip
+#: what is changed, and the line that says so; ones: all bits of a word
+DAMAGE: Final = (
+    ("data", 3, "ELF header with class [12] and byte order 3; is the file damaged"), ("type", 0x300, "not a program but ELF type 768"),
+    ("phnum", 0xFFFF, "65535 program headers of (32|56) bytes; is the file"),
+    ("phnum", 0, "no program headers; it cannot be run"), ("phentsize", 0, "program headers of 0 bytes; is the file damaged"),
+    ("phoff", -1, "program headers end at .*, the file at"), ("offset", -1, "segment 0 ends at .*, the file at"),
+    ("vaddr", -0x10000, "segment 0 ends at .*, past the address space"), ("filesz", -1, "segment 0 has 0xf+ bytes in the file for"),
+    ("memsz", -1, "segment 0 ends at .*, past the address space"), ("memsz", 0, "segment 0 has .* bytes in the file for 0x0 in memory"),
+    ("memsz", 1 << 31, "segment 1 starts at .*, before the end of the one before it"),
+)  # fmt: skip
+
+
+def changed(target: str, path: Path, field: str, change: Callable[[int], int], to: Path) -> Path:
+    """Write a program with another value in a field; return its path."""
+    wide, blob = target == "ppc64le", bytearray(path.read_bytes())
+    at, code = PLACES[field][wide], PLACES[field][2].replace("W", "Q" if wide else "I")
+    codes = struct.Struct(ORDERS[target] + code)
+    codes.pack_into(blob, at, change(codes.unpack_from(blob, at)[0]) & (1 << 8 * codes.size) - 1)
+    to.write_bytes(blob)
+    to.chmod(0o755)
+    return to
+
+
+def test_damaged_programs_are_refused_with_one_line(program: tuple[str, Path, bytes], tmp_path: Path) -> None:
+    target, path, _ = program
+    for field, value, line in DAMAGE:
+        blob = changed(target, path, field, lambda _, value=value: value, tmp_path / "damaged").read_bytes()
+        with pytest.raises(ImageError, match=f"^prog: .*{line}[^\n]*$"):
+            read_elf(bytes_reader(blob), len(blob), "prog")
+    for length in (4, 16, 51, 63, 80, len(blob) // 2):
+        with pytest.raises(ImageError, match=r"^prog: [^\n]*$"):
+            read_elf(bytes_reader(blob[:length]), length, "prog")
+
+
+def test_the_lowest_bits_of_the_entry_do_not_count(program: tuple[str, Path, bytes], tmp_path: Path) -> None:
+    target, path, stdin = program
+    odd = changed(target, path, "entry", lambda entry: entry + 3, tmp_path / "odd")
+    first = struct.calcsize("6i") + struct.unpack_from(ORDERS[target] + "i", stdin, 20)[0]
+    result = run(xemu_command(odd), stdin=stdin[:first])
+    assert (result.code, result.stdout[:9]) == (0, b"signal 5 ")
+    nowhere = changed(target, path, "entry", lambda _: 3, tmp_path / "nowhere")
+    assert re.search(b"SIGSEGV at 0x0+: nothing is mapped at 0x0+\n", run(xemu_command(nowhere)).stderr)

@@ -270,7 +270,7 @@ Manual: Power ISA Version 3.0B, Books I and II; sections are Book I's where no b
 the top bit down, `21:6` being a decimal opcode of 6 bits and `-` a bit that does not count. `{{Rc}}` and `{{o}}` append the dot and the
 o of forms that set CR0 and OV. *Handlers* is the number of variants: one for each value of the split fields, another where RA is 0.
 `ppc` is 32-bit and big-endian (a 7400 with what e500mc adds), `ppc64le` a POWER9. An encoding that is not here is undefined and
-gives the guest SIGILL.
+gives the guest SIGILL. The lists were held against four others: binutils 2.40, LLVM 14, capstone 5 and the tables of Go's disassembler.
 
 ppc has {rows32} rows and {variants32} handlers, ppc64le {rows64} rows and {variants64} handlers.
 """

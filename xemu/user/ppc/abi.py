@@ -120,7 +120,7 @@ class PowerAbi(Abi):
         state.write("r1", stack)
         if self.bits == 64:
             state.write("r12", entry)
-        state.write("pc", entry)
+        state.write("pc", entry & -4)
 
     def set_tls(self, task: Task, value: int) -> None:
         """Set the register that the ABI reserves for it."""
