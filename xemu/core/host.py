@@ -172,6 +172,11 @@ def opaque(f: Any, kind: str, constant: str) -> str:
     return str(f.let(f'call {kind} asm "", "={FLOAT_REGISTER},0"({kind} {constant})'))
 
 
+def hidden(value: str) -> str:
+    """Return the expression of an i64 of which LLVM does not see what it is."""
+    return f'call i64 asm "", "=r,0"(i64 {value})'
+
+
 def _done(f: Any, kind: str, result: str, register: str) -> str:
     """Return the result of a conversion that must be made for its exceptions even where nobody reads it."""
     f.put(f'call void asm sideeffect "", "{register}"({kind} {result}) memory(inaccessiblemem: readwrite) nounwind')

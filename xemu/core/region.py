@@ -331,10 +331,17 @@ class RegionEmitter(InstructionEmitter):
         self.cold: list[str] = []
         self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
         self.results: set[int] = set()                       # nodes that it writes to any register
+        self.stored: dict[int, str] = {}                     # nodes of less than their storage -> name of the whole of it
+        self.masks: dict[int, str] = {}                      # alignment -> the bits that must be 0 in an address
         self.done = 0                                        # instructions of the open block before the open one
         self.shared: dict[str, list[int]] = {}               # kinds of indirect jumps that share one dispatch -> its targets
         self.insn: Insn | None = None
         self.spans: dict[spans.Place, spans.Member] = {}     # accesses that share checks
+
+    def forget(self) -> None:
+        """Forget all names."""
+        super().forget()
+        self.stored.clear()
 
     # -- registers -----------------------------------------------------------------------------------------------
     def slot(self, storage: str, element: int) -> str:
@@ -361,7 +368,11 @@ class RegionEmitter(InstructionEmitter):
         if kind[0] == "%":
             self.remember_vector(node, 2, self.let(f"bitcast {kind} {name} to {PAIR}"))
             return ""
-        return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
+        if stored == cell.width:
+            return name
+        self.stored[node.id] = name
+        self.journal.append((self.stored, node.id))
+        return self.let(f"trunc i{stored} {name} to i{cell.width}")
 
     def store_slot(self, key: tuple[str, int, int], value: Bits) -> None:
         """Store a register to its alloca."""
@@ -378,7 +389,7 @@ class RegionEmitter(InstructionEmitter):
         else:
             name = self.value(value)
             if stored != width:
-                name = self.let(f"zext i{width} {name} to i{stored}")
+                name = self.stored.get(value.id) or self.let(f"zext i{width} {name} to i{stored}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
 
     def load_resident(self, cell: Cell, index: int | Bits) -> Bits:
@@ -464,6 +475,11 @@ class RegionEmitter(InstructionEmitter):
         self.label(on)
 
     # -- effects -------------------------------------------------------------------------------------------------
+    def refused(self, align: int) -> str:
+        """Return the bits that are 0 in an address that lies in the window and is aligned: a value of the region's entry."""
+        self.masks[align] = super().refused(align)
+        return f"%refused_{align}"
+
     def check(self, addr: str, size: int | str, align: int, *, write: bool) -> None:
         """Go on where an access is allowed, else take the side exit."""
         assert self.insn is not None
@@ -914,6 +930,8 @@ class RegionEmitter(InstructionEmitter):
         self.put("%bud = alloca i64")
         self.put("%xpc = alloca i64")
         self.put("%xctx = alloca i64")
+        for align, bits in sorted(self.masks.items()):       # hidden: a constant of 64 bits would be made anew at each use
+            self.put(f"%refused_{align} = {host.hidden(bits)}")
         self.put("store i64 %budget, ptr %bud")
         self.put(f"store i64 {self.context << 48}, ptr %xctx")
         for (storage, element), slot in sorted(self.slots.items()):
