@@ -171,7 +171,7 @@ class Library:
     # -- handlers --------------------------------------------------------------------------------------------------------
     def compile_around(self, pc: int, context: int) -> bool:
         """Ask for the handler at pc and those of what follows it; return whether there may be one for pc now."""
-        if self._read_handlers(context):                     # what other processes have had compiled costs no import of rows
+        if not self.client.busy and self._read_handlers(context):  # what others have had compiled costs no import of rows
             return True
         iset = self.target.iset(context)
         first = self.decode(pc, context)
