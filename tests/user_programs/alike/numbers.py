@@ -18,7 +18,7 @@ import unicodedata
 import uuid
 
 random.seed(11)
-values = [random.random() * 10.0 ** random.randrange(-300, 300) for _ in range(500)]
+values = [random.random() * float(f"1e{random.randrange(-300, 300)}") for _ in range(500)]
 print(values[:9], math.fsum(values), statistics.fmean(values), max(values), sorted(values)[:9])
 print([math.sqrt(v) for v in values[:30]], [v.hex() for v in values[:30]], [math.frexp(v) for v in values[:30]])
 print([int(v) for v in values if 1e20 < v < 1e60], [float(str(v)) == v for v in values].count(True))
