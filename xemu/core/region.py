@@ -894,6 +894,7 @@ class RegionEmitter(InstructionEmitter):
 
     def _other_context(self, block: Block, insn: Insn, b: Branch, context: str) -> None:
         """Note the context that a branch goes to; stay inside where it is the region's, and the next instruction follows."""
+        assert b.context is not None
         if is_next(insn, b):
             same, other = self.new("same"), self.new("other")
             self.put(f"br i1 {self.let(f'icmp eq i{b.context.width} {context}, {self.context}')}, label %{same}, label %{other}{LIKELY}")
