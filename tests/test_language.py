@@ -119,6 +119,8 @@ def test_split_fields_make_variants() -> None:
 def test_a_row_can_begin_again_until_it_stores() -> None:
     cpu = Recorder(LAYOUT, const(0, 32), 2, None)
     cpu.probe(value(), 4)
+    with pytest.raises(IsaError, match="a row stores without a check, and without a probe for writing before"):
+        cpu.store(value(), value(32, "z"), checked=False)
     cpu.store(value(32, "y"), value(32, "z"))
     cpu.load(value(), 4, checked=False)
     with pytest.raises(IsaError, match="a row loads what it has not probed after a store"):
