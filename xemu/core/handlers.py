@@ -589,6 +589,7 @@ class HandlerEmitter(InstructionEmitter):
                 self.value(w.pred)
             if isinstance(w.index, Bits):
                 self.value(w.index)
+        self.forget_raised()
         for w, _ in values:
             self.write(w)
         after = self.let(f"add i64 {self.let('load i64, ptr %left')}, -1")
