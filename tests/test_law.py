@@ -69,7 +69,7 @@ def test_sequences_in_every_tier(name: str) -> None:
 
 
 def test_fpscr_between_operations() -> None:
-    """What an operation has raised is there when FPSCR is read behind it, and only then, also inside a region."""
+    """What an operation has raised is there when FPSCR is read behind it, and only then."""
     law = Law(seed=SEED)
     found = variants(law, 0)
     asks = [v for v in found if re.match(r"a32\.(VMRS|VMSR)\b", v.name)]

@@ -18,7 +18,7 @@ from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
 from xemu.core.lower_extended import is_native
-from xemu.core.record import Abort, Branch, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
+from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
 from xemu.core.softnumber import QUIETLY
 from xemu.core.state import ENGINE_CELLS
 
@@ -99,7 +99,6 @@ class Shape(NamedTuple):
     leave: bool              # must leave to the interpreter
     guard: bool              # changes the guard
     quiet: bool              # does floating point that raises nothing
-    asks: bool               # asks what the host's floating point has raised
 
 
 _shapes: dict[tuple[str, int, int], Shape] = {}
@@ -111,14 +110,10 @@ def shape(variant: Variant, target: Target, context: int) -> Shape:
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
-        asks = _has(cpu, lambda node: node.op == "hostflags")
-        # a trap of those that ask is rare, and nothing has happened when it is found: the interpreter does it all
-        unlikely = asks and all(t.pred is not None for t in cpu.traps) and not any(isinstance(e, Store) for e in cpu.effects)
-        aborts = any(isinstance(e, Abort) and e.pred is None for e in cpu.effects)
-        leave = aborts or (bool(cpu.traps) and not unlikely) or only_interpreted(cpu)
+        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or only_interpreted(cpu)
         guard = target.iset(context).guard
         quiet = target.layout.quiet and _has(cpu, lambda node: node.op == "fp" and node.attr[3] in QUIETLY)
-        known = _shapes[key] = Shape(bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes), quiet, asks)
+        known = _shapes[key] = Shape(bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes), quiet)
         new_graph()
     return known
 
@@ -126,33 +121,21 @@ def shape(variant: Variant, target: Target, context: int) -> Shape:
 def only_interpreted(cpu: Recorder) -> bool:
     """Return whether regions leave an instruction to the interpreter.
 
-    It reads the count of instructions, or computes with numbers that the host does not have.
+    It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
     """
-    return _has(cpu, lambda node: node.op in ("insns", "decimal") or (node.op == "extended" and not is_native(node.attr)))
-
-
-def found(cpu: Recorder, wanted: Callable[[Bits], bool]) -> list[Bits]:
-    """Return the nodes that are wanted of what an instruction writes."""
-    seen: dict[int, Bits] = {}
-
-    def visit(node: Bits) -> None:
-        if node.id not in seen:
-            seen[node.id] = node
-            for a in node.args:
-                visit(a)
-    for w in cpu.writes:
-        visit(w.value)
-    return [node for node in seen.values() if wanted(node)]
+    return _has(cpu, lambda node: node.op in ("hostflags", "insns", "decimal") or (node.op == "extended" and not is_native(node.attr)))
 
 
 def _has(cpu: Recorder, wanted: Callable[[Bits], bool]) -> bool:
     """Return whether a node of what an instruction writes is wanted."""
-    return bool(found(cpu, wanted))
+    seen: set[int] = set()
 
-
-def is_next(insn: Insn, b: Branch) -> bool:
-    """Return whether a branch only changes the context: it goes to the instruction that follows."""
-    return b.context is not None and b.target.op == "const" and b.target.attr == insn.pc + insn.decoded.length
+    def visit(node: Bits) -> bool:
+        if node.id in seen:
+            return False
+        seen.add(node.id)
+        return wanted(node) or any(visit(a) for a in node.args)
+    return any(visit(w.value) for w in cpu.writes)
 
 
 class Discovery:
@@ -213,9 +196,9 @@ class Discovery:
     def _classify(self, pc: int, d: Decoded, guard: int) -> Insn:
         """Find out where an instruction goes."""
         insn = Insn(pc, d, guard)
-        branches, leave, changes_guard, _, asks = shape(d.variant, self.target, self.context)
+        branches, leave, changes_guard, _ = shape(d.variant, self.target, self.context)
         conditional = condition_of(d) != ALWAYS
-        if leave or (asks and conditional):
+        if leave:
             insn.flow, insn.falls = "leave", conditional
             return insn
         if branches or changes_guard or guard & 15:
@@ -223,7 +206,7 @@ class Discovery:
             cpu = self._stage(d, pc)
             if branches and cpu.branches:
                 insn.flow = "branch"
-                insn.falls = conditional or all(b.pred is not None or is_next(insn, b) for b in cpu.branches)
+                insn.falls = conditional or all(b.pred is not None for b in cpu.branches)
                 insn.call = any(b.kind == "call" for b in cpu.branches)
                 insn.targets = [b.target.attr for b in cpu.branches if b.target.op == "const" and b.context is None]
                 insn.kind = next((b.kind for b in cpu.branches if b.target.op != "const"), "")
@@ -632,20 +615,8 @@ class RegionEmitter(InstructionEmitter):
                           and self.layout.cells[w.cell.storage].width == VECTOR}
         self.results = {w.value.id for w in cpu.writes}
         self.effects(cpu)
-        self.ask(insn, cpu)
         self.commit(insn, cpu)
         return cpu
-
-    def ask(self, insn: Insn, cpu: Recorder) -> None:
-        """Take what the host's floating point has raised, here and now, if an instruction asks for it."""
-        if not shape(insn.decoded.variant, self.target, self.context).asks:
-            return
-        for node in found(cpu, lambda node: node.op == "hostflags"):
-            self.value(node)
-        for trap in cpu.traps:
-            assert trap.pred is not None
-            self.guard_check(self.let(f"xor i1 {self.value(trap.pred)}, true"))
-        self.forget_raised()
 
     def commit(self, insn: Insn, cpu: Recorder) -> None:
         """Make an instruction's register writes, and the guard after it, known."""
@@ -862,7 +833,6 @@ class RegionEmitter(InstructionEmitter):
     def _taken(self, block: Block, insn: Insn) -> None:
         cpu = self.stage(insn, None)
         self.effects(cpu)
-        self.ask(insn, cpu)
         targets = [(self.value(b.pred) if b.pred is not None else "", self.value(b.target) if b.target.op != "const" else "",
                     self.value(b.context) if b.context is not None else "", b) for b in cpu.branches]
         self.commit(insn, cpu)
@@ -874,35 +844,28 @@ class RegionEmitter(InstructionEmitter):
                 yes = self.new("yes")
                 self.put(f"br i1 {pred}, label %{yes}, label %{on}")
                 self.label(yes)
-            wide = target if not target or b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")
-            if self.tracing:
-                self.trace(wide or str(b.target.attr), self.let(f"add i64 %bud_{block.start:x}, {-n}"))
+            left = self.let(f"add i64 %bud_{block.start:x}, {-n}") if self.tracing else ""
             if context:
-                self._other_context(block, insn, b, context)
-            if target:
+                wide = self.let(f"zext i{b.context.width} {context} to i64")
+                self.put(f"store i64 {self.let(f'shl i64 {wide}, 48')}, ptr %xctx")
+            if not target:
+                if self.tracing:
+                    self.trace(str(b.target.attr), left)
+                if context:
+                    self.leave_to(b.target.attr, n, "leave")
+                else:
+                    self._go(block, b.target.attr)
+            else:
+                wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")
+                if self.tracing:
+                    self.trace(wide, left)
                 if not self._loaded_from_constant(b.target, cpu):
                     self._indirect(block, b.kind, wide)
                 self.leave_to(wide, n, "leave")
-            elif context:
-                self.leave_to(b.target.attr, n, "leave")
-            else:
-                self._go(block, b.target.attr)
             if not pred:
                 return
             self.label(on)
         self._go(block, insn.pc + insn.decoded.length)
-
-    def _other_context(self, block: Block, insn: Insn, b: Branch, context: str) -> None:
-        """Note the context that a branch goes to; stay inside where it is the region's, and the next instruction follows."""
-        assert b.context is not None
-        if is_next(insn, b):
-            same, other = self.new("same"), self.new("other")
-            self.put(f"br i1 {self.let(f'icmp eq i{b.context.width} {context}, {self.context}')}, label %{same}, label %{other}{LIKELY}")
-            self.label(same)
-            self._go(block, b.target.attr)
-            self.label(other)
-        wide = self.let(f"zext i{b.context.width} {context} to i64")
-        self.put(f"store i64 {self.let(f'shl i64 {wide}, 48')}, ptr %xctx")
 
     def _loaded_from_constant(self, target: Bits, cpu: Recorder) -> bool:
         """Return whether a branch target is a word at a fixed address: a linkage table's jump to another library."""
