@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import random
 import re
@@ -18,10 +20,24 @@ import pytest
 
 from tests.support.compare import assert_same
 from tests.support.programs import PLAIN, SAMPLES, START, Result, run, xemu_command
+from tests.support.roots import busybox, unpacked
+from xemu.core.cache import Cache, build_key
+from xemu.targets.registry import get_target
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+#: has each forked process write down, when it ends, how many instructions it evaluated for want of handlers
+COUNTING = f"""
+import os
+from xemu.core.library import Library
+def close(self, close=Library.close):
+    if self.forked_at >= 0:
+        with open(os.environ["EVALUATED"], "a") as file:
+            print(self.engine.stats["evaluated"] - self.evaluated_at, file=file)
+    close(self)
+Library.close = close
+{START}"""
 PRIMES = Result(b"664579 primes below 10000000, the last is 9999991.\n", 0)
 HEAVY = ("llvmlite", "capstone", "textual", "lief", "elftools", "pygdbmi", "asyncio", "xemu.targets.arm.rows", "xemu.core.lower")
 
@@ -125,6 +141,52 @@ def kill(pid: int) -> bool:
     except ProcessLookupError:
         return False
     return True
+
+
+def evaluated_by_children(cache: Path, box: Path) -> list[int]:
+    """Run a shell whose children are short programs; return how many instructions each child had to evaluate."""
+    counts = cache / "evaluated"
+    counts.unlink(missing_ok=True)
+    script = f"for i in 1 2 3; do {box} sha256sum {SAMPLES}/hello; done"
+    command = [sys.executable, "-P", "-c", COUNTING, "run", "--no-jit", box, "sh", "-c", script]
+    done = run(command, env={"XDG_CACHE_HOME": str(cache), "EVALUATED": str(counts)})
+    digest = hashlib.sha256((SAMPLES / "hello").read_bytes()).hexdigest()
+    assert_same(done, Result(f"{digest}  {SAMPLES}/hello\n".encode() * 3, 0))
+    return [int(line) for line in counts.read_text().split()]
+
+
+def wait_for_the_word(cache: Path) -> None:
+    """Wait until nobody compiles what a child left word of."""
+    (word,) = cache.rglob("word")
+    with word.open() as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def test_children_leave_word_of_the_handlers_they_lacked(need: Callable[..., str], tmp_path: Path) -> None:
+    box = unpacked(need, busybox, "arm")
+    first = evaluated_by_children(tmp_path, box)
+    assert len(first) == 3
+    assert first[0] > 0
+    wait_for_the_word(tmp_path)
+    assert evaluated_by_children(tmp_path, box) == [0, 0, 0]
+
+
+def test_word_is_left_by_one_at_a_time_and_not_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    cache = Cache(get_target("arm"))
+    first = cache.claim("word", ["a"])
+    assert first is not None
+    copy = os.dup(first)
+    os.close(first)
+    assert cache.claim("word", ["b"]) is None                 # a copy is open: its compiler is at work
+    os.close(copy)
+    assert cache.claim("word", ["a"]) is None                 # it did not help, or would be installed
+    again = cache.claim("word", ["b"])
+    assert again is not None
+    os.close(again)
+    forbid(tmp_path / "xemu" / build_key(get_target("arm")) / "word", random.Random())
+    assert cache.claim("word", ["c"]) is None
+    assert Cache(get_target("arm"), enabled=False).claim("word", ["c"]) is None
 
 
 def test_a_warm_run_imports_nothing_heavy(tmp_path: Path) -> None:

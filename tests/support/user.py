@@ -110,6 +110,9 @@ class FakeEngine:
     def reset_space(self) -> None:
         pass
 
+    def before_fork(self) -> None:
+        pass
+
     def after_fork(self) -> None:
         pass
 

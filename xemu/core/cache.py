@@ -178,6 +178,26 @@ class Cache:
 
     _ends: dict[str, int] = {}  # noqa: RUF012  per process: how far each file is known to be whole
 
+    def claim(self, name: str, work: Any) -> int | None:
+        """Return a descriptor: while it or a copy is open, nobody else gets one. None also where `work` is what it was claimed for last."""
+        if not self.directory:
+            return None
+        text = marshal.dumps(work)
+        try:
+            fd = os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.pread(fd, len(text) + 1, 0) != text:
+                os.ftruncate(fd, 0)
+                os.pwrite(fd, text, 0)
+                return fd
+        except OSError:
+            pass
+        os.close(fd)
+        return None
+
     def store(self, name: str, value: Any) -> None:
         """Write a file of one entry, replacing it as a whole."""
         if not self.directory:

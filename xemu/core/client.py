@@ -32,6 +32,7 @@ LONGEST_PAUSE = 5.0
 PATIENCE = 12            # workers that may die over one request that the engine cannot do without
 F_SETPIPE_SZ = 1031      # Linux, fcntl.h; the module names it from Python 3.10 on, not on every build
 HIGH_FD = 900            # descriptors of ours live above what guests use
+LOCK_FD = 3              # where a worker holds its lock
 
 
 class Client:
@@ -54,8 +55,8 @@ class Client:
         return self.current is not None or bool(self.waiting)
 
     # -- the process -------------------------------------------------------------------------------------------------
-    def _start(self) -> None:
-        """Start the worker with pipes on its standard input and output."""
+    def _start(self, lock: int | None = None) -> None:
+        """Start the worker with pipes on its standard input and output; it holds `lock` as long as it lives."""
         request_read, request_write = os.pipe2(os.O_CLOEXEC)
         answer_read, answer_write = os.pipe2(os.O_CLOEXEC)
         self.to, self.back = _high(request_write), _high(answer_read)
@@ -67,6 +68,8 @@ class Client:
         actions: list[tuple[Any, ...]] = [(os.POSIX_SPAWN_DUP2, request_read, 0), (os.POSIX_SPAWN_DUP2, answer_write, 1)]
         if not os.environ.get("XEMU_DEBUG"):
             actions.append((os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0))
+        if lock is not None:
+            actions.append((os.POSIX_SPAWN_DUP2, lock, LOCK_FD))
         try:
             self.pid = os.posix_spawn(sys.executable, [sys.executable, "-m", "xemu.core.worker"], environment,
                                       file_actions=actions, setpgroup=0, setsigmask=[])
@@ -179,6 +182,21 @@ class Client:
         while self.waiting and self.pid:
             self.ask(*self.waiting.popleft())
 
+    def leave_word(self, requests: list[tuple[Any, ...]]) -> None:
+        """Have requests done after this process has ended, for the cache; one process at a time may, and not twice for the same."""
+        self.kill()
+        claimed = self.cache.claim("word", requests)
+        if claimed is None:
+            return
+        lock = _high(claimed)
+        with suppress(OSError, XemuError):
+            self._start(lock)
+            self.leave()
+            for request in requests:
+                self.ask(request, _ignore)
+            self.finish()
+        os.close(lock)
+
     def finish(self) -> None:
         """Let the worker end when it has done what it was sent."""
         self._stop()
@@ -208,6 +226,10 @@ class Client:
                 return answers[-1]
         msg = "the compiler process fails; run with XEMU_DEBUG=1 to see why"
         raise XemuError(msg)
+
+
+def _ignore(_answer: Any) -> None:
+    """Take an answer that comes too late for anybody."""
 
 
 def _high(fd: int) -> int:

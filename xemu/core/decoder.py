@@ -24,9 +24,11 @@ LEAF = 1 << 31
 SMALL = 3               # a node with so few variants is a leaf
 MAX_BITS = 6
 SAMPLE = 100            # variants that a split is judged by
+REMEMBERED = 8192       # instructions of variable length that are kept decoded
 
 Tries = dict[str, tuple[int, bytes]]         # ISA name -> number of variants, trie
 _tries: dict[str, Tries] = {}
+_scanned: dict[tuple[str, bytes], tuple[Decoded | None, int]] = {}
 
 
 class Decoded(NamedTuple):
@@ -68,16 +70,27 @@ def _decode_scanned(iset: IsaSet, tries: Tries, fetch: Callable[[int, int], int 
     if number is None:
         return None
     data = number.to_bytes(here, "little")
-    head, rest, length = iset.scanner(Integers(data + bytes(SCAN_READS - here)))
+    found, length = _scan(iset, tries, data)
     if length > here:
         more = fetch(pc + here, SCANNED - here)
         if more is None:
             return None
-        data += more.to_bytes(SCANNED - here, "little")
-        head, rest, length = iset.scanner(Integers(data + bytes(SCAN_READS - SCANNED)))
-    isa = iset.narrow
-    index = walk(tries[isa.name][1], head)
-    return None if index is None else Decoded(isa.variants[index], head | rest << HEAD, iset, 0, length)
+        found, _ = _scan(iset, tries, data + more.to_bytes(SCANNED - here, "little"))
+    return found
+
+
+def _scan(iset: IsaSet, tries: Tries, data: bytes) -> tuple[Decoded | None, int]:
+    """Return the instruction that bytes start with, and its length. Remembered: the same bytes are looked at again and again."""
+    known = _scanned.get((iset.scan, data))
+    if known is None:
+        head, rest, length = iset.scanner(Integers(data + bytes(SCAN_READS - len(data))))
+        isa = iset.narrow
+        index = walk(tries[isa.name][1], head)
+        known = None if index is None else Decoded(isa.variants[index], head | rest << HEAD, iset, 0, length), length
+        if len(_scanned) >= REMEMBERED:
+            _scanned.clear()
+        _scanned[iset.scan, data] = known
+    return known
 
 
 def tries(target: Target, cache: Cache | None = None) -> Tries:

@@ -988,6 +988,10 @@ class Engine:
         self.library.offer(list(self._ring[:head]))
 
     # -- life of the process -----------------------------------------------------------------------------------------
+    def before_fork(self) -> None:
+        """Get ready for a host fork."""
+        self.library.before_fork()
+
     def after_fork(self) -> None:
         """Go on in the child of a host fork."""
         self.library.after_fork()

@@ -67,6 +67,8 @@ class Library:
         self._placed: dict[str, int] = {}
         self.installed: set[tuple[int, str, int]] = set()
         self.asked: set[tuple[int, str, int]] = set()
+        self.missed: set[tuple[int, str, int]] = set()       # evaluated for want of handlers
+        self._handlers_end: dict[int, int] = {}              # context -> how far its handlers in the cache are known
         self.rows_loaded = False
         self.covered: set[tuple[int, int]] = set()           # (context, pc) of region entries, and of heads that gave none
         self.regions: list[PublishedRegion] = []
@@ -134,9 +136,16 @@ class Library:
         entry = struct.pack("<5Q24x", tries[0], tries[1], variants[0], variants[1], self._place(struct.pack(f"<{PREFIXES}Q", *prefixes)))
         ctypes.memmove(self.tables + context * TABLES, entry, TABLES)
         self.prepared[context] = tables
-        for _, _, done in self.cache.entries(f"handlers-{context}-{int(self.options.tracing)}"):
+        self._read_handlers(context)
+
+    def _read_handlers(self, context: int) -> bool:
+        """Install the handlers that have come into the cache since it was read last; return whether there were any."""
+        before = len(self.installed)
+        for _, end, done in self.cache.entries(f"handlers-{context}-{int(self.options.tracing)}", self._handlers_end.get(context, 0)):
+            self._handlers_end[context] = end
             self._install_handlers(context, done)
             self.engine.stats["cache_hits"] += 1
+        return len(self.installed) > before
 
     # -- decoding in Python ------------------------------------------------------------------------------------------
     def decode(self, pc: int, context: int) -> Decoded | None:
@@ -161,7 +170,9 @@ class Library:
 
     # -- handlers --------------------------------------------------------------------------------------------------------
     def compile_around(self, pc: int, context: int) -> bool:
-        """Ask for the handler at pc and those of what follows it; return whether the one for pc is installed now."""
+        """Ask for the handler at pc and those of what follows it; return whether there may be one for pc now."""
+        if not self.client.busy and self._read_handlers(context):  # what others have had compiled costs no import of rows
+            return True
         iset = self.target.iset(context)
         first = self.decode(pc, context)
         if first is None:
@@ -169,6 +180,7 @@ class Library:
         key = (context, first.variant.row.isa.name, first.variant.index)
         if key in self.installed:
             return True
+        self.missed.add(key)
         if key not in self.asked and self._may_compile(FORK_EVALUATES):
             self._ask_handlers(context, [(v.row.isa.name, v.index) for v in self._ahead(first, pc, iset)], urgent=True)
             self.handlers_asked = monotonic()
@@ -217,6 +229,8 @@ class Library:
 
     def _install_handlers(self, context: int, done: Any) -> None:
         for isa, blob, infos in done or ():
+            if self.installed.issuperset((context, isa, index) for index in infos):
+                continue
             try:
                 names = self.engine.code.load(blob)
             except BadObjectError:
@@ -275,7 +289,7 @@ class Library:
     def close(self) -> None:
         """Leave the hottest heads to a worker that is running anyway: it writes them to the cache for the next run."""
         if self.forked_at >= 0:
-            self.client.kill()
+            self._leave_word()
             return
         if not self.client.pid or not self.cache.directory:
             return
@@ -283,6 +297,17 @@ class Library:
         for _ in range(min(len(self.hot), LEFT_BEHIND)):
             self._next_region()
         self.client.finish()
+
+    def _leave_word(self) -> None:
+        """End in a forked child, whose work is for its successors: have compiled what it had to evaluate."""
+        wanted: dict[int, list[tuple[str, int]]] = {}
+        for context, isa, index in sorted(self.missed - self.installed):
+            wanted.setdefault(context, []).append((isa, index))
+        if wanted:
+            self.client.leave_word([("handlers", self.target.name, context, self.options.tracing, variants)
+                                    for context, variants in wanted.items()])
+        else:
+            self.client.kill()
 
     def _next_region(self) -> None:
         """Send the hottest head that is still wanted to the compiler."""
@@ -404,8 +429,16 @@ class Library:
         self._drop_where(lambda region: any((region.context, a) in gone for a in region.pages))
         self.covered = {(c, pc) for c, pc in self.covered if (c, pc & ~4095) not in gone}
 
+    def before_fork(self) -> None:
+        """Take in what other processes have had compiled, children of this one among them: the next child inherits it."""
+        for context in self.prepared:
+            self._read_handlers(context)
+        if self.options.jit:
+            self._read_index()
+
     def after_fork(self) -> None:
         """Go on in a forked child: the worker belongs to the parent."""
         self.client.forget()
         self.forked_at, self.evaluated_at = self.engine.insns, self.engine.stats["evaluated"]
         self.asked &= self.installed
+        self.missed.clear()

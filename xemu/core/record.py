@@ -283,6 +283,8 @@ class Recorder:
     # -- memory --------------------------------------------------------------------------------------------------
     def load(self, addr: Bits, size: int, *, align: int = 1, checked: bool = True, big: bool = False) -> Bits:
         """Read `size` bytes (1, 2, 4, 8; 16 after a probe) at `addr`; `align` is what the instruction demands."""
+        if checked and any(isinstance(e, Store | CompareStore) for e in self.effects):
+            raise IsaError("a row loads what it has not probed after a store: begun again at a fault, it would read what it wrote itself")
         result = make("load", size * 8, (addr,), bits.unique())
         self.effects.append(Load(self.predicate, addr, size, align, checked, result))
         swapped: Bits = bswap(result) if big else result

@@ -11,14 +11,14 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core import decoder, spans
+from xemu.core import decoder, host, spans
 from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
 from xemu.core.isa import constant_arguments, run_row
 from xemu.core.lower import CONVENTION, LIKELY, SIGNATURE, STATE
 from xemu.core.lower_extended import is_native
-from xemu.core.record import Abort, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
+from xemu.core.record import Abort, Branch, Environment, Load, OnFault, Probe, Recorder, Store, set_current, when
 from xemu.core.softnumber import QUIETLY
 from xemu.core.state import ENGINE_CELLS
 
@@ -99,6 +99,7 @@ class Shape(NamedTuple):
     leave: bool              # must leave to the interpreter
     guard: bool              # changes the guard
     quiet: bool              # does floating point that raises nothing
+    asks: bool               # asks what the host's floating point has raised
 
 
 _shapes: dict[tuple[str, int, int], Shape] = {}
@@ -110,10 +111,14 @@ def shape(variant: Variant, target: Target, context: int) -> Shape:
     known = _shapes.get(key)
     if known is None:
         cpu = stage_handler(variant, target.context(context), target.layout, target.address_bits)
-        leave = bool(cpu.traps) or any(isinstance(e, Abort) and e.pred is None for e in cpu.effects) or only_interpreted(cpu)
+        asks = _has(cpu, lambda node: node.op == "hostflags")
+        # a trap of those that ask is rare, and nothing has happened when it is found: the interpreter does it all
+        unlikely = asks and all(t.pred is not None for t in cpu.traps) and not any(isinstance(e, Store) for e in cpu.effects)
+        aborts = any(isinstance(e, Abort) and e.pred is None for e in cpu.effects)
+        leave = aborts or (bool(cpu.traps) and not unlikely) or only_interpreted(cpu)
         guard = target.iset(context).guard
         quiet = target.layout.quiet and _has(cpu, lambda node: node.op == "fp" and node.attr[3] in QUIETLY)
-        known = _shapes[key] = Shape(bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes), quiet)
+        known = _shapes[key] = Shape(bool(cpu.branches), leave, any(w.cell.name == guard for w in cpu.writes), quiet, asks)
         new_graph()
     return known
 
@@ -121,21 +126,33 @@ def shape(variant: Variant, target: Target, context: int) -> Shape:
 def only_interpreted(cpu: Recorder) -> bool:
     """Return whether regions leave an instruction to the interpreter.
 
-    It reads the host's floating-point exceptions or the count of instructions, or computes with numbers that the host does not have.
+    It reads the count of instructions, or computes with numbers that the host does not have.
     """
-    return _has(cpu, lambda node: node.op in ("hostflags", "insns", "decimal") or (node.op == "extended" and not is_native(node.attr)))
+    return _has(cpu, lambda node: node.op in ("insns", "decimal") or (node.op == "extended" and not is_native(node.attr)))
+
+
+def found(cpu: Recorder, wanted: Callable[[Bits], bool]) -> list[Bits]:
+    """Return the nodes that are wanted of what an instruction writes."""
+    seen: dict[int, Bits] = {}
+
+    def visit(node: Bits) -> None:
+        if node.id not in seen:
+            seen[node.id] = node
+            for a in node.args:
+                visit(a)
+    for w in cpu.writes:
+        visit(w.value)
+    return [node for node in seen.values() if wanted(node)]
 
 
 def _has(cpu: Recorder, wanted: Callable[[Bits], bool]) -> bool:
     """Return whether a node of what an instruction writes is wanted."""
-    seen: set[int] = set()
+    return bool(found(cpu, wanted))
 
-    def visit(node: Bits) -> bool:
-        if node.id in seen:
-            return False
-        seen.add(node.id)
-        return wanted(node) or any(visit(a) for a in node.args)
-    return any(visit(w.value) for w in cpu.writes)
+
+def is_next(insn: Insn, b: Branch) -> bool:
+    """Return whether a branch only changes the context: it goes to the instruction that follows."""
+    return b.context is not None and b.target.op == "const" and b.target.attr == insn.pc + insn.decoded.length
 
 
 class Discovery:
@@ -196,9 +213,9 @@ class Discovery:
     def _classify(self, pc: int, d: Decoded, guard: int) -> Insn:
         """Find out where an instruction goes."""
         insn = Insn(pc, d, guard)
-        branches, leave, changes_guard, _ = shape(d.variant, self.target, self.context)
+        branches, leave, changes_guard, _, asks = shape(d.variant, self.target, self.context)
         conditional = condition_of(d) != ALWAYS
-        if leave:
+        if leave or (asks and conditional):
             insn.flow, insn.falls = "leave", conditional
             return insn
         if branches or changes_guard or guard & 15:
@@ -206,7 +223,7 @@ class Discovery:
             cpu = self._stage(d, pc)
             if branches and cpu.branches:
                 insn.flow = "branch"
-                insn.falls = conditional or all(b.pred is not None for b in cpu.branches)
+                insn.falls = conditional or all(b.pred is not None or is_next(insn, b) for b in cpu.branches)
                 insn.call = any(b.kind == "call" for b in cpu.branches)
                 insn.targets = [b.target.attr for b in cpu.branches if b.target.op == "const" and b.context is None]
                 insn.kind = next((b.kind for b in cpu.branches if b.target.op != "const"), "")
@@ -330,10 +347,18 @@ class RegionEmitter(InstructionEmitter):
         self.side: str = ""                                  # label of the side exit of the open instruction
         self.cold: list[str] = []
         self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
+        self.results: set[int] = set()                       # nodes that it writes to any register
+        self.stored: dict[int, str] = {}                     # nodes of less than their storage -> name of the whole of it
+        self.masks: dict[int, str] = {}                      # alignment -> the bits that must be 0 in an address
         self.done = 0                                        # instructions of the open block before the open one
         self.shared: dict[str, list[int]] = {}               # kinds of indirect jumps that share one dispatch -> its targets
         self.insn: Insn | None = None
         self.spans: dict[spans.Place, spans.Member] = {}     # accesses that share checks
+
+    def forget(self) -> None:
+        """Forget all names."""
+        super().forget()
+        self.stored.clear()
 
     # -- registers -----------------------------------------------------------------------------------------------
     def slot(self, storage: str, element: int) -> str:
@@ -360,7 +385,11 @@ class RegionEmitter(InstructionEmitter):
         if kind[0] == "%":
             self.remember_vector(node, 2, self.let(f"bitcast {kind} {name} to {PAIR}"))
             return ""
-        return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
+        if stored == cell.width:
+            return name
+        self.stored[node.id] = name
+        self.journal.append((self.stored, node.id))
+        return self.let(f"trunc i{stored} {name} to i{cell.width}")
 
     def store_slot(self, key: tuple[str, int, int], value: Bits) -> None:
         """Store a register to its alloca."""
@@ -377,7 +406,7 @@ class RegionEmitter(InstructionEmitter):
         else:
             name = self.value(value)
             if stored != width:
-                name = self.let(f"zext i{width} {name} to i{stored}")
+                name = self.stored.get(value.id) or self.let(f"zext i{width} {name} to i{stored}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
 
     def load_resident(self, cell: Cell, index: int | Bits) -> Bits:
@@ -463,6 +492,11 @@ class RegionEmitter(InstructionEmitter):
         self.label(on)
 
     # -- effects -------------------------------------------------------------------------------------------------
+    def refused(self, align: int) -> str:
+        """Return the bits that are 0 in an address that lies in the window and is aligned: a value of the region's entry."""
+        self.masks[align] = super().refused(align)
+        return f"%refused_{align}"
+
     def check(self, addr: str, size: int | str, align: int, *, write: bool) -> None:
         """Go on where an access is allowed, else take the side exit."""
         assert self.insn is not None
@@ -498,13 +532,24 @@ class RegionEmitter(InstructionEmitter):
         for block in self.blocks.values():
             self.spans.update(spans.plan(block, staged))
 
+    def pointer(self, node: Bits) -> str:
+        """Return "type value" of the pointer to a guest address.
+
+        A sum is made of the pointer to its first part: in the access itself the host adds up without taking time, while what was added
+        up for the check would have to be waited for. Not where a register keeps the sum: it would be one value more to hold.
+        """
+        if node.width < 64 or node.op != "add" or node.id in self.results:
+            return host.guest_pointer(self, self.address(node))
+        base = self.pointer(node.args[0])
+        return f"{base.rpartition(' ')[0]} {self.let(f'getelementptr i8, {base}, i64 {self.value(node.args[1])}')}"
+
     def load(self, e: Load) -> None:
         """Emit a guest load."""
         def body() -> str:
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=False)
-            return self.emit_load(addr, e.size, kind)
+            return self.emit_load(addr, e.size, kind, pointer=self.pointer(e.addr))
         if e.pred is not None:
             self.value(e.addr)
         kind, vector = "", e.pred is None and e.size * 8 == VECTOR
@@ -526,7 +571,7 @@ class RegionEmitter(InstructionEmitter):
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=True)
-            self.emit_store(addr, e.size, value)
+            self.emit_store(addr, e.size, value, pointer=self.pointer(e.addr))
         if e.pred is not None:
             self.value(e.addr)
         self.predicated(e.pred, body)
@@ -585,9 +630,22 @@ class RegionEmitter(InstructionEmitter):
         cpu = self.stage(insn, pred)
         self.to_floats = {w.value.id for w in cpu.writes if w.cell.width in (32, 64)
                           and self.layout.cells[w.cell.storage].width == VECTOR}
+        self.results = {w.value.id for w in cpu.writes}
         self.effects(cpu)
+        self.ask(insn, cpu)
         self.commit(insn, cpu)
         return cpu
+
+    def ask(self, insn: Insn, cpu: Recorder) -> None:
+        """Take what the host's floating point has raised, here and now, if an instruction asks for it."""
+        if not shape(insn.decoded.variant, self.target, self.context).asks:
+            return
+        for node in found(cpu, lambda node: node.op == "hostflags"):
+            self.value(node)
+        for trap in cpu.traps:
+            assert trap.pred is not None
+            self.guard_check(self.let(f"xor i1 {self.value(trap.pred)}, true"))
+        self.forget_raised()
 
     def commit(self, insn: Insn, cpu: Recorder) -> None:
         """Make an instruction's register writes, and the guard after it, known."""
@@ -804,6 +862,7 @@ class RegionEmitter(InstructionEmitter):
     def _taken(self, block: Block, insn: Insn) -> None:
         cpu = self.stage(insn, None)
         self.effects(cpu)
+        self.ask(insn, cpu)
         targets = [(self.value(b.pred) if b.pred is not None else "", self.value(b.target) if b.target.op != "const" else "",
                     self.value(b.context) if b.context is not None else "", b) for b in cpu.branches]
         self.commit(insn, cpu)
@@ -815,28 +874,35 @@ class RegionEmitter(InstructionEmitter):
                 yes = self.new("yes")
                 self.put(f"br i1 {pred}, label %{yes}, label %{on}")
                 self.label(yes)
-            left = self.let(f"add i64 %bud_{block.start:x}, {-n}") if self.tracing else ""
+            wide = target if not target or b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")
+            if self.tracing:
+                self.trace(wide or str(b.target.attr), self.let(f"add i64 %bud_{block.start:x}, {-n}"))
             if context:
-                wide = self.let(f"zext i{b.context.width} {context} to i64")
-                self.put(f"store i64 {self.let(f'shl i64 {wide}, 48')}, ptr %xctx")
-            if not target:
-                if self.tracing:
-                    self.trace(str(b.target.attr), left)
-                if context:
-                    self.leave_to(b.target.attr, n, "leave")
-                else:
-                    self._go(block, b.target.attr)
-            else:
-                wide = target if b.target.width == 64 else self.let(f"zext i{b.target.width} {target} to i64")
-                if self.tracing:
-                    self.trace(wide, left)
+                self._other_context(block, insn, b, context)
+            if target:
                 if not self._loaded_from_constant(b.target, cpu):
                     self._indirect(block, b.kind, wide)
                 self.leave_to(wide, n, "leave")
+            elif context:
+                self.leave_to(b.target.attr, n, "leave")
+            else:
+                self._go(block, b.target.attr)
             if not pred:
                 return
             self.label(on)
         self._go(block, insn.pc + insn.decoded.length)
+
+    def _other_context(self, block: Block, insn: Insn, b: Branch, context: str) -> None:
+        """Note the context that a branch goes to; stay inside where it is the region's, and the next instruction follows."""
+        assert b.context is not None
+        if is_next(insn, b):
+            same, other = self.new("same"), self.new("other")
+            self.put(f"br i1 {self.let(f'icmp eq i{b.context.width} {context}, {self.context}')}, label %{same}, label %{other}{LIKELY}")
+            self.label(same)
+            self._go(block, b.target.attr)
+            self.label(other)
+        wide = self.let(f"zext i{b.context.width} {context} to i64")
+        self.put(f"store i64 {self.let(f'shl i64 {wide}, 48')}, ptr %xctx")
 
     def _loaded_from_constant(self, target: Bits, cpu: Recorder) -> bool:
         """Return whether a branch target is a word at a fixed address: a linkage table's jump to another library."""
@@ -901,6 +967,8 @@ class RegionEmitter(InstructionEmitter):
         self.put("%bud = alloca i64")
         self.put("%xpc = alloca i64")
         self.put("%xctx = alloca i64")
+        for align, bits in sorted(self.masks.items()):       # hidden: a constant of 64 bits would be made anew at each use
+            self.put(f"%refused_{align} = {host.hidden(bits)}")
         self.put("store i64 %budget, ptr %bud")
         self.put(f"store i64 {self.context << 48}, ptr %xctx")
         for (storage, element), slot in sorted(self.slots.items()):

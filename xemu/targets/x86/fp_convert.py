@@ -81,7 +81,7 @@ def _to_half(a: Parts, ctl: Bits) -> Result:
     over, limit = half_overflows(total, a.sign, mode)
     value = mux(over, limit, total[15:0])
     tiny = below & ~_half_grows(a, ctl)
-    lost = _lost(a, "f16")
+    lost = _lost(a, "f16") | a.is_denormal       # processors do not normalise it
     flags = mux(over, exceptions(overflow=1, inexact=~ctl[6] | lost),
                 exceptions(inexact=mux(tiny & ctl[5], lost, inexact), underflow=tiny & (inexact | ctl[5])))
     plain = mux(a.is_zero | a.is_infinity, const(0, 8), flags)

@@ -119,6 +119,7 @@ def fork_process(task: Task, flags: int = 0, stack: int = 0, prepare: Any = None
     process = task.process
     state = process.engine.state
     vfork = VforkPipe(task, state.read(process.abi.stack_register)) if flags & CLONE_VFORK else None
+    process.engine.before_fork()
     number = process.pids.before_fork()
     pid = os.fork()
     if pid:
