@@ -101,9 +101,11 @@ def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact
     scaled, raised = host(name, fmt, near, ctl[1:0])
     at_least = (result.magnitude == 1 << f.fraction) & inexact & ult(Parts(scaled, fmt).magnitude, least)
     inexact_there = raised[4] | lost
-    if name not in ("add", "sub"):                           # tiny even then
-        _, again = host(name, fmt, _scaled_more(name, fmt, operands, power), ctl[1:0])
-        inexact_there = mux(ult(Parts(scaled, fmt).magnitude, 1 << f.fraction), again[4], inexact_there)
+    if name not in ("add", "sub"):                           # tiny or too large even then
+        nearer, lost = _scaled_more(name, fmt, operands, power, large)
+        _, again = host(name, fmt, nearer, ctl[1:0])
+        beyond = mux(large, raised[2], ult(Parts(scaled, fmt).magnitude, 1 << f.fraction))
+        inexact_there = mux(beyond, again[4] | lost, inexact_there)
     return result.is_denormal | (result.is_zero & inexact) | at_least, inexact_there
 
 
@@ -138,18 +140,24 @@ def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int, large: B
     return [*factors, addend], lost
 
 
-def _scaled_more(name: str, fmt: str, operands: Sequence[Parts], power: int) -> list[Bits]:
-    """Return operands that give a result 2**(3 * power) times as large, where that is below 2**-power times the smallest normal number."""
-    def times(number: Bits, steps: int) -> Bits:
+def _scaled_more(name: str, fmt: str, operands: Sequence[Parts], power: int, large: Bits) -> tuple[list[Bits], Bits]:
+    """Return operands for results that are far beyond either end even then: 2**(3 * power) instead, and whether the addend was inexact."""
+    def times(number: Bits, steps: int) -> tuple[Bits, Bits]:
+        lost = const(0, 1)
         for _ in range(abs(steps)):
-            number = _times(number, fmt, power if steps > 0 else -power)[0]
-        return number
+            sign = 1 if steps > 0 else -1
+            (up, _), (down, inexact) = _times(number, fmt, sign * power), _times(number, fmt, -sign * power)
+            number, lost = mux(large, down, up), lost | (large & inexact)
+        return number, lost
     x, y = (v.bits for v in operands[:2])
     if name == "div":
-        return [times(x, 2), times(y, -1)]
-    below = ult(operands[0].magnitude, operands[1].magnitude)
-    factors = [mux(below, times(x, 2), times(x, 1)), mux(below, times(y, 1), times(y, 2))]
-    return [*factors, times(operands[2].bits, 3)] if name == "fma" else factors
+        return [times(x, 2)[0], times(y, -1)[0]], const(0, 1)
+    first = ult(operands[0].magnitude, operands[1].magnitude) ^ large            # the one that can be moved further
+    factors = [mux(first, times(x, 2)[0], times(x, 1)[0]), mux(first, times(y, 1)[0], times(y, 2)[0])]
+    if name != "fma":
+        return factors, const(0, 1)
+    addend, lost = times(operands[2].bits, 3)
+    return [*factors, addend], lost
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------
