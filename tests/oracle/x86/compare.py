@@ -38,7 +38,8 @@ def differences(case: Case, expected: Outcome, got: Outcome, mnemonic: str = "")
         return []
     if case.step and expected.vector == GENERAL_PROTECTION and got.ended == "done" and got.state.rip >> 46:
         return []                                 # a jump out of the address space: xemu faults at the target
-    if mnemonic.removesuffix("64") in LONG and expected.vector == got.vector == PAGE_FAULT and (expected.address ^ got.address) & ~0xFFF == 0:
+    same_page = expected.vector == got.vector == PAGE_FAULT and (expected.address ^ got.address) & ~0xFFF == 0
+    if same_page and mnemonic.removesuffix("64") in LONG:
         got = replace(got, address=expected.address)
     if expected.ended == got.ended == "fault" and expected.state.top == 0:
         # an MMX instruction that faults, or raises #XM, has set TOP to 0 and all tags to valid already: no program can rely on it
