@@ -20,7 +20,8 @@ LEFT_OUT: Final = {
     "cpuid": "announces another processor", "xgetbv": "announces another processor", "rdtsc": "time", "rdtscp": "time",
     "rdrand": "chance", "rdseed": "chance", "rdpid": "another machine", "sgdt": "another machine", "sidt": "another machine",
     "sldt": "another machine", "str": "another machine", "smsw": "another machine", "xsave": "more components",
-    "xsavec": "more components", "xsaveopt": "more components", "xrstor": "more components", "xbegin": "may abort as it likes", "xtest": "not announced",
+    "xsavec": "more components", "xsaveopt": "more components", "xrstor": "more components", "xbegin": "may abort as it likes",
+    "xtest": "not announced",
     "lsl": "another machine", "lar": "another machine", "verr": "another machine", "verw": "another machine",
     "toolong": "has no opcode", "ud": "", "ud0": "", "ud1": "",
 }
