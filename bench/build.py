@@ -27,6 +27,7 @@ X86: Final = ["x86_64-linux-gnu-gcc"]
 PPC64LE: Final = ["powerpc64le-linux-gnu-gcc", "-mcpu=power9"]
 PPC: Final = ["powerpc-linux-gnu-gcc", "-mcpu=7400"]
 X86_32: Final = [*X86, "-m32", "-march=i686"]
+X86_ARCHES: Final = ("x86_64", "i386")  # what may run natively
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Build:
 
 BUILDS: Final = {b.name: b for b in (
     Build("native", "", ["gcc"], cold="x86_64"),
+    Build("native-4", "", ["gcc"], repeat=4, cold="x86_64"),
     Build("arm", "arm", [*CROSS, "-marm"]),
     Build("thumb", "arm", [*CROSS, "-mthumb"]),
     Build("x86-64", "x86_64", X86, repeat=4, cold="x86_64"),
@@ -56,8 +58,8 @@ BUILDS: Final = {b.name: b for b in (
           (("floating point", "floating point, AVX2 and FMA"),)),
     Build("i386", "i386", [*X86_32, "-msse2", "-mfpmath=sse"], ("-lgcc",), 4, cold="i386"),
     Build("x87", "i386", [*X86_32, "-mfpmath=387"], ("-lgcc",), 1, (("floating point", "x87"),)),    # QEMU takes seconds as it is
-    Build("ppc64le", "ppc64le", PPC64LE, ("-lgcc",), cold="ppc64le"),
-    Build("ppc", "ppc", PPC, ("-Wl,--start-group", "-lm", "-lc", "-lgcc", "-lgcc_eh", "-Wl,--end-group"), cold="ppc"),  # it has no fsqrt
+    Build("ppc64le", "ppc64le", PPC64LE, ("-lgcc",), 4, cold="ppc64le"),
+    Build("ppc", "ppc", PPC, ("-Wl,--start-group", "-lm", "-lc", "-lgcc", "-lgcc_eh", "-Wl,--end-group"), 4, cold="ppc"),  # no fsqrt
 )}  # fmt: skip
 ONCE: Final = {"cold", "chase", "syscalls"}  # kernels that a second run would change, or that take long enough
 VECTORS: Final = {"neon"}  # kernels in vector intrinsics: there is nothing of them in a build for the x87
@@ -88,6 +90,13 @@ def build(kernels: Iterable[tuple[str, str]]) -> None:
 def repeat(name: str, how: Build) -> int:
     """Return how often a build of a kernel does its work."""
     return 1 if name in ONCE else how.repeat
+
+
+def reference(how: Build) -> str:
+    """Return the name of the build that does the same work on this machine: itself, or a native one that repeats as often."""
+    if how.arch in X86_ARCHES:
+        return how.name
+    return next(b.name for b in BUILDS.values() if not b.arch and b.repeat == how.repeat)
 
 
 def check(build: Build) -> None:

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 XEMU: Final = list(programs.XEMU)
 QEMU: Final = {arch: list(command) for arch, command in programs.QEMU_OF.items()}
 DEBIAN: Final = {"arm": "armhf", "x86_64": "amd64", "i386": "i386", "ppc64le": "ppc64el"}  # there is no 32-bit PowerPC in Debian
-X86: Final = ("x86_64", "i386")
+X86: Final = build.X86_ARCHES
 ON_X86: Final = platform.machine() == "x86_64"  # what runs natively here
 GROUPS: Final = {
     "integer": ["sieve", "crc", "sort", "hash", "imatrix", "bytecode", "strings", "fib"],
@@ -123,8 +123,8 @@ def _kernel(name: str, group: str, how: build.Build) -> Candidate:
 
 def _kernel_job(name: str, group: str, how: build.Build) -> Job:
     """Compile a kernel. x86 programs are their own native builds where the host is one."""
-    native = how.name if how.arch in X86 else "native"
-    wanted = [how.name, native] if ON_X86 or native == "native" else [how.name]
+    native = build.reference(how)
+    wanted = [how.name, native] if ON_X86 or native != how.name else [how.name]
     build.build((name, b) for b in dict.fromkeys(wanted))
     path = build.program(name, how.name)
     return Job(name, group, how.name, how.arch, [path], [*QEMU[how.arch], path],

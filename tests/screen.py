@@ -12,6 +12,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual.events import Key
+from textual.keys import _character_to_key
+
 from xemu.tui.app import Debug
 from xemu.tui.messages import Stopped, Target
 
@@ -51,7 +54,11 @@ class Screen:
         self._news.set()
 
     async def until(self, condition: Callable[[], object], what: str = "") -> None:
-        """Wait until something is so."""
+        """Wait until something is so, and is drawn."""
+        await self._until(condition, what)
+        await self.pilot.pause()
+
+    async def _until(self, condition: Callable[[], object], what: str) -> None:
         deadline = asyncio.get_running_loop().time() + LONG
         while not condition():
             assert asyncio.get_running_loop().time() < deadline, f"never happened: {what or condition}\n{self.text()}"
@@ -60,23 +67,35 @@ class Screen:
                 await asyncio.wait_for(self._news.wait(), 0.05)
             except TimeoutError:
                 continue
-        await self.pilot.pause()
 
     async def settled(self) -> None:
-        """Wait until the guest stands and all panes that are seen show it."""
+        """Wait until the guest stands and all panes that are seen show it, and that is drawn."""
         app = self.app
-        await self.until(lambda: app.stop is not None and app.moving is None, "a stop")
-        await self.until(lambda: all(p.stop == app.stop.number for p in app.desk.panes.values() if p.display and p.query_name),  # type: ignore[union-attr]
-                         "all panes show the stop")
-        await app.client.do("keeping.points")            # answered when all before it is
-        await self.until(lambda: all(name in p.extra for p in app.desk.panes.values() if p.display for name in p.queries), "all data")
+
+        def shown() -> bool:
+            return all(p.stop == app.stop.number for p in app.desk.panes.values() if p.display and p.query_name)  # type: ignore[union-attr]
+
+        def known() -> bool:
+            return all(name in p.extra for p in app.desk.panes.values() if p.display for name in p.queries)
+
+        def stands() -> bool:
+            return app.stop is not None and app.moving is None
+
+        while True:
+            await self._until(stands, "a stop")
+            await self._until(shown, "all panes show the stop")
+            await app.client.do("keeping.points")            # answered when all before it is
+            await self._until(known, "all data")
+            await self.pilot.pause()
+            if stands() and shown() and known():             # drawing may have brought another pane up
+                return
 
     async def press(self, *keys: str) -> None:
         """Press keys that move the guest, one after the other, each when the last has come to its end."""
         for key in keys:
             before = self.stops
             await self.pilot.press(key)
-            await self.until(lambda before=before: self.stops > before, f"a stop after {key}")
+            await self._until(lambda before=before: self.stops > before, f"a stop after {key}")
             await self.settled()
 
     async def keys(self, *keys: str) -> None:
@@ -85,9 +104,13 @@ class Screen:
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:
-        """Type a text and Enter."""
-        await self.pilot.press(*[{" ": "space"}.get(c, c) for c in text], "enter")
+        """Type a text, faster than anybody, and Enter."""
+        for char in text:
+            event = Key(char if char.isalnum() else _character_to_key(char), char)
+            event.set_sender(self.app)
+            self.app._driver.send_message(event)
         await self.pilot.pause()
+        await self.keys("enter")
 
     async def type_break(self, where: str) -> None:
         """Set a breakpoint."""

@@ -51,7 +51,7 @@ def test_rounding_to_integral_numbers(fmt: str, rounding: int | None) -> None:
     for _ in range(CASES):
         x, (ctl, wanted), exact = number(rng, fmt), control(rng, rounding), rng.random() < 0.5
         new_graph()
-        mode = None if rounding == AWAY else const(wanted & 3, 2)
+        mode = const(wanted & 7, 3)
         mine = round_to_integral(fmt, const(x, FORMATS[fmt].width), mode, const(ctl, 8), exact=exact)
         check(mine, lambda op, x=x, exact=exact: softfloat.round_int(op, FORMATS[fmt], x, exact=exact), wanted, f"{x:#x}")
 
@@ -64,7 +64,7 @@ def test_conversion_to_integers_in_any_direction(fmt: str, rounding: int, *, sig
     for _ in range(CASES):
         x, (ctl, wanted) = number(rng, fmt), control(rng, rounding)
         new_graph()
-        mode = None if rounding == AWAY else const(rounding, 2)
+        mode = const(rounding, 3)
         mine = to_integer(const(x, FORMATS[fmt].width), fmt, 32, 0, mode, const(ctl, 8), signed=signed)
         check(mine, lambda op, x=x: softfloat.to_integer(op, FORMATS[fmt], x, width=32, rounding="", fbits=0, signed=signed),
               wanted, f"{x:#x}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.debug import PROGRAMS, session_output
-from tests.support.ppc import PREFIXES, SYSROOTS, built
+from tests.support.guests import PREFIXES, SYSROOTS, built
 
 if TYPE_CHECKING:
     from collections.abc import Callable

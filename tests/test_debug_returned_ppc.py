@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.debug import session_output
-from tests.support.ppc import built
+from tests.support.guests import built
 
 if TYPE_CHECKING:
     from collections.abc import Callable

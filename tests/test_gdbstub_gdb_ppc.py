@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shlex
 import subprocess
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ppc import FREESTANDING, QEMU, SYSROOTS, built
-from tests.support.programs import ROOT
+from tests.support.guests import SYSROOTS, XEMU, built, freestanding, original, session
 from xemu.gdbstub.target_xml import describe
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
-XEMU = f"| {shlex.quote(sys.executable)} -m xemu gdbserver - "
+#: who it is; the file of a section, said where there is another file: the kernel's, which QEMU has not; places on the stack
+ALIKE = {r"(process|Thread|LWP) [\d.]+": r"\1 PID", r"(in section \S+) of \S+": r"\1",
+         r"0x(?!1000|1001|200)[0-9a-f]{7,12} *\b|\b\d{10,}\b": "STACK"}
 SESSION = """
 break leaf
 break fact if n == 2
@@ -95,46 +92,15 @@ def arch(request: pytest.FixtureRequest, need: Callable[..., str]) -> str:
 
 @pytest.fixture(scope="module")
 def program(arch: str, need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return built(need, tmp_path_factory.mktemp("ppc"), arch, "freestanding.c", *FREESTANDING)
-
-
-def gdb(program: Path, target: str, commands: str, *, before: tuple[str, ...] = ()) -> list[str]:
-    """Return what GDB prints, without what differs by nature: places on the stack, who it is."""
-    words = ["set width 0", "set confirm off", "set debuginfod enabled off", "set remotetimeout 60", *before, f"target remote {target}"]
-    for line in commands.strip().splitlines():
-        words += [f"echo >>> {line}\\n", line]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    arguments = [part for word in words for part in ("-ex", word)]
-    done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", program, *arguments], timeout=100,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment,
-                          stdin=subprocess.DEVNULL)
-    text = re.sub(r"(process|Thread|LWP) [\d.]+", r"\1 PID", done.stdout)
-    text = re.sub(r"(in section \S+) of \S+", r"\1", text)      # said where there is another file: the kernel's, which QEMU has not
-    text = re.sub(r"0x(?!1000|1001|200)[0-9a-f]{7,12} *\b|\b\d{10,}\b", "STACK", text)
-    return text[text.index(">>>"):].splitlines()
-
-
-@contextmanager
-def qemu(arch: str, program: Path, place: Path, need: Callable[..., str]) -> Iterator[str]:
-    """Run QEMU's stub; gives what GDB is to connect to."""
-    need(QEMU[arch][0])
-    socket = place / "gdb"
-    guest = subprocess.Popen([*QEMU[arch], "-g", str(socket), str(program)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    try:
-        while not socket.exists():
-            assert guest.poll() is None
-        yield str(socket)
-    finally:
-        guest.kill()
-        guest.wait()
+    return freestanding(need, tmp_path_factory.mktemp("ppc"), arch)
 
 
 def test_a_session_is_as_with_qemu(arch: str, program: Path, need: Callable[..., str], tmp_path: Path) -> None:
     software = ("set can-use-hw-watchpoints 0",)                # QEMU's user mode has no others
-    with qemu(arch, program, tmp_path, need) as socket:
-        theirs = gdb(program, socket, SESSION, before=software)
+    with original(arch, program, tmp_path, need) as socket:
+        theirs = session(program, socket, SESSION, ALIKE, before=software)
     # GDB makes dl0 to dl15 of what has decimal floating point, by the width of FPSCR
-    ours = [line for line in gdb(program, f"{XEMU}{program}", SESSION, before=software)
+    ours = [line for line in session(program, f"{XEMU}{program}", SESSION, ALIKE, before=software)
             if line != "hello, gdb" and not re.match(r"dl\d", line)]
     assert ours == theirs
     assert len(ours) > 150
@@ -165,7 +131,7 @@ continue
 
 
 def test_what_qemu_has_not(arch: str, program: Path) -> None:
-    text = "\n".join(gdb(program, f"{XEMU}{program}", OWN))
+    text = "\n".join(session(program, f"{XEMU}{program}", OWN, ALIKE))
     for expected in ("Hardware watchpoint 1: counter", "Old value = 0\nNew value = 1", "Hardware read watchpoint 2",
                      "(call to syscall write)",
                      "(returned from syscall write)", "AT_PLATFORM", "AT_HWCAP", "exited"):
@@ -226,7 +192,8 @@ def test_results_threads_and_children(arch: str, need: Callable[..., str], tmp_p
         pytest.skip("the C library of " + arch)
     options = ("-maltivec",) if arch == "ppc" else ()
     program = built(need, tmp_path, arch, "results.c", "-g", "-O0", "-pthread", *options)
-    lines = gdb(program, f"{XEMU.replace(' - ', f' -L {SYSROOTS[arch]} - ')}{program}", RESULTS, before=(f"set sysroot {SYSROOTS[arch]}",))
+    target = f"{XEMU.replace(' - ', f' -L {SYSROOTS[arch]} - ')}{program}"
+    lines = session(program, target, RESULTS, ALIKE, before=(f"set sysroot {SYSROOTS[arch]}",))
     text = "\n".join(lines)
     at = 0
     for expected in SAID:

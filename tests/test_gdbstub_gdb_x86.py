@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import re
-import shlex
 import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.debug import build
-from tests.support.programs import ROOT
-from tests.test_debug_x86 import OPTIONS
+from tests.support.guests import XEMU, freestanding, original, session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,7 +17,9 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="a test for x86-64 hosts")
 
-XEMU = f"{shlex.quote(sys.executable)} -m xemu gdbserver - "
+#: who it is, places on the stack; AVX-512 is the host's only, and some kernels do not let GDB's server write those registers
+ALIKE = {r"process \d+": "process PID", r"0x(7ff|3ff|bff|ff)[0-9a-f]{5,9}\b": "STACK", r"\bb=-?\d{5,}": "b=STACK",
+         r"(?m)^(k\d |Warning: ptrace).*\n": ""}
 SESSION = """
 break leaf
 break fact if n == 2
@@ -81,36 +78,22 @@ continue
 """
 
 
-@pytest.fixture(scope="module", params=[(), ("-m32",)], ids=["64", "32"])
-def program(request: pytest.FixtureRequest, need: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    need("gdb-multiarch", "gdbserver", " ".join(["gcc", *request.param]))
-    return build(tmp_path_factory.mktemp("x86"), "freestanding.c", *OPTIONS, *request.param, prefix="")
+def both(arch: str, program: Path, commands: str, need: Callable[..., str]) -> tuple[list[str], list[str]]:
+    """Return what GDB prints with its own server, and with xemu."""
+    need("gdb-multiarch")
+    with original(arch, program, program.parent, need) as target:
+        theirs = session(program, target, commands, ALIKE)
+    return theirs, session(program, f"{XEMU}{program}", commands, ALIKE)
 
 
-def session(program: Path, server: str, commands: str) -> list[str]:
-    """Return what GDB prints, without what differs by nature: places on the stack, who it is."""
-    words = ["set width 0", "set confirm off", "set debuginfod enabled off", "set remotetimeout 60", f"target remote | {server} {program}"]
-    for line in commands.strip().splitlines():
-        words += [f"echo >>> {line}\\n", line]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))}
-    arguments = [part for word in words for part in ("-ex", word)]
-    done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", program, *arguments], timeout=100,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, env=environment,
-                          stdin=subprocess.DEVNULL)
-    text = re.sub(r"process \d+", "process PID", done.stdout)
-    text = re.sub(r"0x(7ff|3ff|bff|ff)[0-9a-f]{5,9}\b", "STACK", text)
-    text = re.sub(r"\bb=-?\d{5,}", "b=STACK", text)
-    # AVX-512 is the host's only, and some kernels do not let GDB's server write those registers
-    return [line for line in text[text.index(">>>"):].splitlines() if not re.match(r"k\d |Warning: ptrace", line)]
-
-
-def test_a_session_is_as_with_gdbserver(program: Path) -> None:
-    commands = SESSION.replace("$rcx", "$ecx").replace("orig_rax", "orig_eax") if "-m32" in program.name else SESSION
-    theirs, ours = session(program, "gdbserver -", commands), session(program, XEMU, commands)
+@pytest.mark.parametrize("arch", ["x86_64", "i386"])
+def test_a_session_is_as_with_gdbserver(arch: str, need: Callable[..., str], tmp_path: Path) -> None:
+    commands = SESSION.replace("$rcx", "$ecx").replace("orig_rax", "orig_eax") if arch == "i386" else SESSION
+    theirs, ours = both(arch, freestanding(need, tmp_path, arch), commands, need)
     assert ours == theirs
     assert len(ours) > 150
-    assert {"-1", str(4 if "-m32" in program.name else 1)} <= {ours[at + 1].rpartition(" ")[2] for at, line in enumerate(ours)
-                                                             if line.startswith(">>> print $orig_")}
+    assert {"-1", str(4 if arch == "i386" else 1)} <= {ours[at + 1].rpartition(" ")[2] for at, line in enumerate(ours)
+                                                      if line.startswith(">>> print $orig_")}
 
 
 SIGNALS = """
@@ -143,13 +126,13 @@ int main(int argc, char **argv) {
 
 
 def test_steps_end_where_handlers_begin(need: Callable[..., str], tmp_path: Path) -> None:
-    need("gdb-multiarch", "gdbserver", "gcc")
+    need("gcc")
     source, program = tmp_path / "signals.c", tmp_path / "signals"
     source.write_text(SIGNALS_PROGRAM)
     subprocess.run(["gcc", "-g", "-O0", "-no-pie", source, "-o", program], check=True)
     commands = SIGNALS.replace("break main", "break main if argc == 1").rstrip()
-    theirs, ours = ([re.sub(r"0x0000[0-9a-f]+ in|number=-?\d+", "NUMBER", line) for line in session(program, server, commands)]
-                    for server in ("gdbserver -", XEMU))
+    theirs, ours = ([re.sub(r"0x0000[0-9a-f]+ in|number=-?\d+", "NUMBER", line) for line in lines]
+                    for lines in both("x86_64", program, commands, need))
     assert ours == theirs
     text = "\n".join(ours)
     assert "= 8\n" in text

@@ -116,6 +116,17 @@ def test_split_fields_make_variants() -> None:
     assert [(v.name, hex(v.value)) for v in isa.variants] == [("toy.add.S0", "0x2000"), ("toy.add.S1", "0x2001")]
 
 
+def test_a_row_can_begin_again_until_it_stores() -> None:
+    cpu = Recorder(LAYOUT, const(0, 32), 2, None)
+    cpu.probe(value(), 4)
+    with pytest.raises(IsaError, match="a row stores without a check, and without a probe for writing before"):
+        cpu.store(value(), value(32, "z"), checked=False)
+    cpu.store(value(32, "y"), value(32, "z"))
+    cpu.load(value(), 4, checked=False)
+    with pytest.raises(IsaError, match="a row loads what it has not probed after a store"):
+        cpu.load(value(), 4)
+
+
 def test_a_write_under_a_false_condition_vanishes() -> None:
     cpu = Recorder(LAYOUT, const(0, 32), 2, None)
     from xemu.core.record import set_current

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,15 @@ def test_every_row_in_every_tier(name: str, part: int) -> None:
 def test_sequences_in_every_tier(name: str) -> None:
     law = Law(seed=SEED)
     check(law, list(sequences(law, name, 150, 6)))
+
+
+def test_fpscr_between_operations() -> None:
+    """What an operation has raised is there when FPSCR is read behind it, and only then."""
+    law = Law(seed=SEED)
+    found = variants(law, 0)
+    asks = [v for v in found if re.match(r"a32\.(VMRS|VMSR)\b", v.name)]
+    operations = [v for v in found if re.match(r"a32\.(VADD|VDIV|VSQRT|VCVT)", v.name)]
+    check(law, law.cases_around(asks, operations, 0, 30))
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from functools import cache
 from typing import TYPE_CHECKING
@@ -46,6 +47,15 @@ def test_sequences_in_every_tier(name: str) -> None:
     law = Law(name, seed=SEED)
     some = law.random.sample(variants(name), 60)
     check(law, [law.case(law.random.choices(some, k=5), USUAL) for _ in range(60)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fpscr_between_operations(name: str) -> None:
+    """What an operation has raised is there when FPSCR is read behind it, and only then."""
+    law = Law(name, seed=SEED)
+    asks = [v for v in variants(name) if re.match(r"p\d\d\.(mffs|mtfsb|mtfsf|mcrfs)", v.name)]
+    operations = [v for v in variants(name) if re.match(r"p\d\d\.(fadd|fdivs|fsqrt|fctiwz|frsp|fcmpo)\b", v.name)]
+    check(law, law.cases_around(asks, operations, USUAL, 30))
 
 
 @pytest.mark.parametrize("name", NAMES)

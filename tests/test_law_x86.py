@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from functools import cache
 from typing import TYPE_CHECKING
@@ -56,6 +57,15 @@ def test_sequences_in_every_tier(name: str) -> None:
     law = Law(name, seed=SEED)
     some = law.random.sample(variants(name), 60)
     check(law, [law.case(law.random.choices(some, k=5), 0) for _ in range(60)])
+
+
+@pytest.mark.parametrize("name", MODES)
+def test_mxcsr_between_operations(name: str) -> None:
+    """What an operation has raised is there when MXCSR is read behind it, and still there if its store faults."""
+    law = Law(name, seed=SEED)
+    asks = [v for v in variants(name) if re.match(r"x86\.(ldmxcsr|stmxcsr|fxsave|fxrstor)\b", v.name)]
+    operations = [v for v in variants(name) if re.match(r"x86\.(addsd|divss|sqrtpd|mulps|cvtsd2ss)\b", v.name)]
+    check(law, law.cases_around(asks, operations, 0, 30))
 
 
 @pytest.mark.slow

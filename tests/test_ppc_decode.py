@@ -18,7 +18,7 @@ COUNT = 4                             # encodings of each row
 #: what objdump calls what we call by the width that L names, or by what a field says
 ALIASES = {
     "cmpwi": ("cmpi",), "cmpdi": ("cmpi",), "cmpw": ("cmp",), "cmpd": ("cmp",), "cmplwi": ("cmpli",), "cmpldi": ("cmpli",),
-    "cmplw": ("cmpl",), "cmpld": ("cmpl",), "mftbu": ("mftb",),
+    "cmplw": ("cmpl",), "cmpld": ("cmpl",), "mftbu": ("mftb",), "reserved-nop": (".long", "hashst", "hashstp", "hashchk", "hashchkp"),
     **{f"m{way}{name}": (f"m{way}spr",) for way in "tf" for name in ("xer", "lr", "ctr")},
 }
 
@@ -77,6 +77,13 @@ def test_every_row_has_encodings_that_it_alone_decodes(target: str) -> None:
 @pytest.mark.parametrize("target", NAMES)
 def test_no_two_rows_clash(target: str) -> None:
     assert check_overlaps(set_of(target)) == []
+
+
+def test_a_bit_that_came_later_is_reserved_for_older_processors() -> None:
+    isa = set_of("ppc")
+    found = [decoder.walk(decoder.build(isa), word) for word in (0xFDFE058E, 0xFFFE058E)]           # mtfsf 255, f0 without and with L
+    assert None not in found
+    assert found[0] == found[1]
 
 
 def test_what_is_left_out_of_the_oracle_has_rows_here() -> None:

@@ -120,6 +120,22 @@ EXAMPLES: Final = """
     both | 7c6c43a6 mtspr 268,3 | | stop=undefined
     64 | 7c7103a6 mtspr 17,3 | r3=ffffffffffffffff | dscr=1ffffff
     64 | 7c6302a6 mfspr 3,3 | dscr=123 | r3=123
+    64 | 7c68caa6 mfspr 3,808 | r3=5 |
+    64 | 7c6bcba6 mtspr 811,3 | r3=5 |
+    32 | 7c68caa6 mfspr 3,808 | | stop=undefined
+    64 | 7c6822a6 mfspr 3,136 | r3=5 | r3=1
+    64 | 7c6823a6 mtspr 136,3 | | stop=undefined
+    64 | 7c6d02a6 mfspr 3,13 | r3=5 | r3=0
+    64 | 7c6d03a6 mtspr 13,3 | r3=5 |
+    64 | 7c6bc2a6 mfspr 3,779 | | r3=80000000
+    64 | 7c63c2a6 mfspr 3,771 | r3=5 | r3=0
+    64 | 7c63c3a6 mtspr 771,3 | | stop=undefined
+    32 | 7c69eaa6 mfspr 3,937 | r3=5 | r3=0
+    64 | 7c60caa6 mfspr 3,800 | | stop=undefined
+    64 | 7fff7da4 hashst 15,-8(31) | |
+    64 | 7c000424 .long 0x7c000424 | |
+    32 | 7c000424 .long 0x7c000424 | | stop=undefined
+    64 | 7c0006a4 slbiag 0 | | stop=exception3
     both | 7c6000a6 mfmsr 3 | | stop=exception3
     64 | 7c6005e6 darn 3,0 | | r3=7b1dcdaf
     64 | 7c6105e6 darn 3,1 | | r3=e220a8397b1dcdaf

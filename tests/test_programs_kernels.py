@@ -32,7 +32,7 @@ def _directory(tmp_path_factory: pytest.TempPathFactory) -> None:
 def check(need: Callable[..., str], name: str, kind: str, options: tuple[str, ...] = ()) -> None:
     how = build.BUILDS[kind]
     need(how.compiler[0], "gcc", *(["gcc -m32"] if "-m32" in how.compiler else []))
-    reference = kind if how.arch in X86 else "native"
+    reference = build.reference(how)
     build.build([(name, kind), (name, reference)])
     command: list[str | Path] = [build.program(name, reference)]
     if how.arch in X86 and not ON_X86:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.slow_floats import HOSTS, Checker, operands
 from xemu.core import softfloat, softnumber
-from xemu.core.bits import const, new_graph
+from xemu.core.fp import operands_of
 from xemu.core.softfloat import COMPARES, evaluate_flags, evaluate_value
 from xemu.core.softnumber import FORMATS, Operation
 from xemu.targets.arm.fp_rules import slow
@@ -184,38 +185,13 @@ def slow_operations() -> Iterator[tuple[str, object, int]]:
     yield from (("to_float", pair, 1) for pair in (("f32", "f64"), ("f64", "f32"), ("f16", "f32"), ("f32", "f16")))
 
 
-def slow_operands(rng: random.Random, name: str, fmt: object, count: int) -> tuple[list[int], int]:
-    """Return operands and their width; often the result lies at the edge of the normal numbers."""
-    if name.startswith("from"):
-        return [rng.choice((rng.getrandbits(32), rng.randrange(-64, 64) & 0xFFFFFFFF, 0x80000000))], 32
-    source = fmt if isinstance(fmt, str) else fmt[0]  # type: ignore[index]
-    f = FORMATS[source]
-    values = [random_number(rng, source) for _ in range(count)]
-    op = Operation(softnumber.RULES["arm"], 0)
-    edge = (1 << f.fraction) - rng.randrange(-3, 4)
-    if name == "mul" and rng.random() < 0.3:
-        values[1] = softfloat.div(op, f, edge, values[0])
-    if name == "div" and rng.random() < 0.3:
-        values[0] = softfloat.mul(op, f, edge, values[1])
-    if name == "fma" and rng.random() < 0.5:
-        values[2] = (softfloat.mul(op, f, *values[:2]) ^ f.sign) + rng.randrange(-2, 3) & ((1 << f.width) - 1)
-    return values, f.width
-
-
-@pytest.mark.parametrize("tiny_after", [True, False])
+@HOSTS
 @pytest.mark.parametrize(("name", "fmt", "count"), list(slow_operations()))
 def test_slow_function_equals_the_definition(
     name: str, fmt: object, count: int, monkeypatch: pytest.MonkeyPatch, *, tiny_after: bool
 ) -> None:
-    """On hosts that detect tininess before or after rounding, and with either sign of their NaN."""
-    monkeypatch.setattr(softnumber.RULES["host"], "tiny_after_rounding", tiny_after)
-    monkeypatch.setattr(softnumber.RULES["host"], "default_nan_sign", int(tiny_after))
-    rng = random.Random(f"{name} {fmt} {tiny_after}")
+    checker, rng = Checker("arm", slow, monkeypatch, tiny_after=tiny_after), random.Random(f"{name} {fmt} {tiny_after}")
+    assert count == operands_of(name, fmt)
     for _ in range(150):
-        values, width = slow_operands(rng, name, fmt, count)
         ctl = rng.choice((0, 0, rng.getrandbits(2), 24, rng.getrandbits(2) | rng.getrandbits(3) << 3))
-        new_graph()
-        value, flags = slow(name, fmt, [const(v, width) for v in values], const(ctl, 8))
-        attr, widths = (name, fmt, 1, "arm"), [*[width] * count, 8]
-        expected = evaluate_value(value.width, attr, widths, *values, ctl), evaluate_flags(8, attr, widths, *values, ctl)
-        assert (int(value), int(flags)) == expected, ([hex(v) for v in values], hex(ctl))
+        checker.check(name, fmt, operands(rng, name, fmt), ctl)

@@ -6,13 +6,8 @@ import random
 
 import pytest
 
-from tests.test_softfloat_x86 import evaluated, number
-from xemu.core import softfloat, softnumber
-from xemu.core.bits import const, new_graph
-from xemu.core.fp import SLOW_OPERATIONS
-from xemu.core.lower_fp_slow import operands_of
+from tests.support.slow_floats import HOSTS, SINGLE_LEAST, Checker, known, operands
 from xemu.core.softfloat import evaluate_flags, evaluate_value
-from xemu.core.softnumber import FORMATS, Operation
 from xemu.targets.ppc.fp_rules import with_quads as slow
 
 VX, ZX, OX, UX, XX, FR = 1, 2, 4, 8, 16, 32
@@ -21,8 +16,8 @@ UP, DOWN, ZERO, AWAY, UE, OE = 1, 2, 3, 4, 32, 64
 ONE, INF, NAN, LEAST = 0x3FF << 52, 0x7FF << 52, 0x7FF8 << 48, 1 << 52
 MINUS = 1 << 63
 LARGEST = INF - 1
-#: singles in the format of doubles
-SINGLE_MAX, SINGLE_LEAST = 0x47EFFFFFE0000000, 0x381 << 52
+#: the largest single, as a double
+SINGLE_MAX = 0x47EFFFFFE0000000
 
 
 @pytest.mark.parametrize(("name", "operands", "ctl", "value", "flags"), [
@@ -109,66 +104,13 @@ def test_integers(name: str, width: int, rounding: str, operand: int, value: int
 # -- slow functions ---------------------------------------------------------------------------------------------------
 
 
-def known() -> list[tuple[str, object]]:
-    """Return the operations of which PowerPC has slow functions."""
-    found = []
-    for name, fmt in SLOW_OPERATIONS:
-        new_graph()
-        source = fmt if isinstance(fmt, str) else fmt[0]
-        width = source if isinstance(source, int) else FORMATS[source].width
-        try:
-            slow(name, fmt, [const(0, width)] * operands_of(name, fmt), const(0, 8))
-        except KeyError:
-            continue
-        found.append((name, fmt))
-    return found
-
-
-def operands(rng: random.Random, name: str, fmt: object) -> tuple[list[int], int]:
-    """Return operands and their width; often the result lies at the edge of the normal numbers, or of singles."""
-    source = fmt if isinstance(fmt, str) else fmt[0]  # type: ignore[index]
-    if isinstance(source, int):
-        top = 1 << (source - 1)
-        return [rng.choice((rng.getrandbits(source), rng.getrandbits(20), 2 * top - 1 - rng.getrandbits(4), top))], source
-    f = FORMATS[source]
-    values = [number(rng, source) for _ in range(operands_of(name, fmt))]
-    op, edge = Operation(softnumber.RULES["host"], 0), (1 << f.fraction) - rng.randrange(-3, 4)
-    if name.endswith("_f32"):
-        edge = SINGLE_LEAST + rng.choice((0, 1 << 28, 1 << 29, -1 << 28, -23 << 52)) + rng.randrange(-2, 3)
-        if rng.random() < 0.5:
-            values = [v & -1 << 29 for v in values]
-        if name.startswith("round") and rng.random() < 0.5:
-            values[0] = edge
-    if name.startswith("mul") and rng.random() < 0.4:
-        values[1] = softfloat.div(op, f, edge, values[0])
-    elif name.startswith("div") and rng.random() < 0.4:
-        values[0] = softfloat.mul(op, f, edge, values[1])
-    elif name.startswith(("fma", "fms")) and rng.random() < 0.5:
-        values[2] = (softfloat.mul(op, f, *values[:2]) ^ f.sign) + rng.randrange(-2, 3) & ((1 << f.width) - 1)
-    elif name in ("add", "sub") and rng.random() < 0.3:
-        values[1] = values[0] + rng.randrange(-3, 4) & ((1 << f.width) - 1)
-    elif fmt == ("f64", "f32") and rng.random() < 0.5:
-        values[0] = SINGLE_LEAST + rng.choice((-1 << 28, -1 << 29, 0, -1 << 30)) + rng.randrange(-2, 3)
-    elif fmt in (("f32", "f16"), ("f64", "f16")) and rng.random() < 0.5:
-        values[0] = (f.bias - 14 << f.fraction) + (rng.choice((-1, -2, 0, -4)) << f.fraction - 11) + rng.randrange(-2, 3)
-    return values, f.width
-
-
-@pytest.mark.parametrize("tiny_after", [True, False])
-@pytest.mark.parametrize(("name", "fmt"), known())
+@HOSTS
+@pytest.mark.parametrize(("name", "fmt"), known(slow))
 def test_slow_function_equals_the_definition(name: str, fmt: object, monkeypatch: pytest.MonkeyPatch, *, tiny_after: bool) -> None:
-    """On hosts that detect tininess before or after rounding, and with either sign of their NaN."""
-    monkeypatch.setattr(softnumber.RULES["host"], "tiny_after_rounding", tiny_after)
-    monkeypatch.setattr(softnumber.RULES["host"], "default_nan_sign", int(tiny_after))
-    rng = random.Random(f"{name} {fmt} {tiny_after}")
+    checker, rng = Checker("ppc", slow, monkeypatch, tiny_after=tiny_after), random.Random(f"{name} {fmt} {tiny_after}")
     for _ in range(120):
-        values, width = operands(rng, name, fmt)
+        values = operands(rng, name, fmt)
         ctl = rng.randrange(5 if name == "round_int" else 4) | rng.choice((0, 0, UE, OE, UE | OE))
         if fmt == "f32" and rng.random() < 0.2:
             ctl = 8                                                             # vectors of singles flush denormals
-        new_graph()
-        value, flags = slow(name, fmt, [const(v, width) for v in values], const(ctl, 8))
-        attr, widths = (name, fmt, 1, "ppc"), [*[width] * len(values), 8]
-        mine = evaluated(value, {}), evaluated(flags, {})
-        theirs = evaluate_value(value.width, attr, widths, *values, ctl), evaluate_flags(16, attr, widths, *values, ctl)
-        assert [hex(x) for x in mine] == [hex(x) for x in theirs], ([hex(v) for v in values], hex(ctl))
+        checker.check(name, fmt, values, ctl)

@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING
 
 import pytest
 
-from xemu.core import softfloat, softnumber
-from xemu.core.bits import const, new_graph
-from xemu.core.evaluate import EVALUATE
-from xemu.core.fp import SLOW_OPERATIONS
-from xemu.core.lower_fp_slow import operands_of
+from tests.support.slow_floats import HOSTS, Checker, known, operands
 from xemu.core.softfloat import evaluate_flags, evaluate_value
-from xemu.core.softnumber import FORMATS, Operation
 from xemu.targets.x86.fp_rules import slow
-
-if TYPE_CHECKING:
-    from xemu.core.bits import Bits
 
 IE, ZE, OE, UE, PE, DE = 1, 2, 4, 8, 16, 128
 DOWN, UP, ZERO, FTZ, DAZ, NO_UM, NO_OM = 2, 1, 3, 8, 16, 32, 64
@@ -88,80 +79,23 @@ def test_integers(fmt: tuple[object, ...], width: int, operand: int, value: int,
 # -- slow functions ---------------------------------------------------------------------------------------------------
 
 
-def known() -> list[tuple[str, object]]:
-    """Return the operations of which x86 has slow functions."""
-    found = []
-    for name, fmt in SLOW_OPERATIONS:
-        new_graph()
-        source = fmt if isinstance(fmt, str) else fmt[0]
-        width = source if isinstance(source, int) else FORMATS[source].width
-        try:
-            slow(name, fmt, [const(0, width)] * operands_of(name, fmt), const(0, 8))
-        except KeyError:
-            continue
-        found.append((name, fmt))
-    return found
-
-
-def number(rng: random.Random, fmt: str) -> int:
-    """Return a number of a format: often a special one, a denormal, or near a limit."""
-    f = FORMATS[fmt]
-    sign, some = rng.getrandbits(1) * f.sign, rng.getrandbits(f.fraction)
-    match rng.randrange(8):
-        case 0: return sign
-        case 1: return sign | rng.choice((1, some, (1 << f.fraction) - 1))
-        case 2: return sign | f.infinity | rng.choice((0, 0, some, some | f.quiet))
-        case 3: return sign | rng.choice((1, 2, f.top - 1, f.top - 2)) << f.fraction | rng.choice((0, some, (1 << f.fraction) - 1))
-        case 4: return sign | (f.bias // 2 + rng.randrange(-3, 4)) << f.fraction | some
-        case 5: return sign | (f.bias + f.bias // 2 + rng.randrange(-3, 4)) << f.fraction | some
-        case 6: return sign | (f.bias + rng.randrange(-f.fraction - 2, min(66, f.bias))) << f.fraction | some
-        case _: return sign | f.bias << f.fraction | rng.choice((0, 1, some))
-
-
-def operands(rng: random.Random, name: str, fmt: object) -> tuple[list[int], int]:
-    """Return operands and their width; often the result lies at the edge of the normal numbers."""
-    source = fmt if isinstance(fmt, str) else fmt[0]  # type: ignore[index]
-    if isinstance(source, int):
-        return [rng.choice((rng.getrandbits(source), rng.getrandbits(20), 1 << (source - 1)))], source
-    f = FORMATS[source]
-    values = [number(rng, source) for _ in range(operands_of(name, fmt))]
-    op, edge = Operation(softnumber.RULES["host"], 0), (1 << f.fraction) - rng.randrange(-3, 4)
-    if name == "mul" and rng.random() < 0.4:
-        values[1] = softfloat.div(op, f, edge, values[0])
-    elif name == "div" and rng.random() < 0.4:
-        values[0] = softfloat.mul(op, f, edge, values[1])
-    elif name.startswith("f") and rng.random() < 0.5:
-        values[2] = (softfloat.mul(op, f, *values[:2]) ^ f.sign) + rng.randrange(-2, 3) & ((1 << f.width) - 1)
-    elif fmt == ("f64", "f32") and rng.random() < 0.5:
-        values[0] = (1023 - 126 << 52) + rng.choice((-1 << 28, -1 << 29, 0, -1 << 30)) + rng.randrange(-2, 3)
-    elif fmt == ("f32", "f16") and rng.random() < 0.5:
-        values[0] = (127 - 14 << 23) + rng.choice((-1 << 12, -1 << 13, 0, -1 << 14)) + rng.randrange(-2, 3)
-    return values, f.width
-
-
-def evaluated(node: Bits, memo: dict[int, int]) -> int:
-    """Return the value of a node of constants."""
-    if node.op == "const":
-        return int(node.attr)
-    if node.id not in memo:
-        arguments = [evaluated(a, memo) for a in node.args]
-        memo[node.id] = EVALUATE[node.op](node.width, node.attr, [a.width for a in node.args], *arguments)
-    return memo[node.id]
-
-
-@pytest.mark.parametrize("tiny_after", [True, False])
-@pytest.mark.parametrize(("name", "fmt"), known())
+@HOSTS
+@pytest.mark.parametrize(("name", "fmt"), known(slow))
 def test_slow_function_equals_the_definition(name: str, fmt: object, monkeypatch: pytest.MonkeyPatch, *, tiny_after: bool) -> None:
-    """On hosts that detect tininess before or after rounding, and with either sign of their NaN."""
-    monkeypatch.setattr(softnumber.RULES["host"], "tiny_after_rounding", tiny_after)
-    monkeypatch.setattr(softnumber.RULES["host"], "default_nan_sign", int(tiny_after))
-    rng = random.Random(f"{name} {fmt} {tiny_after}")
+    checker, rng = Checker("x86", slow, monkeypatch, tiny_after=tiny_after), random.Random(f"{name} {fmt} {tiny_after}")
     for _ in range(120):
-        values, width = operands(rng, name, fmt)
         ctl = rng.randrange(4) | rng.choice((0, FTZ, DAZ, FTZ | DAZ, NO_UM, NO_OM, NO_UM | NO_OM | DAZ))
-        new_graph()
-        value, flags = slow(name, fmt, [const(v, width) for v in values], const(ctl, 8))
-        attr, widths = (name, fmt, 1, "x86"), [*[width] * len(values), 8]
-        mine = evaluated(value, {}), evaluated(flags, {})
-        assert mine == (evaluate_value(value.width, attr, widths, *values, ctl), evaluate_flags(8, attr, widths, *values, ctl)), (
-            [hex(v) for v in values], hex(ctl))
+        checker.check(name, fmt, operands(rng, name, fmt), ctl)
+
+
+@pytest.mark.parametrize(("name", "values", "ctl"), [
+    ("mul", (0x7456C96EFE99958F, 0x7CB0000000000000), NO_UM | NO_OM), ("div", (0x7FD12AF355FDCCF5, 0x8000000000000001), NO_OM),
+    ("div", (0xFFD8000000000000, 0x0010000000000000), NO_UM | NO_OM | UP),
+    ("fma", (0xFF8D2C5AA907F86E, 0xF230000000000000, 0), NO_OM | ZERO),
+    ("fma", (0x7FE0000000000001, 0x7FE0000000000000, 1), NO_OM),
+])  # fmt: skip
+def test_results_far_too_large_are_as_exact_as_they_are(
+    name: str, values: tuple[int, ...], ctl: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where overflow is not masked, what counts is whether the result fits the precision, were exponents unbounded."""
+    Checker("x86", slow, monkeypatch, tiny_after=True).check(name, "f64", list(values), ctl)

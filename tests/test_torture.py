@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.support.programs import QEMU_OF, TIERS, run, xemu_command
-from tests.support.roots import MUSL_GCC
-from tests.torture import BOARDS, LINUX, needs_qemu, passing, programs
+from tests.torture import BOARDS, LINUX, compiler, needs_qemu, passing, programs
 from xemu.hw.harness import start_board
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def test_what_passes_under_qemu_passes_here(board: str, part: int, jit: bool, ne
 def test_what_passes_under_linux_passes_here(kind: str, part: int, tier: str, need: Callable[..., str], tmp_path: Path) -> None:
     arch = LINUX[kind].arch
     oracle = [QEMU_OF[arch][0]] if needs_qemu(kind) else []
-    need(MUSL_GCC[arch][0], *oracle, "apt-get", "dpkg-deb")
+    need(compiler(LINUX[kind]), *oracle, "apt-get", "dpkg-deb")
     good = passing(kind)
     assert len(good) > 1000
     chosen = [p for p in programs(kind) if p.stem in good][part::PARTS]

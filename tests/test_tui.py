@@ -94,9 +94,7 @@ def test_heat_shows_what_was_touched_and_moves_nothing() -> None:
         await s.type("ticks")
         await s.keys("H")
         pane = s.app.desk.panes["memory"]
-        await s.until(lambda: pane.extra.get("heat") is not None)
-        touched = {kind for kind, _ in pane.extra["heat"].touches.values()}
-        assert "w" in touched
+        await s.until(lambda: pane.extra.get("heat") is not None and "w" in {kind for kind, _ in pane.extra["heat"].touches.values()})
         await s.press("i")
         assert s.app.stop.insns == there + 1
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.ppc import FREESTANDING, built
+from tests.support.guests import freestanding
 from tests.support.programs import ROOT
 from xemu.gdbstub.target_ppc import WORDS
 from xemu.tui.panes.registers import value_line
@@ -31,7 +31,7 @@ def picture(program: Path, size: str, *options: str) -> list[str]:
 
 @pytest.mark.parametrize(("arch", "size"), [("ppc", "160x48"), ("ppc64le", "120x40"), ("ppc64le", "80x24")])
 def test_the_screen(arch: str, size: str, need: Callable[..., str], tmp_path: Path) -> None:
-    program = shutil.copy(built(need, tmp_path, arch, "freestanding.c", *FREESTANDING), tmp_path / "free")
+    program = shutil.copy(freestanding(need, tmp_path, arch), tmp_path / "free")
     lines = picture(program, size)
     columns, rows = map(int, size.split("x"))
     assert len(lines) <= rows

@@ -52,6 +52,15 @@ def test_dynamic_program_prints_the_same(name: str, build: Callable[..., Path], 
     assert result.code == CODES.get(name, 0)
 
 
+def test_network_interfaces_are_those_of_the_host(build: Callable[..., Path], need: Callable[..., str], tmp_path: Path) -> None:
+    source = SOURCES / "native" / "network.c"
+    subprocess.run([need("gcc"), "-w", str(source), "-o", str(tmp_path / "network")], check=True)
+    expected = subprocess.run([tmp_path / "network"], check=True, capture_output=True, text=True).stdout
+    result = run(xemu_command(build("network", "-static", text=source.read_text())))
+    assert result.stdout.decode() == expected, result.stderr.decode()
+    assert re.search(r"^  SIOCGIFADDR 0 0  2 127\.0\.0\.1$", expected, re.MULTILINE)
+
+
 CRASH = r"""
 #include <stdlib.h>
 __attribute__((noinline)) void boom(int *p) { *p = 3; }

@@ -82,6 +82,8 @@ LONG: Final = """
     0f 4f c3                   cmovg eax, ebx             rax=ffffffffffffffff rbx=7 SF=1 -> rax=ffffffff
     48 63 c3                   movsxd rax, ebx            rbx=80000000 -> rax=ffffffff80000000
     48 a1 10 00 00 20 00 00 00 00  movabs rax, qword ptr [0x20000010]  [10]=77 -> rax=77
+    66 45 8b 40 ff             mov r8w, word ptr [r8 - 1]    r8=20000011 [10]=77 -> r8=20000077
+    8a 00                      mov al, byte ptr [rax]     rax=20000010 [10]=77 -> rax=20000077
     67 a0 10 00 00 20          mov al, byte ptr [0x20000010]  [10]=77 -> rax=77
     48 8d 44 58 05             lea rax, [rax + rbx*2 + 5]  rax=ffffffffffffffff rbx=1 fs_base=100 -> rax=6
     67 8d 44 58 05             lea eax, [eax + ebx*2 + 5]  rax=ffffffff rbx=1 -> rax=6

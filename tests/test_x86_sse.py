@@ -343,7 +343,7 @@ def test_a_gather_that_faults_keeps_what_it_has() -> None:
     after = outcomes(law, case)
     kind, _, fault = after["stop"]
     assert (kind, fault.address) == (ExitKind.FAULT.value, WINDOW + 0x7000_0000)
-    assert (after["X[0]"], after["X[1]"]) == (3 << 96 | 0x0B0A0908_07060504, 9)
+    assert (after["X[0]"], after["X[1]"]) == (3 << 96 | 0x0B0A0908_07060504, 0)
     assert (after["X[6]"], after["X[7]"]) == (0xFFFFFFFF << 64, 0)
     assert after["pc"] == CODE
 

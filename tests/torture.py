@@ -1,4 +1,4 @@
-"""gcc's own torture programs: for Cortex-M built against newlib, for Linux on x86 against musl; which of them pass elsewhere.
+"""gcc's own torture programs: for Cortex-M built against newlib, for Linux against musl or glibc; which of them pass elsewhere.
 
 Debian's source package of gcc 12 is downloaded when they are first asked for; the programs check themselves and end with exit
 code 0 if all is well, on boards through semihosting. The oracle is QEMU for boards, the host for its own programs. What is built
@@ -33,6 +33,7 @@ HERE: Final = Path(__file__).parent / "support"
 START: Final = HERE / "torture_start.c"
 SCRIPT: Final = HERE / "torture.ld"
 GCC: Final = "arm-none-eabi-gcc"
+CROSS_GCC: Final = {"ppc": "powerpc-linux-gnu-gcc"}
 QEMU: Final = "qemu-system-arm"
 OPTIONS: Final = ("-mthumb", "-O2", "-w", "-ffunction-sections", "-fdata-sections", "--specs=rdimon.specs", "-nostartfiles",
                   "-Wl,--gc-sections", "-Wl,--strip-debug", "-Wl,--build-id=none", "-Wl,--no-warn-rwx-segments")  # fmt: skip
@@ -64,7 +65,7 @@ BOARDS: Final = {
 
 @dataclass(frozen=True)
 class Linux:
-    """How to build for Linux, with musl."""
+    """How to build for Linux: with musl, or with the C library of the cross compiler where Debian has no musl."""
 
     arch: str
     options: tuple[str, ...]
@@ -77,6 +78,8 @@ LINUX: Final = {
     "i386-sse": Linux("i386", ("-O3", "-march=pentium4", "-mfpmath=sse")),
     "ppc64le": Linux("ppc64le", ("-O2", "-mcpu=power8")),
     "ppc64le-power9": Linux("ppc64le", ("-O3", "-mcpu=power9")),
+    "ppc": Linux("ppc", ("-O2", "-mcpu=7400")),
+    "ppc-altivec": Linux("ppc", ("-O3", "-mcpu=7450", "-maltivec")),
 }
 KINDS: Final[dict[str, Board | Linux]] = {**BOARDS, **LINUX}
 
@@ -193,18 +196,27 @@ def _compile(facts: Board | Linux, files: list[Path], elf: Path) -> None:
     if isinstance(facts, Board):
         symbols = [f"-Wl,--defsym={name}={getattr(facts, name)}" for name in ("rom_size", "ram_start", "ram_size")]
         command = [GCC, *facts.cpu, *OPTIONS, *wanted, *files, elf.parent / "start.o", f"-T{SCRIPT}", *symbols, "-lm", "-o", elf]
-    else:
+    elif facts.arch in MUSL_GCC:
         command = musl_link(facts.arch, [*facts.options, "-s", *wanted], files, elf)
+    else:
+        command = [compiler(facts), "-static", "-w", *facts.options, "-s", *wanted, *files, "-lm", "-o", elf]
     subprocess.run(command, capture_output=True, check=False, cwd=elf.parent)  # what does not build leaves no file
 
 
 def _build_key(kind: str) -> str:
     facts = KINDS[kind]
-    gcc = GCC if isinstance(facts, Board) else MUSL_GCC[facts.arch][0]
+    gcc = compiler(facts)
     if not shutil.which(gcc):
         raise PackageError(f"{gcc} is needed to build the torture programs")
     key = (facts, OPTIONS, _version(gcc), START.read_text(), SCRIPT.read_text())
     return hashlib.sha256(repr(key).encode()).hexdigest()[:12]
+
+
+def compiler(facts: Board | Linux) -> str:
+    """Return the name of the compiler that makes programs for a board or a kind of Linux."""
+    if isinstance(facts, Board):
+        return GCC
+    return MUSL_GCC[facts.arch][0] if facts.arch in MUSL_GCC else CROSS_GCC[facts.arch]
 
 
 def _version(tool: str) -> str:

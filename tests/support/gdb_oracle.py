@@ -9,12 +9,15 @@ import json
 import socket
 import subprocess
 import tempfile
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+
+    from xemu.debug.symbols import Module
 
 NAMES = [*(f"r{n}" for n in range(13)), "sp", "lr", "pc", "cpsr", *(f"d{n}" for n in range(16))]
 X86_64 = [*"rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()]      # noqa: SIM905
@@ -124,37 +127,28 @@ class Stop:
                 return data[address - start : address - start + length]
         return None
 
+    def reader(self, module: Module) -> Callable[[int, int], bytes | None]:
+        """Return how memory is read: the stack as it was, code from the file."""
+
+        def read(address: int, length: int, /) -> bytes | None:
+            found = self.read(address, length)
+            return module.elf.read(address, length) if found is None else found
+
+        return read
+
 
 def capture(program: Path, places: Sequence[str], *, count: int = 1, steps: int = 0, areas: Sequence[tuple[int, int]] = (),
             expressions: Sequence[str] = (), timeout: float = 60, machine: str = "arm") -> list[Stop]:  # fmt: skip
-    """Run a program under QEMU to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack."""
-    with tempfile.TemporaryDirectory() as directory:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
-        kind = MACHINES[machine]
-        script.write_text(_script(kind, f"target remote 127.0.0.1:{port}", places, count, steps, areas, expressions, result))
-        guest = subprocess.Popen([*kind.emulator, "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
-        try:
-            done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", str(program), "-x", str(script)], capture_output=True, text=True,
-                                  timeout=timeout, check=False)  # fmt: skip
-            if not result.exists():
-                raise AssertionError(f"GDB failed: {done.stderr[-2000:]}")
-            return _stops(result)
-        finally:
-            guest.kill()
-            guest.wait()
+    """Run a program to breakpoints, `count` times, each followed by `steps` single steps; `areas`: memory besides the stack.
 
-
-def capture_native(program: Path, places: Sequence[str], *, count: int = 1, steps: int = 0, areas: Sequence[tuple[int, int]] = (),
-                   expressions: Sequence[str] = (), bits: int = 64, timeout: float = 60) -> list[Stop]:  # fmt: skip
-    """Do the same with a program for this host, which is x86."""
-    with tempfile.TemporaryDirectory() as directory:
+    It runs under QEMU, or natively where the machine is x86, which the host must then be.
+    """
+    kind = MACHINES[machine]
+    with tempfile.TemporaryDirectory() as directory, _emulated(kind, program) as start:
         result, script = Path(directory) / "stops.json", Path(directory) / "script.py"
-        machine = MACHINES["x86_64" if bits == 64 else "i386"]
-        script.write_text(_script(machine, "starti", places, count, steps, areas, expressions, result))
+        script.write_text(SCRIPT % {"names": kind.names, "sp": kind.sp, "start": start, "wide": kind.wide, "areas": list(areas),
+                                    "places": list(places), "count": count, "expressions": list(expressions), "steps": steps,
+                                    "result": str(result)})  # fmt: skip
         done = subprocess.run(["gdb-multiarch", "-nx", "-q", "-batch", str(program), "-x", str(script)], capture_output=True, text=True,
                               timeout=timeout, check=False, stdin=subprocess.DEVNULL)  # fmt: skip
         if not result.exists():
@@ -162,11 +156,22 @@ def capture_native(program: Path, places: Sequence[str], *, count: int = 1, step
         return _stops(result)
 
 
-def _script(machine: Machine, start: str, places: Sequence[str], count: int, steps: int, areas: Sequence[tuple[int, int]],
-            expressions: Sequence[str], result: Path) -> str:  # fmt: skip
-    return SCRIPT % {"names": machine.names, "sp": machine.sp, "start": start, "wide": machine.wide,
-                     "areas": list(areas), "places": list(places),
-                     "count": count, "expressions": list(expressions), "steps": steps, "result": str(result)}  # fmt: skip
+@contextmanager
+def _emulated(machine: Machine, program: Path) -> Iterator[str]:
+    """Start a program under the machine's emulator, if it has one; gives GDB's command for its first stop."""
+    if not machine.emulator:
+        yield "starti"
+        return
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    guest = subprocess.Popen([*machine.emulator, "-g", str(port), str(program)], stdin=subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # fmt: skip
+    try:
+        yield f"target remote 127.0.0.1:{port}"
+    finally:
+        guest.kill()
+        guest.wait()
 
 
 def _stops(result: Path) -> list[Stop]:

@@ -8,7 +8,7 @@ import tomllib
 from fnmatch import fnmatch
 from typing import TYPE_CHECKING, Final
 
-from tests.support.gdb_runs import ALL_BOARDS, ARCHES, GDB, Outcome, load_outcome
+from tests.support.gdb_runs import ALL_BOARDS, ARCHES, GDB, Outcome, load_outcome, yardstick
 from tests.support.programs import ROOT
 
 if TYPE_CHECKING:
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     Results = Mapping[str, Mapping[str, Outcome]]  # file -> board -> outcome
 
-PAGES: Final = {"armhf": ROOT / "docs" / "gdb-testsuite.md", "x86_64": ROOT / "docs" / "gdb-testsuite-x86_64.md"}
+DOCS: Final = ROOT / "docs"
+PAGES: Final = {"armhf": DOCS / "gdb-testsuite.md", "x86_64": DOCS / "gdb-testsuite-x86_64.md", "i386": DOCS / "gdb-testsuite-i386.md"}
 REASONS: Final = ROOT / "tests" / "gdb_testsuite.toml"
 ARM_HEAD: Final = """\
 # GDB's own testsuite
@@ -36,7 +37,16 @@ Linux. *xemu* is `xemu gdbserver`, the yardstick is GDB's own *gdbserver* on the
 stands in [tests/gdb_boards](../tests/gdb_boards), the reasons come from [gdb_testsuite.toml](../tests/gdb_testsuite.toml).
 
 """
-HEADS: Final = {"armhf": ARM_HEAD, "x86_64": X86_HEAD}
+I386_HEAD: Final = """\
+# GDB's own testsuite on i386
+
+Written by `make test-gdb ARCH=i386 FILES='gdb.reverse/*.exp' GDB_OPTIONS=--docs`: as [gdb-testsuite-x86_64.md](gdb-testsuite-x86_64.md),
+with builds of `gcc -m32`.
+
+"""
+HEADS: Final = {"armhf": ARM_HEAD, "x86_64": X86_HEAD, "i386": I386_HEAD}
+#: architecture -> its table in REASONS
+TABLES: Final = {"armhf": "armhf", "x86_64": "x86", "i386": "x86"}
 VERSIONED: Final = {"GDB": GDB, "gdbserver": "gdbserver", "QEMU": "qemu-arm"}
 
 
@@ -47,12 +57,13 @@ def results(files: Iterable[str], boards: Iterable[str] = ARCHES["armhf"]) -> di
 
 def is_below(file: str, subject: str = "xemu") -> bool:
     """Tell whether xemu passes less than gdbserver in a file."""
-    return below(results([file], ("gdbserver", subject))[file], subject)
+    return below(results([file], (yardstick(subject), subject))[file], subject)
 
 
 def below(outcomes: Mapping[str, Outcome], subject: str = "xemu") -> bool:
     """Tell whether both have run and xemu passes less; `subject`: its board."""
-    return subject in outcomes and "gdbserver" in outcomes and outcomes[subject].passes < outcomes["gdbserver"].passes
+    other = yardstick(subject)
+    return subject in outcomes and other in outcomes and outcomes[subject].passes < outcomes[other].passes
 
 
 # --- reasons ---------------------------------------------------------------------------------------
@@ -60,7 +71,7 @@ def below(outcomes: Mapping[str, Outcome], subject: str = "xemu") -> bool:
 
 def read_reasons(arch: str = "armhf", path: Path = REASONS) -> dict[str, str]:
     """Return {file or pattern: why xemu passes less there}."""
-    reasons: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))[arch]
+    reasons: dict[str, str] = tomllib.loads(path.read_text(encoding="utf-8"))[TABLES[arch]]
     return reasons
 
 
@@ -159,7 +170,7 @@ def page(results: Results, reasons: Mapping[str, str], arch: str = "armhf") -> s
         return text.rstrip("\n") + "\n\nxemu has not been measured yet.\n"
     less = sum(below(outcomes, subject) for outcomes in results.values())
     text += f"## Where xemu passes less than gdbserver\n\n{less} of {len(results)} files.\n\n"
-    shown = {"gdbserver": "gdbserver", subject: "xemu", "qemu": "QEMU"}
+    shown = {yardstick(subject): "gdbserver", subject: "xemu", "qemu": "QEMU"}
     text += file_table(results, reasons, {board: name for board, name in shown.items() if board in ARCHES[arch]}, subject)
     behind = [file for file, o in results.items() if "qemu" in o and "xemu" in o and o["xemu"].passes < o["qemu"].passes]
     if behind:

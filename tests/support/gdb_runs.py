@@ -56,11 +56,18 @@ ALL_BOARDS: Final = {
     "qemu": Board("qemu-armhf", "QEMU", ARM, (sys.executable, str(ROOT / "tests" / "support" / "qemu_gdbserver.py"), SYSROOT)),
     "xemu": Board("xemu-armhf", "xemu", ARM, (*XEMU, "gdbserver", "-L", SYSROOT)),
     "native": Board("xemu-native", "xemu", HOST, (*XEMU, "gdbserver")),
+    "gdbserver32": Board("gdbserver-i386", "gdbserver", HOST, ("/usr/bin/gdbserver",)),
+    "i386": Board("xemu-i386", "xemu", HOST, (*XEMU, "gdbserver")),
     "ppc": Board("xemu-ppc", "xemu", "powerpc-unknown-linux-gnu", (*XEMU, "gdbserver", "-L", PPC), PPC),
     "ppc64le": Board("xemu-ppc64le", "xemu", "powerpc64le-unknown-linux-gnu", (*XEMU, "gdbserver", "-L", PPC64LE), PPC64LE),
 }
-#: architecture of the builds -> the boards that are compared, xemu's last
-ARCHES: Final = {"armhf": ("gdbserver", "qemu", "xemu"), "x86_64": ("gdbserver", "native")}
+#: architecture of the builds -> the boards that are compared: the yardstick first, xemu last
+ARCHES: Final = {"armhf": ("gdbserver", "qemu", "xemu"), "x86_64": ("gdbserver", "native"), "i386": ("gdbserver32", "i386")}
+
+
+def yardstick(subject: str) -> str:
+    """Return the board that an xemu board is compared with."""
+    return next(boards[0] for boards in ARCHES.values() if boards[-1] == subject)
 
 
 @dataclass

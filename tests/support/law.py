@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import random
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from tests.support.x86 import random_word
@@ -162,6 +163,11 @@ class Law:
         memory = self.random.randbytes(WINDOW_SIZE)
         note = ", ".join(v.name for v in variants)
         return LawCase(words, len(variants) + bool(prefix), context, self.state(context), memory, note)
+
+    def cases_around(self, asks: Sequence[Variant], operations: Sequence[Variant], context: int, count: int) -> list[LawCase]:
+        """Return cases in which each of `asks`, what reads or writes the status of floating point, stands between operations."""
+        draw, ask = self.random.choice, cycle(asks)
+        return [self.case([draw(operations), draw(operations), next(ask), draw(operations), draw(asks)], context) for _ in range(count)]
 
     # -- running -------------------------------------------------------------------------------------------------
     def _begin(self, case: LawCase) -> None:

@@ -215,7 +215,7 @@ class CodeEmitter(Emitter):
         natural = 1 << (max(whole, align) - 1).bit_length()
         flagged, join = self.new("flag"), self.new("ok")
         first = self.block
-        usual = self.let(f"icmp eq i64 {self.let(f'and i64 {addr}, {natural - 1 - (1 << WINDOW_BITS)}')}, 0")
+        usual = self.let(f"icmp eq i64 {self.let(f'and i64 {addr}, {self.refused(natural)}')}, 0")
         if isinstance(size, str):
             room = self.let(f"sub i64 4096, {self.let(f'and i64 {addr}, 4095')}")
             usual = self.let(f"and i1 {usual}, {self.let(f'icmp ule i64 {size}, {room}')}")
@@ -237,6 +237,10 @@ class CodeEmitter(Emitter):
         self.put(f"br label %{join}")
         self.label(join)
         return self.let(f"phi i1 [ {ok}, %{flagged} ], {refused}")
+
+    def refused(self, align: int) -> str:
+        """Return the bits that are 0 in an address that lies in the window and is aligned."""
+        return str(align - 1 - (1 << WINDOW_BITS))
 
     def span_ok(self, addr: str, size: int, *, read: bool, write: bool) -> str:
         """Return an i1: `size` bytes at addr lie in one page that may be read, written, or both, without further ado."""
@@ -261,13 +265,13 @@ class CodeEmitter(Emitter):
             return f"ptr {self.let(f'getelementptr i8, ptr %perm, i64 {page}')}"
         return host.guest_pointer(self, self.let(f"add i64 {page}, {-FLAGS_BELOW}"))
 
-    def emit_load(self, addr: str, size: int, kind: str = "") -> str:
+    def emit_load(self, addr: str, size: int, kind: str = "", *, pointer: str = "") -> str:
         """Load from guest memory without a check, as iN or as another type of that size."""
-        return self.let(f"load {kind or f'i{size * 8}'}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
+        return self.let(f"load {kind or f'i{size * 8}'}, {pointer or host.guest_pointer(self, addr)}, align 1{GUEST}")
 
-    def emit_store(self, addr: str, size: int, value: str) -> None:
+    def emit_store(self, addr: str, size: int, value: str, *, pointer: str = "") -> None:
         """Store to guest memory without a check."""
-        self.put(f"store i{size * 8} {value}, {host.guest_pointer(self, addr)}, align 1{GUEST}")
+        self.put(f"store i{size * 8} {value}, {pointer or host.guest_pointer(self, addr)}, align 1{GUEST}")
 
     def predicated(self, pred: Bits | None, body: Callable[[], str | None], result: str = "") -> str:
         """Run `body` where pred holds; `result` is the LLVM type of its value (0 where it does not hold)."""
@@ -585,6 +589,7 @@ class HandlerEmitter(InstructionEmitter):
                 self.value(w.pred)
             if isinstance(w.index, Bits):
                 self.value(w.index)
+        self.forget_raised()
         for w, _ in values:
             self.write(w)
         after = self.let(f"add i64 {self.let('load i64, ptr %left')}, -1")

@@ -92,19 +92,32 @@ def x86_exceptions(f: Any, word: str) -> str:
     return str(f.let(f"trunc i32 {f.let(f'or i32 {low}, ' + f.let(f'or i32 {rest}, {denormal}'))} to i8"))
 
 
-def take_flags(f: Any) -> str:
-    """Return the host's sticky exceptions as i8 in the order of fp.py; clear them.
+def read_flags(f: Any) -> str:
+    """Return the host's sticky exceptions as i8 in the order of fp.py.
 
     Whether denormal operands are among them depends on the host: not all guests' rules make them an exception.
     """
     if X86:
+        return x86_exceptions(f, _mxcsr(f)[1])
+    word = f.let("call i64 @llvm.aarch64.get.fpsr()")
+    flags: str = f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8")
+    return flags
+
+
+def clear_flags(f: Any) -> None:
+    """Clear the host's sticky exceptions."""
+    if X86:
         at, word = _mxcsr(f)
         f.put(f"store i32 {f.let(f'and i32 {word}, -64')}, ptr {at}")
         f.put(f"call void @llvm.x86.sse.ldmxcsr(ptr {at})")
-        return x86_exceptions(f, word)
-    word = f.let("call i64 @llvm.aarch64.get.fpsr()")
-    f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
-    flags: str = f.let(f"trunc i64 {f.let(f'and i64 {word}, 31')} to i8")
+    else:
+        f.put("call void @llvm.aarch64.set.fpsr(i64 0)")
+
+
+def take_flags(f: Any) -> str:
+    """Return the host's sticky exceptions and clear them."""
+    flags = read_flags(f)
+    clear_flags(f)
     return flags
 
 
@@ -170,6 +183,11 @@ FLOAT_REGISTER = "x" if X86 else "w"
 def opaque(f: Any, kind: str, constant: str) -> str:
     """Hide a constant in a floating-point register: LLVM would compute with it and lose the exceptions."""
     return str(f.let(f'call {kind} asm "", "={FLOAT_REGISTER},0"({kind} {constant})'))
+
+
+def hidden(value: str) -> str:
+    """Return the expression of an i64 of which LLVM does not see what it is."""
+    return f'call i64 asm "", "=r,0"(i64 {value})'
 
 
 def _done(f: Any, kind: str, result: str, register: str) -> str:

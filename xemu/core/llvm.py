@@ -22,6 +22,8 @@ def machine(opt: int) -> Any:
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()           # inline assembly is not empty everywhere
     llvm.set_option("xemu", "-disable-lsr")
+    # LLVM 22 for x86 makes `mov ax, [rax - 1]`, a load into a part of the register with the address, one that clears the rest
+    llvm.set_option("xemu", "-fixup-byte-word-insts=0")
     target = llvm.Target.from_triple(host.triple())
     features = llvm.get_host_cpu_features().flatten()
     return target.create_target_machine(opt=opt, cpu=llvm.get_host_cpu_name(), features=features, codemodel="small", reloc="pic")

@@ -75,6 +75,7 @@ class Emitter(FloatLowering, ExtendedLowering, HostLowering):
         self.declared: set[str] = set()
         self.singles: dict[int, str] = {}                     # id of a double that is a single -> name as float
         self.block = "entry"
+        self.asked = False                                    # the open instruction has asked what floating point has raised
         self.modes_change = False                             # the code may change the host's floating-point modes halfway
         self.host_mode: int | None = None                     # the host's floating-point modes here, if they are known
 

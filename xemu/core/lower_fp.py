@@ -52,6 +52,7 @@ class FloatLowering(ExactLowering, PlainLowering):
         declared: set[str]
         journal: list[Any]
         floats: dict[int, str]
+        asked: bool
         new: Callable[..., str]
         put: Callable[[str], None]
         let: Callable[[str], str]
@@ -404,16 +405,23 @@ class FloatLowering(ExactLowering, PlainLowering):
 
     # -- exceptions of the host ----------------------------------------------------------------------------------
     def op_hostflags(self, node: Bits) -> str:
-        """Return what the guest has raised since it was last asked; forget it."""
-        raised = self.get_cell(ENGINE_CELLS["fp_raised"])
-        self.set_cell(ENGINE_CELLS["fp_raised"], "i64 0")
+        """Return what the guest has raised since it was last asked; it is forgotten when the instruction is certain to be completed."""
+        self.asked = True
         self.declared.update(host.FLOAT_DECLARATIONS)
-        gathered = self.let(f"and i8 {host.take_flags(self)}, {self.layout.host_exceptions}")
+        gathered = self.let(f"and i8 {host.read_flags(self)}, {self.layout.host_exceptions}")
         if self.layout.quiet:
             gathered = mine(self, gathered)
-        wide = self.let(f"and i64 {raised}, {~NEVER_STICKY}")
+        wide = self.let(f"and i64 {self.get_cell(ENGINE_CELLS['fp_raised'])}, {~NEVER_STICKY}")
         total = self.let(f"or i64 {self.let(f'zext i8 {gathered} to i64')}, {wide}")
         return self.let(f"trunc i64 {total} to i{node.width}")
+
+    def forget_raised(self) -> None:
+        """Forget what the guest has raised, if the open instruction has asked for it."""
+        if not self.asked:
+            return
+        self.asked = False
+        self.set_cell(ENGINE_CELLS["fp_raised"], "i64 0")
+        host.clear_flags(self)
 
 
 def _smallest(fmt: str) -> str:

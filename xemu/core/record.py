@@ -284,6 +284,10 @@ class Recorder:
     # -- memory --------------------------------------------------------------------------------------------------
     def load(self, addr: Bits, size: int, *, align: int = 1, checked: bool = True, big: bool = False) -> Bits:
         """Read `size` bytes (1, 2, 4, 8; 16 after a probe) at `addr`; `align` is what the instruction demands."""
+        if checked and any(isinstance(e, Store | CompareStore) for e in self.effects):
+            raise IsaError("a row loads what it has not probed after a store: begun again at a fault, it would read what it wrote itself")
+        if not checked:
+            self._probed(write=False)
         result = make("load", size * 8, (addr,), bits.unique())
         self.effects.append(Load(self.predicate, addr, size, align, checked, result))
         swapped: Bits = bswap(result) if big else result
@@ -292,12 +296,15 @@ class Recorder:
     def store(self, addr: Bits, value: Bits, *, align: int = 1, checked: bool = True, big: bool = False) -> None:
         """Write `value` (8, 16, 32, 64 bits; 128 after a probe) at `addr`."""
         data = bswap(value) if big else value
+        if not checked:
+            self._probed(write=True)
         self.effects.append(Store(self.predicate, addr, value.width // 8, align, checked, data))
 
     def compare_store(self, addr: Bits, expected: Bits, value: Bits, *, big: bool = False) -> Bits:
         """Write `value` (8 to 128 bits) if memory holds `expected`, atomically; return whether. Probe before, aligned to the size."""
         result = make("load", 1, (addr,), bits.unique())
         swapped = (bswap(expected), bswap(value)) if big else (expected, value)
+        self._probed(write=True)
         self.effects.append(CompareStore(self.predicate, addr, *swapped, result))
         return result
 
@@ -306,6 +313,11 @@ class Recorder:
         if not isinstance(size, int) and size.width > 32:
             raise IsaError(f"a probe's size has {size.width} bits; 32 are allowed")
         self.effects.append(Probe(self.predicate, addr, size, align, write))
+
+    def _probed(self, *, write: bool) -> None:
+        """Raise IsaError unless a probe for such an access has been made."""
+        if not any(isinstance(e, Probe) and e.write >= write for e in self.effects):
+            raise IsaError(f"a row {'stores' if write else 'loads'} without a check, and without a probe{' for writing' * write} before")
 
     # -- control -------------------------------------------------------------------------------------------------
     def branch(self, target: Bits, *, context: Bits | None = None, kind: str = "jump") -> None:

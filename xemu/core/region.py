@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from xemu.core import decoder, spans
+from xemu.core import decoder, host, spans
 from xemu.core.bits import Bits, cat, const, extract, make, mux, new_graph, unique
 from xemu.core.handlers import InstructionEmitter, stage_handler
 from xemu.core.instruction import ALWAYS, condition_of
@@ -330,10 +330,18 @@ class RegionEmitter(InstructionEmitter):
         self.side: str = ""                                  # label of the side exit of the open instruction
         self.cold: list[str] = []
         self.to_floats: set[int] = set()                     # nodes that the open instruction writes to vector registers
+        self.results: set[int] = set()                       # nodes that it writes to any register
+        self.stored: dict[int, str] = {}                     # nodes of less than their storage -> name of the whole of it
+        self.masks: dict[int, str] = {}                      # alignment -> the bits that must be 0 in an address
         self.done = 0                                        # instructions of the open block before the open one
         self.shared: dict[str, list[int]] = {}               # kinds of indirect jumps that share one dispatch -> its targets
         self.insn: Insn | None = None
         self.spans: dict[spans.Place, spans.Member] = {}     # accesses that share checks
+
+    def forget(self) -> None:
+        """Forget all names."""
+        super().forget()
+        self.stored.clear()
 
     # -- registers -----------------------------------------------------------------------------------------------
     def slot(self, storage: str, element: int) -> str:
@@ -360,7 +368,11 @@ class RegionEmitter(InstructionEmitter):
         if kind[0] == "%":
             self.remember_vector(node, 2, self.let(f"bitcast {kind} {name} to {PAIR}"))
             return ""
-        return name if stored == cell.width else self.let(f"trunc i{stored} {name} to i{cell.width}")
+        if stored == cell.width:
+            return name
+        self.stored[node.id] = name
+        self.journal.append((self.stored, node.id))
+        return self.let(f"trunc i{stored} {name} to i{cell.width}")
 
     def store_slot(self, key: tuple[str, int, int], value: Bits) -> None:
         """Store a register to its alloca."""
@@ -377,7 +389,7 @@ class RegionEmitter(InstructionEmitter):
         else:
             name = self.value(value)
             if stored != width:
-                name = self.let(f"zext i{width} {name} to i{stored}")
+                name = self.stored.get(value.id) or self.let(f"zext i{width} {name} to i{stored}")
         self.put(f"store {kind} {name}, ptr {self._place(storage, offset)}")
 
     def load_resident(self, cell: Cell, index: int | Bits) -> Bits:
@@ -463,6 +475,11 @@ class RegionEmitter(InstructionEmitter):
         self.label(on)
 
     # -- effects -------------------------------------------------------------------------------------------------
+    def refused(self, align: int) -> str:
+        """Return the bits that are 0 in an address that lies in the window and is aligned: a value of the region's entry."""
+        self.masks[align] = super().refused(align)
+        return f"%refused_{align}"
+
     def check(self, addr: str, size: int | str, align: int, *, write: bool) -> None:
         """Go on where an access is allowed, else take the side exit."""
         assert self.insn is not None
@@ -498,13 +515,24 @@ class RegionEmitter(InstructionEmitter):
         for block in self.blocks.values():
             self.spans.update(spans.plan(block, staged))
 
+    def pointer(self, node: Bits) -> str:
+        """Return "type value" of the pointer to a guest address.
+
+        A sum is made of the pointer to its first part: in the access itself the host adds up without taking time, while what was added
+        up for the check would have to be waited for. Not where a register keeps the sum: it would be one value more to hold.
+        """
+        if node.width < 64 or node.op != "add" or node.id in self.results:
+            return host.guest_pointer(self, self.address(node))
+        base = self.pointer(node.args[0])
+        return f"{base.rpartition(' ')[0]} {self.let(f'getelementptr i8, {base}, i64 {self.value(node.args[1])}')}"
+
     def load(self, e: Load) -> None:
         """Emit a guest load."""
         def body() -> str:
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=False)
-            return self.emit_load(addr, e.size, kind)
+            return self.emit_load(addr, e.size, kind, pointer=self.pointer(e.addr))
         if e.pred is not None:
             self.value(e.addr)
         kind, vector = "", e.pred is None and e.size * 8 == VECTOR
@@ -526,7 +554,7 @@ class RegionEmitter(InstructionEmitter):
             addr = self.address(e.addr)
             if e.checked:
                 self.check(addr, e.size, e.align, write=True)
-            self.emit_store(addr, e.size, value)
+            self.emit_store(addr, e.size, value, pointer=self.pointer(e.addr))
         if e.pred is not None:
             self.value(e.addr)
         self.predicated(e.pred, body)
@@ -585,6 +613,7 @@ class RegionEmitter(InstructionEmitter):
         cpu = self.stage(insn, pred)
         self.to_floats = {w.value.id for w in cpu.writes if w.cell.width in (32, 64)
                           and self.layout.cells[w.cell.storage].width == VECTOR}
+        self.results = {w.value.id for w in cpu.writes}
         self.effects(cpu)
         self.commit(insn, cpu)
         return cpu
@@ -901,6 +930,8 @@ class RegionEmitter(InstructionEmitter):
         self.put("%bud = alloca i64")
         self.put("%xpc = alloca i64")
         self.put("%xctx = alloca i64")
+        for align, bits in sorted(self.masks.items()):       # hidden: a constant of 64 bits would be made anew at each use
+            self.put(f"%refused_{align} = {host.hidden(bits)}")
         self.put("store i64 %budget, ptr %bud")
         self.put(f"store i64 {self.context << 48}, ptr %xctx")
         for (storage, element), slot in sorted(self.slots.items()):

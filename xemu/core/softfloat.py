@@ -13,6 +13,7 @@ from xemu.core.softnumber import (
     DIVIDE_BY_ZERO,
     DOWN,
     FORMATS,
+    INEXACT,
     INFINITY,
     INFINITY_BY_INFINITY,
     INFINITY_LESS_INFINITY,
@@ -223,6 +224,8 @@ def convert(op: Operation, source: Format, target: Format, x: int) -> int:
         return op.infinity(target, a.sign)
     if a.is_zero:
         return op.zero(target, a.sign)
+    if target.width == 16 and op.denormal and not op.adjusts:
+        op.raises(INEXACT)                                     # so it is as a half; x86 says so even where underflow is not masked
     return op.round(target, a.sign, a.significand, a.exponent)
 
 

@@ -101,10 +101,7 @@ class Cell(NamedTuple):
 
 def storage_bytes(width: int) -> int:
     """Return the bytes that hold `width` bits: 1, 2, 4, 8, 16 …"""
-    size = 1
-    while size * 8 < width:
-        size *= 2
-    return size
+    return 1 << (width - 1 >> 3).bit_length()
 
 
 class StateLayout:

@@ -73,6 +73,8 @@ class Abi:
     crash_registers: tuple[tuple[str, ...], ...] = ()  # what a report shows, line by line
     open_bits: tuple[tuple[int, int, str], ...] = ()  # (guest bit, host bit, name) of open(2) flags that differ
     requests: Mapping[int, int] = {}  # numbers of ioctl requests that differ -> those that most architectures have
+    # where the line discipline and the control characters are in a struct termios, and how many of them a struct termio has
+    termios_line, termios_characters, old_characters = 16, 17, 8
     socket_options: Mapping[int, int] = {}  # options of SOL_SOCKET that differ -> those that most architectures have
 
     def __init__(self) -> None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from tests.oracle.kinds import Kinds
 from tests.oracle.ppc.campaign import describe
 from tests.oracle.ppc.compare import differences
 from tests.oracle.ppc.machine import Qemu
@@ -19,7 +19,6 @@ from tests.oracle.ppc.tiers import tiers
 from tests.oracle.ppc.values import random_state
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
     from tests.oracle.ppc.state import Machine
@@ -28,14 +27,6 @@ SYSTEM_CALL, BRANCHES = 17, (16, 18)                  # primary opcodes that are
 TO_REGISTER: Final = (16, 528, 560)                   # extended opcodes of 19: bclr, bcctr, bctar
 #: primary opcodes with extended ones, met more often
 RICH: Final = (4, 4, 19, 31, 31, 31, 59, 60, 60, 60, 63, 63, 30, 56, 57, 58, 61, 62)
-
-
-@dataclass
-class Kind:
-    """Mismatches of one kind."""
-
-    count: int = 0
-    first: list[tuple[Case, str, list[str]]] = field(default_factory=list)
 
 
 def word(rng: Random) -> int:
@@ -51,10 +42,9 @@ def word(rng: Random) -> int:
             return value
 
 
-def fuzz(seed: int, count: int, machine: Machine) -> Iterator[tuple[str, Kind]]:
-    """Yield the kinds of mismatches of `count` random words, the most frequent first."""
-    rng = random.Random(seed)
-    kinds: dict[str, Kind] = {}
+def fuzz(seed: int, count: int, machine: Machine) -> Kinds:
+    """Return the mismatches of `count` random words."""
+    rng, kinds = random.Random(seed), Kinds()
     with Qemu(machine) as qemu:
         engine = tiers(machine)
         for _ in range(0, count, BATCH):
@@ -74,20 +64,11 @@ def fuzz(seed: int, count: int, machine: Machine) -> Iterator[tuple[str, Kind]]:
                 if name in LEFT_OUT or not (lines := differences(one, theirs, mine, name)):
                     continue
                 what = lines[0] if "undefined" in lines[0] else re.sub(r": .*", "", lines[0])
-                what = re.sub("at 0x[0-9a-f]+", "at …", re.sub("^([a-z]+)[0-9]+", r"\1", what))
-                kind = kinds.setdefault(f"{name} {one.words[0] >> 26}: {what}", Kind())
-                kind.count += 1
-                if len(kind.first) < 3:
-                    kind.first.append((one, "evaluator", lines))
-    yield from sorted(kinds.items(), key=lambda item: -item[1].count)
+                what = re.sub("^([a-z]+)[0-9]+", r"\1", what)
+                kinds.add(f"{name} {one.words[0] >> 26}: {what}", one, lines)
+    return kinds
 
 
 def report(seed: int, count: int, machine: Machine, show: int) -> int:
     """Print what differs; return 1 if anything does."""
-    bad = 0
-    for name, kind in fuzz(seed, count, machine):
-        bad = 1
-        print(f"{kind.count:5} {name}")
-        for entry in kind.first[:show]:
-            print(f"  {describe(*entry)}")
-    return bad
+    return fuzz(seed, count, machine).report(describe, show)

@@ -25,7 +25,7 @@ RESERVING: Final = {"stbcx": 52, "sthcx": 116, "stwcx": 20, "stdcx": 84, "stqcx"
 LENGTH: Final = ("lxvl", "lxvll", "stxvl", "stxvll")
 OPERAND: Final = 48                                    # bytes of memory that get interesting contents
 #: fields that name floating-point, vector and vector-scalar registers
-VECTORS: Final = {"FRT", "FRS", "FRA", "FRB", "FRC", "VRT", "VRS", "VRA", "VRB", "VRC", "T", "A", "B", "C", "S"}
+VECTORS: Final = {"FRT", "FR", "FRA", "FRB", "FRC", "VRT", "VRS", "VRA", "VRB", "VRC", "T", "A", "B", "C", "S"}
 BRANCHES: Final = ("b", "bc", "bclr", "bcctr", "bctar")
 FAR_AWAY: Final = 0x0300_0000                          # where nothing is
 KINDS: Final = (

@@ -200,7 +200,7 @@ QUIRKS: Final = (
     Quirk("xststdcsp", "cr|fpscr", "QEMU takes denormal singles for zeros", lambda case, _: 0 < xb(case) >> 116 & 0x7FF < 897),
     Quirk("bcdctsq", "cr", "QEMU looks at the operand after it has written the result",
           lambda case, _: field(case, "D") == field(case, "B")),
-    Quirk("m[tf]spr", "undefined, expected done", "QEMU lets programs have the performance monitor and AMR, which a kernel enables"),
+    Quirk("m[tf]spr", "undefined, expected done", "QEMU lets programs write the performance monitor, which a kernel enables"),
     Quirk("drdpq", STATE, "QEMU does not set VXSNAN", lambda case, _: fpr_pair(case, "B") >> 121 & 0x3F == 0x3F),
     Quirk("d.*", "fpe, expected done", "QEMU's decimal instructions never interrupt"),
     Quirk("denbcdq?", STATE, "QEMU takes A for a digit", lambda case, _: "a" in f"{fpr_pair(case, 'B'):x}"),

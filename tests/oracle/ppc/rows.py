@@ -19,12 +19,15 @@ if TYPE_CHECKING:
 LEFT_OUT: Final = {
     "dcba": "not on POWER9: Linux emulates it, QEMU does not", "icbt": "QEMU knows it for embedded processors only",
     "sc": "calls the system", "scv": "calls the system", "mftb": "time", "mftbu": "time", "darn": "chance", "wait": "waits",
-    "copy": "QEMU 7.2 does not know it", "paste": "QEMU 7.2 does not know it", "cpabort": "QEMU 7.2 does not know it",
+    "reserved-nop": "QEMU 7.2 knows those that Power ISA 3.1 uses", "copy": "QEMU 7.2 does not know it",
+    "paste": "QEMU 7.2 does not know it", "cpabort": "QEMU 7.2 does not know it",
 }
 #: special-purpose registers that are not compared, and why
 SPRS_LEFT_OUT: Final = {3: "DSCR: QEMU's is the supervisor's alone", 17: "DSCR, which Linux emulates",
                         259: "QEMU lacks SPRG3 for user mode", 287: "PVR: another revision", 268: "time", 269: "time",
-                        896: "QEMU lacks PPR", 898: "QEMU lacks PPR32"}
+                        896: "QEMU lacks PPR", 898: "QEMU lacks PPR32", 13: "AMR: QEMU's is the supervisor's alone",
+                        136: "CTRL: QEMU's does not run",
+                        **dict.fromkeys(range(808, 812), "reserved: QEMU's hold what was written")}
 #: mnemonics that a processor of QEMU's lacks and another of the same target has
 LACKING: Final = {"7400": ("isel", "wait"), "e500mc": ("v.*", "lv.*", "stv.*", "dst.*", "dss.*", "mtvscr", "mfvscr", "mcrxr")}
 #: special-purpose registers that are compared: XER, LR, CTR, VRSAVE, TAR (64-bit)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from tests.oracle.x86 import driver as d
 from tests.oracle.x86.compare import differences, situation
-from tests.oracle.x86.generate import one
-from tests.oracle.x86.native import BATCH, Native
-from tests.oracle.x86.rows import disassembled, lacking
+from tests.oracle.x86.generate import group
+from tests.oracle.x86.native import Native
+from tests.oracle.x86.rows import LEFT_OUT, disassembled, lacking
 from tests.oracle.x86.tiers import TIERS, tiers
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 HEXADECIMAL = re.compile(r"[0-9a-f]{3,}|\d+")
 STEP = 512                            # cases that are compiled together
+STATES = 5                            # that an encoding starts from: compiling it costs more than running it
 
 
 @dataclass
@@ -74,10 +75,11 @@ def run(forms: Mapping[str, Form], seed: int, count: int, wanted: Sequence[str] 
             result = Result(form)
             results.append(result)
             rng = random.Random(seed ^ zlib.crc32(name.encode()))
-            for _ in range(count):
-                at = d.CODE + len(pending) % BATCH * d.CASE_BYTES
-                pending.append((result, one(form, rng.choice(form.modes), rng, at, masked=masked)))
-                if len(pending) == STEP:
+            for done in range(0, count, STATES):
+                at = d.CODE + len(pending) * d.CASE_BYTES
+                cases = group(form, rng.choice(form.modes), rng, at, min(STATES, count - done), masked=masked)
+                pending += [(result, case) for case in cases]
+                if len(pending) >= STEP:
                     check(native, pending, wanted)
                     pending = []
             if not pending:
@@ -107,4 +109,7 @@ def _judge(result: Result, case: Case, expected: Outcome, got: Mapping[str, Outc
         return
     for tier, outcome in got.items():
         if outcome is not None and (lines := differences(case, expected, outcome, result.form.mnemonic)):
+            if disassembled(case.code, case.bits, case.at).partition(" ")[0].removesuffix("64") in LEFT_OUT:
+                result.skipped += 1                       # LFENCE's opcode with an operand in memory is XRSTOR
+                return
             result.wrong.append((case, tier, lines))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import random
 import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from tests.oracle.kinds import Kinds
 from tests.oracle.x86 import driver as d
 from tests.oracle.x86 import values
 from tests.oracle.x86.campaign import describe
@@ -20,7 +20,6 @@ from tests.oracle.x86.state import Case
 from tests.oracle.x86.tiers import tiers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from random import Random
 
 LONGEST: Final = 15
@@ -35,14 +34,6 @@ BEYOND: Final = ("xbegin", "xabort", "xend", "xtest", "rdpid", "clwb", "cldemote
                  "endbr", "rdpkru", "wrpkru", "tile", "tdp", "ldtilecfg", "sttilecfg", "enqcmd", "umonitor", "umwait", "tpause", "monitor",
                  "mwait", "incssp", "rdssp", "saveprevssp", "xsusldtrk", "xresldtrk", "clflushopt", "invpcid",
                  "pushf", "vpdp")     # pushf shows TF
-
-
-@dataclass
-class Kind:
-    """Mismatches of one kind."""
-
-    count: int = 0
-    first: list[tuple[Case, str, list[str]]] = field(default_factory=list)
 
 
 def instruction(rng: Random, bits: int) -> bytes:
@@ -92,10 +83,9 @@ def is_beyond(text: str, code: bytes, bits: int) -> bool:
     return evex or other or bool(re.search(r"\bk[0-7]\b|\b[cd]r\d|zmm", text))
 
 
-def fuzz(seed: int, count: int, bits: int) -> Iterator[tuple[str, Kind]]:
-    """Yield the kinds of mismatches of `count` random instructions, the most frequent first."""
-    rng = random.Random(seed)
-    kinds: dict[str, Kind] = {}
+def fuzz(seed: int, count: int, bits: int) -> Kinds:
+    """Return the mismatches of `count` random instructions."""
+    rng, kinds = random.Random(seed), Kinds()
     with Native() as native:
         engine = tiers(bits)
         for _ in range(0, count, STEP):
@@ -109,22 +99,10 @@ def fuzz(seed: int, count: int, bits: int) -> Iterator[tuple[str, Kind]]:
                 name = text.replace("lock ", "").partition(" ")[0]
                 if lines := differences(one, theirs, mine, name):
                     what = lines[0] if "fault" in lines[0] else re.sub(r"\[.*|\d*: .*|=.*", "", lines[0])
-                    kind = kinds.setdefault(f"{name}: {re.sub('at 0x[0-9a-f]+', 'at …', what)}", Kind())
-                    kind.count += 1
-                    if len(kind.first) < 3:
-                        kind.first.append((one, "evaluator", lines))
-    yield from sorted(kinds.items(), key=lambda item: -item[1].count)
+                    kinds.add(f"{name}: {what}", one, lines)
+    return kinds
 
 
 def report(seed: int, count: int, bits: int, show: int) -> int:
     """Print what differs; return 1 if anything does."""
-    bad = 0
-    for name, kind in fuzz(seed, count, bits):
-        bad = 1
-        print(f"{kind.count:5} {name}")
-        for entry in kind.first[:show]:
-            print(f"  {describe(*entry)}")
-    return bad
-
-
-__all__ = ["fuzz", "report"]
+    return fuzz(seed, count, bits).report(describe, show)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
 
-    from tests.oracle.x86.encode import Form
+    from tests.oracle.x86.encode import Encoding, Form
 
 RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI = range(8)
 READ_ONLY = d.WRITABLE + d.WRITABLE_SIZE
@@ -29,16 +29,45 @@ OPERAND_BYTES: Final = 64                             # of memory that get inter
 
 def one(form: Form, bits: int, rng: Random, at: int, *, masked: bool = False) -> Case:
     """Return one case whose code stands at `at`. `masked`: all exceptions of floating point are."""
-    mnemonic = form.mnemonic
-    fp = "" if rng.random() < 0.3 else number_format(mnemonic)
-    is_x87 = form.column[:2] in X87 or mnemonic in ("emms", "fxsave", "fxrstor")
-    state = values.random_state(rng, bits, fp=fp, want_x87=is_x87)
+    return group(form, bits, rng, at, 1, masked=masked)[0]
+
+
+def group(form: Form, bits: int, rng: Random, at: int, count: int, *, masked: bool = False) -> list[Case]:
+    """Return cases that have one random encoding, and modes of floating point, and start from as many random states."""
+    encoding: Encoding | None = None
+    cases: list[Case] = []
+    while len(cases) < count:
+        state = _state(form, bits, rng, at, masked=masked)
+        if cases:
+            state.mxcsr, state.fcw = cases[0].state.mxcsr, cases[0].state.fcw
+        target = _target(rng)
+        if encoding is None:
+            encoding = Encoder(form, bits, rng).encode(at, target, {"fs": state.fs_base, "gs": state.gs_base})
+        case = _case(form, bits, rng, state, target, encoding)
+        if case:
+            cases.append(case)
+        elif not cases:
+            encoding = None
+    return cases
+
+
+def _state(form: Form, bits: int, rng: Random, at: int, *, masked: bool) -> State:
+    fp = "" if rng.random() < 0.3 else number_format(form.mnemonic)
+    state = values.random_state(rng, bits, fp=fp, want_x87=is_x87(form))
     state.rip = at
     if masked:
         state.mxcsr, state.fcw, state.fsw = state.mxcsr | values.MASKS, state.fcw | 0x3F, state.fsw & ~0x8080
-    target = _target(rng)
-    encoding = Encoder(form, bits, rng).encode(at, target, {"fs": state.fs_base, "gs": state.gs_base})
-    pointer = encoding.pointer
+    return state
+
+
+def is_x87(form: Form) -> bool:
+    """Tell whether a form works on x87's registers."""
+    return form.column[:2] in X87 or form.mnemonic in ("emms", "fxsave", "fxrstor")
+
+
+def _case(form: Form, bits: int, rng: Random, state: State, target: int, encoding: Encoding) -> Case | None:
+    """Return the case that an encoding makes from a state; None if its operand would go beyond the end of its segment."""
+    mnemonic, pointer = form.mnemonic, encoding.pointer
     prefixes = [setup for name, setup in SETUPS.items() if name.endswith("*") and mnemonic.startswith(name[:-1])]
     for setup in [SETUPS[mnemonic]] if mnemonic in SETUPS else prefixes:
         setup(state, rng, bits)
@@ -47,19 +76,18 @@ def one(form: Form, bits: int, rng: Random, at: int, *, masked: bool = False) ->
     if pointer is not None:
         if pointer.vector:
             _vector_index(state, pointer.index, rng)
-        target = pointer.place(state, target, at + len(encoding.code), rng)
+        target = pointer.place(state, target, state.rip + len(encoding.code), rng)
         if bits == 32 and target - (state.gs_base if pointer.segment else 0) & 0xFFFF_FFFF > 0xFFFF_FFFF - LONGEST_OPERAND:
-            return one(form, bits, rng, at, masked=masked)                   # an operand may not go beyond the end of its segment
+            return None
     if pointer is not None or rng.random() < 0.5:
-        memory[target] = _contents(form, rng, fp, is_x87=is_x87)
+        memory[target] = _contents(form, rng)
     if mnemonic.startswith("cmpxchg") and rng.random() < 0.5:      # it is what is expected
         size = 8 if mnemonic != "cmpxchg8b" else 4
         memory[target] = b"".join((state.r[n] & (1 << 8 * size) - 1).to_bytes(size, "little") for n in (RAX, RDX))
     if mnemonic.startswith(FAR_AWAY):
         _somewhere(state, memory, target, rng)
     step = mnemonic.startswith(("j", *STEPPED))
-    code = encoding.code
-    return Case(code[:15] if len(code) > 15 else code, state, memory, bits, step, at, note=form.name or form.text)
+    return Case(encoding.code[:15], state, memory, bits, step, state.rip, note=form.name or form.text)
 
 
 def _somewhere(state: State, memory: dict[int, bytes], target: int, rng: Random) -> None:
@@ -108,8 +136,9 @@ def number_format(mnemonic: str) -> str:
     return ""
 
 
-def _contents(form: Form, rng: Random, fp: str, *, is_x87: bool) -> bytes:
-    if is_x87:
+def _contents(form: Form, rng: Random) -> bytes:
+    fp = "" if rng.random() < 0.3 else number_format(form.mnemonic)
+    if is_x87(form):
         kind = rng.randrange(6)
         if kind == 0:
             return _decimal(rng)

@@ -60,10 +60,13 @@ class Tiers(Law):
         """Run cases (at most as many as have a place) in each tier; None: this tier has no code for the case."""
         self.space.map(d.CODE, d.CODE_SIZE, READ | WRITE | EXEC)
         self.space.write(d.CODE, b"\xcc" * d.CODE_SIZE)
-        laws = [LawCase(case.code, 1, context_of(case.state, self.bits), b"", b"", case.note, case.at) for case in cases]
+        codes = {(case.at, context_of(case.state, self.bits)): case for case in cases}      # what is compiled: some states share it
+        laws = [LawCase(case.code, 1, context, b"", b"", case.note, at) for (at, context), case in codes.items()]
         for case in cases:
             self.space.write(case.at, case.code)
         self.space.protect(d.CODE, d.CODE_SIZE, READ | EXEC)
+        self.starts: dict[int, bytes] = {}             # what was loaded for a case
+        self.ends: dict[tuple[bytes, int], State] = {}
         counts: list[int] = []
         found: dict[str, list[Outcome | None]] = {"evaluator": []}
         for case in cases:
@@ -80,14 +83,18 @@ class Tiers(Law):
 
     # -- one case ----------------------------------------------------------------------------------------------------
     def _start(self, case: Case) -> None:
-        self.engine.state.buffer[ENGINE_BYTES:self.target.layout.size] = bytes(self.target.layout.size - ENGINE_BYTES)
         for address, data in case.memory.items():
             low, high = max(address, d.WRITABLE), min(address + len(data), d.WRITABLE + d.WRITABLE_SIZE)
             if low < high:
                 self.space.write(low, data[low - address:high - address])
         self.before = bytes(self.space.read(d.WRITABLE, d.WRITABLE_SIZE))
         self.engine.set_position(case.at, context_of(case.state, self.bits))
-        load(self.engine.state, case.state)
+        buffer = self.engine.state.buffer
+        if id(case) not in self.starts:
+            buffer[ENGINE_BYTES:self.target.layout.size] = bytes(self.target.layout.size - ENGINE_BYTES)
+            load(self.engine.state, case.state)
+            self.starts[id(case)] = bytes(buffer[ENGINE_BYTES:self.target.layout.size])
+        buffer[ENGINE_BYTES:self.target.layout.size] = self.starts[id(case)]
 
     def _evaluated(self, case: Case) -> tuple[Outcome, int]:
         self._start(case)
@@ -111,7 +118,9 @@ class Tiers(Law):
         return self._outcome_of(case, None if stop.kind is ExitKind.BUDGET else stop)
 
     def _outcome_of(self, case: Case, stop: Exit | None) -> Outcome:
-        state = store(self.engine.state)
+        block = self.engine.state
+        key = bytes(block.buffer[ENGINE_BYTES:self.target.layout.size]), block.pc
+        state = self.ends.get(key) or self.ends.setdefault(key, store(block))
         after = bytes(self.space.read(d.WRITABLE, d.WRITABLE_SIZE))
         memory: dict[int, int] = {}
         if after != self.before:

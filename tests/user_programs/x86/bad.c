@@ -1,53 +1,15 @@
 /* Runs small pieces of machine code that end in a signal and prints the signal and the registers: the same under any kernel.
    Standard input has the cases, each a struct piece and its code; all addresses and registers are the same in each run.
    Built with -nostdlib -ffreestanding -mgeneral-regs-only, for 64 and for 32 bits. */
-typedef unsigned long word;
-typedef unsigned long long u64;
+#include "linux.h"
 enum { PAGE = 4096, NO_PAGE = 8, REGION = 0x20000000, STACK = 0x21000000, ALTERNATE = 0x22000000, SIZE = 65536 };
-#ifdef __x86_64__
-enum { READ = 0, WRITE = 1, MMAP = 9, MPROTECT = 10, MUNMAP = 11, SIGACTION = 13, ALTSTACK = 131, EXIT_GROUP = 231 };
-#define WIDE 1
-#else
-enum { READ = 3, WRITE = 4, MMAP = 192, MPROTECT = 125, MUNMAP = 91, SIGACTION = 174, ALTSTACK = 186, EXIT_GROUP = 252 };
-#define WIDE 0
-#endif
-
-static long call(long n, word a, word b, word c, word d, word e, word f) {
-    long r;
-#if WIDE
-    register word r10 asm("r10") = d, r8 asm("r8") = e, r9 asm("r9") = f;
-    asm volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
-#else
-    word six[2] = {a, f};
-    asm volatile("push %%ebp; push %%ebx; mov 4(%%ebx), %%ebp; mov (%%ebx), %%ebx; int $0x80; pop %%ebx; pop %%ebp"
-                 : "=a"(r) : "b"(six), "0"(n), "c"(b), "d"(c), "S"(d), "D"(e) : "memory");
-#endif
-    return r;
-}
-#define CALL(n, a, b, c, d) call(n, (word)(a), (word)(b), (word)(c), (word)(d), 0, 0)
+#define WIDE NAME(1, 0)
 
 static char line[1024];
 static word used;
 static void text(const char *s) { while (*s) line[used++] = *s++; }
-static void hex(const char *name, u64 v) {
-    char t[24], *p = t + 23;
-    *p = 0;
-    do *--p = "0123456789abcdef"[v & 15]; while (v >>= 4);
-    text(" "); text(name); text(" "); text(p);
-}
 static void flush(void) { CALL(WRITE, 1, line, used, 0); used = 0; }
 
-struct stack { word sp; int flags; word size; };
-#if WIDE
-struct context { word flags, link; struct stack stack; word r8, r9, r10, r11, r12, r13, r14, r15, di, si, bp, bx, dx, ax, cx, sp, ip, fl;
-                 unsigned short cs, gs, fs, ss; word err, trap, oldmask, cr2, fp, more[8]; u64 mask; };
-struct info { int signo, err, code, pad; word addr; };
-#else
-struct context { word flags, link; struct stack stack; word gs, fs, es, ds, di, si, bp, sp, bx, dx, cx, ax, trap, err, ip, cs, fl, sps, ss, fp,
-                 oldmask, cr2; u64 mask; };
-struct info { int signo, err, code; word addr; };
-#endif
-struct action { void *handler; word flags; void *restorer; u64 mask; };
 void back(void), finish(void), enter(word at);
 word saved;
 #if WIDE

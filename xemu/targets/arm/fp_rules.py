@@ -10,14 +10,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xemu.core.bits import Bits, cat, clz, const, mux, sext, slt, ule, ult, zext
+from xemu.core.bits import Bits, cat, const, mux, sext, ule
 from xemu.core.fp import Parts, any_of, exceptions, host
+from xemu.core.fp_slow import converted_nan, half, half_overflows, holds, integer, related, widened, zero_times_infinity
+from xemu.core.softfloat import UNORDERED
 from xemu.core.softnumber import FORMATS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Result = tuple[Bits, Bits]         # value, exceptions
+    from xemu.core.fp_slow import Result
 
 
 def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
@@ -40,7 +42,7 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
     if name in ("from_sint", "from_uint"):
         return host(name, fmt, args, ctl[1:0])
     if name.removesuffix("_s") in ("lt", "le", "eq", "unordered"):
-        return comparison(name.removesuffix("_s"), fmt, args, ctl, signals=name.endswith("_s"))
+        return comparison(name, fmt, args, ctl)
     raise KeyError(name)
 
 
@@ -80,15 +82,11 @@ def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
     nan, signal = any_of([x.is_nan for x in operands]), any_of([x.is_signalling for x in operands])
     chosen = choose_nan(operands, ctl[4])
     if name == "fma":
-        bad = _zero_times_infinity(operands[0], operands[1]) & operands[2].is_quiet
+        bad = zero_times_infinity(operands[0], operands[1]) & operands[2].is_quiet
         chosen = mux(bad, default_nan(fmt), choose_nan([operands[2], *operands[:2]], ctl[4]))
         signal = signal | bad
     result = mux(nan, chosen, result)
     return result, mux(nan, exceptions(invalid=signal), flags) | exceptions(input_denormal=denormal)
-
-
-def _zero_times_infinity(x: Parts, y: Parts) -> Bits:
-    return (x.is_zero & y.is_infinity) | (x.is_infinity & y.is_zero)
 
 
 def _underflow(towards_zero: Parts, raw: Parts, raised: Bits, lost: Bits, flush: Bits) -> Result:
@@ -103,18 +101,14 @@ def _underflow(towards_zero: Parts, raw: Parts, raised: Bits, lost: Bits, flush:
 # -- comparisons -------------------------------------------------------------------------------------------------------
 
 
-def comparison(relation: str, fmt: str, args: Sequence[Bits], ctl: Bits, *, signals: bool) -> Result:
-    """Return one bit: does the relation hold? With `signals` any NaN is invalid, else a signalling one (FPCompare)."""
+def comparison(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Result:
+    """Return one bit: does the comparison hold? With "_s" any NaN is invalid, else a signalling one (FPCompare)."""
     given = [Parts(a, fmt) for a in args]
     x, y = (p.flushed(ctl[3]) for p in given)
-    unordered = x.is_nan | y.is_nan
-    equal = (x.bits == y.bits) | (x.is_zero & y.is_zero)
-    less = mux(x.sign, mux(y.sign, ult(y.bits, x.bits), ~(x.is_zero & y.is_zero)), ~y.sign & ult(x.bits, y.bits))
-    holds = {"eq": equal, "lt": less, "le": less | equal, "unordered": unordered}[relation]
-    value = holds if relation == "unordered" else holds & ~unordered
-    invalid = unordered if signals else x.is_signalling | y.is_signalling
+    relation = related(x, y)
+    invalid = relation == UNORDERED if name.endswith("_s") else x.is_signalling | y.is_signalling
     denormal = ctl[3] & any_of([p.is_denormal for p in given])
-    return value, exceptions(invalid=invalid, input_denormal=denormal)
+    return holds(name, relation), exceptions(invalid=invalid, input_denormal=denormal)
 
 
 # -- conversions between single and double --------------------------------------------------------------------------------
@@ -129,18 +123,9 @@ def float_conversion(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
     if FORMATS[target].width < FORMATS[source].width:
         towards_zero, lost = host("to_float", fmt, [a.bits], 3)
         result, flags = _underflow(Parts(towards_zero, target), Parts(result, target), flags, lost, ctl[3])
-    result = mux(a.is_nan, mux(ctl[4], default_nan(target), _converted_nan(a, target)), result)
+    result = mux(a.is_nan, mux(ctl[4], default_nan(target), converted_nan(a, target)), result)
     flags = mux(a.is_nan, exceptions(invalid=a.is_signalling), flags)
     return result, flags | exceptions(input_denormal=ctl[3] & given.is_denormal)
-
-
-def _converted_nan(x: Parts, target: str) -> Bits:
-    """Return a NaN in another format: quiet, with the top of its payload."""
-    keep = min(FORMATS[x.fmt].fraction, FORMATS[target].fraction) - 1
-    low = FORMATS[x.fmt].fraction - 1 - keep
-    rest = FORMATS[target].fraction - 1 - keep
-    head = cat(x.sign, const(-1, FORMATS[target].exponent + 1), x.bits[low + keep - 1:low])
-    return cat(head, const(0, rest)) if rest else head
 
 
 # -- half precision ----------------------------------------------------------------------------------------------------------
@@ -149,35 +134,15 @@ def _converted_nan(x: Parts, target: str) -> Bits:
 def half_conversion(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
     """Return FPHalfToSingle, FPSingleToHalf or the same with doubles (FPv5).
 
-    Halves are never flushed; control bit 5 chooses the alternative format.
+    Halves are never flushed; control bit 5 chooses the alternative format, without infinities and NaNs.
     """
-    if fmt[0] != "f16":
-        return _to_half(x, fmt[0], ctl)
-    single, flags = _half_to_single(x, ctl)
-    return (single if fmt[1] == "f32" else _as_double(single)), flags
-
-
-def _as_double(x: Bits) -> Bits:
-    """Return a single that is no denormal and no signalling NaN as a double."""
-    single = Parts(x, "f32")
-    exponent = mux(single.exponent == 255, const(2047, 11), mux(single.exponent == 0, const(0, 11), zext(single.exponent, 11) + 896))
-    return cat(single.sign, exponent, single.fraction, const(0, 29))
-
-
-def _half_to_single(x: Bits, ctl: Bits) -> Result:
-    half = Parts(x, "f16")
-    special = (half.exponent == 31) & ~ctl[5]
-    nan = special & (half.fraction != 0)
-    # a denormal's fraction moves up until its first one is the implicit bit
-    lead = zext(clz(zext(half.fraction, 16)), 32) - 5
-    small = zext(half.fraction, 32) << lead
-    number = mux(half.exponent == 0, cat((113 - lead)[8:0], small[9:0], const(0, 13)),
-                 cat(zext(half.exponent, 9) + 112, half.fraction, const(0, 13)))
-    number = mux(half.is_zero, const(0, 32), number)
-    infinite = cat(const(0x1FE >> 1, 9), nan, half.fraction[8:0], const(0, 13))
-    infinite = mux(nan & ctl[4], const(0x7FC00000, 32), infinite)
-    sign = cat(half.sign & ~(nan & ctl[4]), const(0, 31))
-    return mux(special, infinite, number) | sign, exceptions(invalid=nan & half.is_signalling)
+    source, target = fmt
+    if source != "f16":
+        return _to_half(x, source, ctl)
+    given = Parts(x, "f16")
+    nan = given.is_nan & ~ctl[5]
+    quiet = mux(ctl[4], default_nan(target), converted_nan(given, target))
+    return mux(nan, quiet, widened(given, target, special=~ctl[5]).bits), exceptions(invalid=nan & given.is_signalling)
 
 
 def _to_half(x: Bits, source: str, ctl: Bits) -> Result:
@@ -185,7 +150,7 @@ def _to_half(x: Bits, source: str, ctl: Bits) -> Result:
     a, alternative = given.flushed(ctl[3]), ctl[5]
     sign = cat(a.sign, const(0, 15))
     rounded, flags = _round_to_half(a, ctl)
-    nan = mux(alternative, sign, mux(ctl[4], const(0x7E00, 16), _converted_nan(a, "f16")))
+    nan = mux(alternative, sign, mux(ctl[4], default_nan("f16"), converted_nan(a, "f16")))
     infinite = sign | mux(alternative, const(0x7FFF, 16), const(0x7C00, 16))
     value = mux(a.is_nan, nan, mux(a.is_infinity, infinite, mux(a.is_zero, sign, sign | rounded)))
     special = a.is_nan | a.is_infinity
@@ -196,70 +161,29 @@ def _to_half(x: Bits, source: str, ctl: Bits) -> Result:
 
 def _round_to_half(a: Parts, ctl: Bits) -> Result:
     """Return the magnitude of a number rounded to half precision and its exceptions (FPRound)."""
-    bias, fraction = FORMATS[a.fmt].bias, FORMATS[a.fmt].fraction
-    exponent = zext(a.exponent, 16)
-    tiny = ult(exponent, bias - 14)                              # below 2**-14; the smallest unit is 2**-24
-    shift = mux(tiny, bias - 1 - exponent, const(13, 16))
-    significand = zext(cat(a.exponent != 0, a.fraction), 64) << (55 - fraction)
-    moved = significand >> zext(shift, 64)
-    if a.fmt == "f64":                                           # more bits than fit: whether any was lost counts
-        moved = moved | zext((moved << zext(shift, 64)) != significand, 64)
-    moved = mux(ult(const(32, 16), shift), const(1, 64), moved)  # far below the smallest half: just not zero
-    up = rounds_up(moved[31:0], moved[32], a.sign, ctl[1:0])
-    units = moved[47:32] + zext(up, 16)
-    inexact = moved[31:0] != 0
-    # units carry into the exponent by themselves; a normal number's implicit one counts as one exponent step
-    total = mux(tiny, const(0, 32), zext(exponent - (bias - 14), 32) << 10) + zext(units, 32)
-    over = ule(const(0x7C00, 32), total) & ~ctl[5]
-    saturated = ule(const(0x8000, 32), total) & ctl[5]
-    towards_zero = (ctl[1:0] == 3) | (ctl[1:0] == mux(a.sign, const(1, 2), const(2, 2)))
-    value = mux(saturated, const(0x7FFF, 16), mux(over, mux(towards_zero, const(0x7BFF, 16), const(0x7C00, 16)), total[15:0]))
+    total, inexact, tiny = half(a, ctl[1:0])
+    over, limit = half_overflows(total, a.sign, ctl[1:0])
+    over, saturated = over & ~ctl[5], ule(const(0x8000, 32), total) & ctl[5]
+    value = mux(saturated, const(0x7FFF, 16), mux(over, limit, total[15:0]))
     flags = mux(saturated, exceptions(invalid=1),
                 mux(over, exceptions(overflow=1, inexact=1), exceptions(inexact=inexact, underflow=tiny & inexact)))
     return value, flags
 
 
-def rounds_up(rest: Bits, odd: Bits, sign: Bits, mode: Bits | None) -> Bits:
-    """Return whether the magnitude is increased: `rest` is what was cut off, its top bit worth a half.
-
-    `mode` None: to the nearest, halves away from zero.
-    """
-    if mode is None:
-        return rest[rest.width - 1]
-    half = 1 << (rest.width - 1)
-    nearest = ult(const(half, rest.width), rest) | ((rest == half) & odd)
-    directed = (rest != 0) & mux(mode == 1, ~sign, (mode == 2) & sign)
-    return mux(mode == 0, nearest, directed)
-
-
 # -- integers and fixed point -------------------------------------------------------------------------------------------------
 
 
-def to_integer(x: Bits, fmt: str, width: int, fbits: Bits | int, mode: Bits | None, ctl: Bits, *, signed: bool) -> Result:
+def to_integer(x: Bits, fmt: str, width: int, fbits: Bits | int, mode: Bits, ctl: Bits, *, signed: bool) -> Result:
     """Return FPToFixed(): x * 2**fbits as an integer of `width` ≤ 32 bits, saturated; `mode` is the rounding mode.
 
-    None: halves away from zero. `fbits` is an int or a 16-bit value.
+    `fbits` is an int or a 16-bit value.
     """
-    f, given = FORMATS[fmt], Parts(x, fmt)
+    given = Parts(x, fmt)
     a = given.flushed(ctl[3])
-    significand = zext(cat(a.exponent != 0, a.fraction), 64)
-    power = zext(a.exponent, 16) + zext(a.exponent == 0, 16) - (f.bias + f.fraction) + fbits      # of the lowest bit
-    right = -power
-    left = slt(right, 1)
-    far = slt(const(63, 16), right)
-    whole = mux(left, significand << zext(power, 64), significand >> zext(right, 64))
-    whole = mux(far, const(0, 64), whole)
-    rest = mux(far, zext(significand != 0, 64), significand << zext(64 - right, 64))
-    rest = mux(left, const(0, 64), rest)
-    number = whole + zext(rounds_up(rest, whole[0], a.sign, mode), 64)
-    low = const(1 << (width - 1) if signed else 0, 64)
-    high = const((1 << (width - signed)) - 1, 64)
-    limit = mux(a.sign, low, high)
-    large = slt(const(63 - f.fraction, 16), power) & (significand != 0)
-    bad = a.is_nan | a.is_infinity | large | ult(limit, number)
-    magnitude = mux(a.is_nan, const(0, 64), mux(bad, limit, number))
+    size, bad, lost, _ = integer(a, width, mode, signed=signed, fbits=fbits)
+    magnitude = mux(a.is_nan, const(0, 64), size)
     value = mux(a.sign, -magnitude, magnitude)[width - 1:0]
-    return value, exceptions(invalid=bad, inexact=~bad & (rest != 0), input_denormal=ctl[3] & given.is_denormal)
+    return value, exceptions(invalid=bad, inexact=~bad & lost, input_denormal=ctl[3] & given.is_denormal)
 
 
 def scaled(x: Bits, fmt: str, fbits: Bits) -> Bits:
@@ -267,6 +191,3 @@ def scaled(x: Bits, fmt: str, fbits: Bits) -> Bits:
     f = FORMATS[fmt]
     step = sext(fbits, f.width) << f.fraction
     return mux(Parts(x, fmt).is_zero, x, x - step)
-
-
-

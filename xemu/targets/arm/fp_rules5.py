@@ -6,41 +6,26 @@ them.
 
 from __future__ import annotations
 
-from xemu.core.bits import Bits, cat, const, mux, sar, slt, zext
+from typing import TYPE_CHECKING
+
+from xemu.core.bits import Bits, const, mux, sar, slt
 from xemu.core.fp import Parts, exceptions
+from xemu.core.fp_slow import integral
 from xemu.core.softnumber import FORMATS
-from xemu.targets.arm.fp_rules import Result, choose_nan, rounds_up
+from xemu.targets.arm.fp_rules import choose_nan
 
-Rounding = int | None       # a rounding mode 0…3 (nearest even, up, down, towards zero); None: nearest, halves away from zero
-
-
-def direction(rounding: Rounding) -> Bits | None:
-    """Return a rounding mode as a value."""
-    return None if rounding is None else const(rounding, 2)
+if TYPE_CHECKING:
+    from xemu.core.fp_slow import Result
 
 
-def round_to_integral(fmt: str, x: Bits, mode: Bits | None, ctl: Bits, *, exact: bool) -> Result:
+def round_to_integral(fmt: str, x: Bits, mode: Bits, ctl: Bits, *, exact: bool) -> Result:
     """Return FPRoundInt(): x rounded to an integral number of its format; `exact` says when it changed."""
-    f, given = FORMATS[fmt], Parts(x, fmt)
-    a, width = given.flushed(ctl[3]), FORMATS[fmt].width
-    exponent, magnitude = zext(a.exponent, 16), a.magnitude
-    drop = zext(f.bias + f.fraction - exponent, width)                # how many bits of the fraction are below the point
-    whole = slt(const(f.bias + f.fraction - 1, 16), exponent)
-    small = slt(exponent, const(f.bias, 16))                          # below 1: the result is 0 or 1
-    half = exponent == f.bias - 1
-    below = mux(half, cat(const(1, 1), a.fraction, const(0, width - 1 - f.fraction)), zext(magnitude != 0, width))
-    rest = mux(small, below, magnitude << (width - drop))
-    unit = const(1, width) << drop
-    # the exponent's lowest bit is 1 for numbers from 1 to 2, so it serves as the bit above their fraction
-    odd = mux(small, const(0, 1), (magnitude >> drop)[0])
-    up = rounds_up(rest, odd, a.sign, mode)
-    one = const(f.bias << f.fraction, width)
-    kept = mux(small, mux(up, one, const(0, width)), (magnitude & -unit) + mux(up, unit, const(0, width)))
-    result = mux(whole, a.bits, kept | a.signed_zero)
-    quiet = choose_nan([a], ctl[4])
-    inexact = ~whole & (rest != 0) if exact else const(0, 1)
-    return mux(a.is_nan, quiet, result), exceptions(invalid=a.is_signalling, inexact=inexact & ~a.is_nan,
-                                                    input_denormal=ctl[3] & given.is_denormal)
+    given = Parts(x, fmt)
+    a = given.flushed(ctl[3])
+    result, lost, _ = integral(a, mode)
+    inexact = lost if exact else const(0, 1)
+    return mux(a.is_nan, choose_nan([a], ctl[4]), result), exceptions(
+        invalid=a.is_signalling, inexact=inexact & ~a.is_nan, input_denormal=ctl[3] & given.is_denormal)
 
 
 def max_num(fmt: str, x: Bits, y: Bits, ctl: Bits, *, smallest: bool) -> Result:

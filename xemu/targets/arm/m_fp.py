@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from xemu.core.bits import cat, const, mux, zext
+from xemu.core.softnumber import AWAY, DOWN, NEAREST, UP, ZERO
 from xemu.targets.arm.fp_rules import half_conversion, to_integer
-from xemu.targets.arm.fp_rules5 import Rounding, direction, max_num, round_to_integral
+from xemu.targets.arm.fp_rules5 import max_num, round_to_integral
 from xemu.targets.arm.m_isa import DOUBLE, FPV5, SINGLE, add_m_row, m32, m_row, titled
 from xemu.targets.arm.state import condition
 from xemu.targets.arm.vfp import cpu_ctl, gather
@@ -85,7 +86,7 @@ _add_half(1)
 # -- FPv5 ----------------------------------------------------------------------------------------------------------------------
 
 #: what the two bits of an instruction's name say: A, N, P, M; None is "to nearest, halves away from zero"
-DIRECTIONS: tuple[tuple[str, Rounding], ...] = (("a", None), ("n", 0), ("p", 1), ("m", 2))
+DIRECTIONS = (("a", AWAY), ("n", NEAREST), ("p", UP), ("m", DOWN))
 #: conditions of VSEL's two bits: EQ VS GE GT
 CONDITIONS = (0, 6, 10, 12)
 FORMATS = (("f32", "S", FPV5), ("f64", "D", DOUBLE))
@@ -123,14 +124,14 @@ def _add_number(sz: int, op: int) -> None:
          name, 237, single, double)
 
 
-def _add_convert(sz: int, letter: str, rounding: Rounding, rm: int, signed: int) -> None:
+def _add_convert(sz: int, letter: str, rounding: int, rm: int, signed: int) -> None:
     """Add VCVTA, VCVTN, VCVTP or VCVTM to an integer."""
     def single(cpu, Sd, Sm):
-        cpu.S[Sd], flags = to_integer(cpu.S[Sm], "f32", 32, 0, direction(rounding), cpu_ctl(cpu), signed=bool(signed))
+        cpu.S[Sd], flags = to_integer(cpu.S[Sm], "f32", 32, 0, const(rounding, 3), cpu_ctl(cpu), signed=bool(signed))
         gather(cpu, flags)
 
     def double(cpu, Sd, Dm):
-        cpu.S[Sd], flags = to_integer(cpu.D[Dm], "f64", 32, 0, direction(rounding), cpu_ctl(cpu), signed=bool(signed))
+        cpu.S[Sd], flags = to_integer(cpu.D[Dm], "f64", 32, 0, const(rounding, 3), cpu_ctl(cpu), signed=bool(signed))
         gather(cpu, flags)
 
     kind = "us"[signed] + "32"
@@ -138,7 +139,7 @@ def _add_convert(sz: int, letter: str, rounding: Rounding, rm: int, signed: int)
          f"VCVT{letter.upper()}_{kind}", 227, single, double)
 
 
-def _add_round(sz: int, letter: str, rounding: Rounding | str, opc: tuple[str, str, str], section: int) -> None:
+def _add_round(sz: int, letter: str, rounding: int | str, opc: tuple[str, str, str], section: int) -> None:
     """Add a VRINT: `opc` are bits 19:16, bits 7:6 and the first four; rounding "current" is FPSCR's."""
     exact = letter == "x"
 
@@ -154,9 +155,9 @@ def _add_round(sz: int, letter: str, rounding: Rounding | str, opc: tuple[str, s
          f"VRINT{letter.upper()}", section, single, double)
 
 
-def _mode(cpu, rounding: Rounding | str) -> Bits | None:
+def _mode(cpu, rounding: int | str) -> Bits:
     """Return a rounding mode as a value."""
-    return cpu_ctl(cpu)[1:0] if isinstance(rounding, str) else direction(rounding)
+    return cpu_ctl(cpu)[1:0] if isinstance(rounding, str) else const(rounding, 3)
 
 
 for _sz in 0, 1:
@@ -169,5 +170,5 @@ for _sz in 0, 1:
         for _i in 0, 1:
             _add_convert(_sz, _letter, _rounding, _rm, _i)
     _add_round(_sz, "x", "current", ("0111", "0 1", "1110"), 254)
-    _add_round(_sz, "z", 3, ("0110", "1 1", "1110"), 255)
+    _add_round(_sz, "z", ZERO, ("0110", "1 1", "1110"), 255)
     _add_round(_sz, "r", "current", ("0110", "0 1", "1110"), 255)

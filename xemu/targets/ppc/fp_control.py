@@ -171,7 +171,7 @@ def mtfsfi(cpu, BF, W, U, Rc):
 
 ppc64.row(mtfsf, "63:6 L FLM W FRB 711:10 Rc", "mtfsf{Rc} {FLM}, {FRB}, {L}, {W}")
 ppc64.row(mtfsfi, "63:6 BF -- ---- W U - 134:10 Rc", "mtfsfi{Rc} {BF}, {U}, {W}")
-ppc32.row(mtfsf, "63:6 0 FLM 0 FRB 711:10 Rc", "mtfsf{Rc} {FLM}, {FRB}", L=0, W=0)
+ppc32.row(mtfsf, "63:6 - FLM 0 FRB 711:10 Rc", "mtfsf{Rc} {FLM}, {FRB}", L=0, W=0)
 ppc32.row(mtfsfi, "63:6 BF -- ---- 0 U - 134:10 Rc", "mtfsfi{Rc} {BF}, {U}", W=0)
 
 

@@ -6,43 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, cat, clz, const, mux, slt, ult, zext
 from xemu.core.fp import Parts, host
+from xemu.core.fp_slow import at_unit, integer, integral, outwards, rounds_up, widened
 from xemu.core.softnumber import FORMATS
-from xemu.targets.ppc.fp_word import Result, raised
+from xemu.targets.ppc.fp_word import raised
 
 if TYPE_CHECKING:
+    from xemu.core.fp_slow import Result
     from xemu.core.softnumber import Format
 
 DOUBLE, SINGLE = FORMATS["f64"], FORMATS["f32"]
 UNDERFLOW_ENABLED, OVERFLOW_ENABLED = 5, 6
-
-
-def rounds_up(rest: Bits, odd: Bits, sign: Bits, mode: Bits) -> Bits:
-    """Return whether the magnitude is increased: `rest` is what was cut off, its top bit worth a half; mode 4 is nearest away."""
-    half = 1 << (rest.width - 1)
-    nearest = ult(const(half, rest.width), rest) | ((rest == half) & odd)
-    directed = (rest != 0) & mux(mode == 1, ~sign, (mode == 2) & sign)
-    return mux(mode == 0, nearest, mux(mode == 4, rest[rest.width - 1], directed))
-
-
-def at_unit(a: Parts, drop: Bits, least: Bits, mode: Bits) -> tuple[Bits, Bits, Bits]:
-    """Return a magnitude rounded to a multiple of a power of two, whether that lost anything, and whether it grew.
-
-    `drop` is how many bits of the fraction are below that power; `least` is its exponent field: a number below it becomes it or zero.
-    """
-    f, width = FORMATS[a.fmt], FORMATS[a.fmt].width
-    exponent, magnitude = zext(a.exponent, 16), a.magnitude
-    small = slt(exponent, least)
-    half = exponent == least - 1
-    below = mux(half, cat(const(1, 1), a.fraction, const(0, width - 1 - f.fraction)), zext(magnitude != 0, width))
-    wide = zext(drop, width)
-    rest = mux(small, below, magnitude << (width - wide))
-    unit = const(1, width) << wide
-    # where all of the fraction is dropped, the implicit bit is the last one kept
-    odd = mux(small, const(0, 1), (drop == f.fraction) | (magnitude >> wide)[0])
-    up = rounds_up(rest, odd, a.sign, mode)
-    one = zext(least, width) << f.fraction
-    number = mux(small, mux(up, one, const(0, width)), (magnitude & -unit) + mux(up, unit, const(0, width)))
-    return number, rest != 0, up
 
 
 # -- narrower formats ---------------------------------------------------------------------------------------------------
@@ -58,9 +31,9 @@ def narrowed(a: Parts, target: Format, ctl: Bits) -> tuple[Bits, Bits, Bits]:
     number, lost, up = at_unit(a, more, lowest, ctl[2:0])
     largest = ((DOUBLE.bias + target.bias + 1) << DOUBLE.fraction) - (1 << drop)
     over = ult(const(largest, 64), number)
-    outwards = (ctl[2:0] == 0) | mux(a.sign, ctl[2:0] == 2, ctl[2:0] == 1)
-    limit = mux(outwards, const(DOUBLE.infinity, 64), const(largest, 64))
-    flags = mux(over, raised(overflow=1, inexact=1, up=outwards), raised(inexact=lost, underflow=tiny & lost, up=up))
+    infinite = (ctl[2:0] == 0) | outwards(a.sign, ctl[2:0])
+    limit = mux(infinite, const(DOUBLE.infinity, 64), const(largest, 64))
+    flags = mux(over, raised(overflow=1, inexact=1, up=infinite), raised(inexact=lost, underflow=tiny & lost, up=up))
     trapped = (tiny & ctl[UNDERFLOW_ENABLED]) | (over & ctl[OVERFLOW_ENABLED])
     adjusted, more_flags = _adjusted(a, target, drop, tiny, ctl)
     result = mux(trapped, adjusted, mux(over, limit, number))
@@ -101,24 +74,11 @@ def packed(a: Parts, target: Format, adjusted: Bits) -> Bits:
     return cat(a.sign, mux(a.exponent == DOUBLE.top, special, number)[target.width - 2:0])
 
 
-def widened(a: Parts) -> Parts:
-    """Return a number of a narrower format as a double; a signalling NaN stays one."""
-    f = FORMATS[a.fmt]
-    up, bias = DOUBLE.fraction - f.fraction, DOUBLE.bias - f.bias
-    magnitude = zext(a.magnitude, 64)
-    lead = clz(magnitude) - (63 - f.fraction)                          # of a denormal
-    small = cat(const(0, 1), (1 + bias - lead)[10:0], (magnitude << lead)[f.fraction - 1:0], const(0, up))
-    number = (magnitude << up) + (bias << DOUBLE.fraction)
-    special = const(DOUBLE.infinity, 64) | zext(a.fraction, 64) << up
-    number = mux(a.exponent == f.top, special, mux(a.exponent == 0, mux(a.is_zero, const(0, 64), small), number))
-    return Parts(cat(a.sign, number[62:0]), "f64")
-
-
 def convert(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
     """Return x in another format (xscvdpsp and its like)."""
     source, target = fmt
     given = Parts(x, source)
-    double = given if source == "f64" else widened(given)
+    double = given if source == "f64" else widened(given, "f64")
     flags = raised(signalling=given.is_signalling)
     quiet = double.bits | mux(given.is_nan, const(DOUBLE.quiet, 64), const(0, 64))
     if target == "f64":
@@ -133,38 +93,17 @@ def convert(fmt: tuple[str, str], x: Bits, ctl: Bits) -> Result:
 
 def to_integer(a: Parts, width: int, mode: Bits, *, signed: bool) -> Result:
     """Return a number as an integer of 32 or 64 bits: what does not fit is the nearest, a NaN the least."""
-    f = FORMATS[a.fmt]
-    significand = zext(cat(a.exponent != 0, a.fraction), 64)
-    power = zext(a.exponent, 16) + zext(a.exponent == 0, 16) - (f.bias + f.fraction)              # of the lowest bit
-    right = -power
-    left = slt(right, 1)
-    far = slt(const(63, 16), right)
-    whole = mux(left, significand << zext(power, 64), significand >> zext(right, 64))
-    whole = mux(far, const(0, 64), whole)
-    rest = mux(far, zext(significand != 0, 64), significand << zext(64 - right, 64))
-    rest = mux(left, const(0, 64), rest)
-    up = rounds_up(rest, whole[0], a.sign, mode)
-    number = whole + zext(up, 64)
-    least = const(1 << (width - 1) if signed else 0, 64)
-    limit = mux(a.sign, least, const((1 << (width - signed)) - 1, 64))
-    large = slt(const(63 - f.fraction, 16), power) & (significand != 0)
-    bad = a.is_nan | a.is_infinity | large | ult(limit, number)
-    negative = a.sign | a.is_nan
-    magnitude = mux(a.is_nan, least, mux(bad, limit, number))
-    value = mux(negative, -magnitude, magnitude)[width - 1:0]
-    lost = rest != 0
+    size, bad, lost, up = integer(a, width, mode, signed=signed)
+    magnitude = mux(a.is_nan, const(1 << (width - 1) if signed else 0, 64), size)
+    value = mux(a.sign | a.is_nan, -magnitude, magnitude)[width - 1:0]
     return value, mux(bad, raised(no_integer=1, signalling=a.is_signalling), raised(inexact=lost, up=up))
 
 
-def round_to_integral(fmt: str, a: Parts, mode: Bits, *, exact: bool) -> Result:
+def round_to_integral(a: Parts, mode: Bits, *, exact: bool) -> Result:
     """Return a number rounded to an integral one of its format; `exact` says when it changed."""
-    f = FORMATS[fmt]
-    exponent = zext(a.exponent, 16)
-    whole = slt(const(f.bias + f.fraction - 1, 16), exponent)
-    number, lost, up = at_unit(a, const(f.bias + f.fraction, 16) - exponent, const(f.bias, 16), mode)
-    result = mux(whole, a.bits, number | a.signed_zero)
-    flags = mux(whole, const(0, 16), raised(inexact=lost, up=up)) if exact else const(0, 16)
-    return mux(a.is_nan, a.bits | f.quiet, result), mux(a.is_nan, raised(signalling=a.is_signalling), flags)
+    result, lost, up = integral(a, mode)
+    flags = raised(inexact=lost, up=up) if exact else const(0, 16)
+    return mux(a.is_nan, a.bits | FORMATS[a.fmt].quiet, result), mux(a.is_nan, raised(signalling=a.is_signalling), flags)
 
 
 def from_integer(name: str, fmt: Any, x: Bits, ctl: Bits) -> Result:

@@ -22,83 +22,56 @@ def _address(cpu, base: Bits, offset: Bits) -> Bits:
     return base + (offset if offset.width == cpu.xlen else sext(offset, cpu.xlen))
 
 
-def load(cpu, FRT, address: Bits, kind: str) -> None:
+def load(cpu, FR: RegNo, address: Bits, kind: str) -> None:
     """Load a register: a double, a single, or a word as an integer with its sign (a) or with zeros (z)."""
     value = cpu.mem_read(address, 8 if kind == "d" else 4)
-    cpu.set_fpr(FRT, {"d": lambda: value, "s": lambda: double(cpu, value),
-                      "a": lambda: sext(value, 64), "z": lambda: zext(value, 64)}[kind]())
+    cpu.set_fpr(FR, {"d": lambda: value, "s": lambda: double(cpu, value),
+                     "a": lambda: sext(value, 64), "z": lambda: zext(value, 64)}[kind]())
 
 
-def store(cpu, FRS, address: Bits, kind: str) -> None:
+def store(cpu, FR: RegNo, address: Bits, kind: str) -> None:
     """Store a register: a double, a single, or its lower word (w)."""
-    value = cpu.fpr(FRS)
+    value = cpu.fpr(FR)
     cpu.mem_write(address, {"d": lambda: value, "s": lambda: single(cpu, value), "w": lambda: value[31:0]}[kind]())
 
 
-# -- forms: D and X, with update ----------------------------------------------------------------------------------------
+# -- forms: D and X, with update; `move` is load or store, `kind` what ------------------------------------------------------
 
 
-def load_d(cpu, FRT, RA0, D, kind):
-    """Load Floating-Point. Book I, 4.6.2."""
-    load(cpu, FRT, _address(cpu, cpu.base(RA0), D), kind)
+def d_form(cpu, FR, RA0, D, move, kind):
+    """Load or Store Floating-Point. Book I, 4.6.2, 4.6.3."""
+    move(cpu, FR, _address(cpu, cpu.base(RA0), D), kind)
 
 
-def load_d_update(cpu, FRT, RA, D, kind):
-    """Load Floating-Point with Update. Book I, 4.6.2."""
+def d_form_update(cpu, FR, RA, D, move, kind):
+    """Load or Store Floating-Point with Update. Book I, 4.6.2, 4.6.3."""
     address = _address(cpu, cpu.GPR[RA], D)
-    load(cpu, FRT, address, kind)
+    move(cpu, FR, address, kind)
     cpu.GPR[RA] = address
 
 
-def load_x(cpu, FRT, RA0, RB, kind):
-    """Load Floating-Point Indexed. Book I, 4.6.2."""
-    load(cpu, FRT, _address(cpu, cpu.base(RA0), cpu.GPR[RB]), kind)
+def x_form(cpu, FR, RA0, RB, move, kind):
+    """Load or Store Floating-Point Indexed. Book I, 4.6.2, 4.6.3."""
+    move(cpu, FR, _address(cpu, cpu.base(RA0), cpu.GPR[RB]), kind)
 
 
-def load_x_update(cpu, FRT, RA, RB, kind):
-    """Load Floating-Point with Update Indexed. Book I, 4.6.2."""
+def x_form_update(cpu, FR, RA, RB, move, kind):
+    """Load or Store Floating-Point with Update Indexed. Book I, 4.6.2, 4.6.3."""
     address = _address(cpu, cpu.GPR[RA], cpu.GPR[RB])
-    load(cpu, FRT, address, kind)
+    move(cpu, FR, address, kind)
     cpu.GPR[RA] = address
 
 
-def store_d(cpu, FRS, RA0, D, kind):
-    """Store Floating-Point. Book I, 4.6.3."""
-    store(cpu, FRS, _address(cpu, cpu.base(RA0), D), kind)
+for _name, _move, _kind, _d, _x in (("lfs", load, "s", 48, 535), ("lfd", load, "d", 50, 599),
+                                    ("stfs", store, "s", 52, 663), ("stfd", store, "d", 54, 727)):
+    ppc.row(d_form, f"{_d}:6 FR RA0 D", f"{_name} {{FR}}, {{D}}({{RA0}})", move=_move, kind=_kind)
+    ppc.row(d_form_update, f"{_d + 1}:6 FR RA D", f"{_name}u {{FR}}, {{D}}({{RA}})", where="RA != 0", move=_move, kind=_kind)
+    ppc.row(x_form, f"31:6 FR RA0 RB {_x}:10 -", f"{_name}x {{FR}}, {{RA0}}, {{RB}}", move=_move, kind=_kind)
+    ppc.row(x_form_update, f"31:6 FR RA RB {_x + 32}:10 -", f"{_name}ux {{FR}}, {{RA}}, {{RB}}", where="RA != 0", move=_move, kind=_kind)
 
-
-def store_d_update(cpu, FRS, RA, D, kind):
-    """Store Floating-Point with Update. Book I, 4.6.3."""
-    address = _address(cpu, cpu.GPR[RA], D)
-    store(cpu, FRS, address, kind)
-    cpu.GPR[RA] = address
-
-
-def store_x(cpu, FRS, RA0, RB, kind):
-    """Store Floating-Point Indexed. Book I, 4.6.3."""
-    store(cpu, FRS, _address(cpu, cpu.base(RA0), cpu.GPR[RB]), kind)
-
-
-def store_x_update(cpu, FRS, RA, RB, kind):
-    """Store Floating-Point with Update Indexed. Book I, 4.6.3."""
-    address = _address(cpu, cpu.GPR[RA], cpu.GPR[RB])
-    store(cpu, FRS, address, kind)
-    cpu.GPR[RA] = address
-
-
-for _kind, _load, _store, _index in (("s", 48, 52, 535), ("d", 50, 54, 599)):
-    ppc.row(load_d, f"{_load}:6 FRT RA0 D", f"lf{_kind} {{FRT}}, {{D}}({{RA0}})", kind=_kind)
-    ppc.row(load_d_update, f"{_load + 1}:6 FRT RA D", f"lf{_kind}u {{FRT}}, {{D}}({{RA}})", where="RA != 0", kind=_kind)
-    ppc.row(load_x, f"31:6 FRT RA0 RB {_index}:10 -", f"lf{_kind}x {{FRT}}, {{RA0}}, {{RB}}", kind=_kind)
-    ppc.row(load_x_update, f"31:6 FRT RA RB {_index + 32}:10 -", f"lf{_kind}ux {{FRT}}, {{RA}}, {{RB}}", where="RA != 0", kind=_kind)
-    ppc.row(store_d, f"{_store}:6 FRS RA0 D", f"stf{_kind} {{FRS}}, {{D}}({{RA0}})", kind=_kind)
-    ppc.row(store_d_update, f"{_store + 1}:6 FRS RA D", f"stf{_kind}u {{FRS}}, {{D}}({{RA}})", where="RA != 0", kind=_kind)
-    ppc.row(store_x, f"31:6 FRS RA0 RB {_index + 128}:10 -", f"stf{_kind}x {{FRS}}, {{RA0}}, {{RB}}", kind=_kind)
-    ppc.row(store_x_update, f"31:6 FRS RA RB {_index + 160}:10 -", f"stf{_kind}ux {{FRS}}, {{RA}}, {{RB}}", where="RA != 0", kind=_kind)
-
-ppc.row(store_x, "31:6 FRS RA0 RB 983:10 -", "stfiwx {FRS}, {RA0}, {RB}", kind="w")
-ppc64.row(load_x, "31:6 FRT RA0 RB 855:10 -", "lfiwax {FRT}, {RA0}, {RB}", kind="a")
-ppc64.row(load_x, "31:6 FRT RA0 RB 887:10 -", "lfiwzx {FRT}, {RA0}, {RB}", kind="z")
+ppc.row(x_form, "31:6 FR RA0 RB 983:10 -", "stfiwx {FR}, {RA0}, {RB}", move=store, kind="w")
+ppc64.row(x_form, "31:6 FR RA0 RB 855:10 -", "lfiwax {FR}, {RA0}, {RB}", move=load, kind="a")
+ppc64.row(x_form, "31:6 FR RA0 RB 887:10 -", "lfiwzx {FR}, {RA0}, {RB}", move=load, kind="z")
 
 
 # -- pairs --------------------------------------------------------------------------------------------------------------
@@ -109,36 +82,29 @@ def _pair(number: Bits) -> tuple[RegNo, RegNo]:
     return RegNo(cat(number, const(1, 1))), RegNo(cat(number, const(0, 1)))
 
 
-def _load_pair(cpu, FRTp: Bits, address: Bits) -> None:
+def load_pair(cpu, FRp: Bits, address: Bits) -> None:
+    """Load two registers."""
     values = [cpu.mem_read(address + at, 8) for at in (0, 8)]
-    for register, value in zip(_pair(FRTp), values, strict=True):
+    for register, value in zip(_pair(FRp), values, strict=True):
         cpu.set_fpr(register, value)
 
 
-def _store_pair(cpu, FRSp: Bits, address: Bits) -> None:
-    for register, at in zip(_pair(FRSp), (0, 8), strict=True):
+def store_pair(cpu, FRp: Bits, address: Bits) -> None:
+    """Store two registers."""
+    for register, at in zip(_pair(FRp), (0, 8), strict=True):
         cpu.mem_write(address + at, cpu.fpr(register))
 
 
-@ppc64("57:6 FRTp:4 0 RA0 DS 00", "lfdp {FRTp}, {DS}({RA0})")
-def lfdp(cpu, FRTp, RA0, DS):
-    """Load Floating-Point Double Pair. Book I, 4.6.4."""
-    _load_pair(cpu, FRTp, cpu.base(RA0) + sext(cat(DS, const(0, 2)), 64))
+def ds_form_pair(cpu, FRp, RA0, DS, move):
+    """Load or Store Floating-Point Double Pair. Book I, 4.6.4."""
+    move(cpu, FRp, cpu.base(RA0) + sext(cat(DS, const(0, 2)), 64))
 
 
-@ppc64("31:6 FRTp:4 0 RA0 RB 791:10 -", "lfdpx {FRTp}, {RA0}, {RB}")
-def lfdpx(cpu, FRTp, RA0, RB):
-    """Load Floating-Point Double Pair Indexed. Book I, 4.6.4."""
-    _load_pair(cpu, FRTp, cpu.base(RA0) + cpu.GPR[RB])
+def x_form_pair(cpu, FRp, RA0, RB, move):
+    """Load or Store Floating-Point Double Pair Indexed. Book I, 4.6.4."""
+    move(cpu, FRp, cpu.base(RA0) + cpu.GPR[RB])
 
 
-@ppc64("61:6 FRSp:4 0 RA0 DS 00", "stfdp {FRSp}, {DS}({RA0})")
-def stfdp(cpu, FRSp, RA0, DS):
-    """Store Floating-Point Double Pair. Book I, 4.6.4."""
-    _store_pair(cpu, FRSp, cpu.base(RA0) + sext(cat(DS, const(0, 2)), 64))
-
-
-@ppc64("31:6 FRSp:4 0 RA0 RB 919:10 -", "stfdpx {FRSp}, {RA0}, {RB}")
-def stfdpx(cpu, FRSp, RA0, RB):
-    """Store Floating-Point Double Pair Indexed. Book I, 4.6.4."""
-    _store_pair(cpu, FRSp, cpu.base(RA0) + cpu.GPR[RB])
+for _name, _move_pair, _ds, _x in (("lfdp", load_pair, 57, 791), ("stfdp", store_pair, 61, 919)):
+    ppc64.row(ds_form_pair, f"{_ds}:6 FRp:4 0 RA0 DS 00", f"{_name} {{FRp}}, {{DS}}({{RA0}})", move=_move_pair)
+    ppc64.row(x_form_pair, f"31:6 FRp:4 0 RA0 RB {_x}:10 -", f"{_name}x {{FRp}}, {{RA0}}, {{RB}}", move=_move_pair)

@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, clz, const, mux, slt, ult, zext
 from xemu.core.fp import Parts, any_of, host
-from xemu.core.softfloat import EQUAL, GREATER, LESS, UNORDERED
+from xemu.core.fp_slow import first_nan, holds, related, widened, zero_times_infinity
+from xemu.core.softfloat import UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.ppc import fp_quad
-from xemu.targets.ppc.fp_convert import convert, from_integer, round_to_integral, single, to_integer, widened
-from xemu.targets.ppc.fp_word import Result, raised
+from xemu.targets.ppc.fp_convert import convert, from_integer, round_to_integral, single, to_integer
+from xemu.targets.ppc.fp_word import raised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from xemu.core.fp_slow import Result
 
 #: bits of the control word: denormals are zeros, underflow and overflow are enabled
 FLUSH, UNDERFLOW_ENABLED, OVERFLOW_ENABLED = 3, 5, 6
@@ -38,18 +41,17 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
             return rounded_to_single(args[0], ctl)
         case "lt" | "le" | "eq" | "unordered" | "lt_s" | "le_s" | "eq_s" | "unordered_s":
             code, flags = relation(fmt, args, ctl, signals=name.endswith("_s"))
-            wanted = {"lt": (LESS,), "le": (LESS, EQUAL), "eq": (EQUAL,), "unordered": (UNORDERED,)}[name.removesuffix("_s")]
-            return any_of([code == w for w in wanted]), flags
+            return holds(name, code), flags
         case "relation" | "relation_s":
             return relation(fmt, args, ctl, signals=name.endswith("_s"))
         case "min" | "max" | "minnum" | "maxnum":
             return extreme(fmt, args, ctl, largest=name.startswith("max"), numbers=name.endswith("num"))
         case "rint" | "round_int":
-            return round_to_integral(fmt, _flushed(Parts(args[0], fmt), ctl), ctl[2:0], exact=name == "rint")
+            return round_to_integral(_flushed(Parts(args[0], fmt), ctl), ctl[2:0], exact=name == "rint")
         case "to_float":
             return convert(fmt, args[0], ctl)
         case "widen":
-            return widened(Parts(args[0], "f32")).bits, const(0, 16)
+            return widened(Parts(args[0], "f32"), "f64").bits, const(0, 16)
         case "to_sint" | "to_uint":
             source, width, rounding, _ = fmt
             mode = const(TOWARDS_ZERO, 3) if rounding == "zero" else ctl[2:0]
@@ -68,14 +70,6 @@ def _flushed(x: Parts, ctl: Bits) -> Parts:
     return x.flushed(ctl[FLUSH])
 
 
-def _nan(operands: Sequence[Parts]) -> Bits:
-    """Return the first operand that is a NaN, made quiet (given that there is one)."""
-    result = operands[-1].bits
-    for x in reversed(operands[:-1]):
-        result = mux(x.is_nan, x.bits, result)
-    return result | FORMATS[operands[0].fmt].quiet
-
-
 def default_nan(fmt: str) -> Bits:
     """Return the NaN of an invalid operation."""
     f = FORMATS[fmt]
@@ -89,7 +83,7 @@ def arithmetic(name: str, fmt: str, args: Sequence[Bits], ctl: Bits, *, narrow: 
     """Return x op y of a format; `narrow`: of doubles, rounded once to a single, as a double."""
     operands = [_flushed(Parts(a, fmt), ctl) for a in args]
     in_order = [operands[0], operands[2], operands[1]] if len(operands) == 3 else operands       # FRA, FRB, FRC
-    nan, chosen, signal = any_of([x.is_nan for x in operands]), _nan(in_order), any_of([x.is_signalling for x in operands])
+    nan, chosen, signal = any_of([x.is_nan for x in operands]), first_nan(in_order), any_of([x.is_signalling for x in operands])
     kinds, invalid = _invalid(name, operands)
     if name == "fms":
         name, operands = "fma", [*operands[:2], Parts(operands[2].bits ^ FORMATS[fmt].sign, fmt)]
@@ -119,7 +113,7 @@ def _invalid(name: str, operands: Sequence[Parts]) -> tuple[Bits, Bits]:
             bad = x.is_infinity & y.is_infinity & (x.sign ^ y.sign ^ (name == "sub"))
             return raised(infinities=bad), bad
         case "mul":
-            bad = (x.is_zero & y.is_infinity) | (x.is_infinity & y.is_zero)
+            bad = zero_times_infinity(x, y)
             return raised(times_zero=bad), bad
         case "div":
             infinite, zeros = x.is_infinity & y.is_infinity, x.is_zero & y.is_zero
@@ -128,7 +122,7 @@ def _invalid(name: str, operands: Sequence[Parts]) -> tuple[Bits, Bits]:
             bad = x.sign & ~x.is_zero & ~x.is_nan
             return raised(root=bad), bad
     z = operands[2]
-    bad = (x.is_zero & y.is_infinity) | (x.is_infinity & y.is_zero)
+    bad = zero_times_infinity(x, y)
     infinite = (x.is_infinity | y.is_infinity) & ~bad & z.is_infinity & (x.sign ^ y.sign ^ z.sign ^ (name == "fms")) & number
     return raised(times_zero=bad, infinities=infinite), (bad & ~z.is_nan) | infinite | zero
 
@@ -217,17 +211,8 @@ def rounded_to_single(x: Bits, ctl: Bits) -> Result:
 def relation(fmt: str, args: Sequence[Bits], ctl: Bits, *, signals: bool) -> Result:
     """Return the relation of x to y as softfloat.relate numbers it."""
     x, y = (_flushed(Parts(a, fmt), ctl) for a in args)
-    unordered = x.is_nan | y.is_nan
-    equal = (x.bits == y.bits) | (x.is_zero & y.is_zero)
-    less = _less(x, y)
-    code = mux(unordered, const(UNORDERED, 8), mux(equal, const(EQUAL, 8), mux(less, const(LESS, 8), const(GREATER, 8))))
-    signal = x.is_signalling | y.is_signalling
-    return code, raised(signalling=signal, compared=unordered if signals else 0)
-
-
-def _less(x: Parts, y: Parts) -> Bits:
-    """Return whether a number is below another, or a different zero."""
-    return mux(x.sign, mux(y.sign, ult(y.bits, x.bits), ~(x.is_zero & y.is_zero)), ~y.sign & ult(x.bits, y.bits))
+    code = related(x, y)
+    return code, raised(signalling=x.is_signalling | y.is_signalling, compared=code == UNORDERED if signals else 0)
 
 
 def extreme(fmt: str, args: Sequence[Bits], ctl: Bits, *, largest: bool, numbers: bool) -> Result:
@@ -238,5 +223,5 @@ def extreme(fmt: str, args: Sequence[Bits], ctl: Bits, *, largest: bool, numbers
     picked = mux(below, y.bits, x.bits) if largest else mux(below, x.bits, y.bits)
     alone = mux(x.is_nan, y.bits, x.bits)
     both = (x.is_nan & y.is_nan) | signal if numbers else x.is_nan | y.is_nan
-    value = mux(both, _nan([x, y]), mux(x.is_nan | y.is_nan, alone, picked))
+    value = mux(both, first_nan([x, y]), mux(x.is_nan | y.is_nan, alone, picked))
     return value, raised(signalling=signal)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from xemu.core.bits import Bits, cat, const
 from xemu.core.fp import any_of
 
-Result = tuple[Bits, Bits]         # value, exceptions
 #: kinds of invalid operations, bit 8 first: VXSNAN VXISI VXIDI VXZDZ VXIMZ VXVC VXSQRT VXCVI
 KINDS = ("signalling", "infinities", "by_infinity", "zeros", "times_zero", "compared", "root", "no_integer")
 

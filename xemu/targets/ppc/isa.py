@@ -28,8 +28,8 @@ FIELDS: dict[str, AnyField] = {
     "BF": Field(3), "BFA": Field(3), "BT": Field(5), "BA": Field(5), "BB": Field(5), "FXM": Field(8),
     "TO": Field(5), "NB": Field(5), "EH": Field(1),
     "spr_lo": Field(5), "spr_hi": Field(5),
-    # floating-point registers: numbers 0 to 31, see PpcCpu.fpr
-    "FRT": Reg(5), "FRS": Reg(5), "FRA": Reg(5), "FRB": Reg(5), "FRC": Reg(5),
+    # floating-point registers: numbers 0 to 31, see PpcCpu.fpr; FR is FRT of a load and FRS of a store
+    "FRT": Reg(5), "FR": Reg(5), "FRA": Reg(5), "FRB": Reg(5), "FRC": Reg(5),
     "FLM": Field(8), "W": Split(1), "U": Field(4), "RMC": Split(2),
     # vector registers: numbers 0 to 31, see PpcCpu.vr
     "VRT": Reg(5), "VRS": Reg(5), "VRA": Reg(5), "VRB": Reg(5), "VRC": Reg(5), "SIM": Field(5), "UIM": Field(5), "SHB": Field(4),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xemu.core.bits import Bits, cat, const, join, mux, zext
 from xemu.core.record import when
-from xemu.targets.ppc.isa import Family, ppc, ppc64
+from xemu.targets.ppc.isa import Family, ppc, ppc32, ppc64
 from xemu.targets.ppc.layout import PRIVILEGED
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from xemu.targets.ppc.state import PpcCpu
 
 PVR32, PVR64 = 0x000C0209, 0x004E1202          # 7400 version 2.9, POWER9 version 2.2
+UMMCR0, FROZEN = 779, 0x80000000               # the performance monitor's control register and its bit FC
 PPR_PRIORITY = 0x7 << 50                       # the bits of PPR that are there
 
 # -- condition register (3.3.17) -----------------------------------------------------------------------------------------
@@ -132,6 +133,15 @@ def version(cpu: PpcCpu) -> Bits:
     return const(PVR64 if cpu.context.SF else PVR32, cpu.xlen)
 
 
+def fixed(value: int) -> Callable[[PpcCpu], Bits]:
+    """Return what reads a register that never changes."""
+    return lambda cpu: const(value, cpu.xlen)
+
+
+def ignored(cpu: PpcCpu, value: Bits) -> None:
+    """Write nothing."""
+
+
 def mfspr(cpu, RT: RegNo, get):
     """Move From Special Purpose Register. Book I, 3.3.17."""
     cpu.GPR[RT] = get(cpu)
@@ -140,6 +150,10 @@ def mfspr(cpu, RT: RegNo, get):
 def mtspr(cpu, RS: RegNo, put):
     """Move To Special Purpose Register. Book I, 3.3.17."""
     put(cpu, cpu.GPR[RS])
+
+
+def no_register(cpu):
+    """Move to or from a reserved register: nothing happens. Book I, 3.3.17."""
 
 
 #: sets, number, mnemonic if it has one, how it is read and written
@@ -151,7 +165,14 @@ REGISTERS: list[tuple[Family, int, str, Callable[[PpcCpu], Bits] | None, Callabl
     (ppc, 268, "", time_base, None), (ppc, 269, "", time_base_upper, None), (ppc, 287, "", version, None),
     (ppc64, 815, "", get_register("TAR"), set_register("TAR")), (ppc64, 896, "", get_register("PPR"), set_ppr),
     (ppc64, 898, "", lambda cpu: zext(cpu.PPR[63:32], 64), set_ppr32),
+    # AMR: no page has a key but 0, and Linux lets programs change nothing of it (UAMOR is 0 where the MMU is a radix tree's)
+    (ppc64, 13, "", fixed(0), ignored),
+    (ppc64, 136, "", fixed(1), None),          # CTRL: RUN
+    # the performance monitor, which counts nothing: programs may read it, where an operating system has not forbidden it
+    *[(ppc64, number, "", fixed(FROZEN if number == UMMCR0 else 0), None) for number in (*range(768, 777), *range(779, 783))],
+    *[(ppc32, number, "", fixed(0), None) for number in (928, *range(935, 943))],
 ]
+RESERVED_NOPS = (808, 809, 810, 811)           # for hints of later processors
 
 
 def _spr(number: int) -> str:
@@ -164,6 +185,10 @@ for _family, _number, _name, _get, _put in REGISTERS:
         _family.row(mfspr, f"31:6 RT {_spr(_number)} 339:10 -", f"mf{_name} {{RT}}" if _name else f"mfspr {{RT}}, {_number}", get=_get)
     if _put:
         _family.row(mtspr, f"31:6 RS {_spr(_number)} 467:10 -", f"mt{_name} {{RS}}" if _name else f"mtspr {_number}, {{RS}}", put=_put)
+
+for _number in RESERVED_NOPS:
+    ppc64.row(no_register, f"31:6 ----- {_spr(_number)} 339:10 -", f"mfspr {_number}")
+    ppc64.row(no_register, f"31:6 ----- {_spr(_number)} 467:10 -", f"mtspr {_number}")
 
 for _number, _name, _get in ((268, "mftb", time_base), (269, "mftbu", time_base_upper)):
     ppc.row(mfspr, f"31:6 RT {_spr(_number)} 371:10 -", f"{_name} {{RT}}", get=_get)

@@ -25,6 +25,14 @@ def nothing(cpu):
     """Barriers and hints. Book II, 4.3 and 4.6."""
 
 
+def reserved_nop(cpu):
+    """Do nothing: hints of later processors, as HASHST and HASHCHK of Power ISA 3.1. Book I, 1.8.3 and appendix."""
+
+
+for _opcode in (530, 562, 594, 626, 658, 690, 722, 754):
+    ppc64.row(reserved_nop, f"31:6 ----- ----- ----- {_opcode}:10 -", "reserved-nop")
+
+
 @ppc("31:6 ----- RA0 RB 86:10 -", "dcbf {RA0}, {RB}")
 @ppc("31:6 ----- RA0 RB 54:10 -", "dcbst {RA0}, {RB}")
 def flush(cpu, RA0, RB):

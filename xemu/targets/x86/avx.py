@@ -161,6 +161,7 @@ def gather(cpu: X86Cpu, dst: Vector, src: VectorIndexed, mask: Vector, *, size: 
 
     Where a lane faults, those before it stay loaded, with their mask lanes cleared, and the others' mask lanes are all ones:
     the instruction can begin again. All of the mask's register is looked at then, but for the upper half in 128-bit forms.
+    In 128-bit forms a lane that has been loaded has cleared the upper half by then.
     """
     if src.short:
         cpu.abort("undefined")
@@ -184,6 +185,8 @@ def gather(cpu: X86Cpu, dst: Vector, src: VectorIndexed, mask: Vector, *, size: 
         with when(chosen[k]):
             value = cpu.load(src.address(numbers.lane(k)), size // 8)
         values[k], left[k] = mux(chosen[k], value, values[k]), zero
+        if L == 128:
+            values[128 // size:] = [mux(chosen[k], zero, upper) for upper in values[128 // size:]]
     values[count:], left[:] = [zero] * (lanes.count - count), [zero] * lanes.count
     write()
 

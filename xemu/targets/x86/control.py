@@ -200,18 +200,25 @@ def enter(cpu: X86Cpu, size: int, imm: Bits) -> None:
     """Make a stack frame, with copies of the enclosing ones' pointers. SDM vol. 2A."""
     step = size // 8
     room, level = imm[15:0], imm[20:16]
-    top = cpu.address(cpu.R[RSP]) - step
-    cpu.store(top, cpu.R[RBP][size - 1:0])
-    frame = top
-    outer = cpu.address(cpu.R[RBP])
-    for n in range(1, 31):
-        with when(ult(const(n, 5), level)):
-            cpu.store(frame - n * step, cpu.load(outer - n * step, step))
+    frame, outer = cpu.address(cpu.R[RSP]) - step, cpu.address(cpu.R[RBP])
     last = frame - zext(level, cpu.bits) * step
+    copied = [(ult(const(n, 5), level), n * step) for n in range(1, 31)]
+    # All is probed before anything is written: begun again, it would read what it has written.
+    cpu.probe(frame, step, write=True)
+    for wanted, distance in copied:
+        with when(wanted):
+            cpu.probe(outer - distance, step)
+            cpu.probe(frame - distance, step, write=True)
     with when(level != 0):
-        cpu.store(last, frame[size - 1:0])
+        cpu.probe(last, step, write=True)
     top = last - zext(room, cpu.bits)
     cpu.probe(top, step, write=True)
+    cpu.store(frame, cpu.R[RBP][size - 1:0], checked=False)
+    for wanted, distance in copied:
+        with when(wanted):
+            cpu.store(frame - distance, cpu.load(outer - distance, step, checked=False), checked=False)
+    with when(level != 0):
+        cpu.store(last, frame[size - 1:0], checked=False)
     if size == 16:
         cpu.W[RBP * 4] = frame[15:0]
     else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from xemu.core.bits import Bits, const, mux, ult
 from xemu.core.fp import Parts, any_of, exceptions, host
-from xemu.core.softfloat import EQUAL, FUSED, GREATER, LESS, UNORDERED
+from xemu.core.fp_slow import first_nan, holds, related
+from xemu.core.softfloat import FUSED, GREATER, LESS, UNORDERED
 from xemu.core.softnumber import FORMATS
 from xemu.targets.x86.fp_convert import convert, round_to_integral, to_integer
 from xemu.targets.x86.fp_estimate import estimate
@@ -19,7 +20,7 @@ from xemu.targets.x86.fp_estimate import estimate
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Result = tuple[Bits, Bits]         # value, exceptions
+    from xemu.core.fp_slow import Result
 
 
 def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
@@ -33,7 +34,7 @@ def slow(name: str, fmt: Any, args: Sequence[Bits], ctl: Bits) -> Result:
             return second_unless(name, fmt, args, ctl)
         case "lt" | "eq" | "unordered" | "lt_s" | "eq_s" | "unordered_s":
             code, flags = relation(fmt, args, ctl, signals=name.endswith("_s"))
-            return code == {"lt": LESS, "eq": EQUAL, "unordered": UNORDERED}[name.removesuffix("_s")], flags
+            return holds(name, code), flags
         case "relation" | "relation_s":
             return relation(fmt, args, ctl, signals=name.endswith("_s"))
         case "rint" | "round_int":
@@ -54,14 +55,6 @@ def default_nan(fmt: str) -> Bits:
     """Return the "real indefinite" value."""
     f = FORMATS[fmt]
     return const(f.sign | f.infinity | f.quiet, f.width)
-
-
-def first_nan(operands: Sequence[Parts]) -> Bits:
-    """Return the first operand that is a NaN, made quiet (given that there is one)."""
-    result = operands[-1].bits
-    for x in reversed(operands[:-1]):
-        result = mux(x.is_nan, x.bits, result)
-    return result | FORMATS[operands[0].fmt].quiet
 
 
 # -- arithmetic -------------------------------------------------------------------------------------------------------
@@ -108,9 +101,11 @@ def _tiny(name: str, fmt: str, operands: Sequence[Parts], result: Parts, inexact
     scaled, raised = host(name, fmt, near, ctl[1:0])
     at_least = (result.magnitude == 1 << f.fraction) & inexact & ult(Parts(scaled, fmt).magnitude, least)
     inexact_there = raised[4] | lost
-    if name not in ("add", "sub"):                           # tiny even then
-        _, again = host(name, fmt, _scaled_more(name, fmt, operands, power), ctl[1:0])
-        inexact_there = mux(ult(Parts(scaled, fmt).magnitude, 1 << f.fraction), again[4], inexact_there)
+    if name not in ("add", "sub"):                           # tiny or too large even then
+        nearer, lost = _scaled_more(name, fmt, operands, power, large)
+        _, again = host(name, fmt, nearer, ctl[1:0])
+        beyond = mux(large, raised[2], ult(Parts(scaled, fmt).magnitude, 1 << f.fraction))
+        inexact_there = mux(beyond, again[4] | lost, inexact_there)
     return result.is_denormal | (result.is_zero & inexact) | at_least, inexact_there
 
 
@@ -145,18 +140,24 @@ def _scaled(name: str, fmt: str, operands: Sequence[Parts], power: int, large: B
     return [*factors, addend], lost
 
 
-def _scaled_more(name: str, fmt: str, operands: Sequence[Parts], power: int) -> list[Bits]:
-    """Return operands that give a result 2**(3 * power) times as large, where that is below 2**-power times the smallest normal number."""
-    def times(number: Bits, steps: int) -> Bits:
+def _scaled_more(name: str, fmt: str, operands: Sequence[Parts], power: int, large: Bits) -> tuple[list[Bits], Bits]:
+    """Return operands for results that are far beyond either end even then: 2**(3 * power) instead, and whether the addend was inexact."""
+    def times(number: Bits, steps: int) -> tuple[Bits, Bits]:
+        lost = const(0, 1)
         for _ in range(abs(steps)):
-            number = _times(number, fmt, power if steps > 0 else -power)[0]
-        return number
+            sign = 1 if steps > 0 else -1
+            (up, _), (down, inexact) = _times(number, fmt, sign * power), _times(number, fmt, -sign * power)
+            number, lost = mux(large, down, up), lost | (large & inexact)
+        return number, lost
     x, y = (v.bits for v in operands[:2])
     if name == "div":
-        return [times(x, 2), times(y, -1)]
-    below = ult(operands[0].magnitude, operands[1].magnitude)
-    factors = [mux(below, times(x, 2), times(x, 1)), mux(below, times(y, 1), times(y, 2))]
-    return [*factors, times(operands[2].bits, 3)] if name == "fma" else factors
+        return [times(x, 2)[0], times(y, -1)[0]], const(0, 1)
+    first = ult(operands[0].magnitude, operands[1].magnitude) ^ large            # the one that can be moved further
+    factors = [mux(first, times(x, 2)[0], times(x, 1)[0]), mux(first, times(y, 1)[0], times(y, 2)[0])]
+    if name != "fma":
+        return factors, const(0, 1)
+    addend, lost = times(operands[2].bits, 3)
+    return [*factors, addend], lost
 
 
 # -- comparisons -------------------------------------------------------------------------------------------------------
@@ -165,10 +166,8 @@ def _scaled_more(name: str, fmt: str, operands: Sequence[Parts], power: int) -> 
 def relation(fmt: str, args: Sequence[Bits], ctl: Bits, *, signals: bool) -> Result:
     """Return the relation of x to y as softfloat.relate numbers it."""
     x, y = (Parts(a, fmt).flushed(ctl[4]) for a in args)
-    unordered = x.is_nan | y.is_nan
-    equal = (x.bits == y.bits) | (x.is_zero & y.is_zero)
-    less = mux(x.sign, mux(y.sign, ult(y.bits, x.bits), ~(x.is_zero & y.is_zero)), ~y.sign & ult(x.bits, y.bits))
-    code = mux(unordered, const(UNORDERED, 8), mux(equal, const(EQUAL, 8), mux(less, const(LESS, 8), const(GREATER, 8))))
+    code = related(x, y)
+    unordered = code == UNORDERED
     invalid = unordered if signals else x.is_signalling | y.is_signalling
     denormal = (x.is_denormal | y.is_denormal) & ~unordered
     return code, exceptions(invalid=invalid, input_denormal=denormal)
@@ -179,6 +178,3 @@ def second_unless(name: str, fmt: str, args: Sequence[Bits], ctl: Bits) -> Resul
     code, flags = relation(fmt, args, ctl, signals=True)
     x, y = (Parts(a, fmt).flushed(ctl[4]).bits for a in args)
     return mux(code == (LESS if name == "lesser" else GREATER), x, y), flags
-
-
-

@@ -175,7 +175,7 @@ class X86Row(Row):
         match letter:
             case "M" if spec.size == "vm":
                 return VectorIndexed(cpu, f)
-            case "W" | "M" if memory and (letter == "W" or width >= 128):
+            case "W" | "M" if memory and (letter == "W" or (width >= 128 and not self.lockable)):
                 return VectorMemory(cpu, f, width, align=width // 8 if self.aligned and width >= 128 else 1)
             case "E" | "M" if memory:
                 return Memory(cpu, f, width, lock=f.get("lock", 0))

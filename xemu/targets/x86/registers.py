@@ -95,9 +95,12 @@ def status_of(state: StateBlock) -> int:
 
 
 def set_status(state: StateBlock, value: int) -> None:
-    """Set the status word."""
+    """Set the status word; st0 to st7 keep their values, as in FXSAVE's image, which debuggers write to (SDM vol. 1, 10.5.1)."""
+    stack = [_stack(state, number) for number in range(8)]
     _set(state, "FSW", value & STATUS)
     _set(state, "FTOP", value >> TOP & 7)
+    for number, register in enumerate(stack):
+        _set_stack(number, state, register)
 
 
 def tags_of(state: StateBlock) -> int:

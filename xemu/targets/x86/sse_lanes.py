@@ -70,32 +70,38 @@ def chosen(bits: Bits, fmt: str) -> Lanes:
     return Lanes(cat(*[sext(bits[i], SIZES[fmt]) for i in reversed(range(lanes_of(fmt)))]), SIZES[fmt])
 
 
-def dot(fp: Floating, fmt: str, x: Bits, y: Bits, imm: Bits) -> Bits:
-    """DPPS, DPPD: products of the lanes that bits 7:4 choose, their sum in the lanes that bits 3:0 choose; 0 elsewhere."""
+def dot(cpu: X86Cpu, fmt: str, pairs: list[tuple[Bits, ...]], imm: Bits) -> list[Bits]:
+    """DPPS, DPPD: products of the lanes that bits 7:4 choose, their sum in the lanes that bits 3:0 choose; 0 elsewhere.
+
+    An exception of the products that is not masked comes before those of the sums.
+    """
     n, size = lanes_of(fmt), SIZES[fmt]
     wanted, zero = chosen(imm[7:4], fmt), Lanes(const(0, 128), size)
-    given = [pick(wanted, Lanes(v, size), benign(fmt)).bits for v in (x, y)]
-    products = pick(wanted, Lanes(fp("mul", fmt, *given, lanes=n), size), zero)
-    neighbours = products.shuffle(products, [i ^ 1 for i in range(n)])
-    if fmt == "f64":
-        total = fp("add", fmt, products.bits, neighbours.bits, lanes=n)
-    else:                                        # all lanes have the same sum, but of NaNs the first one of theirs
-        pairs = Lanes(fp("add", fmt, neighbours.bits, products.bits, lanes=n), size)
-        total = fp("add", fmt, pairs.bits, pairs.shuffle(pairs, (2, 3, 0, 1)).bits, lanes=n)
-    return pick(chosen(imm[3:0], fmt), Lanes(total, size), zero).bits
+    given = [[pick(wanted, Lanes(v, size), benign(fmt)).bits for v in pair] for pair in pairs]
+    with Floating(cpu) as fp:
+        products = [pick(wanted, Lanes(fp("mul", fmt, *pair, lanes=n), size), zero) for pair in given]
+    neighbours = [p.shuffle(p, [i ^ 1 for i in range(n)]) for p in products]
+    with Floating(cpu) as fp:
+        if fmt == "f64":
+            totals = [fp("add", fmt, p.bits, q.bits, lanes=n) for p, q in zip(products, neighbours, strict=True)]
+        else:                                        # all lanes have the same sum, but of NaNs the first one of theirs
+            totals = [fp("add", fmt, q.bits, p.bits, lanes=n) for p, q in zip(products, neighbours, strict=True)]
+    if fmt == "f32":
+        with Floating(cpu) as fp:
+            sums = [Lanes(total, size) for total in totals]
+            totals = [fp("add", fmt, s.bits, s.shuffle(s, (2, 3, 0, 1)).bits, lanes=n) for s in sums]
+    return [pick(chosen(imm[3:0], fmt), Lanes(total, size), zero).bits for total in totals]
 
 
 def dot_legacy(cpu: X86Cpu, dst: Operand, src: Operand, imm: Operand, *, fmt: str) -> None:
     """The destination is the first source."""
-    ((x, y),) = halves(dst, src)
-    with Floating(cpu) as fp:
-        dst.write(dot(fp, fmt, x, y, imm.read()))
+    (result,) = dot(cpu, fmt, halves(dst, src), imm.read())
+    dst.write(result)
 
 
 def dot_vex(cpu: X86Cpu, dst: Operand, x: Operand, y: Operand, imm: Operand, *, fmt: str) -> None:
     """Each half by itself."""
-    with Floating(cpu) as fp:
-        write_halves(dst, [dot(fp, fmt, a, b, imm.read()) for a, b in halves(x, y)])
+    write_halves(dst, dot(cpu, fmt, halves(x, y), imm.read()))
 
 
 x86.row(dot_legacy, "66 0F 3A 40 /r ib", "dpps Vps, Wps, Ib", fmt="f32")

@@ -35,6 +35,9 @@ _OPTIONS = {
     (SOL_IPV6, 20): "16si", (SOL_IPV6, 21): "16si", (SOL_IPV6, 50): "16si", (SOL_PACKET, 1): "iHH8s", (SOL_PACKET, 2): "iHH8s",
     (SOL_ALG, 1): "",
 }  # fmt: skip
+# MCAST_JOIN_GROUP, …: how many addresses of 128 bytes follow the number of an interface, aligned as longs are
+_GROUPS = {42: 1, 43: 2, 44: 2, 45: 1, 46: 2, 47: 2}
+_STORAGE = 128
 # control messages that are not ints
 _CONTROLS = {
     (SOL_SOCKET, SCM_SECURITY): "", (SOL_SOCKET, SCM_TIMESTAMP_NEW): "qq", (SOL_SOCKET, SCM_TIMESTAMPNS_NEW): "qq",
@@ -62,6 +65,17 @@ def address_to_guest(abi: Abi, data: bytes) -> bytes:
 def swap_option(abi: Abi, level: int, option: int, data: bytes) -> bytes:
     """Return an option's value in the other byte order, if they differ."""
     return abi.swapped(_OPTIONS.get((level, option), _ints(data)), data)
+
+
+def option_to_host(abi: Abi, level: int, option: int, data: bytes) -> bytes:
+    """Return an option's value of the guest as the host has it."""
+    if level not in (SOL_IP, SOL_IPV6) or option not in _GROUPS:
+        return swap_option(abi, level, option, data)
+    places = [abi.word.size + _STORAGE * n for n in range(_GROUPS[option])]
+    if len(data) < places[-1] + _STORAGE:
+        return b""
+    interface = int.from_bytes(data[:4], abi.byteorder)
+    return struct.pack("=I4x", interface) + b"".join(address_to_host(abi, data[at : at + _STORAGE]) for at in places)
 
 
 def _ints(data: bytes) -> str:

@@ -19,6 +19,7 @@ from xemu.user.calls.socket_data import (
     align,
     control_to_guest,
     control_to_host,
+    option_to_host,
     swap_option,
 )
 from xemu.user.calls.streams import buffer, nonblocking, put_back, vector
@@ -556,7 +557,7 @@ def setsockopt(task: Task, fd: int, level: int, option: int, address: int, lengt
         program = ctypes.create_string_buffer(instructions, 8 * count or 1)
         data = struct.pack("=H6xQ", count, ctypes.addressof(program))
     else:
-        data = swap_option(abi, level, option, data)
+        data = option_to_host(abi, level, option, data)
     return host.setsockopt(sock, level, option, data, len(data))
 
 

@@ -72,6 +72,7 @@ class PowerAbi(Abi):
 
     open_bits = _OPEN_BITS
     requests = terminal.REQUESTS
+    termios_line, termios_characters, old_characters = 35, 16, 10
     socket_options = _SOCKET_OPTIONS
     lock_flags = 0xE000
     number_register = "r0"
@@ -119,7 +120,7 @@ class PowerAbi(Abi):
         state.write("r1", stack)
         if self.bits == 64:
             state.write("r12", entry)
-        state.write("pc", entry)
+        state.write("pc", entry & -4)
 
     def set_tls(self, task: Task, value: int) -> None:
         """Set the register that the ABI reserves for it."""

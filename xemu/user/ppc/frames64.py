@@ -88,7 +88,7 @@ def push(task: Task, state: Any, info: SigInfo, action: Action, mask: int, top: 
     has_info = action.flags & 4  # SA_SIGINFO
     registers = {
         "r1": sp, "r3": info.signo, "r4": siginfo if has_info else at + CONTEXT_AT, "r12": action.handler, "ctr": action.handler,
-        "lr": back, "pc": action.handler, "fpscr": 0,
+        "lr": back, "pc": action.handler & -4, "fpscr": 0,
     }  # fmt: skip
     if has_info:
         registers |= {"r5": at, "r6": at}

@@ -18,12 +18,16 @@ _SAME_PLACE = {
     # TCGETS … TCSETSF: what others call TCGETS2, for the speeds are there
     _number(_READ, "t", 19, 44): 0x802C542A, _number(_WRITE, "t", 20, 44): 0x402C542B, _number(_WRITE, "t", 21, 44): 0x402C542C,
     _number(_WRITE, "t", 22, 44): 0x402C542D,
+    # TCGETA TCSETA TCSETAW TCSETAF
+    _number(_READ, "t", 23, 20): 0x5405, _number(_WRITE, "t", 24, 20): 0x5406, _number(_WRITE, "t", 25, 20): 0x5407,
+    _number(_WRITE, "t", 28, 20): 0x5408,
     # TCSBRK TCXONC TCFLSH TIOCSWINSZ TIOCGWINSZ TIOCOUTQ TIOCSPGRP TIOCGPGRP
     _number(_NONE, "t", 29): 0x5409, _number(_NONE, "t", 30): 0x540A, _number(_NONE, "t", 31): 0x540B,
     _number(_WRITE, "t", 103, 8): 0x5414, _number(_READ, "t", 104, 8): 0x5413, _number(_READ, "t", 115, 4): 0x5411,
     _number(_WRITE, "t", 118, 4): 0x5410, _number(_READ, "t", 119, 4): 0x540F,
-    # TIOCGPTN TIOCSPTLCK TIOCGDEV TIOCGPKT TIOCGPTLCK TIOCGPTPEER
+    # TIOCGPTN TIOCSPTLCK TIOCGDEV TIOCSIG TIOCGPKT TIOCGPTLCK TIOCGEXCL TIOCGPTPEER
     _number(_READ, "T", 0x30, 4): 0x80045430, _number(_WRITE, "T", 0x31, 4): 0x40045431, _number(_READ, "T", 0x32, 4): 0x80045432,
+    _number(_WRITE, "T", 0x36, 4): 0x40045436, _number(_READ, "T", 0x40, 4): 0x80045440,
     _number(_READ, "T", 0x38, 4): 0x80045438, _number(_READ, "T", 0x39, 4): 0x80045439, _number(_NONE, "T", 0x41): 0x5441,
     # BLKROGET BLKGETSIZE BLKSSZGET BLKGETSIZE64 FICLONE FS_IOC_GETFLAGS FS_IOC_SETFLAGS; the last two for longs of both sizes
     _number(_NONE, 0x12, 93): 0x125D, _number(_NONE, 0x12, 96): 0x1260, _number(_NONE, 0x12, 104): 0x1268,
