@@ -15,10 +15,14 @@ from xemu.errors import IsaError
 
 if TYPE_CHECKING:
     from xemu.core.decoder import Decoded
+    from xemu.core.record import Recorder
     from xemu.core.state import StateBlock
     from xemu.core.target import IsaSet, Target
 
 ALWAYS = 14
+REMEMBERED = 1024        # staged instructions that are kept
+
+_staged: dict[tuple[str, Variant, int, int, int], Recorder] = {}
 
 
 def condition_of(d: Decoded) -> int:
@@ -49,7 +53,7 @@ def evaluate_instruction(target: Target, d: Decoded, pc: int, context: int, stat
             advanced = ev.value(d.iset.advance(cpu, cpu.read(layout.cells[d.iset.guard], 0)))
         set_current(None)
     if passed:
-        staged = stage(d.variant, d.word, pc, target.context(context), layout, address_bits=target.address_bits)
+        staged = _staged_once(target, d, pc, context)
         outcome = execute(staged, state, memory, pc)
         if outcome.abort is not None:
             return outcome
@@ -58,6 +62,19 @@ def evaluate_instruction(target: Target, d: Decoded, pc: int, context: int, stat
     if advanced is not None and not (passed and any(w.cell.name == d.iset.guard for w in staged.writes)):
         state.set(layout.cells[d.iset.guard], 0, advanced)
     return outcome
+
+
+def _staged_once(target: Target, d: Decoded, pc: int, context: int) -> Recorder:
+    """Return a staged instruction; remembered, for what waits for its handler is mostly in a loop."""
+    key = target.name, d.variant, d.word, pc, context
+    staged = _staged.get(key)
+    if staged is None:
+        staged = stage(d.variant, d.word, pc, target.context(context), target.layout, address_bits=target.address_bits)
+        staged.next_pc  # noqa: B018  no node of it may be made later, in another graph
+        if len(_staged) >= REMEMBERED:
+            _staged.clear()
+        _staged[key] = staged
+    return staged
 
 
 def handler_module(variants: list[Variant], target: Target, context: int, iset: IsaSet, *, tracing: bool) -> tuple[str, dict[int, bytes]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import bits
@@ -203,7 +204,7 @@ class Recorder:
         set_(self, "traps", [])
         set_(self, "predicate", None)
 
-    @property
+    @cached_property
     def next_pc(self) -> Bits:
         """Return the address of the instruction that follows."""
         following: Bits = self.pc + (zext(self.length, self.pc.width) if isinstance(self.length, Bits) else self.length)
