@@ -157,6 +157,7 @@ def _control(cpu: Recorder, ev: Evaluation) -> Outcome:
     for t in cpu.traps:
         if ev.holds(t.pred):
             out.trap = (t.kind, ev.value(t.number))
+            break
     for b in cpu.branches:
         if ev.holds(b.pred):
             out.next_pc, out.taken = ev.value(b.target), True

@@ -197,10 +197,10 @@ add_m_row(msr_nothing, m32, V6_M, MSR.format(mask="--", sysm="--------").replace
 def CPS(cpu, im, I, F):
     """CPS, T1: PRIMASK and FAULTMASK. ARMv7-M ARM B5.2.1."""
     value = const(im, 32)
+    if F and cpu.context.ARCH != V6M:              # first: its event asks for more than PRIMASK's, and there is one for an instruction
+        write_faultmask(cpu, value)
     if I:
         write_primask(cpu, value)
-    if F and cpu.context.ARCH != V6M:
-        write_faultmask(cpu, value)
 
 
 # -- hints that wait (A7.7.261, A7.7.262, A7.7.129) ----------------------------------------------------------------------------
