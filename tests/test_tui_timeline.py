@@ -243,8 +243,8 @@ def output_events(path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch) -> t
 
 
 def test_output_has_the_beats_of_its_writes_whoever_executed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cold, warm = (output_events(STATION, tmp_path, monkeypatch) for _ in range(2))
-    assert cold[3] > 10 * warm[3]                        # the evaluator wrote in one, native code in the other
+    cold, _, warm = (output_events(STATION, tmp_path, monkeypatch) for _ in range(3))
+    assert cold[3] > 2 * warm[3]                         # the evaluator wrote in one, native code in the other
     assert cold[:3] == warm[:3]
     lines = cold[1].decode().split("\r\n")
     assert [e.text for e in cold[0]] == [line for line in lines if line]
