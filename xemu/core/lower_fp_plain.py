@@ -12,6 +12,7 @@ Where it may change halfway, LLVM must move no operation that denormals matter t
 
 from __future__ import annotations
 
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from xemu.core import host
@@ -229,17 +230,44 @@ class PlainLowering:
         return self.value(mux(ult(const(896, 32), exponent), cat(x[63:62], x[58:29]), denormal))
 
     def _narrowed(self, name: str, xs: list[str], slow: Callable[[], str]) -> str:
-        """Emit an operation on doubles rounded to float: rounded twice, which is once unless the first result is a tie."""
+        """Emit an operation on doubles rounded to float: rounded twice, which is once unless the first result is a tie.
+
+        Nor does a tie of numbers with a single's precision matter, for twice that and two bits are enough (sums of products apart:
+        theirs must be exact).
+        """
         double = xs[0] if name == "round" else self._arithmetic(name, "double", xs)
         bits = self.let(f"bitcast double {double} to i64")
         size = self.let(f"and i64 {bits}, {(1 << 63) - 1}")
         tiny = self.let(f"icmp ult i64 {self.let(f'add i64 {size}, -1')}, {SMALLEST_SINGLE}")
         bad = self.let(f"or i1 {tiny}, {self.let(f'fcmp uno double {double}, {double}')}")
-        if name != "round":
-            tie = self.let(f"icmp eq i64 {self.let(f'and i64 {bits}, {LOWEST}')}, {HALF}")
-            bad = self.let(f"or i1 {bad}, {tie}")
 
-        return self._diamond(bad, lambda: self.constrained("fptrunc", "float", [f"double {double}"]), slow, "float")
+        def rounded() -> str:
+            return self.constrained("fptrunc", "float", [f"double {double}"])
+        if name == "round":
+            return self._diamond(bad, rounded, slow, "float")
+        given = [self.let(f"bitcast double {x} to i64") for x in xs]
+        every = reduce(lambda a, b: self.let(f"or i64 {a}, {b}"), given)
+        precise = self.let(f"icmp ne i64 {self.let(f'and i64 {every}, {LOWEST}')}, 0")
+        tie = self.let(f"icmp eq i64 {self.let(f'and i64 {bits}, {LOWEST}')}, {HALF}")
+        if len(xs) < 3:
+            return self._diamond(self.let(f"or i1 {bad}, {self.let(f'and i1 {tie}, {precise}')}"), rounded, slow, "float")
+
+        def doubtful() -> str:
+            hopeless = self.let(f"or i1 {bad}, {precise}")
+            harmless = [self.let(f"select i1 {hopeless}, double 0.0, double {x}") for x in (double, *xs)]   # raise nothing
+            wrong = self.let(f"or i1 {hopeless}, {self._inexact_sum(name, *harmless)}")
+            return self._diamond(wrong, rounded, slow, "float")
+        return self._diamond(self.let(f"or i1 {bad}, {tie}"), rounded, doubtful, "float")
+
+    def _inexact_sum(self, name: str, total: str, a: str, b: str, addend: str) -> str:
+        """Return whether singles' a * b + c was rounded to a double (Knuth, The Art of Computer Programming, vol. 2, 4.2.2, theorem B)."""
+        product = self._arithmetic("mul", "double", [a, b])        # exact
+        if name == "fms":
+            addend = self.let(f"fneg double {addend}")
+        part = self._arithmetic("sub", "double", [total, product])
+        rest = self._arithmetic("sub", "double", [total, part])
+        errors = [self._arithmetic("sub", "double", pair) for pair in ([product, rest], [addend, part])]
+        return self._fcmp("une", "f64", 1, [self._arithmetic("add", "double", errors), "0.0"])
 
     def _extreme(self, name: str, kind: str, fmt: str, lanes: int, xs: list[str], ints: list[str]) -> str:
         """Emit the smaller or larger of two numbers; of two zeros the negative or the positive one."""
