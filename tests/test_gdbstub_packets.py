@@ -497,6 +497,20 @@ def test_a_forked_child_has_no_points_that_gdb_could_remove(process: Served) -> 
     assert [p.address for p in process.debugger.points if isinstance(p, Breakpoint)] == [0x8000]
 
 
+def test_a_step_behind_a_fork_ends_the_system_call(process: Served) -> None:
+    """Linux stops for a fork within the system call's instruction; GDB goes on with its step."""
+    process.debugger.coming = [stop(StopKind.FORK, number=77), stop(StopKind.BREAKPOINT)]
+    transcript(process, """
+        > qSupported:fork-events+
+        < PacketSize=…
+        > vCont;s:1;c
+        < T05fork:4d;…
+        > vCont;s:1;c
+        < T05thread:1;…
+    """)
+    assert [s.kind for s in process.debugger.coming] == [StopKind.BREAKPOINT]
+
+
 def test_what_gdb_has_no_word_for_is_printed(machine: Served) -> None:
     machine.debugger.coming = [stop(StopKind.IRQ, text="interrupt 3")]
     transcript(machine, "> vCont;c\n< O696e7465727275707420330a\n< T05thread:1;…")

@@ -17,6 +17,7 @@ from xemu.gdbstub.table import ANY_THREAD, ThreadId, packet
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xemu.debug.stops import Stop
     from xemu.gdbstub.client import Client
 
 ACTIONS = "cCsStr"
@@ -90,6 +91,11 @@ class Resume:
         thread = here if here in steps or not steps else steps[0]
         return (moving[thread], thread) if steps else (Action("c"), thread)
 
+    def completes_call(self, before: Stop) -> bool:
+        """Tell whether it is a step behind a fork: Linux stops for one within the system call's instruction, which then ends."""
+        steps = any(action.how == "s" and action.thread in (None, before.thread) for action in self.actions)
+        return steps and not self.back and before.kind.name in ("FORK", "VFORK")
+
     def _backwards(self, debugger: Any) -> Any:
         """Go back. Where GDB makes watched accesses itself, it undoes them itself too: the access is what comes next then."""
         action = self.actions[0]
@@ -136,6 +142,9 @@ async def go(client: Client, resume: Resume) -> str | None:
     if before.kind.name in ("EXITED", "KILLED") and not resume.back:
         return final_reply(client, before)
     client.vfork_done = False
+    if resume.completes_call(before) and f"{before.kind.value}-events+" in client.offered:
+        client.last_stop = stop = replace(before, kind=type(before.kind).STEP)
+        return await client.stop_text(stop)
     await catch_events(client)
     resume.before_access, resume.into_handlers = client.description.before_access, client.description.into_handlers
     resume.shows_signals = not client.thread_suffix
