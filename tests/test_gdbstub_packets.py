@@ -373,6 +373,23 @@ def test_threads_that_step_take_turns_and_new_ones_run(process: Served) -> None:
     assert debugger.system.restricted == [{1}, {2}, {1, 3}, {3}]
 
 
+def test_a_thread_whose_stop_gdb_has_not_confirmed_is_not_moved(process: Served) -> None:
+    """It runs, as far as GDB knows: GDB may be about to move it from where it steps a copied instruction."""
+    line = process.connect()
+    process.debugger.coming = [stop(StopKind.STEP, thread=2), None, None, None]
+    assert line.ask("QNonStop:1") == "OK"
+    assert line.ask("vCont;c") == "OK"
+    assert line.receive().startswith("%Stop:T05thread:2;")
+    running = process.server.clients[0].nonstop.running
+    assert line.ask("vCont;c") == "OK"
+    assert running.keys() == {1}
+    assert line.ask("vStopped") == "OK"
+    assert line.ask("vCont;c") == "OK"
+    assert running.keys() == {1, 2}
+    assert line.ask("vCont;t") == "OK"
+    assert line.receive().startswith("%Stop:T00thread:1;")
+
+
 def test_packets_are_about_the_thread_of_the_last_stop(process: Served) -> None:
     process.debugger.coming = [stop(StopKind.BREAKPOINT, thread=2)]
     transcript(process, """

@@ -36,6 +36,13 @@ class Moved(NamedTuple):
     reply: str                       # about the stop
 
 
+class Report(NamedTuple):
+    """What GDB is told of a stop."""
+
+    text: str
+    thread: int | None = None        # whose; None: the program's end
+
+
 class NonStop:
     """The threads of one client's program."""
 
@@ -45,7 +52,7 @@ class NonStop:
         self.known: frozenset[int] = frozenset()         # threads that were there when somebody looked last
         self.stopping: set[int] = set()                  # threads that GDB wants to stand still
         self.interrupting = self.ended = False
-        self.reports: deque[str] = deque()               # stops that GDB has not confirmed
+        self.reports: deque[Report] = deque()            # stops that GDB has not confirmed: to it those threads run
         self.vforks: set[int] = set()                    # threads whose child has begun, and the end of that is not told
         self.driver: asyncio.Future[None] | None = None
 
@@ -63,7 +70,8 @@ class NonStop:
             if idle:
                 self.known = frozenset(info.id for info in debugger.system.threads())
             chosen = resume.chosen(info.id for info in debugger.system.threads())
-            starting = {thread: action for thread, action in chosen.items() if action.how != "t" and thread not in self.running}
+            unchanged = self.running.keys() | {report.thread for report in self.reports}
+            starting = {thread: action for thread, action in chosen.items() if action.how != "t" and thread not in unchanged}
             fact_or(None, debugger.system, "resume_with", {thread: action.signal for thread, action in starting.items()})
             return frozenset(thread for thread, action in chosen.items() if action.how == "t"), starting
 
@@ -71,7 +79,7 @@ class NonStop:
         for thread in self.vforks & starting.keys():
             self.vforks.discard(thread)
             del starting[thread]
-            self._report(f"T05vforkdone:;thread:{client.thread_text(thread)};")
+            self._report(f"T05vforkdone:;thread:{client.thread_text(thread)};", thread)
         self.running.update(starting)
         self.stopping |= stopping & self.running.keys()
         if self.driver is not None and not self.driver.done():
@@ -90,23 +98,23 @@ class NonStop:
         """Stop all threads and return the first's report; the others follow one by one."""
         await self.client.server.halt()
 
-        def every(debugger: Any) -> list[str]:
+        def every(debugger: Any) -> list[Report]:
             stop = debugger.stop
             if text := stops.final_reply(self.client, stop):
-                return [text]
+                return [Report(text)]
             others = [info.id for info in debugger.system.threads() if info.id != stop.thread]
-            return [stops.stop_reply(self.client, debugger, stop)] + [
-                stops.stop_reply(self.client, debugger, stop, thread=thread, signal=0) for thread in others]
+            return [Report(stops.stop_reply(self.client, debugger, stop), stop.thread)] + [
+                Report(stops.stop_reply(self.client, debugger, stop, thread=thread, signal=0), thread) for thread in others]
 
         self.reports = deque(await self.client.ask(every))
-        return self.reports[0]
+        return self.reports[0].text
 
     async def confirm(self) -> str | None:
         """GDB has taken a report: return the next one."""
         if self.reports:
             self.reports.popleft()
         if self.reports:
-            return self.reports[0]
+            return self.reports[0].text
         server = self.client.server
         if self.ended and server.leaves and not self.client.extended:
             await self.client.send(OK)
@@ -188,12 +196,12 @@ class NonStop:
         if kind in ("EXITED", "KILLED"):
             self.forget()
             self.ended = True
-            self._report(moved.reply)
+            self._report(moved.reply, None)
         elif kind not in ("PAUSE", "HELD"):
             self.running.pop(stop.thread, None)
             if kind == "VFORK" and "vfork-events+" in self.client.offered:
                 self.vforks.add(stop.thread)
-            self._report(moved.reply)
+            self._report(moved.reply, stop.thread)
         if self.interrupting and self.running:
             self.interrupting = False
             thread = stop.thread if stop is not None and stop.thread in self.running else min(self.running)
@@ -205,11 +213,11 @@ class NonStop:
         if self.running.pop(thread, None) is None:       # it has stopped by itself, or ended
             return
         self._report(await self.client.ask(
-            lambda debugger: stops.stop_reply(self.client, debugger, debugger.stop, thread=thread, signal=signal, final=False)))
+            lambda debugger: stops.stop_reply(self.client, debugger, debugger.stop, thread=thread, signal=signal, final=False)), thread)
 
-    def _report(self, text: str) -> None:
+    def _report(self, text: str, thread: int | None) -> None:
         """Notify GDB, unless it has not confirmed an earlier report: then this one waits for that."""
-        self.reports.append(text)
+        self.reports.append(Report(text, thread))
         if len(self.reports) == 1:
             self.client.notify("Stop:" + text)
 
