@@ -138,14 +138,20 @@ class Cache:
         except (ValueError, EOFError, TypeError):
             return None
 
-    def append(self, name: str, value: Any) -> int | None:
-        """Add an entry; return its offset, or None where nothing could be written."""
+    def _opened(self, name: str) -> int | None:
+        """Return a descriptor of a file that is there or made, None where that cannot be."""
         if not self.directory:
             return None
-        body = marshal.dumps(value)
         try:
-            fd = os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            return os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError:
+            return None
+
+    def append(self, name: str, value: Any) -> int | None:
+        """Add an entry; return its offset, or None where nothing could be written."""
+        body = marshal.dumps(value)
+        fd = self._opened(name)
+        if fd is None:
             return None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX)
@@ -180,12 +186,9 @@ class Cache:
 
     def claim(self, name: str, work: Any) -> int | None:
         """Return a descriptor: while it or a copy is open, nobody else gets one. None also where `work` is what it was claimed for last."""
-        if not self.directory:
-            return None
         text = marshal.dumps(work)
-        try:
-            fd = os.open(self.path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError:
+        fd = self._opened(name)
+        if fd is None:
             return None
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
