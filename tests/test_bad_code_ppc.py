@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.bad_code import ALL, EXEC, NO_PAGE, PAGE, READ, WRITE, Placed
 from tests.support.programs import EAGER, TIERS, qemu_command, run, xemu_command
 from xemu.errors import ImageError
 from xemu.loaders.elf import bytes_reader, read_elf
@@ -26,20 +27,14 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent / "user_programs" / "ppc" / "bad.c"
 PREFIXES: Final = {"ppc": "powerpc-linux-gnu-", "ppc64le": "powerpc64le-linux-gnu-"}
 ORDERS: Final = {"ppc": ">", "ppc64le": "<"}
-PAGE, REGION, STACK = 4096, 0x20000000, 0x21000000
-READ, WRITE, EXEC, NO_PAGE = 1, 2, 4, 8
-ALL: Final = READ | WRITE | EXEC
+REGION, STACK = 0x20000000, 0x21000000
 BOTH, ONLY64, ONLY32 = ("ppc", "ppc64le"), ("ppc64le",), ("ppc",)
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Code, where it lies in the region, where it is entered, the rights of the region's pages, and for which targets it is."""
+class Piece(Placed):
+    """A piece, and for which targets it is."""
 
-    code: str
-    offset: int = 0x100
-    entry: int = 0                                   # from the code's first byte
-    rights: tuple[int, int, int] = (ALL, ALL, ALL)
     targets: tuple[str, ...] = BOTH
     after: tuple[int, ...] = ()                      # the rights when the signal comes, if others
     address: int = -1                                # si_addr, where QEMU has another
@@ -50,9 +45,6 @@ class Piece:
             return READ | WRITE
         n = (address - REGION) // PAGE
         return (self.after or self.rights)[n] if 0 <= n < 3 else NO_PAGE
-
-    def packed(self, code: bytes, order: str) -> bytes:
-        return struct.pack(order + "6i", self.offset, self.offset + self.entry, *self.rights, len(code)) + code
 
 
 def words(text: str, targets: tuple[str, ...] = BOTH, behind: str = "") -> dict[str, Piece]:
@@ -238,7 +230,7 @@ def program(request: pytest.FixtureRequest, need: Callable[..., str], tmp_path_f
     directory = tmp_path_factory.mktemp("bad")
     chosen = {name: piece for name, piece in pieces().items() if target in piece.targets}
     made = zip(chosen.values(), assemble(target, chosen, directory), strict=True)
-    stdin = b"".join(piece.packed(code, ORDERS[target]) for piece, code in made)
+    stdin = b"".join(piece.placed(code, ORDERS[target]) for piece, code in made)
     subprocess.run([f"{PREFIXES[target]}gcc", "-O1", "-static", "-no-pie", str(SOURCE), "-o", directory / "bad"], check=True)
     return target, directory / "bad", stdin
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from tests.support.bad_code import ALL, EXEC, NO_PAGE, PAGE, READ, WRITE, Placed
 from tests.support.compare import assert_same
 from tests.support.programs import EAGER, TIERS, run, xemu_command
 
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 SOURCE = Path(__file__).parent / "user_programs" / "x86" / "bad.c"
 FLAGS = ("-O1", "-w", "-nostdlib", "-ffreestanding", "-static", "-fno-pie", "-no-pie", "-mgeneral-regs-only", "-fno-stack-protector",
          "-fcf-protection=none")  # fmt: skip
-PAGE: Final = 4096
-READ, WRITE, EXEC, NO_PAGE = 1, 2, 4, 8
-ALL: Final = READ | WRITE | EXEC
 BOTH, ONLY64, ONLY32 = (64, 32), (64,), (32,)
 
 
@@ -42,18 +40,13 @@ pytestmark = pytest.mark.skipif(not is_oracle(), reason="the host's processor is
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Code, where it lies in the region, where it is entered, the rights of the region's pages, and in which modes it is run."""
+class Piece(Placed):
+    """A piece, and in which modes it is run."""
 
-    code: str
-    offset: int = 0x100
-    entry: int = 0                                   # from the code's first byte
-    rights: tuple[int, int, int] = (ALL, ALL, ALL)
     modes: tuple[int, ...] = BOTH
 
     def packed(self) -> bytes:
-        code = bytes.fromhex(self.code)
-        return struct.pack("<6i", self.offset, self.offset + self.entry, *self.rights, len(code)) + code
+        return self.placed(bytes.fromhex(self.code), "<")
 
 
 def across(code: str, inside: int, right: int) -> Piece:
